@@ -1,0 +1,207 @@
+"""Writes src/pybernetes/api from the v1.36 OpenAPI definitions of the package kubernetes-validate.
+
+A Struct carries names and types only; descriptions stay in that package and are read at run time.
+
+How a property becomes a field:
+
+* A required scalar, list or map has Go's zero value as its default and is always encoded, as
+  Go encodes a field without omitempty.
+* An optional list or map is empty by default and left out when empty.
+* An optional scalar or object is None by default and left out then.
+* `metadata` is always there; so are `spec`, `status` and `template` where Go has no pointer there.
+
+Usage: python codegen/generate.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import keyword
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+VERSION = "v1.36.0-local"
+OUT = Path(__file__).parent.parent / "src/pybernetes/api"
+SCALARS = {
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": "Quantity",
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "IntOrString",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "Time",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "MicroTime",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "Any",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Patch": "Any",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": "Any",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": "Any",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray": "Any",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool": "Any",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray": "Any",
+}
+ZERO = {
+    "str": "string",
+    "bool": "false",
+    "Int32": "zero",
+    "Int64": "zero",
+    "float": "zero_float",
+    "Bytes": "string",
+    "Quantity": "quantity",
+    "IntOrString": "zero",
+    "Time": "string",
+    "MicroTime": "string",
+}
+RESERVED = {"list", "dict", "str", "int", "bool", "float", "Any", "field"}
+
+
+def definitions() -> dict[str, Any]:
+    spec = importlib.util.find_spec("kubernetes_validate")
+    assert spec is not None and spec.origin is not None
+    path = Path(spec.origin).parent / "kubernetes-json-schema" / VERSION / "_definitions.json"
+    loaded: dict[str, Any] = json.loads(path.read_text())["$defs"]
+    return loaded
+
+
+def place(name: str) -> tuple[str, str, str]:
+    """('core', 'v1', 'Pod') of io.k8s.api.core.v1.Pod."""
+    *_, group, version, kind = name.split(".")
+    if name.startswith("io.k8s.apimachinery.pkg.version."):
+        return "meta", "v1", "Info"
+    return group, version, kind
+
+
+def nullable(schema: dict[str, Any]) -> bool:
+    return isinstance(schema.get("type"), list)
+
+
+def type_of(schema: dict[str, Any], here: tuple[str, str], uses: set[tuple[str, str]]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        if name in SCALARS:
+            return SCALARS[name]
+        group, version, kind = place(name)
+        if (group, version) == here:
+            return kind
+        uses.add((group, version))
+        return f"{group}_{version}.{kind}"
+    kinds = schema.get("type")
+    kind = kinds[0] if isinstance(kinds, list) else kinds
+    if kind == "array":
+        if schema.get("format") == "byte":
+            return "Bytes"
+        return f"list[{type_of(schema['items'], here, uses)}]"
+    if kind == "object":
+        if "additionalProperties" in schema:
+            return f"dict[str, {type_of(schema['additionalProperties'], here, uses)}]"
+        return "Any"
+    if kind == "string":
+        return "Bytes" if schema.get("format") == "byte" else "str"
+    if kind == "integer":
+        return "Int64" if schema.get("format") == "int64" else "Int32"
+    if kind == "boolean":
+        return "bool"
+    if kind == "number":
+        return "float"
+    return "Any"
+
+
+def field_line(
+    name: str,
+    schema: dict[str, Any],
+    required: bool,
+    top: bool,
+    here: tuple[str, str],
+    uses: set[tuple[str, str]],
+    defs: dict[str, Any],
+    owner: str,
+) -> str:
+    kind = type_of(schema, here, uses)
+    python = re.sub(r"\W", "_", name)
+    if keyword.iskeyword(python) or python in RESERVED:
+        python += "_"
+    renamed = f"name={name!r}" if python != name else ""
+    struct = kind[0].isupper() or "_v" in kind and not kind.startswith(("list", "dict"))
+    struct = struct and kind not in {"Any", *SCALARS.values(), "Int32", "Int64", "Bytes"}
+
+    def made(factory: str) -> str:
+        return "field(" + ", ".join(x for x in (f"default_factory={factory}", renamed) if x) + ")"
+
+    plain = f"field(default={{}}, {renamed})" if renamed else "{}"
+    if name == "apiVersion" and top:
+        return f"    apiVersion: str = {made(repr_factory(owner, defs, 'apiVersion'))}"
+    if name == "kind" and top:
+        return f"    kind: str = {made(repr_factory(owner, defs, 'kind'))}"
+    if struct and (
+        required
+        or (top and name in {"metadata", "spec", "status"})
+        or (name == "metadata" and kind.endswith("ObjectMeta"))
+    ):
+        return f"    {python}: {kind} = {made(f'lambda: {kind}()')}"
+    if kind.startswith("list["):
+        return f"    {python}: {kind} = " + (made("zero.array") if required else plain.format("[]"))
+    if kind.startswith("dict["):
+        empty = f"field(default_factory=dict, {renamed})" if renamed else "{}"
+        return f"    {python}: {kind} = " + (made("zero.object") if required else empty)
+    if required and kind in ZERO:
+        return f"    {python}: {kind} = {made('zero.' + ZERO[kind])}"
+    if kind == "Any":
+        return f"    {python}: Any = " + plain.format("None")
+    return f"    {python}: {kind} | None = " + plain.format("None")
+
+
+def repr_factory(owner: str, defs: dict[str, Any], what: str) -> str:
+    gvk = defs[owner]["x-kubernetes-group-version-kind"][0]
+    value = gvk["kind"] if what == "kind" else f"{gvk['group']}/{gvk['version']}".lstrip("/")
+    return f'lambda: "{value}"'
+
+
+def main() -> None:
+    defs = definitions()
+    modules: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in defs:
+        if name not in SCALARS:
+            modules[place(name)[:2]].append(name)
+    for here, names in sorted(modules.items()):
+        uses: set[tuple[str, str]] = set()
+        body: list[str] = []
+        for name in sorted(names, key=lambda n: place(n)[2]):
+            schema = defs[name]
+            gvks = schema.get("x-kubernetes-group-version-kind", [])
+            top = bool(gvks) and "apiVersion" in schema.get("properties", {}) and "kind" in schema["properties"]
+            options = "kw_only=True, omit_defaults=True, forbid_unknown_fields=True"
+            body += ["", "", f"class {place(name)[2]}(Struct, {options}):"]
+            properties = schema.get("properties", {})
+            order = [p for p in ("apiVersion", "kind", "metadata") if p in properties and top]
+            order += [p for p in properties if p not in order]
+            if not order:
+                body.append("    pass")
+            for p in order:
+                body.append(field_line(p, properties[p], p in schema.get("required", []), top, here, uses, defs, name))
+        text = "\n".join(body)
+        head = [
+            f'"""Structs of the group-version {here[0]}/{here[1]}. Written by codegen/generate.py; do not edit."""',
+            "",
+            "from __future__ import annotations",
+            "",
+        ]
+        if "Any" in re.findall(r"\bAny\b", text):
+            head += ["from typing import Any", ""]
+        head.append("from msgspec import Struct" + (", field" if "field(" in text else ""))
+        head.append("")
+        scalars = sorted(
+            s
+            for s in {"Bytes", "Int32", "Int64", "IntOrString", "MicroTime", "Quantity", "Time"}
+            if re.search(rf"\b{s}\b", re.sub(r"\bclass \w+", "", text))
+        )
+        if "zero." in text:
+            head.append("from pybernetes.api import _zero as zero")
+        if scalars:
+            head.append(f"from pybernetes.api._scalars import {', '.join(scalars)}")
+        head += [f"from pybernetes.api.{g} import {v} as {g}_{v}" for g, v in sorted(uses)]
+        folder = OUT / here[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "__init__.py").write_text("")
+        (folder / f"{here[1]}.py").write_text("\n".join(head).rstrip() + text.rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
