@@ -119,7 +119,7 @@ def field_line(
     if keyword.iskeyword(python) or python in RESERVED:
         python += "_"
     renamed = f"name={name!r}" if python != name else ""
-    struct = kind[0].isupper() or "_v" in kind and not kind.startswith(("list", "dict"))
+    struct = kind[0].isupper() or ("_v" in kind and not kind.startswith(("list", "dict")))
     struct = struct and kind not in {"Any", *SCALARS.values(), "Int32", "Int64", "Bytes"}
 
     def made(factory: str) -> str:

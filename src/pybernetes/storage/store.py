@@ -115,7 +115,7 @@ class Store(Protocol):
 
     async def get(self, key: str) -> Stored | None: ...
 
-    async def list(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
+    async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
         """The keys with `prefix`, from key `start` on, at `revision` (0: now).
 
         Raises Compacted, FutureRevision.
