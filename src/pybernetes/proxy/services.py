@@ -1,0 +1,150 @@
+"""Services and EndpointSlices as the rules need them: one `ServicePort` for every port of a Service.
+
+Pure. Source: pkg/proxy/serviceport.go, endpoint.go, topology.go of v1.36.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pybernetes.api.core.v1 import Service
+from pybernetes.api.core.v1 import ServicePort as ApiServicePort
+from pybernetes.api.discovery.v1 import EndpointSlice
+
+DEFAULT_AFFINITY_TIMEOUT_S = 10_800
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    ip: str
+    port: int
+    ready: bool
+    serving: bool
+    terminating: bool
+    local: bool
+    """On the node that the rules are for."""
+
+    @property
+    def address(self) -> str:
+        return f"{self.ip}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    namespace: str
+    name: str
+    port_name: str
+    protocol: str
+    """tcp, udp or sctp."""
+    cluster_ip: str
+    port: int
+    node_port: int = 0
+    external_ips: tuple[str, ...] = ()
+    load_balancer_ips: tuple[str, ...] = ()
+    source_ranges: tuple[str, ...] = ()
+    affinity_timeout_s: int = 0
+    """0 without session affinity."""
+    internal_local: bool = False
+    external_local: bool = False
+    health_check_node_port: int = 0
+    endpoints: tuple[Endpoint, ...] = ()
+    """All endpoints of the port, in order of address."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.namespace}/{self.name}:{self.port_name or self.port}"
+
+
+def service_ports(service: Service, slices: Iterable[EndpointSlice], node_name: str, family: int) -> list[ServicePort]:
+    """The ports that rules are made for; none for headless and ExternalName Services.
+
+    `slices` are those that carry the Service's name. `family` is 4 or 6.
+    """
+    spec = service.spec
+    if spec.type == "ExternalName" or spec.clusterIP in (None, "", "None"):
+        return []
+    cluster_ip = next((ip for ip in spec.clusterIPs or [spec.clusterIP or ""] if _family(ip) == family), "")
+    if not cluster_ip:
+        return []
+    usable = [s for s in slices if s.addressType == ("IPv4" if family == 4 else "IPv6")]
+    timeout_s = 0
+    if spec.sessionAffinity == "ClientIP":
+        timeout_s = DEFAULT_AFFINITY_TIMEOUT_S
+        if spec.sessionAffinityConfig and spec.sessionAffinityConfig.clientIP:
+            timeout_s = spec.sessionAffinityConfig.clientIP.timeoutSeconds or timeout_s
+    balancer = service.status.loadBalancer.ingress if service.status.loadBalancer else []
+    external = spec.type in ("NodePort", "LoadBalancer") or bool(spec.externalIPs)
+    return [
+        ServicePort(
+            namespace=service.metadata.namespace or "",
+            name=service.metadata.name or "",
+            port_name=port.name or "",
+            protocol=(port.protocol or "TCP").lower(),
+            cluster_ip=cluster_ip,
+            port=port.port,
+            node_port=port.nodePort or 0,
+            external_ips=tuple(ip for ip in spec.externalIPs if _family(ip) == family),
+            load_balancer_ips=tuple(
+                i.ip for i in balancer if i.ip and _family(i.ip) == family and (i.ipMode or "VIP") == "VIP"
+            )
+            if spec.type == "LoadBalancer"
+            else (),
+            source_ranges=tuple(
+                r.strip() for r in spec.loadBalancerSourceRanges if _family(r.strip().split("/")[0]) == family
+            ),
+            affinity_timeout_s=timeout_s,
+            internal_local=spec.internalTrafficPolicy == "Local",
+            external_local=external and spec.externalTrafficPolicy == "Local",
+            health_check_node_port=spec.healthCheckNodePort or 0,
+            endpoints=_endpoints(port, usable, node_name),
+        )
+        for port in spec.ports
+    ]
+
+
+def _endpoints(port: ApiServicePort, slices: list[EndpointSlice], node_name: str) -> tuple[Endpoint, ...]:
+    """Endpoints of one port over all slices; an address in two slices counts once, the better state wins."""
+    found: dict[tuple[str, int], Endpoint] = {}
+    for piece in slices:
+        for slice_port in piece.ports:
+            if (slice_port.name or "") != (port.name or "") or not slice_port.port:
+                continue
+            if (slice_port.protocol or "TCP") != (port.protocol or "TCP"):
+                continue
+            for endpoint in piece.endpoints:
+                conditions = endpoint.conditions
+                ready = conditions is None or conditions.ready is not False
+                serving = ready if conditions is None or conditions.serving is None else conditions.serving
+                terminating = bool(conditions and conditions.terminating)
+                for ip in endpoint.addresses[:1]:
+                    made = Endpoint(
+                        ip,
+                        slice_port.port,
+                        ready,
+                        serving,
+                        terminating,
+                        bool(node_name) and endpoint.nodeName == node_name,
+                    )
+                    known = found.get((ip, slice_port.port))
+                    if known is None or (made.ready, made.serving) > (known.ready, known.serving):
+                        found[ip, slice_port.port] = made
+    return tuple(found[key] for key in sorted(found))
+
+
+def usable_endpoints(endpoints: Iterable[Endpoint], local_only: bool) -> list[Endpoint]:
+    """Those that traffic goes to: the ready ones, else those that still serve while they terminate.
+
+    Source: pkg/proxy/topology.go, CategorizeEndpoints.
+    """
+    candidates = [e for e in endpoints if e.local or not local_only]
+    ready = [e for e in candidates if e.ready]
+    return ready or [e for e in candidates if e.serving and e.terminating]
+
+
+def _family(address: str) -> int:
+    try:
+        return ipaddress.ip_address(address).version
+    except ValueError:
+        return 0
