@@ -1,0 +1,632 @@
+"""The HTTP/1.1 server: sockets in, `Request`s to one handler, its answers out.
+
+The first step of every request (see docs/flow.md). A connection parses, keeps pipelined requests
+in order, runs the handler of one request at a time, and writes its answer; a client that goes away
+cancels its handler. It knows nothing of the API but the Status it answers for a body too large.
+
+Source: staging/src/k8s.io/apiserver/pkg/server/secure_serving.go (limits, timeouts, TLS floor).
+Differs: HTTP/1.1 only (offered so by ALPN). A client certificate that no configured CA signed
+fails the TLS handshake here, where upstream goes on and answers 401.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import ssl
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import unquote
+
+import httptools
+import msgspec
+
+from pybernetes.apimachinery.errors import RequestEntityTooLarge, StatusError
+from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.http.messages import Handler, Request, Response, Upgrade
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 3 * 1024 * 1024
+MAX_HEADER_BYTES = 1024 * 1024
+GZIP_FROM_BYTES = 128 * 1024
+_GZIP_LEVEL = 1
+_THREAD_FROM_BYTES = 1024 * 1024
+_ONE_WRITE_BYTES = 16 * 1024
+_MAX_PIPELINED = 8
+_TUNNEL_HIGH_BYTES = 256 * 1024
+_HEADER_TIMEOUT_S = 32.0
+_IDLE_TIMEOUT_S = 180.0
+_LINGER_S = 0.5
+_SWEEP_S = 15.0
+_HANDSHAKE_TIMEOUT_S = 10.0
+
+_REASONS = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_LIST_PREFIXES = ("impersonate-", "x-remote-")
+
+
+def server_context(cert_file: str, key_file: str, client_ca_file: str | Sequence[str] = ()) -> ssl.SSLContext:
+    """The TLS side of a listener; with CA files, client certificates are asked for and verified."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert_file, key_file)
+    context.set_alpn_protocols(["http/1.1"])
+    files = [client_ca_file] if isinstance(client_ca_file, str) else client_ca_file
+    for file in files:
+        if file:
+            context.load_verify_locations(file)
+            context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+class HttpServer:
+    """Listeners that share one handler. `port` is the bound port once started.
+
+    `host` is one address or several (all on the same port, also when `port` is 0); with
+    `unix_path` it listens on that socket (mode 0600) and, when `host` is given too, on both.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        ssl_context: ssl.SSLContext | None = None,
+        host: str | Sequence[str] = (),
+        port: int = 0,
+        *,
+        unix_path: str = "",
+        max_body_bytes: int = MAX_BODY_BYTES,
+        clock: Clock | None = None,
+    ) -> None:
+        self.handler = handler
+        self.port = port
+        self.max_body_bytes = max_body_bytes
+        self.stopping = False
+        self.connections: set[_HttpConnection] = set()
+        self._ssl_context = ssl_context
+        self._hosts = [host] if isinstance(host, str) else list(host)
+        if not self._hosts and not unix_path:
+            self._hosts = ["127.0.0.1"]
+        self._unix_path = unix_path
+        self._clock = clock or SystemClock()
+        self._servers: list[asyncio.Server] = []
+        self._date_at = 0
+        self._date = b""
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Binds. Raises OSError when an address or the port cannot be had."""
+        loop = asyncio.get_running_loop()
+        self.stopping = False
+        try:
+            for host in self._hosts:
+                server = await loop.create_server(
+                    lambda: _HttpConnection(self),
+                    host,
+                    self.port,
+                    ssl=self._ssl_context,
+                    backlog=1024,
+                    ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S if self._ssl_context else None,
+                )
+                self._servers.append(server)
+                self.port = int(server.sockets[0].getsockname()[1])
+            if self._unix_path:
+                self._servers.append(
+                    await loop.create_unix_server(lambda: _HttpConnection(self), self._unix_path, backlog=1024)
+                )
+                os.chmod(self._unix_path, 0o600)  # noqa: PTH101
+        except OSError:
+            self._close_listeners()
+            raise
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Stops listening, ends streams and idle connections, gives requests `grace_s`, then cuts."""
+        self.stopping = True
+        servers = self._close_listeners()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self.connections):
+            connection.wind_down()
+        tasks = [c.task for c in self.connections if c.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace_s)
+        for connection in list(self.connections):
+            connection.cut()
+        left = [t for t in tasks if not t.done()]
+        if left:
+            await asyncio.wait(left, timeout=grace_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                for server in servers:
+                    await server.wait_closed()
+
+    def _close_listeners(self) -> list[asyncio.Server]:
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+        if self._unix_path and servers:
+            with contextlib.suppress(OSError):
+                os.unlink(self._unix_path)  # noqa: PTH108
+        return servers
+
+    def date(self) -> bytes:
+        """The Date header line, formatted once a second."""
+        now = int(self._clock.now())
+        if now != self._date_at:
+            self._date_at = now
+            self._date = b"Date: %s\r\n" % formatdate(now, usegmt=True).encode()
+        return self._date
+
+    def opened(self, connection: _HttpConnection) -> None:
+        self.connections.add(connection)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        """Ends connections that sent no whole request in time; runs only while there are any."""
+        self._sweeper = None
+        if not self.connections or self.stopping:
+            return
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
+        now = loop.time()
+        for connection in list(self.connections):
+            connection.expire(now)
+
+
+class _Refusal:
+    """A queued answer of the server itself, after which the connection ends."""
+
+    __slots__ = ("body", "content_type", "status")
+
+    def __init__(self, status: int, body: bytes, content_type: str = "text/plain; charset=utf-8") -> None:
+        self.status, self.body, self.content_type = status, body, content_type
+
+
+class _HttpConnection(asyncio.Protocol):
+    """One client connection: a parser, a short queue of requests, the task of the current one."""
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._queue: deque[tuple[Request, bool, bool] | _Refusal] = deque()
+        self.task: asyncio.Task[None] | None = None
+        self._tunnel: _Tunnel | None = None
+        self._upgrade_rest: bytes | None = None
+        self._deaf = False
+        self._reading = True
+        self._streaming = False
+        self._winding_down = False
+        self._drained: asyncio.Future[None] | None = None
+        self._lost = False
+        self._idle_since = self._loop.time()
+        self._peer_certificate: bytes | None = None
+        self._remote = ""
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._header_bytes = 0
+        self._in_headers = False
+        self._in_message = False
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self._remote = f"{peer[0]}:{peer[1]}"
+            _keep_alive_probes(transport.get_extra_info("socket"))
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._peer_certificate = tls.getpeercert(binary_form=True)
+        self._server.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._tunnel is not None:
+            self._tunnel.feed(data)
+            return
+        if self._upgrade_rest is not None:
+            self._upgrade_rest += data
+            if len(self._upgrade_rest) > _TUNNEL_HIGH_BYTES:
+                self._pause_reading()
+            return
+        if self._deaf:
+            return
+        if self._in_headers or not self._in_message:
+            self._header_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade_rest = bytes(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(_Refusal(400, b"400 Bad Request"))
+            return
+        if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
+            self._refuse(_Refusal(431, b"431 Request Header Fields Too Large"))
+
+    def eof_received(self) -> bool | None:
+        if self._tunnel is not None:
+            self._tunnel.feed_eof()
+            return self._transport.get_extra_info("ssl_object") is None
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._server.connections.discard(self)
+        self._queue.clear()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        if self._tunnel is not None:
+            self._tunnel.feed_eof()
+        if self.task is not None and self._tunnel is None:
+            self.task.cancel()
+
+    def pause_writing(self) -> None:
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+    # httptools callbacks
+
+    def on_message_begin(self) -> None:
+        self._in_message = self._in_headers = True
+        self._url = b""
+        self._headers = {}
+        self._header_bytes = 0
+        self._body = []
+        self._body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        earlier = self._headers.get(key)
+        if earlier is not None:
+            text = f"{earlier}\n{text}" if key.startswith(_LIST_PREFIXES) else f"{earlier}, {text}"
+        self._headers[key] = text
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        length = self._headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._server.max_body_bytes:
+            self._refuse(_too_large(self._server.max_body_bytes))
+        elif self._headers.get("expect", "").lower() == "100-continue" and self.task is None:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        if self._deaf:
+            return
+        self._body_bytes += len(body)
+        if self._body_bytes > self._server.max_body_bytes:
+            self._refuse(_too_large(self._server.max_body_bytes))
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self._in_message = False
+        self._header_bytes = 0
+        if self._deaf:
+            return
+        try:
+            url = httptools.parse_url(self._url)
+            path = (url.path or b"/").decode("utf-8")
+            query = (url.query or b"").decode("utf-8")
+            if "%" in path:
+                path = unquote(path, errors="strict")
+        except (httptools.HttpParserError, UnicodeDecodeError):
+            self._refuse(_Refusal(400, b"400 Bad Request"))
+            return
+        request = Request(
+            method=self._parser.get_method().decode("latin-1"),
+            path=path,
+            query=query,
+            headers=self._headers,
+            body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            remote_address=self._remote,
+            peer_certificate=self._peer_certificate,
+        )
+        self._queue.append((request, self._parser.should_keep_alive(), self._parser.get_http_version() == "1.0"))
+        if self.task is None:
+            self._next()
+        elif len(self._queue) >= _MAX_PIPELINED:
+            self._pause_reading()
+
+    # the requests, one after the other
+
+    def _next(self) -> None:
+        """Starts the next request in line; called when none runs."""
+        if self._lost:
+            return
+        if not self._queue:
+            self._idle_since = self._loop.time()
+            if self._winding_down:
+                self._transport.close()
+            return
+        item = self._queue.popleft()
+        if not self._reading and len(self._queue) < _MAX_PIPELINED:
+            self._resume_reading()
+        if isinstance(item, _Refusal):
+            self._write_whole("GET", item.status, [("Content-Type", item.content_type)], item.body, False, False)
+            self._linger()
+            return
+        self.task = self._loop.create_task(self._serve(*item))
+        self.task.add_done_callback(self._served)
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self.task = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if not isinstance(error, ConnectionError):
+                log.error("connection to %s ended", self._remote, exc_info=error)
+            self._transport.close()
+        elif task.cancelled():
+            self._transport.close()
+        elif not self._lost and not self._transport.is_closing():
+            self._next()
+
+    async def _serve(self, request: Request, keep_alive: bool, old: bool) -> None:
+        answer: Response | Upgrade
+        try:
+            answer = await self._server.handler(request)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            answer = Response(500, [("Content-Type", "text/plain; charset=utf-8")], b"internal error")
+        if isinstance(answer, Upgrade):
+            await self._run_tunnel(answer)
+            return
+        keep_alive = keep_alive and not self._winding_down
+        rest = self._upgrade_rest
+        body = answer.body
+        if isinstance(body, bytes):
+            headers = answer.headers
+            if len(body) > GZIP_FROM_BYTES and _wants_gzip(request, headers):
+                headers = [*headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
+                body = await _gzip(body)
+            self._write_whole(request.method, answer.status, headers, body, keep_alive, old)
+        else:
+            keep_alive = await self._write_stream(request.method, answer, body, keep_alive, old)
+        if self._drained is not None:
+            await self._drained
+        if not keep_alive:
+            self._deaf = True
+            self._transport.close()
+        elif rest is not None:
+            self._parser = httptools.HttpRequestParser(self)
+            self._upgrade_rest = None
+            self._loop.call_soon(self.data_received, rest)
+
+    def _write_whole(
+        self, method: str, status: int, headers: list[tuple[str, str]], body: bytes, keep_alive: bool, old: bool
+    ) -> None:
+        length = b"" if status in (204, 304) else b"Content-Length: %d\r\n" % len(body)
+        head = self._head(status, headers, length, keep_alive, old)
+        if method == "HEAD" or not body:
+            self._transport.write(head)
+        elif len(body) <= _ONE_WRITE_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines([head, body])
+
+    async def _write_stream(
+        self, method: str, answer: Response, body: AsyncIterator[bytes], keep_alive: bool, old: bool
+    ) -> bool:
+        """Sends chunk by chunk; returns whether the connection can be used again."""
+        chunked = not old
+        keep_alive = keep_alive and chunked
+        write = self._transport.write
+        write(self._head(answer.status, answer.headers, b"Transfer-Encoding: chunked\r\n" * chunked, keep_alive, old))
+        self._streaming = True
+        try:
+            if method != "HEAD":
+                async for chunk in body:
+                    if not chunk:
+                        continue
+                    write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+                    if self._drained is not None:
+                        await self._drained
+                    if self._lost:
+                        return False
+        except asyncio.CancelledError:
+            if not self._winding_down or self._lost:
+                raise
+            keep_alive = False
+        finally:
+            self._streaming = False
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
+        if chunked and method != "HEAD":
+            write(_LAST_CHUNK)
+        return keep_alive
+
+    def _head(self, status: int, headers: list[tuple[str, str]], length: bytes, keep_alive: bool, old: bool) -> bytes:
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        if lines.count("\n") != len(headers):
+            lines = "".join([f"{name}: {' '.join(value.splitlines())}\r\n" for name, value in headers])
+        connection = b"Connection: close\r\n" if not keep_alive else b"Connection: keep-alive\r\n" if old else b""
+        first = _REASONS.get(status) or b"HTTP/1.1 %d \r\n" % status
+        return b"".join(
+            (first, lines.encode("utf-8", "replace"), self._server.date(), connection, length, b"\r\n"),
+        )
+
+    async def _run_tunnel(self, answer: Upgrade) -> None:
+        self._transport.write(self._upgrade_head(answer.headers))
+        rest, self._upgrade_rest = self._upgrade_rest, None
+        self._tunnel = _Tunnel(self, self._transport)
+        self._queue.clear()
+        if rest:
+            self._tunnel.feed(rest)
+        if self._lost:
+            self._tunnel.feed_eof()
+        else:
+            self._resume_reading()
+        try:
+            await answer.run(self._tunnel)
+        except ConnectionError:
+            pass
+        finally:
+            self._transport.close()
+
+    def _upgrade_head(self, headers: Iterable[tuple[str, str]]) -> bytes:
+        lines = "".join([f"{name}: {' '.join(value.splitlines())}\r\n" for name, value in headers])
+        return b"HTTP/1.1 101 Switching Protocols\r\n%b\r\n" % lines.encode("utf-8", "replace")
+
+    async def drain(self) -> None:
+        if self._drained is not None:
+            await self._drained
+        if self._lost:
+            raise ConnectionResetError("the peer is gone")
+
+    # the end
+
+    def _refuse(self, refusal: _Refusal) -> None:
+        if self._deaf:
+            return
+        self._deaf = True
+        self._queue.append(refusal)
+        if self.task is None:
+            self._next()
+
+    def _linger(self) -> None:
+        """Closes a little later, so that unread bytes do not reset the answer away."""
+        self._loop.call_later(_LINGER_S, self._transport.close)
+
+    def expire(self, now: float) -> None:
+        if self.task is None and not self._queue and self._tunnel is None:
+            limit = _HEADER_TIMEOUT_S if self._in_message else _IDLE_TIMEOUT_S
+            if now - self._idle_since > limit:
+                self._transport.close()
+
+    def wind_down(self) -> None:
+        """Lets a running request finish, ends everything else."""
+        self._winding_down = True
+        if self.task is None:
+            self._transport.close()
+        elif self._streaming or self._tunnel is not None:
+            self.task.cancel()
+
+    def cut(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+        self._transport.abort()
+
+    def _pause_reading(self) -> None:
+        if self._reading and not self._transport.is_closing():
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._reading and not self._transport.is_closing():
+            self._reading = True
+            self._transport.resume_reading()
+
+    def throttle(self, full: bool) -> None:
+        if full:
+            self._pause_reading()
+        else:
+            self._resume_reading()
+
+
+class _Tunnel:
+    """The `Connection` of an upgraded request."""
+
+    def __init__(self, connection: _HttpConnection, transport: asyncio.Transport) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._eof = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def feed(self, data: bytes) -> None:
+        self._chunks.append(bytes(data))
+        self._size += len(data)
+        if self._size > _TUNNEL_HIGH_BYTES:
+            self._connection.throttle(True)
+        self._wake()
+
+    def feed_eof(self) -> None:
+        self._eof = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def read(self, limit: int = 65536) -> bytes:
+        while not self._chunks:
+            if self._eof:
+                return b""
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        data = self._chunks.popleft()
+        if len(data) > limit:
+            self._chunks.appendleft(data[limit:])
+            data = data[:limit]
+        self._size -= len(data)
+        if self._size <= _TUNNEL_HIGH_BYTES // 2:
+            self._connection.throttle(False)
+        return data
+
+    async def write(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        self._transport.write(data)
+        await self._connection.drain()
+
+    def write_eof(self) -> None:
+        if self._transport.can_write_eof() and not self._transport.is_closing():
+            self._transport.write_eof()
+
+    async def close(self) -> None:
+        self._transport.close()
+
+
+def _too_large(limit: int) -> _Refusal:
+    error: StatusError = RequestEntityTooLarge(f"Request entity too large: limit is {limit}")
+    return _Refusal(413, msgspec.json.encode(error.status), "application/json")
+
+
+def _wants_gzip(request: Request, headers: list[tuple[str, str]]) -> bool:
+    if request.method != "GET" or "gzip" not in request.headers.get("accept-encoding", ""):
+        return False
+    return not any(name.lower() == "content-encoding" for name, _ in headers)
+
+
+async def _gzip(body: bytes) -> bytes:
+    """The gzip form; zlib lets the interpreter go, so a large body goes through a thread."""
+    if len(body) >= _THREAD_FROM_BYTES:
+        return await asyncio.to_thread(_gzip_now, body)
+    return _gzip_now(body)
+
+
+def _gzip_now(body: bytes) -> bytes:
+    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+def _keep_alive_probes(sock: Any) -> None:
+    """Finds peers that vanished without a word, so that their watches end."""
+    with contextlib.suppress(OSError, AttributeError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
