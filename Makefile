@@ -1,0 +1,30 @@
+# The launcher does the work; these are its names for those who work on the code.
+.PHONY: install up down test lint bench soak gen
+
+install:        ## make .venv with everything for tests and lint
+	@./pybernetes install
+
+up:             ## start the default cluster with the example
+	@./pybernetes up
+
+down:           ## stop it and clean up
+	@./pybernetes down
+
+test:           ## every test; as root, the ones with real containers too
+	@./pybernetes test
+
+lint: install   ## style, types, layers
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+bench: install  ## figures; nothing is asserted
+	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python "$$script" || exit 1; done
+
+soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over
+	@for round in $$(seq $${COUNT:-10}); do echo "== round $$round"; ./pybernetes test -x -q || exit 1; done
+
+gen: install    ## regenerate src/pybernetes/api and the locks
+	.venv/bin/python codegen/generate.py
+	.venv/bin/python codegen/lock.py
