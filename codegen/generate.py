@@ -78,11 +78,11 @@ def type_of(schema: dict[str, Any], here: tuple[str, str], uses: set[tuple[str, 
         name = schema["$ref"].removeprefix("#/$defs/")
         if name in SCALARS:
             return SCALARS[name]
-        group, version, kind = place(name)
+        group, version, struct = place(name)
         if (group, version) == here:
-            return kind
+            return struct
         uses.add((group, version))
-        return f"{group}_{version}.{kind}"
+        return f"{group}_{version}.{struct}"
     kinds = schema.get("type")
     kind = kinds[0] if isinstance(kinds, list) else kinds
     if kind == "array":

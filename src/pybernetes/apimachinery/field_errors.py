@@ -1,0 +1,210 @@
+"""Paths to fields and what can be wrong with a field's value, in upstream's words.
+
+Validation collects FieldErrors; `invalid` turns a list of them into the 422 answer with its causes.
+
+Source: apimachinery/pkg/util/validation/field/{path,errors}.go, apimachinery/pkg/api/errors/errors.go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pybernetes.api.meta.v1 import StatusCause
+from pybernetes.apimachinery.errors import Invalid
+
+_NO_VALUE: Any = object()
+_WORDS = {
+    "FieldValueNotFound": "Not found",
+    "FieldValueRequired": "Required value",
+    "FieldValueDuplicate": "Duplicate value",
+    "FieldValueInvalid": "Invalid value",
+    "FieldValueTypeInvalid": "Invalid value",
+    "FieldValueNotSupported": "Unsupported value",
+    "FieldValueForbidden": "Forbidden",
+    "FieldValueTooLong": "Too long",
+    "FieldValueTooShort": "Too short",
+    "FieldValueTooMany": "Too many",
+    "FieldValueTooFew": "Too few",
+    "InternalError": "Internal error",
+}
+_WITH_VALUE = {
+    "FieldValueInvalid",
+    "FieldValueTypeInvalid",
+    "FieldValueNotSupported",
+    "FieldValueNotFound",
+    "FieldValueDuplicate",
+    "FieldValueTooMany",
+    "FieldValueTooFew",
+}
+
+
+class Path:
+    """`Path("spec").child("containers").index(0)` prints as spec.containers[0]; immutable."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, *names: str) -> None:
+        self.text = ".".join(names)
+
+    def child(self, *names: str) -> Path:
+        return self._with(".".join((self.text, *names)) if self.text else ".".join(names))
+
+    def index(self, position: int) -> Path:
+        return self._with(f"{self.text}[{position}]")
+
+    def key(self, key: str) -> Path:
+        return self._with(f"{self.text}[{key}]")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Path({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Path) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    @staticmethod
+    def _with(text: str) -> Path:
+        path = Path()
+        path.text = text
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with one field. `type` is the cause's reason on the wire."""
+
+    type: str
+    field: str
+    value: Any
+    detail: str = ""
+
+    @property
+    def body(self) -> str:
+        """The message without the field's name."""
+        text = _WORDS[self.type]
+        if self.type in _WITH_VALUE and self.value is not _NO_VALUE:
+            text = f"{text}: {_shown(self.value)}"
+        return f"{text}: {self.detail}" if self.detail else text
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.body}"
+
+    @classmethod
+    def required(cls, path: Path, detail: str = "") -> FieldError:
+        return cls("FieldValueRequired", str(path), "", detail)
+
+    @classmethod
+    def invalid(cls, path: Path, value: Any, detail: str) -> FieldError:
+        return cls("FieldValueInvalid", str(path), value, detail)
+
+    @classmethod
+    def type_invalid(cls, path: Path, value: Any, detail: str) -> FieldError:
+        return cls("FieldValueTypeInvalid", str(path), value, detail)
+
+    @classmethod
+    def not_supported(cls, path: Path, value: Any, supported: Iterable[str]) -> FieldError:
+        values = ", ".join(_quoted(str(v)) for v in supported)
+        return cls("FieldValueNotSupported", str(path), value, f"supported values: {values}" if values else "")
+
+    @classmethod
+    def duplicate(cls, path: Path, value: Any) -> FieldError:
+        return cls("FieldValueDuplicate", str(path), value)
+
+    @classmethod
+    def not_found(cls, path: Path, value: Any) -> FieldError:
+        return cls("FieldValueNotFound", str(path), value)
+
+    @classmethod
+    def forbidden(cls, path: Path, detail: str) -> FieldError:
+        return cls("FieldValueForbidden", str(path), "", detail)
+
+    @classmethod
+    def too_long(cls, path: Path, max_bytes: int) -> FieldError:
+        unit = "byte" if max_bytes == 1 else "bytes"
+        detail = f"may not be more than {max_bytes} {unit}" if max_bytes >= 0 else "value is too long"
+        return cls("FieldValueTooLong", str(path), "<value omitted>", detail)
+
+    @classmethod
+    def too_long_characters(cls, path: Path, max_characters: int) -> FieldError:
+        unit = "character" if max_characters == 1 else "characters"
+        detail = f"may not be more than {max_characters} {unit}" if max_characters >= 0 else "value is too long"
+        return cls("FieldValueTooLong", str(path), "<value omitted>", detail)
+
+    @classmethod
+    def too_short(cls, path: Path, value: Any, min_characters: int) -> FieldError:
+        unit = "character" if min_characters == 1 else "characters"
+        detail = f"must be at least {min_characters} {unit}" if min_characters >= 0 else "value is too short"
+        return cls("FieldValueTooShort", str(path), value, detail)
+
+    @classmethod
+    def too_many(cls, path: Path, actual: int, most: int) -> FieldError:
+        unit = "item" if most == 1 else "items"
+        detail = f"must have at most {most} {unit}" if most >= 0 else "has too many items"
+        return cls("FieldValueTooMany", str(path), actual if actual >= 0 else _NO_VALUE, detail)
+
+    @classmethod
+    def too_few(cls, path: Path, actual: int, least: int) -> FieldError:
+        unit = "item" if least == 1 else "items"
+        detail = f"must have at least {least} {unit}" if least >= 0 else "has too few items"
+        return cls("FieldValueTooFew", str(path), actual, detail)
+
+    @classmethod
+    def internal(cls, path: Path, detail: str) -> FieldError:
+        return cls("InternalError", str(path), "", detail)
+
+
+class _Kind(Protocol):
+    @property
+    def group(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+
+
+def invalid(kind: _Kind | tuple[str, str] | str, name: str, errors: Sequence[FieldError]) -> Invalid:
+    """The 422 answer for an object that failed validation.
+
+    `kind` is anything with a group and a kind, a pair (group, kind), or text such as "Deployment.apps".
+    """
+    if isinstance(kind, str):
+        kind_name, _, group = kind.partition(".")
+    elif isinstance(kind, tuple):
+        group, kind_name = kind
+    else:
+        group, kind_name = kind.group, kind.kind
+    message = f"{kind_name}.{group}" if group else kind_name
+    message = f"{message} {_quoted(name)} is invalid"
+    if errors:
+        message = f"{message}: {aggregate(errors)}"
+    causes = [StatusCause(reason=e.type, message=e.body, field_=e.field) for e in errors]
+    return Invalid(message, group=group, kind=kind_name, name=name, causes=causes)
+
+
+def aggregate(errors: Iterable[object]) -> str:
+    """Several errors in one text, each once: `a` or `[a, b]`."""
+    texts = list(dict.fromkeys(str(e) for e in errors))
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, (bool, int, float)) or value is None:
+        return json.dumps(value)
+    import msgspec
+
+    try:
+        return msgspec.json.encode(value).decode()
+    except TypeError:
+        return str(value)
