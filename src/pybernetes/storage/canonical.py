@@ -7,6 +7,7 @@ empty and has no resourceVersion. So the version is put in with one copy of the 
 from __future__ import annotations
 
 _MARK = b'"metadata":{'
+_SERVED_MARK = b'"metadata":{"resourceVersion":"'
 
 
 def with_resource_version(value: bytes, revision: int) -> bytes:
@@ -17,3 +18,17 @@ def with_resource_version(value: bytes, revision: int) -> bytes:
     """
     at = value.index(_MARK) + len(_MARK)
     return b'%b"resourceVersion":"%d",%b' % (value[:at], revision, value[at:])
+
+
+def replace_resource_version(served: bytes, revision: int) -> bytes:
+    """Served bytes with another version in the place of the one they carry."""
+    start = served.index(_SERVED_MARK) + len(_SERVED_MARK)
+    end = served.index(b'"', start)
+    return b"%b%d%b" % (served[:start], revision, served[end:])
+
+
+def without_resource_version(served: bytes) -> bytes:
+    """Served bytes as they lie in the store: the inverse of `with_resource_version`."""
+    start = served.index(_SERVED_MARK)
+    end = served.index(b'",', start + len(_SERVED_MARK)) + 2
+    return served[: start + len(_MARK)] + served[end:]

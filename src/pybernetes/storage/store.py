@@ -10,9 +10,11 @@ watches see writes in that order. Contract: tests/contract/test_store.py, run ag
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,8 +44,7 @@ class JournalEntry:
     cause_revision: int
 
 
-@dataclass(slots=True, frozen=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     key: str
     value: bytes
     revision: int
@@ -62,8 +63,7 @@ class Page:
     """Keys of the range after this page."""
 
 
-@dataclass(slots=True, frozen=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     kind: Literal["put", "delete"]
     key: str
     value: bytes
@@ -142,6 +142,40 @@ class Store(Protocol):
         Raises Compacted at the first step. A watcher that falls too far behind is ended with
         Compacted. Close the iterator to stop.
         """
+        ...
+
+    async def changes(self, prefix: str, after_revision: int, *, limit: int = 1000) -> list[Change]:
+        """The oldest committed changes with a revision > after_revision, at most `limit`.
+
+        Raises Compacted, also where a store cannot answer from its history.
+        """
+        ...
+
+    def subscribe(
+        self, prefix: str, deliver: Callable[[list[Change]], None], lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Calls `deliver` with every change under `prefix` that comes after this call, in order.
+
+        The in-process seam of the watch caches: no queue and no task between a commit and its
+        subscribers. `deliver` runs on the loop, before the write is answered, must not block, and
+        has been called for everything up to `current_revision()`. `lost` says that the stream has
+        a gap and ended (a remote store only): subscribe and read again. Returns the unsubscriber.
+        """
+        ...
+
+    async def wait(self, revision: int) -> None:
+        """Returns once `current_revision()` is at least `revision`."""
+        ...
+
+    async def sync(self) -> int:
+        """A revision not older than any write acknowledged before this call, by any process.
+
+        Subscribers have been delivered everything up to it.
+        """
+        ...
+
+    async def revision_at(self, time_s: float) -> int:
+        """The last revision written at or before this wall time; the compact revision if older."""
         ...
 
     async def compact(self, revision: int) -> None:

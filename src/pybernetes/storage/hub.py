@@ -1,0 +1,135 @@
+"""How committed changes reach those who watch a store, inside one process.
+
+A store calls `publish` once a commit, in order of revision; the hub hands the changes to
+subscribers (synchronously) and to the queues of watchers. It holds no history: a watcher that
+starts in the past is given the gap by its store's `history` function first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+
+from pybernetes.storage.store import Change, Compacted
+
+_log = logging.getLogger(__name__)
+_QUEUE_LIMIT = 16_384
+_BATCH_LIMIT = 1024
+
+History = Callable[[str, int, int, int], list[Change]]
+"""history(prefix, after_revision, until_revision, limit): the oldest changes; raises Compacted."""
+
+
+def prefix_end(prefix: str) -> str:
+    """The first key after all keys with this prefix."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else "\U0010ffff"
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.revision = 0
+        """Everything up to here has been delivered."""
+        self._subscribers: dict[str, list[_Subscriber]] = {}
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._ticket = 0
+
+    def subscribe(
+        self, prefix: str, deliver: Callable[[list[Change]], None], lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        subscriber = _Subscriber(deliver, lost)
+        self._subscribers.setdefault(prefix, []).append(subscriber)
+
+        def unsubscribe() -> None:
+            subscribers = self._subscribers.get(prefix, [])
+            if subscriber in subscribers:
+                subscribers.remove(subscriber)
+                if not subscribers:
+                    del self._subscribers[prefix]
+
+        return unsubscribe
+
+    def publish(self, changes: list[Change]) -> None:
+        """Delivers one commit; `changes` is not empty and follows what was published before."""
+        self.revision = changes[-1].revision
+        for prefix, subscribers in list(self._subscribers.items()):
+            theirs = [change for change in changes if change.key.startswith(prefix)]
+            if theirs:
+                for subscriber in list(subscribers):
+                    try:
+                        subscriber.deliver(theirs)
+                    except Exception:
+                        _log.exception("a subscriber of %s failed and has to read again", prefix)
+                        if subscriber in subscribers:
+                            subscribers.remove(subscriber)
+                        subscriber.lost()
+        self.advance(self.revision)
+
+    def advance(self, revision: int) -> None:
+        """Everything up to `revision` is known to have been delivered; wakes those who wait."""
+        self.revision = max(self.revision, revision)
+        while self._waiting and self._waiting[0][0] <= self.revision:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    async def wait(self, revision: int) -> None:
+        if revision <= self.revision:
+            return
+        self._ticket += 1
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (revision, self._ticket, future))
+        await future
+
+    async def watch(
+        self, prefix: str, after_revision: int, history: History, queue_limit: int = _QUEUE_LIMIT
+    ) -> AsyncGenerator[list[Change], None]:
+        """The body of `Store.watch`: the gap from `history`, then what is published."""
+        queue: deque[Change] = deque()
+        wake = asyncio.Event()
+        overflown = False
+
+        def deliver(changes: list[Change]) -> None:
+            nonlocal overflown
+            overflown = overflown or len(queue) + len(changes) > queue_limit
+            if not overflown:
+                queue.extend(changes)
+            wake.set()
+
+        def lost() -> None:
+            nonlocal overflown
+            overflown = True
+            wake.set()
+
+        unsubscribe = self.subscribe(prefix, deliver, lost)
+        until = self.revision
+        try:
+            position = after_revision
+            while True:
+                gap = history(prefix, position, until, _BATCH_LIMIT)
+                if not gap:
+                    break
+                yield gap
+                position = gap[-1].revision
+            while True:
+                while queue:
+                    batch = [queue.popleft() for _ in range(min(len(queue), _BATCH_LIMIT))]
+                    batch = [change for change in batch if change.revision > after_revision]
+                    if batch:
+                        yield batch
+                if overflown:
+                    raise Compacted(self.revision)
+                wake.clear()
+                await wake.wait()
+        finally:
+            unsubscribe()
+
+
+class _Subscriber:
+    __slots__ = ("deliver", "lost")
+
+    def __init__(self, deliver: Callable[[list[Change]], None], lost: Callable[[], None]) -> None:
+        self.deliver = deliver
+        self.lost = lost
