@@ -1,0 +1,68 @@
+"""Answers into Structs: the strict fast path, and the slow one that tolerates a newer server's fields."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+from msgspec import Raw, Struct
+
+from pybernetes.api.meta.v1 import ListMeta
+
+T = TypeVar("T")
+
+
+class ListEnvelope(Struct, Generic[T]):
+    items: list[T] = []
+    metadata: ListMeta = msgspec.field(default_factory=ListMeta)
+
+
+class EventEnvelope(Struct):
+    type: str
+    object: Raw
+
+
+_events = msgspec.json.Decoder(EventEnvelope)
+
+
+@functools.cache
+def _decoder(cls: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(cast(Any, cls))
+
+
+@functools.cache
+def _list_decoder(cls: Hashable) -> msgspec.json.Decoder[Any]:
+    envelope: Any = ListEnvelope
+    return msgspec.json.Decoder(envelope[cls])
+
+
+def decode_object(cls: type[T], body: bytes | Raw) -> T:
+    """Raises ValueError when the body is no such object at all."""
+    try:
+        found: T = _decoder(cast(Hashable, cls)).decode(body)
+    except msgspec.ValidationError:
+        return _tolerant(cls, msgspec.json.decode(body))
+    return found
+
+
+def decode_list(cls: type[T], body: bytes) -> ListEnvelope[T]:
+    try:
+        found: ListEnvelope[T] = _list_decoder(cast(Hashable, cls)).decode(body)
+    except msgspec.ValidationError:
+        tree = msgspec.json.decode(body)
+        metadata = msgspec.convert(tree.get("metadata") or {}, ListMeta)
+        return ListEnvelope([_tolerant(cls, item) for item in tree.get("items") or []], metadata)
+    return found
+
+
+def decode_event(line: bytes) -> EventEnvelope:
+    return _events.decode(line)
+
+
+def _tolerant(cls: type[T], tree: Any) -> T:
+    from pybernetes.apimachinery import decoding
+
+    found, _ = decoding.from_tree(tree, cls, "Ignore")
+    return found

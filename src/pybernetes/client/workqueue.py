@@ -1,0 +1,146 @@
+"""The queue between informer handlers and workers. Source: client-go/util/workqueue.
+
+A key waits at most once, is worked on by one worker at a time, and comes back after `done` when it
+was added meanwhile. Differs: there is no overall token bucket, only the back-off of each key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from pybernetes.client import cause as causes
+from pybernetes.client.cause import Cause
+
+K = TypeVar("K", bound=Hashable)
+
+
+class ShutDown(Exception):
+    """get() on a queue that was shut down and is empty."""
+
+
+class RateLimitedQueue(Generic[K]):
+    def __init__(self, name: str = "", *, base_delay_s: float = 0.005, max_delay_s: float = 1000.0) -> None:
+        self.name = name
+        self.adds = 0
+        self.retries = 0
+        self._base_delay_s = base_delay_s
+        self._max_delay_s = max_delay_s
+        self._waiting: OrderedDict[K, None] = OrderedDict()
+        self._processing: set[K] = set()
+        self._dirty: set[K] = set()
+        """Added while being worked on."""
+        self._causes: dict[K, Cause] = {}
+        self._failures: dict[K, int] = {}
+        self._timers: dict[K, tuple[float, asyncio.TimerHandle, Cause]] = {}
+        self._getters: list[asyncio.Future[None]] = []
+        self._shut_down = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is worked on; delayed keys do not count."""
+        return not self._waiting and not self._processing
+
+    def add(self, key: K) -> None:
+        """Queues `key` now, with the current cause when that is newer than the one it waits with."""
+        self._add(key, causes.current())
+
+    def add_after(self, key: K, delay_s: float) -> None:
+        """Queues `key` after a delay; of several delays the one that ends first counts."""
+        if self._shut_down:
+            return
+        if delay_s <= 0:
+            self.add(key)
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + delay_s
+        cause = causes.current()
+        if (waiting := self._timers.get(key)) is not None:
+            if waiting[0] <= due:
+                self._timers[key] = (waiting[0], waiting[1], waiting[2].newest(cause))
+                return
+            waiting[1].cancel()
+            cause = waiting[2].newest(cause)
+        self._timers[key] = (due, loop.call_later(delay_s, self._due, key), cause)
+
+    def add_rate_limited(self, key: K) -> None:
+        """Queues `key` after its back-off, which doubles with every call until `forget`."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        self.retries += 1
+        self.add_after(key, min(self._base_delay_s * 2 ** min(failures, 64), self._max_delay_s))
+
+    def forget(self, key: K) -> None:
+        """Ends the back-off of `key`."""
+        self._failures.pop(key, None)
+
+    def num_requeues(self, key: K) -> int:
+        return self._failures.get(key, 0)
+
+    async def get(self) -> K:
+        """The next key; its cause becomes current in the calling task. Raises ShutDown."""
+        while not self._waiting:
+            if self._shut_down:
+                raise ShutDown(self.name)
+            getter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._getters.append(getter)
+            try:
+                await getter
+            except asyncio.CancelledError:
+                if getter in self._getters:
+                    self._getters.remove(getter)
+                elif self._waiting:
+                    self._wake_one()
+                raise
+        key, _ = self._waiting.popitem(last=False)
+        self._processing.add(key)
+        causes.set_current(self._causes.pop(key, causes.NONE))
+        return key
+
+    def done(self, key: K) -> None:
+        """Ends the work on `key`; what was added meanwhile is queued."""
+        self._processing.discard(key)
+        causes.set_current(causes.NONE)
+        if key in self._dirty:
+            self._dirty.discard(key)
+            self._waiting[key] = None
+            self._wake_one()
+
+    def shut_down(self) -> None:
+        """No more adds; get() hands out what waits, then raises ShutDown."""
+        self._shut_down = True
+        for _, timer, _ in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        while self._getters:
+            self._wake_one()
+
+    def _due(self, key: K) -> None:
+        _, _, cause = self._timers.pop(key)
+        self._add(key, cause)
+
+    def _add(self, key: K, cause: Cause) -> None:
+        if self._shut_down:
+            return
+        known = self._causes.get(key)
+        self._causes[key] = cause if known is None else known.newest(cause)
+        if key in self._waiting or key in self._dirty:
+            return
+        self.adds += 1
+        if key in self._processing:
+            self._dirty.add(key)
+            return
+        self._waiting[key] = None
+        self._wake_one()
+
+    def _wake_one(self) -> None:
+        while self._getters:
+            getter = self._getters.pop(0)
+            if not getter.done():
+                getter.set_result(None)
+                return
