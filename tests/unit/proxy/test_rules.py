@@ -22,7 +22,8 @@ def endpoint(
 
 def port(**changes: object) -> ServicePort:
     values: dict[str, object] = {
-        "namespace": "default", "name": "web", "port_name": "", "protocol": "tcp", "cluster_ip": "10.96.0.20", "port": 80,
+        "namespace": "default", "name": "web", "port_name": "", "protocol": "tcp", "cluster_ip": "10.96.0.20",
+        "port": 80,
         "endpoints": (endpoint("10.244.0.2"), endpoint("10.244.0.3")),
     }  # fmt: skip
     return ServicePort(**{**values, **changes})  # type: ignore[arg-type]
@@ -125,9 +126,13 @@ def test_one_endpoint_more_leaves_the_others_alone() -> None:
 SEQUENCES: list[list[ServicePort | None]] = [
     [port(), port(endpoints=()), port(), None],
     [port(node_port=30080), port(node_port=30081, external_local=True), port(affinity_timeout_s=10), None],
-    [port(affinity_timeout_s=10), port(affinity_timeout_s=20), port(affinity_timeout_s=20, endpoints=(endpoint("10.244.0.9"),)), None],
-    [port(protocol="udp", load_balancer_ips=("192.0.2.9",), source_ranges=("10.0.0.0/8",)), port(protocol="sctp"), None],
-]  # fmt: skip
+    [port(affinity_timeout_s=10), port(affinity_timeout_s=20), port(endpoints=(endpoint("10.244.0.9"),)), None],
+    [
+        port(protocol="udp", load_balancer_ips=("192.0.2.9",), source_ranges=("10.0.0.0/8",)),
+        port(protocol="sctp"),
+        None,
+    ],
+]
 
 
 @pytest.mark.e2e

@@ -1,0 +1,186 @@
+"""Pure: Services and EndpointSlices as DNS records of the cluster domain.
+
+Names (specification 1.1.0, kubernetes/dns):
+
+    SERVICE.NS.svc.DOMAIN                A      the ClusterIP; every ready endpoint when headless
+    HOSTNAME.SERVICE.NS.svc.DOMAIN       A      one endpoint of a headless Service
+    _PORT._PROTO.SERVICE.NS.svc.DOMAIN   SRV    port and target name
+    A-B-C-D.NS.pod.DOMAIN                A      the address in the name, as CoreDNS `pods insecure`
+    D.C.B.A.in-addr.arpa                 PTR    the name of a ClusterIP or of a headless endpoint
+
+Names are lower-case, without the final dot.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pybernetes.api.core.v1 import Service
+from pybernetes.api.discovery.v1 import EndpointSlice
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Srv:
+    port: int
+    target: str
+
+
+@dataclass(slots=True)
+class Records:
+    """All records that one Service gives rise to."""
+
+    addresses: dict[str, list[str]] = field(default_factory=dict)
+    """Name → addresses of both families."""
+    services: dict[str, list[Srv]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    pointers: dict[str, str] = field(default_factory=dict)
+    """Reverse name → name."""
+
+
+def records_of(service: Service, slices: Iterable[EndpointSlice], domain: str) -> Records:
+    """The records of one Service; `slices` are those that carry its name."""
+    made = Records()
+    base = f"{service.metadata.name}.{service.metadata.namespace}.svc.{domain}"
+    spec = service.spec
+    if spec.type == "ExternalName":
+        if spec.externalName:
+            made.aliases[base] = spec.externalName.rstrip(".").lower()
+        return made
+    if spec.clusterIP and spec.clusterIP != "None":
+        ips = spec.clusterIPs or [spec.clusterIP]
+        made.addresses[base] = list(ips)
+        for ip in ips:
+            made.pointers[ipaddress.ip_address(ip).reverse_pointer] = base
+        for port in spec.ports:
+            if port.name:
+                protocol = (port.protocol or "TCP").lower()
+                made.services[f"_{port.name}._{protocol}.{base}".lower()] = [Srv(port.port, base)]
+        return made
+    for piece in slices:
+        _headless(made, base, piece, bool(spec.publishNotReadyAddresses))
+    if not made.addresses:
+        made.addresses[base] = []
+    return made
+
+
+def _headless(made: Records, base: str, piece: EndpointSlice, not_ready_too: bool) -> None:
+    if piece.addressType not in ("IPv4", "IPv6"):
+        return
+    for endpoint in piece.endpoints:
+        if endpoint.conditions and endpoint.conditions.ready is False and not not_ready_too:
+            continue
+        for ip in endpoint.addresses:
+            host = endpoint.hostname or ip.replace(".", "-").replace(":", "-")
+            target = f"{host}.{base}".lower()
+            _add(made.addresses.setdefault(base, []), ip)
+            _add(made.addresses.setdefault(target, []), ip)
+            made.pointers.setdefault(ipaddress.ip_address(ip).reverse_pointer, target)
+            for port in piece.ports:
+                if port.name and port.port:
+                    name = f"_{port.name}._{(port.protocol or 'TCP').lower()}.{base}".lower()
+                    _add(made.services.setdefault(name, []), Srv(port.port, target))
+
+
+def _add(values: list[_T], value: _T) -> None:
+    if value not in values:
+        values.append(value)
+
+
+class Zone:
+    """The records of all Services, changed one Service at a time."""
+
+    def __init__(self, domain: str = "cluster.local") -> None:
+        self.domain = domain.strip(".").lower()
+        self._of: dict[tuple[str, str], Records] = {}
+        self._addresses: dict[str, list[str]] = {}
+        self._services: dict[str, list[Srv]] = {}
+        self._aliases: dict[str, str] = {}
+        self._pointers: dict[str, list[str]] = {}
+        self._namespaces: set[str] = set()
+        self._parents: dict[str, int] = {}
+        """How many names lie below a name: such a name exists even when it has no records."""
+
+    def replace(self, key: tuple[str, str], records: Records | None) -> None:
+        """Puts the records of the Service `key` = (namespace, name) in place of those before."""
+        old = self._of.pop(key, None)
+        if old is not None:
+            for table, names in (
+                (self._addresses, old.addresses), (self._services, old.services), (self._aliases, old.aliases),
+            ):  # fmt: skip
+                for name in names:
+                    table.pop(name, None)
+                    self._count(name, -1)
+            for name, target in old.pointers.items():
+                targets = self._pointers.get(name, [])
+                targets.remove(target)
+                if not targets:
+                    del self._pointers[name]
+        if records is not None:
+            self._of[key] = records
+            self._addresses.update(records.addresses)
+            self._services.update(records.services)
+            self._aliases.update(records.aliases)
+            for name in (*records.addresses, *records.services, *records.aliases):
+                self._count(name, 1)
+            for name, target in records.pointers.items():
+                self._pointers.setdefault(name, []).append(target)
+
+    def namespaces(self, names: Iterable[str]) -> None:
+        """The namespaces that exist: Pod names are answered only in these."""
+        self._namespaces = set(names)
+
+    def owns(self, name: str) -> bool:
+        return name == self.domain or name.endswith("." + self.domain)
+
+    def addresses(self, name: str, family: int) -> list[str]:
+        found = self._addresses.get(name)
+        if found is None:
+            found = self._pod_address(name)
+        return [a for a in found if (":" in a) == (family == 6)]
+
+    def services(self, name: str) -> list[Srv]:
+        return self._services.get(name, [])
+
+    def alias(self, name: str) -> str:
+        return self._aliases.get(name, "")
+
+    def pointers(self, name: str) -> list[str]:
+        return self._pointers.get(name, [])
+
+    def exists(self, name: str) -> bool:
+        """True when the name or one below it has records: then an empty answer is NOERROR, else NXDOMAIN."""
+        return (
+            name in self._addresses
+            or name in self._services
+            or name in self._aliases
+            or self._parents.get(name, 0) > 0
+            or name in (self.domain, f"svc.{self.domain}", f"pod.{self.domain}")
+            or bool(self._pod_address(name))
+        )
+
+    def _pod_address(self, name: str) -> list[str]:
+        suffix = f".pod.{self.domain}"
+        if not name.endswith(suffix):
+            return []
+        host, _, namespace = name.removesuffix(suffix).rpartition(".")
+        if namespace not in self._namespaces or "." in host:
+            return []
+        for text in (host.replace("-", "."), host.replace("-", ":")):
+            try:
+                return [str(ipaddress.ip_address(text))]
+            except ValueError:
+                continue
+        return []
+
+    def _count(self, name: str, step: int) -> None:
+        parent = name.partition(".")[2]
+        while parent and parent != self.domain:
+            self._parents[parent] = self._parents.get(parent, 0) + step
+            if not self._parents[parent]:
+                del self._parents[parent]
+            parent = parent.partition(".")[2]

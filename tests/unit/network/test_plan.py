@@ -1,0 +1,94 @@
+"""What a machine's network must look like, and that the kernel can be brought there and back."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+
+import msgspec
+import pytest
+
+from pybernetes.api.core.v1 import Node
+from pybernetes.host.netlink import KernelNetlink, Route
+from pybernetes.network.plan import LOW_PRIORITY, NetworkConfig, plan
+
+CONFIG = NetworkConfig(node_name="n1", bridge="pybtest0", cni_data_dir="/var/lib/x")
+UNREACHABLE = Route("10.244.0.0/16", kind="unreachable", metric=LOW_PRIORITY)
+
+
+def node(name: str, cidr: str, address: str = "") -> Node:
+    addresses = [{"type": "InternalIP", "address": address}] if address else []
+    return msgspec.convert(
+        {"metadata": {"name": name}, "spec": {"podCIDR": cidr, "podCIDRs": [cidr] if cidr else []},
+         "status": {"addresses": addresses}},
+        Node,
+    )  # fmt: skip
+
+
+def test_a_node_without_a_range_waits() -> None:
+    made = plan(CONFIG, [node("n1", "")])
+    assert (made.bridge_address, made.cni, made.routes) == ("", "", frozenset({UNREACHABLE}))
+
+
+def test_own_range_gives_bridge_and_cni() -> None:
+    made = plan(CONFIG, [node("n1", "10.244.3.0/24", "192.0.2.1")])
+    assert made.bridge_address == "10.244.3.1/24"
+    bridge = json.loads(made.cni)["plugins"][0]
+    assert (bridge["bridge"], bridge["ipam"]["ranges"]) == ("pybtest0", [[{"subnet": "10.244.3.0/24"}]])
+    assert made.routes == {UNREACHABLE, Route("10.96.0.0/16", device="pybtest0")}
+
+
+def test_other_nodes_are_reached_through_their_addresses() -> None:
+    made = plan(
+        CONFIG, [node("n1", "10.244.0.0/24"), node("n2", "10.244.1.0/24", "192.0.2.2"), node("n3", "10.244.2.0/24")]
+    )
+    assert Route("10.244.1.0/24", gateway="192.0.2.2") in made.routes
+    assert len(made.routes) == 3, "a node without an address has no route"
+
+
+def test_a_machine_that_is_no_node_only_routes() -> None:
+    made = plan(NetworkConfig(), [node("n1", "10.244.0.0/24", "192.0.2.1")])
+    assert (made.bridge_address, made.cni) == ("", "")
+    assert made.routes == {UNREACHABLE, Route("10.244.0.0/24", gateway="192.0.2.1")}
+
+
+@pytest.mark.e2e
+def test_the_kernel_in_a_namespace_of_its_own() -> None:
+    """Bridge, routes and their removal, in a child process with its own network namespace."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            if ctypes.CDLL(None, use_errno=True).unshare(0x40000000) != 0:
+                os._exit(77)
+            netlink = KernelNetlink()
+            netlink.ensure_bridge("pybtest0", "10.244.0.1/24")
+            netlink.ensure_bridge("pybtest0", "10.244.3.1/24", 1400)
+            wanted = [
+                UNREACHABLE,
+                Route("10.96.0.0/16", device="pybtest0"),
+                Route("10.244.1.0/24", gateway="10.244.3.9"),
+            ]
+            for route in wanted * 2:
+                netlink.ensure_route(route)
+            assert netlink.mtu_towards("10.244.3.1") == 1400
+            assert netlink.mtu_towards("10.244.0.1") == 0
+            plain = {Route(r.destination, r.gateway, r.device, r.kind) for r in wanted}
+            assert netlink.our_routes() == plain, netlink.our_routes()
+            for route in plain:
+                netlink.delete_route(route)
+            assert netlink.our_routes() == set()
+            netlink.delete_link("pybtest0")
+            netlink.delete_link("pybtest0")
+            code = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == 77:
+        pytest.skip("needs root for a network namespace")
+    assert code == 0
