@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.http.client import HttpClient, HttpResponse
@@ -158,7 +159,7 @@ class LocalTransport:
 
     async def _call(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Response | Upgrade:
         path, _, query = target.partition("?")
-        request = Request(method, path, query, {name.lower(): value for name, value in headers.items()}, body)
+        request = Request(method, unquote(path), query, {name.lower(): value for name, value in headers.items()}, body)
         request.headers.setdefault("host", "localhost")
         request.remote_address = "127.0.0.1"
         request.user = self._user
