@@ -5,10 +5,13 @@ A Struct carries names and types only; descriptions stay in that package and are
 How a property becomes a field:
 
 * A required scalar, list or map has Go's zero value as its default and is always encoded, as
-  Go encodes a field without omitempty.
+  Go encodes a field without omitempty; a required time is null then.
 * An optional list or map is empty by default and left out when empty.
 * An optional scalar or object is None by default and left out then.
 * `metadata` is always there; so are `spec`, `status` and `template` where Go has no pointer there.
+
+Beside each module stands `<version>_merge.py` with what its lists and maps mean to a merge (the x-kubernetes-*
+extensions); `pybernetes.apimachinery.schema` reads it when a patch or an apply needs it.
 
 Usage: python codegen/generate.py
 """
@@ -47,9 +50,13 @@ ZERO = {
     "Bytes": "string",
     "Quantity": "quantity",
     "IntOrString": "zero",
-    "Time": "string",
-    "MicroTime": "string",
 }
+KEY_DEFAULTS = {
+    ("ContainerPort", "protocol"): "TCP",
+    ("ServicePort", "protocol"): "TCP",
+    ("LocalObjectReference", "name"): "",
+}
+"""What an absent field of a list's key counts as, where that is not the zero value of a required field."""
 RESERVED = {"list", "dict", "str", "int", "bool", "float", "Any", "field"}
 
 
@@ -141,6 +148,8 @@ def field_line(
     if kind.startswith("dict["):
         empty = f"field(default_factory=dict, {renamed})" if renamed else "{}"
         return f"    {python}: {kind} = " + (made("zero.object") if required else empty)
+    if required and kind in {"Time", "MicroTime"}:
+        return f"    {python}: {kind} | None = {made('zero.null')}"
     if required and kind in ZERO:
         return f"    {python}: {kind} = {made('zero.' + ZERO[kind])}"
     if kind == "Any":
@@ -152,6 +161,58 @@ def repr_factory(owner: str, defs: dict[str, Any], what: str) -> str:
     gvk = defs[owner]["x-kubernetes-group-version-kind"][0]
     value = gvk["kind"] if what == "kind" else f"{gvk['group']}/{gvk['version']}".lstrip("/")
     return f'lambda: "{value}"'
+
+
+def merge_facts(defs: dict[str, Any], names: list[str]) -> str:
+    """The module text with the merge facts of some definitions; empty when all are the defaults."""
+    fields: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {}
+    atomic: list[str] = []
+    for name in names:
+        struct = place(name)[2]
+        if defs[name].get("x-kubernetes-map-type") == "atomic":
+            atomic.append(struct)
+        for p, schema in defs[name].get("properties", {}).items():
+            fact = (
+                schema.get("x-kubernetes-list-type", ""),
+                tuple(schema.get("x-kubernetes-list-map-keys", ())),
+                schema.get("x-kubernetes-patch-merge-key", ""),
+                schema.get("x-kubernetes-patch-strategy", ""),
+                schema.get("x-kubernetes-map-type", ""),
+            )
+            if fact not in {("", (), "", "", ""), ("atomic", (), "", "", "")}:
+                fields.setdefault(struct, {})[p] = fact
+    defaults = key_defaults(defs, names)
+    if not (fields or atomic or defaults):
+        return ""
+    lines = ['"""Merge facts of a group-version. Written by codegen/generate.py; do not edit."""', "", "FIELDS = {"]
+    for struct, facts in sorted(fields.items()):
+        lines.append(f"    {struct!r}: {{")
+        lines += [f"        {p!r}: {fact!r}," for p, fact in sorted(facts.items())]
+        lines.append("    },")
+    lines += ["}", f"ATOMIC = {sorted(atomic)!r}", f"DEFAULTS = {defaults!r}"]
+    return "\n".join(lines) + "\n"
+
+
+def key_defaults(defs: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
+    """For structs that are elements of keyed lists: what an absent key field counts as."""
+    used: dict[str, set[str]] = defaultdict(set)
+    for schema in defs.values():
+        for p in schema.get("properties", {}).values():
+            keys = p.get("x-kubernetes-list-map-keys") or filter(None, [p.get("x-kubernetes-patch-merge-key")])
+            if "$ref" in p.get("items", {}):
+                used[p["items"]["$ref"].removeprefix("#/$defs/")].update(keys)
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        struct = place(name)[2]
+        for key in sorted(used.get(name, ())):
+            schema = defs[name]["properties"][key]
+            if (struct, key) in KEY_DEFAULTS:
+                found.setdefault(struct, {})[key] = KEY_DEFAULTS[struct, key]
+            elif key in defs[name].get("required", ()):
+                kinds = schema.get("type")
+                kind = kinds[0] if isinstance(kinds, list) else kinds
+                found.setdefault(struct, {})[key] = 0 if kind == "integer" else ""
+    return found
 
 
 def main() -> None:
@@ -201,6 +262,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "__init__.py").write_text("")
         (folder / f"{here[1]}.py").write_text("\n".join(head).rstrip() + text.rstrip() + "\n")
+        if facts := merge_facts(defs, names):
+            (folder / f"{here[1]}_merge.py").write_text(facts)
 
 
 if __name__ == "__main__":

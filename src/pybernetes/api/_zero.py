@@ -17,6 +17,10 @@ def quantity() -> str:
     return "0"
 
 
+def null() -> None:
+    return None
+
+
 def false() -> bool:
     return False
 

@@ -18,7 +18,7 @@ class Event(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
     deprecatedFirstTimestamp: Time | None = None
     deprecatedLastTimestamp: Time | None = None
     deprecatedSource: core_v1.EventSource | None = None
-    eventTime: MicroTime = field(default_factory=zero.string)
+    eventTime: MicroTime | None = field(default_factory=zero.null)
     note: str | None = None
     reason: str | None = None
     regarding: core_v1.ObjectReference | None = None
@@ -38,4 +38,4 @@ class EventList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
 
 class EventSeries(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     count: Int32 = field(default_factory=zero.zero)
-    lastObservedTime: MicroTime = field(default_factory=zero.string)
+    lastObservedTime: MicroTime | None = field(default_factory=zero.null)

@@ -52,7 +52,7 @@ class APIVersions(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 
 class Condition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time = field(default_factory=zero.string)
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
     message: str = field(default_factory=zero.string)
     observedGeneration: Int64 | None = None
     reason: str = field(default_factory=zero.string)
