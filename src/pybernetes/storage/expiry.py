@@ -7,8 +7,10 @@ import heapq
 from collections.abc import Callable
 
 from pybernetes.host.clock import Clock
+from pybernetes.storage.store import Cause
 
 _LONGEST_TIMER_S = 3600.0
+EXPIRED = Cause(user="system:apiserver", verb="expire")
 
 
 class Expiry:

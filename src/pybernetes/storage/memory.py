@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncIterator, Callable
 
 from pybernetes.host.clock import Clock, SystemClock
-from pybernetes.storage.expiry import Expiry
+from pybernetes.storage.expiry import EXPIRED, Expiry
 from pybernetes.storage.hub import Hub, prefix_end
 from pybernetes.storage.store import (
     Cause,
@@ -22,8 +22,6 @@ from pybernetes.storage.store import (
     RevisionMismatch,
     Stored,
 )
-
-EXPIRED = Cause(user="system:apiserver", verb="expire")
 
 
 class MemoryStore:

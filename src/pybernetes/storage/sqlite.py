@@ -1,0 +1,403 @@
+"""The embedded store on SQLite: one writer, group commit, every version kept until compaction.
+
+A compare-and-set is decided here on the loop, against an index of the keys. Writes that arrive
+together travel to the writer thread as one INSERT, which is one transaction and one fsync
+(WAL, synchronous=FULL). After the commit, in this order: the index, the watchers, the answers.
+So nobody sees a write that could still be lost. A write to a key whose write is under way waits
+for its outcome before it is decided.
+
+Reads run on the loop on a connection of their own, by revision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.storage import sqlite_file
+from pybernetes.storage.expiry import EXPIRED, Expiry
+from pybernetes.storage.hub import Hub, prefix_end
+from pybernetes.storage.sqlite_file import DELETE, PUT
+from pybernetes.storage.sqlite_writer import Writer
+from pybernetes.storage.store import (
+    Cause,
+    Change,
+    Compacted,
+    FutureRevision,
+    JournalEntry,
+    KeyExists,
+    Page,
+    RevisionMismatch,
+    Stored,
+    StoreError,
+)
+
+_BATCH_LIMIT = 64
+_SWEEP_CHUNK = 500
+_EXPIRY_RETRY_S = 10.0
+
+
+class SqliteStore:
+    """See `Store`. `journal_limit`: journal entries kept of versions that are compacted away."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        clock: Clock | None = None,
+        *,
+        journal_limit: int = 100_000,
+        watch_queue_limit: int = 16_384,
+        vfs: str = "",
+    ) -> None:
+        self._path = Path(path)
+        self._clock = clock or SystemClock()
+        self._journal_limit = journal_limit
+        self._watch_queue_limit = watch_queue_limit
+        self._vfs = vfs
+        self._lock = sqlite_file.Lock(self._path)
+        self._hub = Hub()
+        self._expiry = Expiry(self._clock, self._expire)
+        self._index: dict[str, tuple[int, int]] = {}
+        """Committed state: key -> (revision, create_revision)."""
+        self._keys: list[str] = []
+        self._pending: dict[str, asyncio.Future[int]] = {}
+        self._queue: deque[_Write] = deque()
+        self._in_flight = False
+        self._idle = asyncio.Event()
+        self._compact_revision = 0
+        self._swept_revision = 0
+        self._writer: Writer | None = None
+        self._reader: apsw.Connection | None = None
+
+    async def start(self) -> None:
+        self._lock.acquire()
+        try:
+            connection = sqlite_file.open_writer(self._path, self._vfs)
+            self._reader = sqlite_file.open_reader(self._path, self._vfs)
+            self._load()
+        except StoreError:
+            self._lock.release()
+            raise
+        self._writer = Writer(self._path, self._vfs, connection)
+        self._idle.set()
+
+    async def stop(self) -> None:
+        """Finishes the writes under way; later ones get StoreError."""
+        writer, self._writer = self._writer, None
+        self._expiry.stop()
+        if writer is not None:
+            if self._queue and not self._in_flight:
+                self._hand_over(writer)
+            await self._idle.wait()
+            await writer.stop()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._lock.release()
+
+    def current_revision(self) -> int:
+        return self._hub.revision
+
+    # -- reads
+
+    async def get(self, key: str) -> Stored | None:
+        found = self._index.get(key)
+        return None if found is None else self._stored(key, *found)
+
+    async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
+        if revision > self._hub.revision:
+            raise FutureRevision
+        if revision and revision < self._compact_revision:
+            raise Compacted(self._compact_revision)
+        if revision and revision != self._hub.revision:
+            return self._range_at(prefix, start, limit, revision)
+        low = bisect_left(self._keys, max(start, prefix))
+        high = max(low, bisect_left(self._keys, prefix_end(prefix)))
+        end = min(high, low + limit) if limit else high
+        items = [self._stored(key, *self._index[key]) for key in self._keys[low:end]]
+        return Page(items=items, revision=self._hub.revision, more=end < high, remaining=high - end)
+
+    async def count(self, prefix: str) -> int:
+        return bisect_left(self._keys, prefix_end(prefix)) - bisect_left(self._keys, prefix)
+
+    async def journal(self, *, key: str = "", after_revision: int = 0, limit: int = 1000) -> list[JournalEntry]:
+        until = self._hub.revision
+        if key:
+            rows = self._select(sqlite_file.JOURNAL_OF_KEY, (key, after_revision, until, limit))
+        else:
+            rows = self._select(sqlite_file.JOURNAL, (after_revision, until, limit))
+        return [JournalEntry(*row) for row in rows]
+
+    async def journal_at(self, revision: int) -> JournalEntry | None:
+        if revision > self._hub.revision:
+            return None
+        rows = self._select(sqlite_file.JOURNAL_AT, (revision,))
+        return JournalEntry(*rows[0]) if rows else None
+
+    async def revision_at(self, time_s: float) -> int:
+        low, high = self._compact_revision, self._hub.revision
+        while low < high:
+            middle = (low + high + 1) // 2
+            rows = self._select("SELECT min(revision), time_s FROM writes WHERE revision >= ?", (middle,))
+            if rows[0][0] is None or rows[0][1] > time_s:
+                high = middle - 1
+            else:
+                low = middle
+        return low
+
+    # -- watching
+
+    async def watch(self, prefix: str, after_revision: int) -> AsyncIterator[list[Change]]:
+        async for batch in self._hub.watch(prefix, after_revision, self._changes, self._watch_queue_limit):
+            yield batch
+
+    async def changes(self, prefix: str, after_revision: int, *, limit: int = 1000) -> list[Change]:
+        return self._changes(prefix, after_revision, self._hub.revision, limit)
+
+    def subscribe(
+        self, prefix: str, deliver: Callable[[list[Change]], None], lost: Callable[[], None]
+    ) -> Callable[[], None]:
+        return self._hub.subscribe(prefix, deliver, lost)
+
+    async def wait(self, revision: int) -> None:
+        await self._hub.wait(revision)
+
+    async def sync(self) -> int:
+        return self._hub.revision
+
+    # -- writes
+
+    async def create(self, key: str, value: bytes, cause: Cause, ttl_s: int = 0) -> int:
+        await self._settled(key)
+        if key in self._index:
+            raise KeyExists(key)
+        return await self._write(_Write(PUT, key, value, None, 0, cause, self._expires(ttl_s)))
+
+    async def update(self, key: str, value: bytes, expected_revision: int, cause: Cause, ttl_s: int = 0) -> int:
+        await self._settled(key)
+        current = await self.get(key)
+        if current is None or current.revision != expected_revision:
+            raise RevisionMismatch(current)
+        created = current.create_revision
+        return await self._write(_Write(PUT, key, value, current.value, created, cause, self._expires(ttl_s)))
+
+    async def delete(self, key: str, expected_revision: int, cause: Cause) -> int:
+        await self._settled(key)
+        current = await self.get(key)
+        if current is None or expected_revision not in (0, current.revision):
+            raise RevisionMismatch(current)
+        return await self._write(_Write(DELETE, key, None, current.value, current.create_revision, cause, None))
+
+    async def compact(self, revision: int) -> None:
+        if revision > self._hub.revision:
+            raise FutureRevision
+        if self._writer is None:
+            raise StoreError(f"{self._path} is not open")
+        if revision > self._compact_revision:
+            await self._writer.run(partial(_mark, name="compact", revision=revision))
+            self._compact_revision = max(self._compact_revision, revision)
+        while (low := self._swept_revision) < self._compact_revision and self._writer is not None:
+            high = min(low + _SWEEP_CHUNK, self._compact_revision)
+            await self._writer.run(partial(_sweep, low=low, high=high))
+            self._swept_revision = max(self._swept_revision, high)
+        if self._writer is not None and (oldest_kept := self._compact_revision - self._journal_limit) > 0:
+            await self._writer.run(partial(_trim, until=oldest_kept))
+
+    async def _settled(self, key: str) -> None:
+        while (pending := self._pending.get(key)) is not None:
+            await asyncio.wait([pending])
+
+    async def _write(self, write: _Write) -> int:
+        # A caller that is cancelled leaves its write under way; the outcome stays the store's business.
+        return await asyncio.shield(self._enqueue(write))
+
+    def _enqueue(self, write: _Write) -> asyncio.Future[int]:
+        if self._writer is None:
+            raise StoreError(f"{self._path} is not open")
+        loop = asyncio.get_running_loop()
+        write.future = self._pending[write.key] = loop.create_future()
+        self._queue.append(write)
+        if not self._in_flight and len(self._queue) == 1:
+            self._idle.clear()
+            # After everything that is ready to run has added its write.
+            loop.call_soon(self._hand_over, self._writer)
+        return write.future
+
+    def _hand_over(self, writer: Writer) -> None:
+        if self._in_flight or not self._queue:
+            return
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH_LIMIT))]
+        now = self._clock.now()
+        row: list[Any] = []
+        for revision, write in enumerate(batch, self._hub.revision + 1):
+            write.revision = revision
+            write.create_revision = write.create_revision or revision
+            row += write.row(now)
+        statement = sqlite_file.insert(len(batch))
+        self._in_flight = True
+        writer.submit(
+            partial(_execute, statement=statement, values=row),
+            partial(self._committed, writer, batch),
+        )
+
+    def _committed(self, writer: Writer, batch: list[_Write], error: StoreError | None) -> None:
+        self._in_flight = False
+        for write in batch:
+            del self._pending[write.key]
+        if error is None:
+            changes = [self._apply(write) for write in batch]
+            self._hub.publish(changes)
+        for write in batch:
+            if error is None:
+                write.future.set_result(write.revision)
+            else:
+                write.future.set_exception(StoreError(str(error)))
+        if self._queue:
+            self._hand_over(writer)
+        else:
+            self._idle.set()
+
+    def _apply(self, write: _Write) -> Change:
+        key = write.key
+        if write.kind == DELETE:
+            del self._index[key]
+            del self._keys[bisect_left(self._keys, key)]
+            before = write.previous or b""
+            return Change("delete", key, before, before, write.revision, write.create_revision)
+        if write.previous is None:
+            insort(self._keys, key)
+        self._index[key] = (write.revision, write.create_revision)
+        if write.expires_s is not None:
+            self._expiry.add(key, write.revision, write.expires_s)
+        assert write.value is not None
+        return Change("put", key, write.value, write.previous, write.revision, write.create_revision)
+
+    def _expires(self, ttl_s: int) -> float | None:
+        return self._clock.now() + ttl_s if ttl_s else None
+
+    def _expire(self, key: str, revision: int) -> None:
+        found = self._index.get(key)
+        if found is None or found[0] != revision or key in self._pending or self._writer is None:
+            return
+
+        def outcome(future: asyncio.Future[int]) -> None:
+            if future.exception() is not None:
+                self._expiry.add(key, revision, self._clock.now() + _EXPIRY_RETRY_S)
+
+        try:
+            value = self._stored(key, *found).value
+        except StoreError:
+            self._expiry.add(key, revision, self._clock.now() + _EXPIRY_RETRY_S)
+            return
+        self._enqueue(_Write(DELETE, key, None, value, found[1], EXPIRED, None)).add_done_callback(outcome)
+
+    # -- the file
+
+    def _load(self) -> None:
+        marks = dict(self._select("SELECT name, revision FROM marks", ()))
+        self._compact_revision = marks.get("compact", 0)
+        self._swept_revision = marks.get("swept", 0)
+        for key, revision, create_revision, expires_s in self._select(sqlite_file.LATEST, ()):
+            self._index[key] = (revision, create_revision)
+            self._keys.append(key)
+            if expires_s is not None:
+                self._expiry.add(key, revision, expires_s)
+        ((newest,),) = self._select("SELECT max(revision) FROM writes", ())
+        self._hub.advance(newest or 1)
+
+    def _select(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        if self._reader is None:
+            raise StoreError(f"{self._path} is not open")
+        try:
+            return self._reader.execute(statement, values).fetchall()
+        except apsw.Error as error:
+            raise sqlite_file.plain(error, self._path) from error
+
+    def _stored(self, key: str, revision: int, create_revision: int) -> Stored:
+        rows = self._select(sqlite_file.VALUE, (revision,))
+        if not rows or rows[0][0] is None:
+            raise StoreError(f"{self._path} is damaged: revision {revision} of {key} is missing; restore a snapshot")
+        return Stored(key, rows[0][0], revision, create_revision)
+
+    def _range_at(self, prefix: str, start: str, limit: int, revision: int) -> Page:
+        low, high = max(start, prefix), prefix_end(prefix)
+        rows = self._select(sqlite_file.STATE_AT, (low, high, revision, limit + 1 if limit else -1))
+        items = [Stored(*row) for row in rows]
+        remaining = 0
+        if limit and len(items) > limit:
+            items.pop()
+            remaining = self._select(sqlite_file.COUNT_AT, (low, high, revision))[0][0] - limit
+        return Page(items=items, revision=revision, more=remaining > 0, remaining=remaining)
+
+    def _changes(self, prefix: str, after_revision: int, until_revision: int, limit: int) -> list[Change]:
+        if after_revision < self._compact_revision:
+            raise Compacted(self._compact_revision)
+        bounds = (after_revision, until_revision, prefix, prefix_end(prefix), limit)
+        return [
+            Change("delete", key, previous, previous, revision, created)
+            if kind == DELETE
+            else Change("put", key, value, previous, revision, created)
+            for revision, key, kind, created, value, previous in self._select(sqlite_file.CHANGES, bounds)
+        ]
+
+
+class _Write:
+    """A write that is decided and not yet committed."""
+
+    __slots__ = ("cause", "create_revision", "expires_s", "future", "key", "kind", "previous", "revision", "value")
+
+    future: asyncio.Future[int]
+
+    def __init__(
+        self,
+        kind: int,
+        key: str,
+        value: bytes | None,
+        previous: bytes | None,
+        create_revision: int,
+        cause: Cause,
+        expires_s: float | None,
+    ) -> None:
+        self.kind = kind
+        self.key = key
+        self.value = value
+        self.previous = previous
+        self.create_revision = create_revision
+        """0: this write creates the key."""
+        self.cause = cause
+        self.expires_s = expires_s
+        self.revision = 0
+
+    def row(self, now: float) -> tuple[Any, ...]:
+        cause = self.cause
+        return (
+            self.revision, self.key, self.kind, self.create_revision, self.expires_s, now, cause.verb, cause.user,
+            cause.user_agent, cause.traceparent, cause.cause_revision, self.value,
+        )  # fmt: skip
+
+
+def _execute(connection: apsw.Connection, statement: str, values: list[Any]) -> None:
+    connection.execute(statement, values)
+
+
+def _mark(connection: apsw.Connection, name: str, revision: int) -> None:
+    connection.execute(sqlite_file.MARK, (name, revision))
+
+
+def _sweep(connection: apsw.Connection, low: int, high: int) -> None:
+    with connection:
+        connection.execute(sqlite_file.SWEEP, (low, high))
+        connection.execute(sqlite_file.MARK, ("swept", high))
+
+
+def _trim(connection: apsw.Connection, until: int) -> None:
+    connection.execute(sqlite_file.TRIM, (until,))
+    connection.execute("PRAGMA incremental_vacuum(2000)")

@@ -1,0 +1,183 @@
+"""The SQLite file under the store: schema, statements, the lock, and faults in plain words.
+
+One table holds everything: a row a write, keyed by revision, with the object's bytes, the wall
+time and the cause. So a write, its version and its journal entry are one INSERT, which is one
+transaction and one fsync however many rows it has. Compaction empties `value` of versions that
+nobody may ask for any more; the rows stay as the journal until that is trimmed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+import apsw
+
+from pybernetes.storage.store import StoreError
+
+APPLICATION_ID = 0x50796265
+SCHEMA_VERSION = 1
+PUT, DELETE = 0, 1
+
+_SCHEMA = """
+CREATE TABLE writes (
+  revision INTEGER PRIMARY KEY,
+  key TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  create_revision INTEGER NOT NULL,
+  expires_s REAL,
+  time_s REAL NOT NULL,
+  verb TEXT NOT NULL,
+  user TEXT NOT NULL,
+  user_agent TEXT NOT NULL,
+  traceparent TEXT NOT NULL,
+  cause_revision INTEGER NOT NULL,
+  value BLOB
+);
+CREATE INDEX writes_by_key ON writes (key);
+CREATE TABLE marks (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_COLUMNS = 12
+
+LATEST = """
+SELECT w.key, w.revision, w.create_revision, w.expires_s
+FROM (SELECT max(revision) AS latest FROM writes GROUP BY key) JOIN writes w ON w.revision = latest
+WHERE w.kind = 0 ORDER BY w.key
+"""
+VALUE = "SELECT value FROM writes WHERE revision = ?"
+STATE_AT = """
+SELECT w.key, w.value, w.revision, w.create_revision
+FROM (SELECT max(revision) AS latest FROM writes WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key)
+JOIN writes w ON w.revision = latest WHERE w.kind = 0 ORDER BY w.key LIMIT ?
+"""
+COUNT_AT = """
+SELECT count(*)
+FROM (SELECT max(revision) AS latest FROM writes WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key)
+JOIN writes w ON w.revision = latest WHERE w.kind = 0
+"""
+CHANGES = """
+SELECT w.revision, w.key, w.kind, w.create_revision, w.value,
+  (SELECT p.value FROM writes p WHERE p.key = w.key AND p.revision < w.revision ORDER BY p.revision DESC LIMIT 1)
+FROM writes w WHERE w.revision > ? AND w.revision <= ? AND +w.key >= ? AND +w.key < ? ORDER BY w.revision LIMIT ?
+"""
+_ENTRY = "SELECT revision, time_s, verb, key, user, user_agent, traceparent, cause_revision FROM writes"
+JOURNAL = _ENTRY + " WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
+JOURNAL_OF_KEY = _ENTRY + " WHERE key = ? AND revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
+JOURNAL_AT = _ENTRY + " WHERE revision = ?"
+MARK = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision"
+# A write up to the compact revision makes the version before it unreachable.
+SWEEP = """
+UPDATE writes SET value = NULL WHERE revision IN (
+  SELECT (SELECT max(p.revision) FROM writes p WHERE p.key = w.key AND p.revision < w.revision)
+  FROM writes w WHERE w.revision > ? AND w.revision <= ?)
+"""
+# The newest row stays whatever it is: it holds the store's revision over a restart.
+TRIM = """
+DELETE FROM writes WHERE revision <= ? AND value IS NULL AND revision < (SELECT max(revision) FROM writes)
+"""
+
+
+def insert(rows: int) -> str:
+    row = f"({','.join('?' * _COLUMNS)})"
+    return f"INSERT INTO writes VALUES {','.join([row] * rows)}"
+
+
+def open_writer(path: Path, vfs: str = "") -> apsw.Connection:
+    """Opens the file for writing, making the schema where there is none. Raises StoreError."""
+    try:
+        connection = _connect(path, vfs)
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 2000")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        _ensure_schema(connection, path)
+    except apsw.Error as error:
+        raise plain(error, path) from error
+    return connection
+
+
+def open_reader(path: Path, vfs: str = "") -> apsw.Connection:
+    try:
+        connection = _connect(path, vfs)
+        connection.execute("PRAGMA query_only = 1")
+    except apsw.Error as error:
+        raise plain(error, path) from error
+    return connection
+
+
+def plain(error: apsw.Error, path: Path) -> StoreError:
+    """What is wrong and what to do, in one line."""
+    if isinstance(error, apsw.FullError) or (isinstance(error, apsw.IOError) and _is_full(path)):
+        return StoreError(f"no space left on the device of {path}: free some, writing goes on by itself")
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)):
+        return StoreError(f"{path} is damaged or not a database ({error}): restore a snapshot or move it away")
+    if isinstance(error, (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)):
+        return StoreError(f"cannot write {path} ({error}): check the folder, its owner and its mode")
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return StoreError(f"{path} is locked by another program ({error})")
+    return StoreError(f"reading or writing {path} failed: {error}")
+
+
+class Lock:
+    """One process a store: an advisory lock on `<path>.lock`, which tells who holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = Path(f"{path}.lock")
+        self._descriptor = -1
+
+    def acquire(self) -> None:
+        """Raises StoreError that names the process which has the store open."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"cannot write {self._path} ({error.strerror}): check the folder and its owner") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip() or "another process"
+            os.close(descriptor)
+            raise StoreError(f"{self._path.with_suffix('')} is in use by {holder}: stop it first") from error
+        with contextlib.suppress(OSError):  # a full disk: the lock holds all the same, it is only nameless
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _connect(path: Path, vfs: str) -> apsw.Connection:
+    connection = apsw.Connection(str(path), vfs=vfs or None, statementcachesize=256)
+    connection.set_busy_timeout(5000)
+    return connection
+
+
+def _ensure_schema(connection: apsw.Connection, path: Path) -> None:
+    application_id = connection.execute("PRAGMA application_id").get
+    version = connection.execute("PRAGMA user_version").get
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if tables == 0:
+        with connection:
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    elif application_id != APPLICATION_ID:
+        raise StoreError(f"{path} is a database of another program")
+    elif version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has the format {version} of another version of Pybernetes; this one reads {SCHEMA_VERSION}"
+        )
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        free = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < 1 << 20
