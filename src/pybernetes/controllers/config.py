@@ -1,0 +1,29 @@
+"""What the controller manager can be told; the names are the flags of kube-controller-manager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class ControllerManagerConfig:
+    controllers: list[str] = field(default_factory=lambda: ["*"])
+    """Names to run; `*` is all that are on by default, `-name` takes one out."""
+    leader_elect: bool = False
+    identity: str = "pybernetes"
+    """Who holds the lease, and the host of Events."""
+    root_ca_pem: str = ""
+    """What kube-root-ca.crt holds; empty turns its publisher off."""
+    cluster_cidr: str = "10.244.0.0/16"
+    node_cidr_mask_size: int = 24
+    allocate_node_cidrs: bool = True
+    service_cidr: str = "10.96.0.0/16"
+    node_monitor_period_s: float = 5.0
+    node_monitor_grace_period_s: float = 50.0
+    node_eviction_rate: float = 0.1
+    secondary_node_eviction_rate: float = 0.01
+    unhealthy_zone_threshold: float = 0.55
+    large_cluster_size_threshold: int = 50
+    terminated_pod_gc_threshold: int = 12_500
+    concurrent_syncs: dict[str, int] = field(default_factory=dict)
+    """Workers by controller name, where not the controller's own number."""

@@ -1,0 +1,77 @@
+"""Every controller, in the order of starting: name, ServiceAccount, where its class lies.
+
+Source: cmd/kube-controller-manager/names, app/controllermanager.go. Modules are imported when started.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from pybernetes.controllers.runtime.controller import Controller
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    name: str
+    service_account: str
+    """In kube-system; its bootstrap role is system:controller:NAME."""
+    folder: str
+    """The folder below pybernetes.controllers whose controller.py has the class."""
+    class_name: str
+    default: bool = True
+
+    def load(self) -> type[Controller]:
+        found: type[Controller] = getattr(
+            importlib.import_module(f"pybernetes.controllers.{self.folder}.controller"), self.class_name
+        )
+        return found
+
+
+DESCRIPTORS: tuple[Descriptor, ...] = (
+    Descriptor("serviceaccount-controller", "service-account-controller", "serviceaccount", "ServiceAccountController"),
+    Descriptor("root-ca-certificate-publisher-controller", "root-ca-cert-publisher", "root_ca", "RootCaPublisher"),
+    Descriptor("node-ipam-controller", "node-controller", "node_ipam", "NodeIpamController"),
+    Descriptor("node-lifecycle-controller", "node-controller", "node_lifecycle", "NodeLifecycleController"),
+    Descriptor("taint-eviction-controller", "node-controller", "taint_eviction", "TaintEvictionController"),
+    Descriptor("deployment-controller", "deployment-controller", "deployment", "DeploymentController"),
+    Descriptor("replicaset-controller", "replicaset-controller", "replicaset", "ReplicaSetController"),
+    Descriptor("job-controller", "job-controller", "job", "JobController"),
+    Descriptor(
+        "ttl-after-finished-controller",
+        "ttl-after-finished-controller",
+        "ttl_after_finished",
+        "TtlAfterFinishedController",
+    ),
+    Descriptor("endpoints-controller", "endpoint-controller", "endpoints", "EndpointsController"),
+    Descriptor("endpointslice-controller", "endpointslice-controller", "endpointslice", "EndpointSliceController"),
+    Descriptor("namespace-controller", "namespace-controller", "namespace", "NamespaceController"),
+    Descriptor(
+        "garbage-collector-controller", "generic-garbage-collector", "garbagecollector", "GarbageCollectorController"
+    ),
+    Descriptor("pod-garbage-collector-controller", "pod-garbage-collector", "pod_gc", "PodGarbageCollector"),
+    Descriptor(
+        "clusterrole-aggregation-controller",
+        "clusterrole-aggregation-controller",
+        "clusterrole_aggregation",
+        "ClusterRoleAggregationController",
+    ),
+)
+
+
+def chosen(names: list[str]) -> list[Descriptor]:
+    """The descriptors that `--controllers` asks for. Raises ValueError for a name there is not."""
+    known = {d.name for d in DESCRIPTORS}
+    for name in names:
+        if name != "*" and name.removeprefix("-") not in known:
+            raise ValueError(f"unknown controller {name.removeprefix('-')!r}; known are: {', '.join(sorted(known))}")
+    return [d for d in DESCRIPTORS if _is_chosen(d, names)]
+
+
+def _is_chosen(descriptor: Descriptor, names: list[str]) -> bool:
+    """An explicit name wins over `*`. Source: app.IsControllerEnabled."""
+    if descriptor.name in names:
+        return True
+    if f"-{descriptor.name}" in names:
+        return False
+    return "*" in names and descriptor.default

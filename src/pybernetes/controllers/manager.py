@@ -1,0 +1,112 @@
+"""Runs the chosen controllers over shared informers; one that fails to start or dies never stops another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from pybernetes.apimachinery.user import UserInfo
+from pybernetes.client.client import Client
+from pybernetes.client.informer import InformerFactory
+from pybernetes.client.leader_election import LeaderElector
+from pybernetes.client.transport import LocalTransport
+from pybernetes.controllers.config import ControllerManagerConfig
+from pybernetes.controllers.descriptors import Descriptor, chosen
+from pybernetes.controllers.runtime.context import ControllerContext
+from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.host.clock import Clock
+from pybernetes.host.random import Random
+from pybernetes.http.messages import Handler
+
+log = logging.getLogger(__name__)
+
+_RESTART_S = 1.0
+_SERVICE_ACCOUNTS = ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
+
+
+class ControllerManager:
+    def __init__(
+        self,
+        client_for: Callable[[str], Client],
+        config: ControllerManagerConfig,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        """`client_for(NAME)` gives the client of the ServiceAccount kube-system/NAME, of the manager itself for ""."""
+        self._client_for = client_for
+        self._config = config
+        self._clock = clock
+        self._random = random
+        self._descriptors = chosen(config.controllers)
+        self.controllers: dict[str, Controller] = {}
+        """Those that run, by name."""
+        self.started = asyncio.Event()
+        """Every informer has synced and every controller's workers are about to run."""
+
+    @property
+    def idle(self) -> bool:
+        """No controller has a key queued or in work."""
+        return self.started.is_set() and all(c.idle for c in self.controllers.values())
+
+    async def run(self) -> None:
+        """Until cancelled; with leader election, until the lease is lost."""
+        if not self._config.leader_elect:
+            await self._lead()
+            return
+        elector = LeaderElector(
+            self._client_for(""), "kube-controller-manager", self._config.identity, self._clock, self._random
+        )
+        await elector.run(self._lead)
+
+    async def _lead(self) -> None:
+        informers = InformerFactory(self._client_for(""), self._clock, self._random)
+        async with asyncio.TaskGroup() as group:
+            for descriptor in self._descriptors:
+                self._make(descriptor, informers)
+            await informers.start(group)
+            for descriptor in self._descriptors:
+                if descriptor.name in self.controllers:
+                    group.create_task(self._supervise(descriptor, informers), name=descriptor.name)
+            await informers.wait_synced()
+            self.started.set()
+
+    def _make(self, descriptor: Descriptor, informers: InformerFactory) -> bool:
+        context = ControllerContext(
+            self._client_for(descriptor.service_account), informers, self._clock, self._random, self._config
+        )
+        try:
+            self.controllers[descriptor.name] = descriptor.load()(context)
+        except Exception:
+            log.exception("cannot start the %s", descriptor.name)
+            return False
+        return True
+
+    async def _supervise(self, descriptor: Descriptor, informers: InformerFactory) -> None:
+        """Runs one controller; one that dies is made anew after a second."""
+        while True:
+            try:
+                await self.controllers[descriptor.name].run()
+                return
+            except Exception:
+                log.exception("the %s died and is started again", descriptor.name)
+            await asyncio.sleep(_RESTART_S)
+            self._make(descriptor, informers)
+
+    def stop(self) -> None:
+        """What is being reconciled is finished, nothing new begun; `run` still has to be cancelled."""
+        for controller in self.controllers.values():
+            controller.stop()
+
+
+def local_client_for(handler: Handler) -> Callable[[str], Client]:
+    """`client_for` in the apiserver's own process: each controller as its ServiceAccount, no sockets."""
+
+    def client_for(service_account: str) -> Client:
+        if not service_account:
+            user = UserInfo("system:kube-controller-manager", groups=("system:authenticated",))
+            return Client(LocalTransport(handler, user), "kube-controller-manager")
+        user = UserInfo(f"system:serviceaccount:kube-system:{service_account}", groups=_SERVICE_ACCOUNTS)
+        return Client(LocalTransport(handler, user), f"kube-controller-manager/{service_account}")
+
+    return client_for

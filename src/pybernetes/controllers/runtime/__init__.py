@@ -1,0 +1,1 @@
+"""What every controller shares: the loop, expectations, owner references, pods made from templates."""
