@@ -184,12 +184,14 @@ def merge_facts(defs: dict[str, Any], names: list[str]) -> str:
     defaults = key_defaults(defs, names)
     if not (fields or atomic or defaults):
         return ""
-    lines = ['"""Merge facts of a group-version. Written by codegen/generate.py; do not edit."""', "", "FIELDS = {"]
+    lines = ['"""Merge facts of a group-version. Written by codegen/generate.py; do not edit."""', ""]
+    lines.append("FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {")
     for struct, facts in sorted(fields.items()):
         lines.append(f"    {struct!r}: {{")
         lines += [f"        {p!r}: {fact!r}," for p, fact in sorted(facts.items())]
         lines.append("    },")
-    lines += ["}", f"ATOMIC = {sorted(atomic)!r}", f"DEFAULTS = {defaults!r}"]
+    lines += ["}", f"ATOMIC: list[str] = {sorted(atomic)!r}"]
+    lines.append(f"DEFAULTS: dict[str, dict[str, str | int]] = {defaults!r}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'MutatingAdmissionPolicySpec': {
         'matchConditions': ('map', ('name',), 'name', 'merge', ''),
     },
@@ -27,5 +27,5 @@ FIELDS = {
         'webhooks': ('map', ('name',), 'name', 'merge', ''),
     },
 }
-ATOMIC = ['MatchResources', 'NamedRuleWithOperations', 'ParamKind', 'ParamRef', 'Variable']
-DEFAULTS = {'MatchCondition': {'name': ''}, 'MutatingWebhook': {'name': ''}, 'ValidatingWebhook': {'name': ''}, 'Variable': {'name': ''}}
+ATOMIC: list[str] = ['MatchResources', 'NamedRuleWithOperations', 'ParamKind', 'ParamRef', 'Variable']
+DEFAULTS: dict[str, dict[str, str | int]] = {'MatchCondition': {'name': ''}, 'MutatingWebhook': {'name': ''}, 'ValidatingWebhook': {'name': ''}, 'Variable': {'name': ''}}

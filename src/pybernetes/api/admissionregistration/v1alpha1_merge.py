@@ -1,9 +1,9 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'MutatingAdmissionPolicySpec': {
         'matchConditions': ('map', ('name',), 'name', 'merge', ''),
     },
 }
-ATOMIC = ['MatchResources', 'NamedRuleWithOperations', 'ParamKind', 'ParamRef']
-DEFAULTS = {'MatchCondition': {'name': ''}}
+ATOMIC: list[str] = ['MatchResources', 'NamedRuleWithOperations', 'ParamKind', 'ParamRef']
+DEFAULTS: dict[str, dict[str, str | int]] = {'MatchCondition': {'name': ''}}

@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'CustomResourceDefinitionStatus': {
         'conditions': ('map', ('type',), '', '', ''),
     },
@@ -8,5 +8,5 @@ FIELDS = {
         'x-kubernetes-validations': ('map', ('rule',), 'rule', 'merge', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {'CustomResourceDefinitionCondition': {'type': ''}, 'ValidationRule': {'rule': ''}}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {'CustomResourceDefinitionCondition': {'type': ''}, 'ValidationRule': {'rule': ''}}

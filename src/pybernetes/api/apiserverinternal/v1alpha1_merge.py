@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'ServerStorageVersion': {
         'decodableVersions': ('set', (), '', '', ''),
         'servedVersions': ('set', (), '', '', ''),
@@ -10,5 +10,5 @@ FIELDS = {
         'storageVersions': ('map', ('apiServerID',), '', '', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {'ServerStorageVersion': {'apiServerID': ''}, 'StorageVersionCondition': {'type': ''}}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {'ServerStorageVersion': {'apiServerID': ''}, 'StorageVersionCondition': {'type': ''}}

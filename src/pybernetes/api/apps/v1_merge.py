@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'DaemonSetStatus': {
         'conditions': ('map', ('type',), 'type', 'merge', ''),
     },
@@ -17,5 +17,5 @@ FIELDS = {
         'conditions': ('map', ('type',), 'type', 'merge', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {'DaemonSetCondition': {'type': ''}, 'DeploymentCondition': {'type': ''}, 'ReplicaSetCondition': {'type': ''}, 'StatefulSetCondition': {'type': ''}}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {'DaemonSetCondition': {'type': ''}, 'DeploymentCondition': {'type': ''}, 'ReplicaSetCondition': {'type': ''}, 'StatefulSetCondition': {'type': ''}}

@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
 }
-ATOMIC = ['CrossVersionObjectReference']
-DEFAULTS = {}
+ATOMIC: list[str] = ['CrossVersionObjectReference']
+DEFAULTS: dict[str, dict[str, str | int]] = {}

@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'JobStatus': {
         'conditions': ('atomic', (), 'type', 'merge', ''),
     },
@@ -12,5 +12,5 @@ FIELDS = {
         'succeeded': ('set', (), '', '', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {'JobCondition': {'type': ''}}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {'JobCondition': {'type': ''}}

@@ -1,9 +1,9 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'CertificateSigningRequestStatus': {
         'conditions': ('map', ('type',), '', '', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {'CertificateSigningRequestCondition': {'type': ''}}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {'CertificateSigningRequestCondition': {'type': ''}}

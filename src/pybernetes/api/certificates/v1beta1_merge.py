@@ -1,9 +1,9 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'PodCertificateRequestStatus': {
         'conditions': ('map', ('type',), 'type', 'merge', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {}

@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'ComponentStatus': {
         'conditions': ('map', ('type',), 'type', 'merge', ''),
     },
@@ -84,5 +84,5 @@ FIELDS = {
         'conditions': ('map', ('type',), 'type', 'merge', ''),
     },
 }
-ATOMIC = ['ConfigMapKeySelector', 'EndpointAddress', 'EndpointPort', 'FileKeySelector', 'LocalObjectReference', 'NodeSelector', 'NodeSelectorTerm', 'ObjectFieldSelector', 'ObjectReference', 'ResourceFieldSelector', 'ScopeSelector', 'SecretKeySelector', 'SecretReference', 'TopologySelectorTerm', 'TypedLocalObjectReference']
-DEFAULTS = {'ComponentCondition': {'type': ''}, 'Container': {'name': ''}, 'ContainerPort': {'containerPort': 0, 'protocol': 'TCP'}, 'EnvVar': {'name': ''}, 'EphemeralContainer': {'name': ''}, 'HostAlias': {'ip': ''}, 'HostIP': {'ip': ''}, 'LocalObjectReference': {'name': ''}, 'NamespaceCondition': {'type': ''}, 'NodeAddress': {'type': ''}, 'NodeCondition': {'type': ''}, 'PersistentVolumeClaimCondition': {'type': ''}, 'PodCondition': {'type': ''}, 'PodIP': {'ip': ''}, 'PodResourceClaim': {'name': ''}, 'PodResourceClaimStatus': {'name': ''}, 'PodSchedulingGate': {'name': ''}, 'ReplicationControllerCondition': {'type': ''}, 'ResourceClaim': {'name': ''}, 'ResourceHealth': {'resourceID': ''}, 'ResourceStatus': {'name': ''}, 'ServicePort': {'port': 0, 'protocol': 'TCP'}, 'TopologySpreadConstraint': {'topologyKey': '', 'whenUnsatisfiable': ''}, 'Volume': {'name': ''}, 'VolumeDevice': {'devicePath': ''}, 'VolumeMount': {'mountPath': ''}, 'VolumeMountStatus': {'mountPath': ''}}
+ATOMIC: list[str] = ['ConfigMapKeySelector', 'EndpointAddress', 'EndpointPort', 'FileKeySelector', 'LocalObjectReference', 'NodeSelector', 'NodeSelectorTerm', 'ObjectFieldSelector', 'ObjectReference', 'ResourceFieldSelector', 'ScopeSelector', 'SecretKeySelector', 'SecretReference', 'TopologySelectorTerm', 'TypedLocalObjectReference']
+DEFAULTS: dict[str, dict[str, str | int]] = {'ComponentCondition': {'type': ''}, 'Container': {'name': ''}, 'ContainerPort': {'containerPort': 0, 'protocol': 'TCP'}, 'EnvVar': {'name': ''}, 'EphemeralContainer': {'name': ''}, 'HostAlias': {'ip': ''}, 'HostIP': {'ip': ''}, 'LocalObjectReference': {'name': ''}, 'NamespaceCondition': {'type': ''}, 'NodeAddress': {'type': ''}, 'NodeCondition': {'type': ''}, 'PersistentVolumeClaimCondition': {'type': ''}, 'PodCondition': {'type': ''}, 'PodIP': {'ip': ''}, 'PodResourceClaim': {'name': ''}, 'PodResourceClaimStatus': {'name': ''}, 'PodSchedulingGate': {'name': ''}, 'ReplicationControllerCondition': {'type': ''}, 'ResourceClaim': {'name': ''}, 'ResourceHealth': {'resourceID': ''}, 'ResourceStatus': {'name': ''}, 'ServicePort': {'port': 0, 'protocol': 'TCP'}, 'TopologySpreadConstraint': {'topologyKey': '', 'whenUnsatisfiable': ''}, 'Volume': {'name': ''}, 'VolumeDevice': {'devicePath': ''}, 'VolumeMount': {'mountPath': ''}, 'VolumeMountStatus': {'mountPath': ''}}

@@ -1,9 +1,9 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'Endpoint': {
         'addresses': ('set', (), '', '', ''),
     },
 }
-ATOMIC = ['EndpointPort']
-DEFAULTS = {}
+ATOMIC: list[str] = ['EndpointPort']
+DEFAULTS: dict[str, dict[str, str | int]] = {}

@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'FlowSchemaStatus': {
         'conditions': ('map', ('type',), 'type', 'merge', ''),
     },
@@ -18,5 +18,5 @@ FIELDS = {
         'verbs': ('set', (), '', '', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {}

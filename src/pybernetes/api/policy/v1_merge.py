@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'PodDisruptionBudgetSpec': {
         'selector': ('', (), '', 'replace', ''),
     },
@@ -8,5 +8,5 @@ FIELDS = {
         'conditions': ('map', ('type',), 'type', 'merge', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {}

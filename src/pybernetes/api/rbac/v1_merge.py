@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
 }
-ATOMIC = ['RoleRef', 'Subject']
-DEFAULTS = {}
+ATOMIC: list[str] = ['RoleRef', 'Subject']
+DEFAULTS: dict[str, dict[str, str | int]] = {}

@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'AllocatedDeviceStatus': {
         'conditions': ('map', ('type',), '', '', ''),
     },
@@ -12,5 +12,5 @@ FIELDS = {
         'reservedFor': ('map', ('uid',), 'uid', 'merge', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {'AllocatedDeviceStatus': {'device': '', 'driver': '', 'pool': ''}, 'ResourceClaimConsumerReference': {'uid': ''}}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {'AllocatedDeviceStatus': {'device': '', 'driver': '', 'pool': ''}, 'ResourceClaimConsumerReference': {'uid': ''}}

@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'PodGroupSpec': {
         'resourceClaims': ('map', ('name',), 'name', 'merge,retainKeys', ''),
     },
@@ -15,5 +15,5 @@ FIELDS = {
         'podGroupTemplates': ('map', ('name',), '', '', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {'PodGroupResourceClaim': {'name': ''}, 'PodGroupResourceClaimStatus': {'name': ''}, 'PodGroupTemplate': {'name': ''}}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {'PodGroupResourceClaim': {'name': ''}, 'PodGroupResourceClaimStatus': {'name': ''}, 'PodGroupTemplate': {'name': ''}}

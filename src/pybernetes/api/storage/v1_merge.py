@@ -1,6 +1,6 @@
 """Merge facts of a group-version. Written by codegen/generate.py; do not edit."""
 
-FIELDS = {
+FIELDS: dict[str, dict[str, tuple[str, tuple[str, ...], str, str, str]]] = {
     'CSIDriverSpec': {
         'volumeLifecycleModes': ('set', (), '', '', ''),
     },
@@ -8,5 +8,5 @@ FIELDS = {
         'drivers': ('map', ('name',), 'name', 'merge', ''),
     },
 }
-ATOMIC = []
-DEFAULTS = {'CSINodeDriver': {'name': ''}}
+ATOMIC: list[str] = []
+DEFAULTS: dict[str, dict[str, str | int]] = {'CSINodeDriver': {'name': ''}}

@@ -1,0 +1,133 @@
+"""YAML text into a JSON tree, as the API server reads it: YAML 1.1 booleans, no dates, aliases limited.
+
+Source: sigs.k8s.io/yaml (YAMLToJSON, YAMLToJSONStrict).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+MAX_NODES = 1_000_000
+"""An alias counts what it stands for, so that a few lines cannot unfold into gigabytes."""
+
+
+class _Loader(yaml.CSafeLoader):
+    """CSafeLoader with the scalars that Go's YAML knows: no dates, no base 60."""
+
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self.repeated: list[str] = []
+
+    def mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
+        own = {id(k) for k, _ in node.value}
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = _key(self.construct_object(key_node, deep=True))
+            if key in seen:
+                self.repeated.append(f'  line {key_node.start_mark.line + 1}: key "{key}" already set in map')
+            seen.add(key)
+        self.flatten_mapping(node)
+        found: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            target = found if id(key_node) in own else merged
+            target[_key(self.construct_object(key_node, deep=True))] = self.construct_object(value_node, deep=True)
+        return merged | found
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+    ]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$"),
+    list("-+0123456789"),
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
+    list("-+0123456789."),
+)
+
+
+def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(node.value).replace("_", "").replace("0o", "0")
+    sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.removeprefix("+"))
+    base = {"0b": 2, "0x": 16}.get(digits[:2].lower(), 8 if len(digits) > 1 and digits[0] == "0" else 10)
+    return sign * int(digits[2:] if base in (2, 16) else digits, base)
+
+
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    return float(node.value)
+
+
+def _binary(loader: _Loader, node: yaml.ScalarNode) -> str:
+    return bytes(yaml.constructor.SafeConstructor.construct_yaml_binary(loader, node)).decode("utf-8", "replace")
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.mapping)
+_Loader.add_constructor("tag:yaml.org,2002:int", _int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
+_Loader.add_constructor("tag:yaml.org,2002:binary", _binary)
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if isinstance(key, int | float):
+        return repr(key)
+    if key is None:
+        return "null"
+    raise yaml.YAMLError(f"unsupported map key of type {type(key).__name__}")
+
+
+def parse_yaml(body: bytes) -> tuple[Any, list[str]]:
+    """(tree, strict problems) of one YAML document. Raises ValueError with one line of text."""
+    loader = _Loader(body)
+    try:
+        node = loader.get_single_node()
+        if node is not None and _size(node, {}) > MAX_NODES:
+            raise yaml.YAMLError("yaml: document contains excessive aliasing")
+        tree = None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(_one_line(error)) from None
+    finally:
+        loader.dispose()
+    problems = ["yaml: unmarshal errors:\n" + "\n".join(loader.repeated)] if loader.repeated else []
+    return tree, problems
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes `node` unfolds into; a node inside itself is refused."""
+    size = known.get(id(node))
+    if size is None:
+        known[id(node)] = MAX_NODES + 1
+        size = 1
+        if isinstance(node, yaml.SequenceNode):
+            size += sum(_size(item, known) for item in node.value)
+        elif isinstance(node, yaml.MappingNode):
+            size += sum(_size(k, known) + _size(v, known) for k, v in node.value)
+        known[id(node)] = size
+    return size
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "yaml: exceeded max depth"
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None)
+    if mark is not None and problem:
+        return f"yaml: line {mark.line + 1}: {problem}"
+    return " ".join(str(error).split())
