@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -70,7 +71,8 @@ def test_an_image_that_does_not_exist(cluster: Cluster, namespace: str) -> None:
 
 
 def test_a_pod_that_fits_nowhere(cluster: Cluster, namespace: str) -> None:
-    overrides = '{"spec":{"containers":[{"name":"big","image":"%s","resources":{"requests":{"cpu":"1000"}}}]}}' % IMAGE
+    container = {"name": "big", "image": IMAGE, "resources": {"requests": {"cpu": "1000"}}}
+    overrides = json.dumps({"spec": {"containers": [container]}})
     cluster.kubectl("run", "big", f"--image={IMAGE}", f"--overrides={overrides}")
     eventually(
         "the event says why", lambda: "0/1 nodes are available" in cluster.kubectl("describe", "pod", "big").stdout
