@@ -1,0 +1,172 @@
+"""Where the files of a cluster lie.
+
+What must survive a restart of the machine is under the data directory; sockets, process records and
+mounts are under a run directory with a short path, because the path of a unix socket holds 107 bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybernetes.cluster.errors import ClusterError
+
+DEFAULT_NAME = "default"
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?")
+
+
+def check_name(name: str) -> str:
+    """The name itself. Raises ClusterError unless it can stand in file, interface and context names."""
+    if not _NAME.fullmatch(name):
+        raise ClusterError(
+            f"{name!r} is no cluster name: use at most 30 lower-case letters, digits and dashes, such as --name blue"
+        )
+    return name
+
+
+def state_home() -> Path:
+    """The folder that holds one folder (or a link to one) a cluster."""
+    if home := os.environ.get("PYBERNETES_HOME"):
+        return Path(home)
+    if os.geteuid() == 0:
+        return Path("/var/lib/pybernetes")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "pybernetes"
+
+
+def run_home() -> Path:
+    if os.geteuid() == 0:
+        return Path("/run/pybernetes")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime) / "pybernetes" if runtime else state_home() / "run"
+
+
+def home_of(name: str) -> Path:
+    """Where `up` records the cluster: its data directory, or a link to the one that --data-dir named."""
+    return state_home() / check_name(name)
+
+
+def known_names() -> list[str]:
+    """The clusters that `up` made for this user, running or not."""
+    try:
+        entries = sorted(entry.name for entry in state_home().iterdir())
+    except OSError:
+        return []
+    return [entry for entry in entries if (state_home() / entry / "cluster.json").is_file()]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLayout:
+    """The files of one node. `data` survives a restart of the machine, `run` need not."""
+
+    data: Path
+    run: Path
+
+    @property
+    def containerd_root(self) -> Path:
+        return self.data / "containerd"
+
+    @property
+    def containerd_config(self) -> Path:
+        return self.data / "containerd.toml"
+
+    @property
+    def containerd_state(self) -> Path:
+        return self.run / "containerd"
+
+    @property
+    def containerd_socket(self) -> Path:
+        return self.run / "containerd.sock"
+
+    @property
+    def runc_root(self) -> Path:
+        return self.run / "runc"
+
+    @property
+    def certs_d(self) -> Path:
+        """Registry settings in containerd's hosts.toml form, one folder a registry."""
+        return self.data / "certs.d"
+
+    @property
+    def cni_conf(self) -> Path:
+        return self.data / "cni" / "net.d"
+
+    @property
+    def cni_state(self) -> Path:
+        """The addresses that host-local gave out."""
+        return self.data / "cni" / "networks"
+
+    @property
+    def kubelet(self) -> Path:
+        return self.data / "kubelet"
+
+    @property
+    def manifests(self) -> Path:
+        """Static Pods."""
+        return self.data / "manifests"
+
+    @property
+    def pod_logs(self) -> Path:
+        return self.data / "pod-logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    name: str
+    data: Path
+
+    @classmethod
+    def of(cls, name: str, data_dir: str | Path = "") -> Layout:
+        """The layout of a cluster that `up` made or is about to make."""
+        home = home_of(name)
+        data = Path(data_dir).absolute() if data_dir else Path(os.path.realpath(home))
+        return cls(name, data)
+
+    @property
+    def run(self) -> Path:
+        return run_home() / self.name
+
+    @property
+    def spec(self) -> Path:
+        return self.data / "cluster.json"
+
+    @property
+    def pki(self) -> Path:
+        return self.data / "pki"
+
+    @property
+    def kubeconfigs(self) -> Path:
+        return self.data / "kubeconfig"
+
+    def kubeconfig(self, identity: str) -> Path:
+        return self.kubeconfigs / f"{identity}.conf"
+
+    @property
+    def store(self) -> Path:
+        return self.data / "state.db"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def images(self) -> Path:
+        return self.data / "images"
+
+    @property
+    def api_socket(self) -> Path:
+        return self.run / "api.sock"
+
+    @property
+    def processes(self) -> Path:
+        """One record a process: its id and start time."""
+        return self.run / "processes"
+
+    @property
+    def lock(self) -> Path:
+        """Held by `up` and `down`, so that two of them do not work on one cluster at once."""
+        return run_home() / f"{self.name}.lock"
+
+    def node(self, node: str) -> NodeLayout:
+        return NodeLayout(self.data / "nodes" / node, self.run / node)

@@ -1,0 +1,253 @@
+"""The cluster's own certificate authority and every key that hangs on it.
+
+`ensure` makes what is missing and renews what runs out within a third of its life or names other hosts
+than asked for; an index beside the files tells when, so that a start with nothing to do does not even
+import the cryptography library. Keys are P-256; everything is readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.host.files import write_atomic
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+CA_DAYS = 3650
+LEAF_DAYS = 365
+_BACKDATE_S = 300
+"""Clocks of other machines may be a little behind."""
+_CA_NAME = "pybernetes-ca"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate that the cluster needs, signed by its CA."""
+
+    file: str
+    """Names NAME.crt and NAME.key in the directory."""
+    common_name: str
+    organizations: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = field(default=())
+    """DNS names and addresses; a certificate with some is a server's, without a client's."""
+
+
+class Pki:
+    """The keys in one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._index_path = directory / "index.json"
+        self._index: dict[str, Any] = {}
+        self._ca: tuple[Any, Any] | None = None
+
+    def certificate(self, file: str) -> Path:
+        return self._directory / f"{file}.crt"
+
+    def key(self, file: str) -> Path:
+        return self._directory / f"{file}.key"
+
+    @property
+    def ca(self) -> Path:
+        return self.certificate("ca")
+
+    @property
+    def service_account_key(self) -> Path:
+        """Signs ServiceAccount tokens (ES256)."""
+        return self.key("sa")
+
+    @property
+    def service_account_public_key(self) -> Path:
+        return self._directory / "sa.pub"
+
+    def ensure(self, wanted: list[Certificate], now_s: float) -> list[str]:
+        """Makes and renews; the files that changed, in order. Raises OSError when it cannot write."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._index = self._read_index()
+        changed: list[str] = []
+        if self._stale(Certificate("ca", _CA_NAME), now_s, CA_DAYS):
+            self._make_ca(now_s)
+            changed.append("ca")
+        for certificate in wanted:
+            if self._stale(certificate, now_s, LEAF_DAYS):
+                self._make_leaf(certificate, now_s)
+                changed.append(certificate.file)
+        if not (self.service_account_key.exists() and self.service_account_public_key.exists()):
+            self._make_service_account_key()
+            changed.append("sa")
+        if changed:
+            write_atomic(self._index_path, json.dumps(self._index, indent=1), 0o600)
+        return changed
+
+    def _read_index(self) -> dict[str, Any]:
+        try:
+            index = json.loads(self._index_path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return index if isinstance(index, dict) else {}
+
+    def _stale(self, certificate: Certificate, now_s: float, days: int) -> bool:
+        entry = self._index.get(certificate.file)
+        if entry is None or entry["subject"] != _subject_key(certificate):
+            return True
+        if now_s > entry["not_after_s"] - days * 86400 / 3:
+            return True
+        return not (self.certificate(certificate.file).exists() and self.key(certificate.file).exists())
+
+    def _make_ca(self, now_s: float) -> None:
+        """A new certificate for the CA; its key stays if there is one, so that what it signed stays valid."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        path = self.key("ca")
+        key = _load_key(path) if path.exists() else ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, _CA_NAME)])
+        builder = self._builder(name, name, key.public_key(), now_s, CA_DAYS)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
+        self._write("ca", builder.sign(key, hashes.SHA256()), key)
+        self._record(Certificate("ca", _CA_NAME), now_s, CA_DAYS)
+        self._ca = None
+
+    def _make_leaf(self, certificate: Certificate, now_s: float) -> None:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import ExtendedKeyUsageOID
+
+        ca_certificate, ca_key = self._load_ca()
+        key = ec.generate_private_key(ec.SECP256R1())
+        attributes = [x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, value) for value in certificate.organizations]
+        attributes.append(x509.NameAttribute(x509.NameOID.COMMON_NAME, certificate.common_name))
+        builder = self._builder(x509.Name(attributes), ca_certificate.subject, key.public_key(), now_s, LEAF_DAYS)
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if certificate.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+        )
+        if certificate.hosts:
+            names = x509.SubjectAlternativeName([_general_name(host) for host in certificate.hosts])
+            builder = builder.add_extension(names, critical=False)
+        self._write(certificate.file, builder.sign(ca_key, hashes.SHA256()), key)
+        self._record(certificate, now_s, LEAF_DAYS)
+
+    def _make_service_account_key(self) -> None:
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        path = self.service_account_key
+        key = _load_key(path) if path.exists() else ec.generate_private_key(ec.SECP256R1())
+        write_atomic(path, _key_pem(key), 0o600)
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        write_atomic(self.service_account_public_key, public, 0o600)
+
+    def _load_ca(self) -> tuple[Any, Any]:
+        if self._ca is None:
+            from cryptography import x509
+
+            self._ca = x509.load_pem_x509_certificate(self.ca.read_bytes()), _load_key(self.key("ca"))
+        return self._ca
+
+    def _builder(self, subject: Any, issuer: Any, public_key: Any, now_s: float, days: int) -> Any:
+        from cryptography import x509
+
+        start = datetime.datetime.fromtimestamp(now_s - _BACKDATE_S, datetime.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(start + datetime.timedelta(days=days))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        )
+
+    def _write(self, file: str, certificate: Any, key: Any) -> None:
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        write_atomic(self.key(file), _key_pem(key), 0o600)
+        write_atomic(self.certificate(file), certificate.public_bytes(Encoding.PEM), 0o600)
+
+    def _record(self, certificate: Certificate, now_s: float, days: int) -> None:
+        self._index[certificate.file] = {
+            "subject": _subject_key(certificate),
+            "not_after_s": int(now_s) - _BACKDATE_S + days * 86400,
+        }
+
+
+def _subject_key(certificate: Certificate) -> list[Any]:
+    return [certificate.common_name, list(certificate.organizations), list(certificate.hosts)]
+
+
+def _load_key(path: Path) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return load_pem_private_key(path.read_bytes(), None)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _key_usage(*, signs_certificates: bool) -> Any:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _general_name(host: str) -> Any:
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def cluster_certificates(
+    api_addresses: list[str], service_ip: str, nodes: Mapping[str, str], domain: str = "cluster.local"
+) -> list[Certificate]:
+    """Every certificate of a cluster; `nodes` maps node names to addresses."""
+    api_names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}"]
+    hosts = dict.fromkeys(["localhost", "127.0.0.1", "::1", os.uname().nodename.lower(), *api_addresses, *api_names])
+    certificates = [
+        Certificate("apiserver", "kube-apiserver", hosts=(*hosts, service_ip)),
+        Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",)),
+        Certificate("admin", "kubernetes-admin", ("system:masters",)),
+        Certificate("controller-manager", "system:kube-controller-manager"),
+        Certificate("scheduler", "system:kube-scheduler"),
+        Certificate("proxy", "system:kube-proxy"),
+    ]
+    for node, address in nodes.items():
+        certificates.append(Certificate(f"kubelet-{node}", f"system:node:{node}", ("system:nodes",)))
+        serving = (node, "localhost", "127.0.0.1", address)
+        certificates.append(
+            Certificate(
+                f"kubelet-server-{node}", f"system:node:{node}", ("system:nodes",), tuple(dict.fromkeys(serving))
+            )
+        )
+    return certificates

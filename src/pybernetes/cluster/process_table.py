@@ -1,0 +1,59 @@
+"""Pure: from a cluster to the processes that must run for it, in the order in which they start."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.machine import containerd
+from pybernetes.cluster.spec import ClusterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    name: str
+    """Names its record and its log."""
+    argv: tuple[str, ...]
+    node: str = ""
+    """The node it belongs to; "" for the control plane."""
+    outlives: bool = False
+    """Keeps running when the supervisor ends: containerd, because containers must not stop with us."""
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def own_command(*arguments: str) -> tuple[str, ...]:
+    """Pybernetes itself with other arguments; nothing of the working directory is imported."""
+    return (sys.executable, "-P", "-m", "pybernetes", *arguments)
+
+
+def supervisor_command(layout: Layout) -> tuple[str, ...]:
+    return own_command("supervisor", "--name", layout.name, "--data-dir", str(layout.data))
+
+
+def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
+    """Control plane first, because everything waits for it. Raises ClusterError when a program is missing."""
+    place = ("--name", spec.name, "--data-dir", str(layout.data))
+    table = [ProcessSpec("standalone", own_command("standalone", *place))]
+    for node in spec.node_names:
+        namespace = spec.network_namespace(node) if spec.own_namespaces else ""
+        table.append(
+            ProcessSpec(
+                f"containerd-{node}", tuple(containerd.command(layout.node(node), namespace)), node, outlives=True
+            )
+        )
+        if spec.own_namespaces:
+            argv = (*containerd.entering(namespace), *own_command("node", *place, "--node", node))
+            table.append(ProcessSpec(node, argv, node))
+    return table
+
+
+def record(layout: Layout, name: str) -> Path:
+    """Where the id and start time of a process are kept."""
+    return layout.processes / name
+
+
+def stopped_mark(layout: Layout, node: str) -> Path:
+    """Its presence says that the user stopped this node."""
+    return layout.run / "stopped" / node

@@ -1,0 +1,159 @@
+"""What a cluster is: its nodes, address ranges and ports, as `up` fixed them the first time.
+
+Several clusters live side by side, so each takes a slot: a number that sets every range and port. Slot 0
+has the customary ones (10.244.0.0/16, 10.96.0.0/16, 6443, 30000-32767). A slot is free when no other
+cluster has it and none of its ranges overlaps a route of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from ipaddress import IPv4Network, ip_network
+from pathlib import Path
+
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.host.files import write_atomic
+
+SLOTS = 10
+_NODE_PORTS = (30000, 2767)
+"""The customary range and its width; every further slot has the 3000 ports below."""
+MAX_NODES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSpec:
+    """Immutable once made; `up` on an existing cluster reads it instead of its defaults."""
+
+    name: str
+    slot: int
+    nodes: int
+    api_port: int
+    pod_cidr: str
+    service_cidr: str
+    node_cidr: str
+    """Addresses of the nodes in their own network namespaces; with one node, unused."""
+    node_port_low: int
+    node_port_high: int
+    kubelet_port: int
+    store: str = "sqlite"
+    runtime: str = "containerd"
+    node_address: str = ""
+    """With one node: its address on the host."""
+
+    @property
+    def own_namespaces(self) -> bool:
+        """Whether each node has a network namespace of its own; a single node is in the host's."""
+        return self.nodes > 1
+
+    @property
+    def node_names(self) -> list[str]:
+        return [f"node-{number}" for number in range(1, self.nodes + 1)]
+
+    @property
+    def context(self) -> str:
+        """Its name in kubeconfig files."""
+        return "pybernetes" if self.name == "default" else f"pybernetes-{self.name}"
+
+    @property
+    def tag(self) -> str:
+        """At most six characters that name the cluster in interface names, which hold 15 bytes."""
+        return interface_tag(self.name)
+
+    @property
+    def bridge(self) -> str:
+        """The host's end of the node network, with several nodes."""
+        return f"pyb-{self.tag}"
+
+    @property
+    def pod_bridge(self) -> str:
+        """The bridge that the pods of a node hang on."""
+        return f"pyc-{self.tag}"
+
+    @property
+    def gateway(self) -> str:
+        """The host's address on the node network."""
+        return str(ip_network(self.node_cidr)[1])
+
+    @property
+    def api_address(self) -> str:
+        """Where nodes and pods reach the apiserver."""
+        return self.gateway if self.own_namespaces else self.node_address
+
+    @property
+    def cluster_ip(self) -> str:
+        """The ClusterIP of the `kubernetes` Service."""
+        return str(ip_network(self.service_cidr)[1])
+
+    @property
+    def dns_ip(self) -> str:
+        return str(ip_network(self.service_cidr)[10])
+
+    def address_of(self, node: str) -> str:
+        if not self.own_namespaces:
+            return self.node_address
+        return str(ip_network(self.node_cidr)[10 + int(node.rpartition("-")[2])])
+
+    def network_namespace(self, node: str) -> str:
+        return f"pybernetes-{self.name}-{node}"
+
+    def veth(self, node: str) -> str:
+        """The host's end of the link to a node."""
+        return f"pyn-{self.tag}-{node.rpartition('-')[2]}"
+
+    def cgroup(self, node: str) -> str:
+        """The cgroup that holds everything a node runs, relative to the root of each hierarchy."""
+        return f"/pybernetes-{self.name}/{node}"
+
+    def write(self, path: Path) -> None:
+        write_atomic(path, json.dumps(asdict(self), indent=2) + "\n", 0o600)
+
+    @classmethod
+    def read(cls, path: Path) -> ClusterSpec | None:
+        """The recorded cluster; None where there is none. Raises ClusterError when it cannot be read."""
+        try:
+            tree = json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise ClusterError(f"{path} cannot be read ({error}); restore it, or delete it to start anew") from None
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in tree.items() if key in known})
+
+
+def interface_tag(name: str) -> str:
+    """Six characters at most, alike for equal names: the name itself where it fits."""
+    return name if len(name) <= 6 else sha256(name.encode()).hexdigest()[:6]
+
+
+def slot_ranges(slot: int) -> tuple[str, str, str]:
+    """Pod, service and node ranges of a slot."""
+    return f"10.{244 - slot}.0.0/16", f"10.{96 + slot}.0.0/16", f"172.{31 - slot}.255.0/24"
+
+
+def slot_node_ports(slot: int) -> tuple[int, int]:
+    low = _NODE_PORTS[0] - 3000 * slot
+    return low, low + _NODE_PORTS[1]
+
+
+def choose_slot(taken: Iterable[int], routes: Sequence[IPv4Network]) -> int:
+    """The first slot that no cluster has and no route overlaps. Raises ClusterError when none is free."""
+    used = set(taken)
+    for slot in range(SLOTS):
+        ranges = [ip_network(cidr) for cidr in slot_ranges(slot)]
+        if slot not in used and not any(route.overlaps(cidr) for route in routes for cidr in ranges):
+            return slot
+    raise ClusterError("no free address ranges for another cluster; stop one with: pybernetes down --name NAME")
+
+
+def host_routes(table: str) -> list[IPv4Network]:
+    """The destinations in /proc/net/route's text, without the default route."""
+    routes = []
+    for line in table.splitlines()[1:]:
+        columns = line.split()
+        destination, mask = (int.from_bytes(bytes.fromhex(columns[i]), "little") for i in (1, 7))
+        if mask:
+            routes.append(IPv4Network((destination, mask.bit_count())))
+    return routes

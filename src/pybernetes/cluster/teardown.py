@@ -1,0 +1,175 @@
+"""Takes a cluster off the machine: processes, containers, mounts, namespaces, links, routes, tables, cgroups.
+
+Works on whatever is left of a half-dead cluster: nothing here needs a component to answer. What belongs to
+the cluster is told by exact names, ids and path prefixes, never by a pattern.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.layout import Layout, NodeLayout, home_of
+from pybernetes.cluster.machine import cgroups, topology
+from pybernetes.cluster.process_table import record
+from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.host import mounts, netns
+from pybernetes.host.processes import Process, all_pids, arguments
+
+NETWORK_NAME_PREFIX = "pybernetes-"
+_CNI_RESULTS = Path("/var/lib/cni/results")
+_SHIM = "containerd-shim-runc-v2"
+_SUPERVISOR_GRACE_S = 40.0
+
+
+def network_name(cluster: str) -> str:
+    """The CNI network of a cluster's pods, by which their cached results are known."""
+    return NETWORK_NAME_PREFIX + cluster
+
+
+def tables(cluster: str) -> list[str]:
+    """The nftables tables that a cluster has in the host's network namespace."""
+    return [f"pybernetes-{cluster}-proxy", f"pybernetes-{cluster}-network"]
+
+
+def remove_cluster(spec: ClusterSpec, layout: Layout) -> list[str]:
+    """Removes all but the data directory; one line for each thing that would not go."""
+    _stop_processes(spec, layout)
+    left: list[str] = []
+    for node in spec.node_names:
+        left += stop_machine(spec, layout, node)
+    left += [f"process {pid}" for pid in cgroups.remove(f"/pybernetes-{spec.name}")]
+    left += [f"mount {point}" for folder in (layout.run, layout.data) for point in mounts.unmount_below(folder)]
+    _remove_tables(spec.name)
+    _remove_routes(spec)
+    topology.remove(spec)
+    for result in _CNI_RESULTS.glob(f"{network_name(spec.name)}-*"):
+        if result.name.startswith(f"{network_name(spec.name)}-"):
+            result.unlink(missing_ok=True)
+    if not mounts.below(layout.run):
+        shutil.rmtree(layout.run, ignore_errors=True)
+    return left
+
+
+def purge(layout: Layout) -> None:
+    """Deletes the data directory. Raises ClusterError while something is mounted in it."""
+    if points := mounts.below(layout.data):
+        raise ClusterError(f"{points[0]} is still mounted; unmount it and run this again")
+    for name in ("cluster.json", "pki", "kubeconfig", "logs", "images", "nodes"):
+        path = layout.data / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    for file in layout.data.glob(layout.store.name + "*"):
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a folder of the user's with files of the user's stays
+        layout.data.rmdir()
+    home = home_of(layout.name)
+    if home.is_symlink():
+        home.unlink()
+
+
+def _stop_processes(spec: ClusterSpec, layout: Layout) -> None:
+    supervisor = Process.recorded(record(layout, "supervisor"))
+    if supervisor is not None:
+        supervisor.stop(_SUPERVISOR_GRACE_S)
+    for name in [*spec.node_names, "standalone"]:
+        process = Process.recorded(record(layout, name))
+        if process is not None:
+            process.stop(5)
+    # Records may be lost; the arguments of our own processes name cluster and data directory.
+    own = ["--name", spec.name, "--data-dir", str(layout.data)]
+    for verb in ("supervisor", "standalone", "node"):
+        for process in _running(partial(_contains, ["pybernetes", verb, *own])):
+            process.stop(2)
+
+
+def stop_machine(spec: ClusterSpec, layout: Layout, node: str) -> list[str]:
+    """Ends a node's containerd with all its containers and mounts; what would not go."""
+    place = layout.node(node)
+    _kill(_containerds(place))
+    record(layout, f"containerd-{node}").unlink(missing_ok=True)
+    sockets = _shim_sockets(place)
+    _kill(_shims(place))
+    left = [f"process {pid}" for pid in cgroups.remove(spec.cgroup(node))]
+    left += [f"mount {point}" for folder in (place.run, place.data) for point in mounts.unmount_below(folder)]
+    for socket in sockets:
+        socket.unlink(missing_ok=True)
+    if not mounts.below(place.run):
+        shutil.rmtree(place.run, ignore_errors=True)
+    return left
+
+
+def _containerds(place: NodeLayout) -> list[Process]:
+    wanted = ["--config", str(place.containerd_config)]
+    return _running(lambda words: Path(words[0]).name == "containerd" and words[1:3] == wanted)
+
+
+def _shims(place: NodeLayout) -> list[Process]:
+    def ours(words: list[str]) -> bool:
+        if Path(words[0]).name != _SHIM or "-address" not in words[:-1]:
+            return False
+        return words[words.index("-address") + 1] == str(place.containerd_socket)
+
+    return _running(ours)
+
+
+def _contains(part: list[str], words: list[str]) -> bool:
+    return any(words[start : start + len(part)] == part for start in range(len(words)))
+
+
+def _running(matches: Callable[[list[str]], bool]) -> list[Process]:
+    """The processes whose arguments match."""
+    found = []
+    for pid in all_pids():
+        words = arguments(pid)
+        if words and matches(words) and (process := Process.of(pid)) is not None:
+            found.append(process)
+    return found
+
+
+def _kill(processes: list[Process]) -> None:
+    deadline = time.monotonic() + 5
+    for process in processes:
+        process.signal(signal.SIGKILL)
+    for process in processes:
+        process.wait(max(0.0, deadline - time.monotonic()))
+
+
+def _shim_sockets(place: NodeLayout) -> list[Path]:
+    """Sockets that shims made outside the node's folders; each is named in its bundle."""
+    sockets = []
+    for address in (place.containerd_state / "io.containerd.runtime.v2.task").glob("*/*/address"):
+        with contextlib.suppress(OSError):
+            text = address.read_text().strip()
+            if text.startswith("unix:///run/containerd/s/"):
+                sockets.append(Path(text.removeprefix("unix://")))
+    return sockets
+
+
+def _remove_tables(cluster: str) -> None:
+    from pybernetes.host.nft import LibNft, NftError
+
+    names = set(tables(cluster))
+    with contextlib.suppress(NftError):  # without libnftables no table was ever made
+        nft = LibNft()
+        for item in nft.query("list tables"):
+            table = item.get("table", {})
+            if table.get("name") in names:
+                nft.apply(f"delete table {table['family']} {table['name']}")
+
+
+def _remove_routes(spec: ClusterSpec) -> None:
+    from pybernetes.host.netlink import ROUTE_PROTOCOL
+
+    with contextlib.suppress(netns.NetnsError):
+        netns.try_each(
+            [f"route flush root {cidr} proto {ROUTE_PROTOCOL}" for cidr in (spec.pod_cidr, spec.service_cidr)]
+        )
