@@ -1,0 +1,207 @@
+"""Keeps as many Pods of a ReplicaSet as it wants. Source: pkg/controller/replicaset/replica_set.go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pybernetes.api.apps.v1 import ReplicaSet, ReplicaSetStatus
+from pybernetes.api.core.v1 import Pod
+from pybernetes.api.meta.v1 import OwnerReference
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
+from pybernetes.client.objects import key_of
+from pybernetes.controllers.replicaset import plan
+from pybernetes.controllers.runtime.context import ControllerContext
+from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.expectations import Expectations
+from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.controllers.runtime.owners import Claims, controller_index, controller_of, orphans_in
+from pybernetes.controllers.runtime.pod_control import (
+    PodControl,
+    is_namespace_terminating,
+    pod_from_template,
+    slow_start,
+)
+from pybernetes.controllers.runtime.pods import is_active, is_ready, is_terminating
+
+
+class ReplicaSetController(Controller):
+    name = "replicaset-controller"
+
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        self._expectations = Expectations()
+        self._pod_control = PodControl(self.client, self.recorder)
+        replica_sets, pods = self.informer(ReplicaSet), self.informer(Pod)
+        self._replica_sets, self._pods = replica_sets.lister, pods.lister
+        replica_sets.add_index("controller", controller_index)
+        pods.add_index("controller", controller_index)
+        replica_sets.add_handler(
+            on_add=self.enqueue, on_update=lambda old, new: self.enqueue(new), on_delete=self._replica_set_deleted
+        )
+        pods.add_handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted)
+
+    async def reconcile(self, key: str) -> None:
+        replica_set = self._replica_sets.by_key(key)
+        if replica_set is None:
+            self._expectations.forget(key)
+            return
+        satisfied = self._expectations.satisfied(key)
+        try:
+            selector = LabelSelector.of(replica_set.spec.selector)
+        except SelectorError as error:
+            self.log.warning("ReplicaSet %s has no usable selector: %s", key, error)
+            return
+        uid, namespace = replica_set.metadata.uid or "", replica_set.metadata.namespace or ""
+        owned = self._pods.by_index("controller", uid)
+        candidates = owned + self._pods.by_index("controller", orphans_in(namespace))
+        active = await self._claims(replica_set, selector).claim([p for p in candidates if is_active(p)])
+        terminating = [p for p in owned if is_terminating(p) and selector.matches(p.metadata.labels)]
+        failure: Exception | None = None
+        if satisfied and not replica_set.metadata.deletionTimestamp:
+            failure = await self._scale(key, replica_set, active)
+        now = self.clock.now()
+        status = plan.status(replica_set, active, terminating, failure, now)
+        await self._write_status(replica_set, status)
+        if failure is not None:
+            raise failure
+        min_ready_s = replica_set.spec.minReadySeconds or 0
+        if min_ready_s and status.readyReplicas != status.availableReplicas:
+            wait_s = plan.next_availability_check_s(active, min_ready_s, now)
+            self.queue.add_after(key, min_ready_s if wait_s is None else wait_s)
+
+    async def _scale(self, key: str, replica_set: ReplicaSet, active: list[Pod]) -> Exception | None:
+        """Creates or deletes; the first failure is returned, the rest was tried."""
+        difference = plan.difference(replica_set, active)
+        if difference > 0:
+            return await self._create(key, replica_set, difference)
+        if difference < 0:
+            doomed = plan.pods_to_delete(active, self._related(replica_set), -difference, self.clock.now())
+            return await self._delete(key, replica_set, doomed)
+        return None
+
+    async def _create(self, key: str, replica_set: ReplicaSet, count: int) -> Exception | None:
+        template = replica_set.spec.template
+        if template is None:
+            return None
+        self._expectations.expect_creations(key, count)
+
+        async def create(_: int) -> bool:
+            try:
+                await self._pod_control.create(pod_from_template(template, replica_set), replica_set)
+            except errors.StatusError as error:
+                if not is_namespace_terminating(error):
+                    raise
+            return True
+
+        created, failure = await slow_start(count, create)
+        if created < count:
+            self._expectations.creation_observed(key, count - created)
+        return failure
+
+    async def _delete(self, key: str, replica_set: ReplicaSet, doomed: list[Pod]) -> Exception | None:
+        self._expectations.expect_deletions(key, [_identity(pod) for pod in doomed])
+
+        async def delete(pod: Pod) -> None:
+            try:
+                await self._pod_control.delete(pod, replica_set)
+            except (errors.StatusError, OSError) as error:
+                self._expectations.deletion_observed(key, _identity(pod))
+                if not isinstance(error, errors.NotFound):
+                    raise
+
+        results = await asyncio.gather(*map(delete, doomed), return_exceptions=True)
+        return next((r for r in results if isinstance(r, Exception)), None)
+
+    async def _write_status(self, replica_set: ReplicaSet, status: ReplicaSetStatus) -> None:
+        """Only when it differs; one retry on the newest version."""
+        if replica_set.status == status:
+            return
+        changed = fresh(replica_set)
+        changed.status = status
+        try:
+            await self.client.update_status(changed)
+        except errors.Conflict:
+            meta = replica_set.metadata
+            newest = await self.client.get(ReplicaSet, meta.name or "", meta.namespace or "")
+            if newest.metadata.uid != meta.uid:
+                return
+            newest.status = status
+            await self.client.update_status(newest)
+        except errors.NotFound:
+            return
+
+    def _claims(self, replica_set: ReplicaSet, selector: LabelSelector) -> Claims[Pod]:
+        meta = replica_set.metadata
+
+        async def read() -> ReplicaSet:
+            return await self.client.get(ReplicaSet, meta.name or "", meta.namespace or "")
+
+        return Claims(self.client, Pod, replica_set, selector, read)
+
+    def _related(self, replica_set: ReplicaSet) -> list[Pod]:
+        """Pods of every ReplicaSet with the same controller, its own included."""
+        ref = controller_of(replica_set)
+        related = self._replica_sets.by_index("controller", ref.uid) if ref else [replica_set]
+        return [pod for other in related for pod in self._pods.by_index("controller", other.metadata.uid or "")]
+
+    def _owner_key(self, namespace: str, ref: OwnerReference | None) -> str | None:
+        if ref is None or ref.kind != "ReplicaSet":
+            return None
+        found = self._replica_sets.get(namespace, ref.name)
+        return key_of(found) if found is not None and found.metadata.uid == ref.uid else None
+
+    def _enqueue_adopters(self, pod: Pod) -> None:
+        if not pod.metadata.labels:
+            return
+        for replica_set in self._replica_sets.list(pod.metadata.namespace or ""):
+            selector = LabelSelector.of(replica_set.spec.selector)
+            if not selector.empty and selector.matches(pod.metadata.labels):
+                self.enqueue(replica_set)
+
+    def _replica_set_deleted(self, replica_set: ReplicaSet) -> None:
+        self._expectations.forget(key_of(replica_set))
+        self.enqueue(replica_set)
+
+    def _pod_added(self, pod: Pod) -> None:
+        if pod.metadata.deletionTimestamp:
+            self._pod_deleted(pod)
+            return
+        ref = controller_of(pod)
+        if ref is None:
+            self._enqueue_adopters(pod)
+        elif key := self._owner_key(pod.metadata.namespace or "", ref):
+            self._expectations.creation_observed(key)
+            self.queue.add(key)
+
+    def _pod_updated(self, old: Pod, new: Pod) -> None:
+        relabelled = old.metadata.labels != new.metadata.labels
+        if new.metadata.deletionTimestamp:
+            self._pod_deleted(new)
+            if relabelled:
+                self._pod_deleted(old)
+            return
+        namespace = new.metadata.namespace or ""
+        old_ref, ref = controller_of(old), controller_of(new)
+        if old_ref != ref and (key := self._owner_key(namespace, old_ref)):
+            self.queue.add(key)
+        if ref is not None:
+            if key := self._owner_key(namespace, ref):
+                self.queue.add(key)
+                self._check_availability_later(key, old, new)
+        elif relabelled or old_ref != ref:
+            self._enqueue_adopters(new)
+
+    def _check_availability_later(self, key: str, old: Pod, new: Pod) -> None:
+        replica_set = self._replica_sets.by_key(key)
+        if replica_set is not None and replica_set.spec.minReadySeconds and not is_ready(old) and is_ready(new):
+            self.queue.add_after(key, replica_set.spec.minReadySeconds)
+
+    def _pod_deleted(self, pod: Pod) -> None:
+        if key := self._owner_key(pod.metadata.namespace or "", controller_of(pod)):
+            self._expectations.deletion_observed(key, _identity(pod))
+            self.queue.add(key)
+
+
+def _identity(pod: Pod) -> str:
+    return f"{pod.metadata.namespace}/{pod.metadata.name}"

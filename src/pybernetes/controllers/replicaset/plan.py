@@ -1,0 +1,85 @@
+"""What a ReplicaSet needs: Pods to create, Pods to delete, its status. Pure.
+
+Source: pkg/controller/replicaset/replica_set.go, replica_set_utils.go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pybernetes.api.apps.v1 import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
+from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery.times import format_time
+from pybernetes.controllers.runtime.pods import available_in, by_deletion_preference, is_active, is_ready
+
+BURST = 500
+"""Most Pods created or deleted in one reconcile."""
+REPLICA_FAILURE = "ReplicaFailure"
+
+
+def replicas_of(replica_set: ReplicaSet) -> int:
+    wanted = replica_set.spec.replicas
+    return 1 if wanted is None else wanted
+
+
+def difference(replica_set: ReplicaSet, active: Sequence[Pod]) -> int:
+    """How many Pods to create (> 0) or to delete (< 0) now."""
+    return max(-BURST, min(BURST, replicas_of(replica_set) - len(active)))
+
+
+def pods_to_delete(active: Sequence[Pod], related: Sequence[Pod], count: int, now: float) -> list[Pod]:
+    """The `count` Pods that are missed least. `related`: Pods of all ReplicaSets of the same controller."""
+    if count >= len(active):
+        return list(active)
+    on_node = Counter(pod.spec.nodeName for pod in related if is_active(pod))
+    ranks = [on_node[pod.spec.nodeName] for pod in active]
+    return by_deletion_preference(active, ranks, now)[:count]
+
+
+def status(
+    replica_set: ReplicaSet, active: Sequence[Pod], terminating: Sequence[Pod], failure: Exception | None, now: float
+) -> ReplicaSetStatus:
+    """The status to write; observedGeneration is that of the spec looked at."""
+    template = replica_set.spec.template
+    wanted = (template.metadata.labels if template and template.metadata else {}).items()
+    min_ready_s = replica_set.spec.minReadySeconds or 0
+    return ReplicaSetStatus(
+        replicas=len(active),
+        fullyLabeledReplicas=sum(wanted <= pod.metadata.labels.items() for pod in active) or None,
+        readyReplicas=sum(map(is_ready, active)) or None,
+        availableReplicas=sum(available_in(pod, min_ready_s, now) == 0 for pod in active) or None,
+        terminatingReplicas=len(terminating),
+        observedGeneration=replica_set.metadata.generation,
+        conditions=_conditions(replica_set, len(active), failure, now),
+    )
+
+
+def _conditions(
+    replica_set: ReplicaSet, active: int, failure: Exception | None, now: float
+) -> list[ReplicaSetCondition]:
+    """A failure already told keeps its first words and time."""
+    known = replica_set.status.conditions
+    failed = any(c.type == REPLICA_FAILURE for c in known)
+    if failure is None:
+        return [c for c in known if c.type != REPLICA_FAILURE]
+    if failed:
+        return list(known)
+    wanted = replicas_of(replica_set)
+    reason = "FailedCreate" if active < wanted else "FailedDelete" if active > wanted else ""
+    return [
+        *known,
+        ReplicaSetCondition(
+            type=REPLICA_FAILURE,
+            status="True",
+            lastTransitionTime=format_time(now),
+            reason=reason,
+            message=str(failure),
+        ),
+    ]
+
+
+def next_availability_check_s(pods: Sequence[Pod], min_ready_s: int, now: float) -> float | None:
+    """Seconds until the next ready Pod becomes available; None when none is on the way."""
+    waits = [wait for pod in pods if (wait := available_in(pod, min_ready_s, now))]
+    return min(waits, default=None)
