@@ -1,0 +1,49 @@
+"""The plugins there are, their default order and their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pybernetes.client.client import Client
+from pybernetes.scheduler.framework import Plugin, PluginArguments
+from pybernetes.scheduler.plugins.default_binder import DefaultBinder
+from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
+from pybernetes.scheduler.plugins.image_locality import ImageLocality
+from pybernetes.scheduler.plugins.node_affinity import NodeAffinity
+from pybernetes.scheduler.plugins.node_name import NodeName
+from pybernetes.scheduler.plugins.node_ports import NodePorts
+from pybernetes.scheduler.plugins.node_resources import BalancedAllocation, Fit
+from pybernetes.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from pybernetes.scheduler.plugins.pod_topology_spread import DefaultSelector, PodTopologySpread
+from pybernetes.scheduler.plugins.priority_sort import PrioritySort
+from pybernetes.scheduler.plugins.scheduling_gates import SchedulingGates
+from pybernetes.scheduler.plugins.taint_toleration import TaintToleration
+
+
+@dataclass(slots=True, frozen=True)
+class Handle:
+    """What plugins may use of the scheduler."""
+
+    client: Client
+    default_selector: DefaultSelector
+
+
+Factory = Callable[[PluginArguments, Handle], Plugin]
+
+FACTORIES: dict[str, tuple[int, Factory]] = {
+    "SchedulingGates": (0, lambda arguments, handle: SchedulingGates()),
+    "PrioritySort": (0, lambda arguments, handle: PrioritySort()),
+    "NodeUnschedulable": (0, lambda arguments, handle: NodeUnschedulable()),
+    "NodeName": (0, lambda arguments, handle: NodeName()),
+    "TaintToleration": (3, lambda arguments, handle: TaintToleration()),
+    "NodeAffinity": (2, lambda arguments, handle: NodeAffinity()),
+    "NodePorts": (0, lambda arguments, handle: NodePorts()),
+    "NodeResourcesFit": (1, lambda arguments, handle: Fit(arguments)),
+    "PodTopologySpread": (2, lambda arguments, handle: PodTopologySpread(arguments, handle.default_selector)),
+    "DefaultPreemption": (0, lambda arguments, handle: DefaultPreemption()),
+    "NodeResourcesBalancedAllocation": (1, lambda arguments, handle: BalancedAllocation(arguments)),
+    "ImageLocality": (1, lambda arguments, handle: ImageLocality()),
+    "DefaultBinder": (0, lambda arguments, handle: DefaultBinder(handle.client)),
+}
+"""Name -> (weight, factory), in the order in which plugins are asked. Source: apis/config/v1/default_plugins.go."""

@@ -1,0 +1,90 @@
+"""A Pod with what the scheduler derives from it, computed once and only when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pybernetes.api.core.v1 import Pod
+from pybernetes.client import cause as causes
+from pybernetes.client.cause import Cause
+from pybernetes.scheduler import node_selector
+from pybernetes.scheduler.resources import CPU, MEMORY, is_scheduled_resource, pod_requests
+
+HostPort = tuple[str, str, int]
+"""(ip, protocol, port), with the defaults filled in."""
+
+
+class PodInfo:
+    """Immutable view of one version of a Pod."""
+
+    def __init__(self, pod: Pod) -> None:
+        self.pod = pod
+        self.uid = pod.metadata.uid or ""
+        self.key = f"{pod.metadata.namespace}/{pod.metadata.name}"
+        self.priority = pod.spec.priority or 0
+
+    @cached_property
+    def requests(self) -> dict[str, int]:
+        """What the Pod takes, per resource that nodes are compared by; zero requests are left out."""
+        return {
+            name: amount for name, amount in pod_requests(self.pod).items() if amount and is_scheduled_resource(name)
+        }
+
+    @cached_property
+    def non_zero_requests(self) -> tuple[int, int]:
+        """(cpu, memory) with the defaults for containers that ask for none: what scores go by."""
+        requests = pod_requests(self.pod, non_missing=True)
+        return requests.get(CPU, 0), requests.get(MEMORY, 0)
+
+    @cached_property
+    def host_ports(self) -> tuple[HostPort, ...]:
+        """Of containers and sidecars. Source: pkg/scheduler/util/utils.go, GetHostPorts."""
+        spec = self.pod.spec
+        sidecars = [container for container in spec.initContainers if container.restartPolicy == "Always"]
+        return tuple(
+            (port.hostIP or "0.0.0.0", port.protocol or "TCP", port.hostPort)
+            for container in (*spec.containers, *sidecars)
+            for port in container.ports
+            if port.hostPort
+        )
+
+    @cached_property
+    def required_affinity(self) -> node_selector.RequiredAffinity:
+        return node_selector.required_affinity(self.pod)
+
+    @property
+    def terminating(self) -> bool:
+        return self.pod.metadata.deletionTimestamp is not None
+
+
+@dataclass(slots=True, eq=False)
+class QueuedPodInfo:
+    """A Pod in the scheduling queue, with the history of its attempts. Times are seconds since the epoch."""
+
+    info: PodInfo
+    timestamp_s: float
+    """When it last entered a queue; the order among equal priorities."""
+    sequence: int = 0
+    attempts: int = 0
+    unschedulable_count: int = 0
+    consecutive_errors: int = 0
+    backoff_until_s: float | None = None
+    initial_attempt_s: float | None = None
+    unschedulable_plugins: set[str] = field(default_factory=set)
+    pending_plugins: set[str] = field(default_factory=set)
+    gating_plugin: str = ""
+    cause: Cause = field(default_factory=causes.current)
+    """The write that brought the Pod here last: what the scheduler's own writes for it are caused by."""
+
+    @property
+    def pod(self) -> Pod:
+        return self.info.pod
+
+    @property
+    def gated(self) -> bool:
+        return bool(self.gating_plugin)
+
+    @property
+    def rejectors(self) -> set[str]:
+        return self.unschedulable_plugins | self.pending_plugins

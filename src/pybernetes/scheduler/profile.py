@@ -1,0 +1,233 @@
+"""One configured set of plugins, sorted by extension point, and the runs through each point.
+
+No I/O but what bind plugins do. Source: pkg/scheduler/framework/runtime/framework.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numpy as np
+
+from pybernetes.scheduler import framework as fw
+from pybernetes.scheduler.columns import Bools, Ints
+from pybernetes.scheduler.config import ConfigError, ProfileConfig
+from pybernetes.scheduler.events import Registration
+from pybernetes.scheduler.framework import CycleState, Diagnosis
+from pybernetes.scheduler.plugins.registry import FACTORIES, Handle
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.status import SUCCESS, Code, Status, failed
+
+P = TypeVar("P")
+
+
+class Profile:
+    def __init__(self, config: ProfileConfig, handle: Handle) -> None:
+        self.name = config.scheduler_name
+        plugins, weights = _plugins(config, handle)
+        self.plugins = plugins
+        self.weights = weights
+        self.pre_enqueue_plugins = _of(plugins, fw.PreEnqueuePlugin)
+        self.pre_filter_plugins = _of(plugins, fw.PreFilterPlugin)
+        self.filter_plugins = _of(plugins, fw.FilterPlugin)
+        self.post_filter_plugins = _of(plugins, fw.PostFilterPlugin)
+        self.pre_score_plugins = _of(plugins, fw.PreScorePlugin)
+        self.score_plugins = _of(plugins, fw.ScorePlugin)
+        self.reserve_plugins = _of(plugins, fw.ReservePlugin)
+        self.permit_plugins = _of(plugins, fw.PermitPlugin)
+        self.pre_bind_plugins = _of(plugins, fw.PreBindPlugin)
+        self.bind_plugins = _of(plugins, fw.BindPlugin)
+        self.post_bind_plugins = _of(plugins, fw.PostBindPlugin)
+        sorts = _of(plugins, fw.QueueSortPlugin)
+        if len(sorts) != 1 or not self.bind_plugins:
+            raise ConfigError(f"profile {self.name!r} needs exactly one queue sort plugin and at least one bind plugin")
+        self.queue_sort = sorts[0][1]
+        self.registrations: dict[str, list[Registration]] = {
+            name: list(plugin.events_to_register()) for name, plugin in _of(plugins, fw.EnqueueExtensions)
+        }
+
+    def pre_enqueue(self, info: PodInfo) -> Status:
+        """The first plugin that keeps the Pod out of the queue, or success."""
+        for name, plugin in self.pre_enqueue_plugins:
+            status = plugin.pre_enqueue(info)
+            if not status.success:
+                return status.of(name)
+        return SUCCESS
+
+    def find_feasible(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> tuple[Ints, Diagnosis, Status]:
+        """(rows that fit, why the others do not, an error if a plugin failed)."""
+        diagnosis = Diagnosis(snapshot.names(), snapshot.node_count)
+        candidates, status = self._pre_filter(state, info, snapshot, diagnosis)
+        if not status.success:
+            return np.zeros(0, np.int64), diagnosis, status
+        diagnosis.refused_by = np.where(candidates, np.int16(-1), np.int16(-2))
+        diagnosis.failures = np.zeros(snapshot.rows, np.uint64)
+        diagnosis.unresolvable = np.zeros(snapshot.rows, np.bool_)
+        feasible = candidates
+        for name, plugin in self.filter_plugins:
+            if name in state.skip_filter:
+                continue
+            verdict = plugin.filter(state, info, snapshot)
+            if verdict is None:
+                continue
+            refused = feasible & (verdict.failures != 0)
+            if refused.any():
+                diagnosis.refused_by[refused] = len(diagnosis.verdicts)
+                diagnosis.failures[refused] = verdict.failures[refused]
+                diagnosis.unresolvable |= refused & verdict.unresolvable
+                diagnosis.verdicts.append((name, verdict.reasons))
+                diagnosis.unschedulable_plugins.add(name)
+                feasible = feasible & ~refused
+                if not feasible.any():
+                    break
+        return np.flatnonzero(feasible), diagnosis, SUCCESS
+
+    def _pre_filter(
+        self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
+    ) -> tuple[Bools, Status]:
+        everywhere = snapshot.live_rows()
+        named: frozenset[str] | None = None
+        narrowing: list[str] = []
+        for name, plugin in self.pre_filter_plugins:
+            result = plugin.pre_filter(state, info, snapshot)
+            status = result.status.of(name)
+            if status.skip:
+                state.skip_filter.add(name)
+            elif status.rejected:
+                _reject_everywhere(diagnosis, status)
+                return everywhere, status
+            elif not status.success:
+                return everywhere, status
+            if result.node_names is not None:
+                narrowing.append(name)
+                named = result.node_names if named is None else named & result.node_names
+                if not named:
+                    text = f"node(s) didn't satisfy plugin(s) [{' '.join(narrowing)}] simultaneously"
+                    status = Status(Code.UNSCHEDULABLE_AND_UNRESOLVABLE, (text,), name)
+                    _reject_everywhere(diagnosis, status)
+                    return everywhere, status
+        if named is None:
+            return everywhere.copy(), SUCCESS
+        candidates = np.zeros(snapshot.rows, np.bool_)
+        candidates[[snapshot.row_of[name] for name in named if name in snapshot.row_of]] = True
+        diagnosis.absent = Status(
+            Code.UNSCHEDULABLE_AND_UNRESOLVABLE,
+            (f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(narrowing))}]",),
+        )
+        diagnosis.unschedulable_plugins.update(narrowing)
+        return candidates, SUCCESS
+
+    def post_filter(
+        self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
+    ) -> tuple[str | None, Status]:
+        """Asks until one plugin makes room or fails for good. Source: RunPostFilterPlugins."""
+        nominated: str | None = None
+        reasons: tuple[str, ...] = ()
+        for name, plugin in self.post_filter_plugins:
+            node_name, status = plugin.post_filter(state, info, snapshot, diagnosis)
+            if status.success or not status.rejected:
+                return node_name, status.of(name)
+            nominated = node_name if nominated is None else nominated
+            reasons += status.reasons
+        return nominated, Status(Code.UNSCHEDULABLE, reasons)
+
+    def score(
+        self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints
+    ) -> tuple[Ints, dict[str, Ints], Status]:
+        """(total per feasible row, weighted score per plugin, an error if a plugin failed)."""
+        for name, scorer in self.pre_score_plugins:
+            status = scorer.pre_score(state, info, snapshot, rows)
+            if status.skip:
+                state.skip_score.add(name)
+            elif not status.success:
+                return rows, {}, status.of(name)
+        total = np.zeros(len(rows), np.int64)
+        parts: dict[str, Ints] = {}
+        for name, plugin in self.score_plugins:
+            if name in state.skip_score:
+                continue
+            scores = plugin.score(state, info, snapshot, rows)
+            if isinstance(plugin, fw.NormalizeScorePlugin):
+                scores = plugin.normalize(state, info, scores)
+            parts[name] = scores * self.weights[name]
+            total += parts[name]
+        return total, parts, SUCCESS
+
+    def reserve(self, state: CycleState, info: PodInfo, node_name: str) -> Status:
+        for name, plugin in self.reserve_plugins:
+            status = plugin.reserve(state, info, node_name)
+            if not status.success:
+                return status.of(name)
+        return SUCCESS
+
+    def unreserve(self, state: CycleState, info: PodInfo, node_name: str) -> None:
+        """In reverse order, also for plugins whose Reserve was never reached."""
+        for _, plugin in reversed(self.reserve_plugins):
+            plugin.unreserve(state, info, node_name)
+
+    def permit(self, state: CycleState, info: PodInfo, node_name: str) -> tuple[Status, dict[str, float]]:
+        """Success or rejected; Wait with the seconds each waiting plugin grants itself."""
+        waits: dict[str, float] = {}
+        for name, plugin in self.permit_plugins:
+            status, timeout_s = plugin.permit(state, info, node_name)
+            if status.wait:
+                waits[name] = timeout_s
+            elif not status.success:
+                return status.of(name), {}
+        return (Status(Code.WAIT), waits) if waits else (SUCCESS, {})
+
+    async def bind(self, state: CycleState, info: PodInfo, node_name: str) -> Status:
+        """PreBind, then the first bind plugin that does not skip, then PostBind."""
+        for name, pre_binder in self.pre_bind_plugins:
+            status = await pre_binder.pre_bind(state, info, node_name)
+            if not status.success:
+                return status.of(name)
+        for name, binder in self.bind_plugins:
+            status = await binder.bind(state, info, node_name)
+            if status.skip:
+                continue
+            if status.success:
+                for _, post_binder in self.post_bind_plugins:
+                    post_binder.post_bind(state, info, node_name)
+            return status.of(name)
+        return failed(RuntimeError("no bind plugin took the pod"))
+
+
+def _reject_everywhere(diagnosis: Diagnosis, status: Status) -> None:
+    diagnosis.absent = status
+    diagnosis.pre_filter_message = status.message
+    rejectors = diagnosis.pending_plugins if status.code is Code.PENDING else diagnosis.unschedulable_plugins
+    rejectors.add(status.plugin)
+
+
+def _plugins(config: ProfileConfig, handle: Handle) -> tuple[list[tuple[str, fw.Plugin]], dict[str, int]]:
+    unknown = sorted(({*config.enabled, *config.disabled, *config.arguments} - {"*"}) - FACTORIES.keys())
+    if unknown:
+        raise ConfigError(f"profile {config.scheduler_name!r} names unknown plugins: {', '.join(unknown)}")
+    names = [
+        name
+        for name in FACTORIES
+        if name not in config.enabled and name not in config.disabled and "*" not in config.disabled
+    ]
+    # An enabled default plugin keeps its place unless all defaults are disabled.
+    if "*" not in config.disabled:
+        names = [name for name in FACTORIES if name in names or name in config.enabled]
+    else:
+        names = list(config.enabled)
+    plugins, weights = [], {}
+    for name in names:
+        weight, factory = FACTORIES[name]
+        try:
+            plugin = factory(fw.PluginArguments(config.arguments.get(name, {})), handle)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"arguments of plugin {name}: {error}") from error
+        plugins.append((name, plugin))
+        weights[name] = config.enabled.get(name) or weight or 1
+    return plugins, weights
+
+
+def _of(plugins: list[tuple[str, fw.Plugin]], protocol: Callable[..., P] | type[P]) -> list[tuple[str, P]]:
+    found = [(name, plugin) for name, plugin in plugins if isinstance(plugin, cast("type[P]", protocol))]
+    return cast("list[tuple[str, P]]", found)

@@ -1,0 +1,405 @@
+"""The scheduler's shell: informers feed the queue and the snapshot, one loop decides, bindings run beside it.
+
+    Pod without node -> queue -> algorithm.schedule -> assume in the snapshot -> bind -> the watch confirms
+
+A decision never yields to the event loop, so it sees one state of the cluster. The snapshot counts
+assumed Pods until the watch shows them bound (or the binding fails); after a restart the watch alone
+restores everything, so stopping at any instant is safe. The server refuses to bind a Pod twice.
+NumPy and the plugins are imported when the scheduler starts to run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.api.apps.v1 import ReplicaSet, StatefulSet
+from pybernetes.api.core.v1 import Node, Pod, ReplicationController, Service
+from pybernetes.apimachinery.errors import NotFound, StatusError
+from pybernetes.apimachinery.times import format_time
+from pybernetes.client import cause
+from pybernetes.client.client import Client
+from pybernetes.client.events import EventRecorder
+from pybernetes.client.informer import InformerFactory
+from pybernetes.host.clock import Clock
+from pybernetes.host.random import Random
+from pybernetes.scheduler import events
+from pybernetes.scheduler.config import SchedulerConfig
+from pybernetes.scheduler.default_selector import default_selector
+from pybernetes.scheduler.pod_info import PodInfo, QueuedPodInfo
+from pybernetes.scheduler.queue import QueueProfile, SchedulingQueue
+
+if TYPE_CHECKING:
+    from pybernetes.scheduler.algorithm import Decision, NoFit
+    from pybernetes.scheduler.explain import Explanations
+    from pybernetes.scheduler.framework import CycleState, Diagnosis
+    from pybernetes.scheduler.profile import Profile
+    from pybernetes.scheduler.snapshot import Snapshot
+    from pybernetes.scheduler.status import Status
+
+log = logging.getLogger(__name__)
+
+_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+_EVENT_MESSAGE_LIMIT = 1024
+
+
+class Scheduler:
+    def __init__(self, client: Client, config: SchedulerConfig, clock: Clock, random: Random) -> None:
+        self._client = client
+        self._config = config
+        self._clock = clock
+        self._random = random
+        self._recorder = EventRecorder(client, config.profiles[0].scheduler_name, "", clock)
+        self._factory = InformerFactory(client, clock, random)
+        self._pods = self._factory.informer(Pod, field_selector=_UNFINISHED)
+        self._nodes = self._factory.informer(Node)
+        self._services = self._factory.informer(Service)
+        self._controllers: dict[str, Any] = {
+            "ReplicaSet": self._factory.informer(ReplicaSet),
+            "StatefulSet": self._factory.informer(StatefulSet),
+            "ReplicationController": self._factory.informer(ReplicationController),
+        }
+        self._assumed: set[str] = set()
+        """Pods that are counted on a node, whose binding the watch has not confirmed yet."""
+        self._waiting: dict[str, asyncio.Event] = {}
+        self.synced = asyncio.Event()
+        """Set once the first state of the cluster is in and Pods are being scheduled."""
+
+    async def run(self) -> None:
+        """Schedules until cancelled; with leader election, only while leading."""
+        if not self._config.leader_elect:
+            await self._run()
+            return
+        from pybernetes.client.leader_election import LeaderElector
+
+        elector = LeaderElector(
+            self._client,
+            "kube-scheduler",
+            self._config.identity,
+            self._clock,
+            self._random,
+            lease_duration_s=self._config.lease_duration_s,
+            renew_deadline_s=self._config.renew_deadline_s,
+            retry_period_s=self._config.retry_period_s,
+        )
+        await elector.run(self._run)
+
+    async def _run(self) -> None:
+        self._start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                await self._factory.start(group)
+                await self._factory.wait_synced()
+                if not self.snapshot.node_count:
+                    log.info("no nodes are registered yet; pods will wait")
+                self.synced.set()
+                await self._schedule_forever()
+        finally:
+            self.queue.close()
+            await self._recorder.stop()
+
+    def _start(self) -> None:
+        from pybernetes.scheduler.explain import Explanations
+        from pybernetes.scheduler.plugins.registry import Handle
+        from pybernetes.scheduler.profile import Profile
+        from pybernetes.scheduler.snapshot import Snapshot
+
+        handle = Handle(self._client, self._default_selector)
+        self.profiles: dict[str, Profile] = {
+            profile.scheduler_name: Profile(profile, handle) for profile in self._config.profiles
+        }
+        self.snapshot: Snapshot = Snapshot()
+        self.explanations: Explanations = Explanations()
+        self.queue = SchedulingQueue(
+            {
+                name: QueueProfile(profile.queue_sort.sort_key, profile.pre_enqueue, profile.registrations)
+                for name, profile in self.profiles.items()
+            },
+            self._config,
+            self._clock,
+        )
+        self._binding_slots = asyncio.Semaphore(self._config.parallel_bindings)
+        self._nodes.add_handler(self._node_added, self._node_updated, self._node_deleted)
+        self._pods.add_handler(self._pod_added, self._pod_updated, self._pod_deleted)
+
+    def _default_selector(self, pod: Pod) -> Any:
+        return default_selector(
+            pod,
+            self._services.lister.list(pod.metadata.namespace or ""),
+            lambda kind, name: (
+                self._controllers[kind].lister.get(pod.metadata.namespace or "", name)
+                if kind in self._controllers
+                else None
+            ),
+        )
+
+    # What the informers tell
+
+    def _node_added(self, node: Node) -> None:
+        self.snapshot.set_node(node)
+        self.queue.move(events.NODE_ADD, None, node)
+
+    def _node_updated(self, old: Node, new: Node) -> None:
+        self.snapshot.set_node(new)
+        for event in events.node_changes(old, new):
+            self.queue.move(event, old, new)
+
+    def _node_deleted(self, node: Node) -> None:
+        self.snapshot.remove_node(node.metadata.name or "")
+        self.queue.move(events.NODE_DELETE, node, None)
+
+    def _pod_added(self, pod: Pod) -> None:
+        if _finished(pod):
+            return
+        if pod.spec.nodeName:
+            self._pod_placed(pod)
+        elif self._is_ours(pod):
+            self.queue.add(pod)
+
+    def _pod_updated(self, old: Pod, new: Pod) -> None:
+        if _finished(new):
+            if not _finished(old):
+                self._pod_deleted(new)
+        elif not new.spec.nodeName:
+            self._waiting_pod_updated(old, new)
+        elif not old.spec.nodeName:
+            self._pod_placed(new)
+        else:
+            self.snapshot.place(PodInfo(new), new.spec.nodeName)
+            for event in events.pod_changes(old, new):
+                self.queue.move(event, old, new)
+
+    def _pod_deleted(self, pod: Pod) -> None:
+        uid = pod.metadata.uid or ""
+        self.queue.delete(uid)
+        self._assumed.discard(uid)
+        self.explanations.forget(uid)
+        node_name = self.snapshot.node_of(uid)
+        self.snapshot.unplace(uid)
+        if node_name or pod.spec.nodeName:
+            self.queue.move(events.ASSIGNED_POD_DELETE, pod, None)
+
+    def _pod_placed(self, pod: Pod) -> None:
+        """Bound, by us or by somebody else: the watch has the last word on where it runs."""
+        uid = pod.metadata.uid or ""
+        self.snapshot.place(PodInfo(pod), pod.spec.nodeName or "")
+        self._assumed.discard(uid)
+        self.queue.delete(uid)
+        self.queue.move(events.ASSIGNED_POD_ADD, None, pod)
+
+    def _waiting_pod_updated(self, old: Pod, new: Pod) -> None:
+        uid = new.metadata.uid or ""
+        if uid in self._assumed:
+            if new.metadata.deletionTimestamp and not old.metadata.deletionTimestamp:
+                self._forget(uid, new)
+        elif self._is_ours(new):
+            self.queue.update(old, new)
+
+    def _is_ours(self, pod: Pod) -> bool:
+        return (pod.spec.schedulerName or "") in self.profiles
+
+    # Deciding
+
+    async def _schedule_forever(self) -> None:
+        while True:
+            queued = await self.queue.pop()
+            with cause.caused_by(queued.cause):
+                await self._schedule_one(queued)
+            await asyncio.sleep(0)
+
+    async def _schedule_one(self, queued: QueuedPodInfo) -> None:
+        from pybernetes.scheduler.algorithm import Decision, PluginFailed, schedule
+        from pybernetes.scheduler.framework import CycleState
+
+        info = queued.info
+        if info.terminating:
+            message = f"skip schedule deleting pod: {info.key}"
+            self._recorder.event(info.pod, "Warning", "FailedScheduling", message)
+            self.queue.done(info.uid)
+            return
+        if (
+            info.uid in self._assumed
+            or self._pods.lister.get(info.pod.metadata.namespace or "", info.pod.metadata.name or "") is None
+        ):
+            self.queue.done(info.uid)
+            return
+        if not self.snapshot.node_count:
+            self._fail(queued, "no nodes available to schedule pods", None)
+            return
+        profile = self.profiles[info.pod.spec.schedulerName or ""]
+        state = CycleState()
+        try:
+            result = schedule(profile, state, info, self.snapshot, self._random.choice_index)
+        except PluginFailed as error:
+            self._fail(queued, str(error), None, reason="SchedulerError")
+            return
+        except Exception as error:
+            # A fault in a plugin must not end scheduling for every other Pod.
+            log.exception("scheduling %s failed", info.key)
+            self._fail(queued, f"running the plugins: {error}", None, reason="SchedulerError")
+            return
+        self.explanations.keep(info, result, self._clock.now())
+        if isinstance(result, Decision):
+            await self._take(profile, state, queued, result)
+        else:
+            self._unschedulable(queued, result)
+
+    def _unschedulable(self, queued: QueuedPodInfo, result: NoFit) -> None:
+        self._fail(queued, result.diagnosis.message(), result.diagnosis, nominate=result.nominate)
+
+    async def _take(self, profile: Profile, state: CycleState, queued: QueuedPodInfo, decision: Decision) -> None:
+        """Assumes, reserves and asks for permission; then binds beside the next decisions."""
+        info, node_name = queued.info, decision.node_name
+        self.snapshot.place(info, node_name)
+        self._assumed.add(info.uid)
+        status = profile.reserve(state, info, node_name)
+        waits: dict[str, float] = {}
+        if status.success:
+            status, waits = profile.permit(state, info, node_name)
+        if not status.success and not status.wait:
+            self._refused(profile, state, queued, node_name, status)
+            return
+        await self._binding_slots.acquire()
+        self._group.create_task(self._bind(profile, state, queued, node_name, waits), name=f"bind {info.key}")
+
+    # Binding
+
+    async def _bind(
+        self, profile: Profile, state: CycleState, queued: QueuedPodInfo, node_name: str, waits: dict[str, float]
+    ) -> None:
+        info = queued.info
+        try:
+            if waits and not await self._permitted(info.uid, min(waits.values())):
+                from pybernetes.scheduler.status import unschedulable
+
+                plugin = min(waits, key=lambda name: waits[name])
+                status = unschedulable(f"timed out waiting on permit by {plugin}").of(plugin)
+                self._refused(profile, state, queued, node_name, status)
+                return
+            self.queue.done(info.uid)
+            status = await _bound(profile, state, info, node_name)
+            if status.success:
+                message = f"Successfully assigned {info.key} to {node_name}"
+                self._recorder.event(info.pod, "Normal", "Scheduled", message)
+            else:
+                log.info("binding %s to %s failed: %s", info.key, node_name, status.message)
+                self._refused(profile, state, queued, node_name, status)
+        finally:
+            self._binding_slots.release()
+
+    async def _permitted(self, uid: str, timeout_s: float) -> bool:
+        permitted = self._waiting[uid] = asyncio.Event()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await permitted.wait()
+        except TimeoutError:
+            return False
+        finally:
+            del self._waiting[uid]
+        return True
+
+    def allow(self, uid: str) -> bool:
+        """For Permit plugins: lets a waiting Pod go on to its binding."""
+        waiting = self._waiting.get(uid)
+        if waiting is not None:
+            waiting.set()
+        return waiting is not None
+
+    def _refused(
+        self, profile: Profile, state: CycleState, queued: QueuedPodInfo, node_name: str, status: Status
+    ) -> None:
+        """Reserve, Permit or Bind said no: the place is free again, the Pod comes back."""
+        info = queued.info
+        profile.unreserve(state, info, node_name)
+        if info.uid in self._assumed:
+            self._forget(info.uid, info.pod)
+        if status.rejected:
+            queued_message = f"0/1 nodes are available: 1 {status.message}."
+            self._fail(queued, queued_message, None, rejectors={status.plugin})
+        else:
+            self._fail(queued, status.message, None, reason="SchedulerError")
+
+    def _forget(self, uid: str, pod: Pod) -> None:
+        self._assumed.discard(uid)
+        self.snapshot.unplace(uid)
+        self.queue.move(events.ASSIGNED_POD_DELETE, pod, None, lambda queued: queued.info.uid != uid)
+
+    # Failing
+
+    def _fail(
+        self,
+        queued: QueuedPodInfo,
+        message: str,
+        diagnosis: Diagnosis | None,
+        *,
+        nominate: str | None = "",
+        rejectors: set[str] | None = None,
+        reason: str = "Unschedulable",
+    ) -> None:
+        """Puts the Pod back and says why: an event, and the condition PodScheduled."""
+        queued.unschedulable_plugins = set(diagnosis.unschedulable_plugins) if diagnosis else rejectors or set()
+        queued.pending_plugins = set(diagnosis.pending_plugins) if diagnosis else set()
+        info = queued.info
+        current = self._pods.lister.get(info.pod.metadata.namespace or "", info.pod.metadata.name or "")
+        if current is None or current.spec.nodeName or current.metadata.uid != info.uid:
+            self.queue.done(info.uid)
+            return
+        if current.metadata.resourceVersion != info.pod.metadata.resourceVersion:
+            queued.info = PodInfo(current)
+        self.queue.add_unschedulable(queued)
+        text = message if len(message) <= _EVENT_MESSAGE_LIMIT else message[: _EVENT_MESSAGE_LIMIT - 4] + " ..."
+        self._recorder.event(current, "Warning", "FailedScheduling", text)
+        change = _status_change(current, message, reason, nominate, format_time(self._clock.now()))
+        if change is not None:
+            self._group.create_task(self._write_status(current, change), name=f"status {info.key}")
+
+    async def _write_status(self, pod: Pod, change: dict[str, Any]) -> None:
+        meta = pod.metadata
+        body = {"metadata": {"uid": meta.uid}, "status": change}
+        try:
+            await self._client.patch(
+                Pod, meta.name or "", meta.namespace or "", body, patch_type="strategic", subresource="status"
+            )
+        except NotFound:
+            return
+        except (StatusError, OSError) as error:
+            log.info("cannot write the condition of %s/%s: %s", meta.namespace, meta.name, error)
+
+
+async def _bound(profile: Profile, state: CycleState, info: PodInfo, node_name: str) -> Status:
+    from pybernetes.scheduler.status import failed
+
+    try:
+        return await profile.bind(state, info, node_name)
+    except Exception as error:
+        # A fault in a plugin must not end the scheduler.
+        log.exception("binding %s failed", info.key)
+        return failed(error)
+
+
+def _finished(pod: Pod) -> bool:
+    return pod.status.phase in ("Succeeded", "Failed")
+
+
+def _status_change(pod: Pod, message: str, reason: str, nominate: str | None, now: str) -> dict[str, Any] | None:
+    """The patch of a Pod's status, or None when it already says so."""
+    change: dict[str, Any] = {}
+    if nominate is not None and (pod.status.nominatedNodeName or "") != nominate:
+        change["nominatedNodeName"] = nominate or None
+    old = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
+    if old is None or (old.status, old.reason, old.message) != ("False", reason, message):
+        changed = old is None or old.status != "False"
+        condition: dict[str, Any] = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": reason,
+            "message": message,
+            "lastProbeTime": None,
+            "lastTransitionTime": now if changed or old is None else old.lastTransitionTime,
+        }
+        if pod.metadata.generation:
+            condition["observedGeneration"] = pod.metadata.generation
+        change["conditions"] = [condition]
+    return change or None
