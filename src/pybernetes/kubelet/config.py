@@ -1,0 +1,60 @@
+"""Everything a kubelet can be told. Flag names for these are in `cmd/kubelet.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+VERSION = "v1.36.2+pybernetes.0.1.0"
+
+
+@dataclass(slots=True)
+class KubeletConfig:
+    node_name: str
+    node_ip: str = ""
+    """The InternalIP; empty takes the address of the default route."""
+    hostname: str = ""
+    """The Hostname address and label; empty takes node_name."""
+    cri_endpoint: str = "/run/containerd/containerd.sock"
+    root_dir: str = "/var/lib/kubelet"
+    pod_log_dir: str = "/var/log/pods"
+    cgroup_root: str = "/pybernetes"
+    """The cgroup under which kubepods/ is made; empty leaves cgroups to the runtime."""
+    cluster_dns: list[str] = field(default_factory=lambda: ["10.96.0.10"])
+    cluster_domain: str = "cluster.local"
+    resolver_config: str = "/etc/resolv.conf"
+    static_pod_path: str = ""
+    server_address: str = "0.0.0.0"
+    server_port: int = 10250
+    """0 takes a free port; the one taken is in the Node's daemonEndpoints. A negative number serves nothing."""
+    tls_cert_file: str = ""
+    tls_private_key_file: str = ""
+    client_ca_file: str = ""
+    register_node: bool = True
+    node_labels: dict[str, str] = field(default_factory=dict)
+    register_with_taints: list[tuple[str, str, str]] = field(default_factory=list)
+    """key, value, effect."""
+    provider_id: str = ""
+    max_pods: int = 110
+    pod_cidr: str = ""
+    system_reserved: dict[str, str] = field(default_factory=dict)
+    """Resource quantities kept from pods."""
+    eviction_hard_memory_bytes: int = 100 * 1024 * 1024
+    serialize_image_pulls: bool = True
+    max_parallel_image_pulls: int = 0
+    """With serialize_image_pulls off: how many at once; 0 for no limit."""
+    node_status_update_frequency_s: float = 10.0
+    node_status_report_frequency_s: float = 300.0
+    node_lease_duration_s: int = 40
+    max_dead_containers_per_container: int = 1
+    image_gc_high_threshold_percent: int = 85
+    image_gc_low_threshold_percent: int = 80
+    image_minimum_gc_age_s: float = 120.0
+    housekeeping_period_s: float = 60.0
+    """How often garbage is looked for, while there is any reason to."""
+    seccomp_default: bool = False
+    enable_debugging_handlers: bool = True
+    version: str = VERSION
+
+    def __post_init__(self) -> None:
+        self.hostname = self.hostname or self.node_name
+        self.cgroup_root = self.cgroup_root.rstrip("/")

@@ -1,0 +1,1 @@
+"""The Container Runtime Interface: stubs of the protocol, a client for it, and its stream of events."""

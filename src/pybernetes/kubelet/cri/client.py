@@ -1,0 +1,236 @@
+"""A client of the container runtime: CRI version 1 over gRPC on a unix socket.
+
+One coroutine a call; messages are the generated ones of `cri_pb2`, which is imported with grpc
+only when a client is made. Errors are `CriError`, with gRPC's code by name.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+_RUNTIME = "/runtime.v1.RuntimeService/"
+_IMAGES = "/runtime.v1.ImageService/"
+
+# Seconds a call may take; the runtime answers most of them at once, some wait for processes.
+_CALL_TIMEOUT_S = 120.0
+_SANDBOX_TIMEOUT_S = 240.0
+_PULL_TIMEOUT_S = 3600.0
+
+
+class CriError(Exception):
+    """The runtime refused or could not be reached; `code` is gRPC's, such as NOT_FOUND."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @property
+    def not_found(self) -> bool:
+        return self.code == "NOT_FOUND"
+
+    @property
+    def unimplemented(self) -> bool:
+        return self.code == "UNIMPLEMENTED"
+
+
+class CriClient:
+    """Calls of RuntimeService and ImageService; made inside a running event loop."""
+
+    def __init__(self, endpoint: str) -> None:
+        import grpc.aio
+
+        from pybernetes.kubelet.cri import cri_pb2
+
+        self.pb: Any = cri_pb2
+        self._rpc_error: type[Exception] = grpc.aio.AioRpcError
+        self.endpoint = endpoint if "://" in endpoint else f"unix://{endpoint}"
+        self.channel: Any = grpc.aio.insecure_channel(
+            self.endpoint,
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.enable_http_proxy", 0),
+                ("grpc.initial_reconnect_backoff_ms", 100),
+                ("grpc.max_reconnect_backoff_ms", 1000),
+                ("grpc.default_authority", "localhost"),
+            ],
+        )
+        self._methods: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self.channel.close()
+
+    async def call(
+        self, method: str, request: Any, *, timeout_s: float | None = _CALL_TIMEOUT_S, service: str = _RUNTIME
+    ) -> Any:
+        """One unary call by name; the response type follows from the name. Raises CriError."""
+        stub = self._methods.get(method)
+        if stub is None:
+            response = getattr(self.pb, method + "Response")
+            stub = self._methods[method] = self.channel.unary_unary(
+                service + method,
+                request_serializer=type(request).SerializeToString,
+                response_deserializer=response.FromString,
+            )
+        try:
+            return await stub(request, timeout=timeout_s)
+        except self._rpc_error as error:
+            raise _cri_error(error) from None
+
+    def stream(self, path: str, request: Any, response: Any, metadata: tuple[tuple[str, str], ...] = ()) -> Any:
+        """A server stream as gRPC gives it; iterating raises grpc's own error."""
+        stub = self.channel.unary_stream(
+            path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
+        )
+        return stub(request, metadata=metadata, wait_for_ready=True)
+
+    def error_of(self, error: Exception) -> CriError | None:
+        """The CriError that an error raised while iterating a stream stands for, None for another kind."""
+        return _cri_error(error) if isinstance(error, self._rpc_error) else None
+
+    # The runtime itself.
+
+    async def version(self) -> Any:
+        return await self.call("Version", self.pb.VersionRequest(version="v1"), timeout_s=10)
+
+    async def status(self, verbose: bool = False) -> Any:
+        return await self.call("Status", self.pb.StatusRequest(verbose=verbose), timeout_s=10)
+
+    async def update_runtime_config(self, pod_cidr: str) -> None:
+        config = self.pb.RuntimeConfig(network_config=self.pb.NetworkConfig(pod_cidr=pod_cidr))
+        await self.call("UpdateRuntimeConfig", self.pb.UpdateRuntimeConfigRequest(runtime_config=config))
+
+    # Pod sandboxes.
+
+    async def run_pod_sandbox(self, config: Any, runtime_handler: str = "") -> str:
+        request = self.pb.RunPodSandboxRequest(config=config, runtime_handler=runtime_handler)
+        answer = await self.call("RunPodSandbox", request, timeout_s=_SANDBOX_TIMEOUT_S)
+        return str(answer.pod_sandbox_id)
+
+    async def stop_pod_sandbox(self, sandbox_id: str) -> None:
+        request = self.pb.StopPodSandboxRequest(pod_sandbox_id=sandbox_id)
+        await self._gone_is_fine("StopPodSandbox", request)
+
+    async def remove_pod_sandbox(self, sandbox_id: str) -> None:
+        request = self.pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id)
+        await self._gone_is_fine("RemovePodSandbox", request)
+
+    async def pod_sandbox_status(self, sandbox_id: str, verbose: bool = False) -> Any:
+        request = self.pb.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id, verbose=verbose)
+        return await self.call("PodSandboxStatus", request)
+
+    async def list_pod_sandboxes(self, labels: dict[str, str] | None = None) -> list[Any]:
+        request = self.pb.ListPodSandboxRequest(filter=self.pb.PodSandboxFilter(label_selector=labels or {}))
+        return list((await self.call("ListPodSandbox", request)).items)
+
+    # Containers.
+
+    async def create_container(self, sandbox_id: str, config: Any, sandbox_config: Any) -> str:
+        request = self.pb.CreateContainerRequest(
+            pod_sandbox_id=sandbox_id, config=config, sandbox_config=sandbox_config
+        )
+        answer = await self.call("CreateContainer", request, timeout_s=_SANDBOX_TIMEOUT_S)
+        return str(answer.container_id)
+
+    async def start_container(self, container_id: str) -> None:
+        request = self.pb.StartContainerRequest(container_id=container_id)
+        await self.call("StartContainer", request, timeout_s=_SANDBOX_TIMEOUT_S)
+
+    async def stop_container(self, container_id: str, grace_period_s: int) -> None:
+        request = self.pb.StopContainerRequest(container_id=container_id, timeout=grace_period_s)
+        await self._gone_is_fine("StopContainer", request, timeout_s=grace_period_s + _CALL_TIMEOUT_S)
+
+    async def remove_container(self, container_id: str) -> None:
+        await self._gone_is_fine("RemoveContainer", self.pb.RemoveContainerRequest(container_id=container_id))
+
+    async def list_containers(self, labels: dict[str, str] | None = None) -> list[Any]:
+        request = self.pb.ListContainersRequest(filter=self.pb.ContainerFilter(label_selector=labels or {}))
+        return list((await self.call("ListContainers", request)).containers)
+
+    async def container_status(self, container_id: str, verbose: bool = False) -> Any:
+        request = self.pb.ContainerStatusRequest(container_id=container_id, verbose=verbose)
+        return await self.call("ContainerStatus", request)
+
+    async def container_stats(self, labels: dict[str, str] | None = None) -> list[Any]:
+        request = self.pb.ListContainerStatsRequest(filter=self.pb.ContainerStatsFilter(label_selector=labels or {}))
+        return list((await self.call("ListContainerStats", request)).stats)
+
+    async def update_container_resources(self, container_id: str, resources: Any) -> None:
+        request = self.pb.UpdateContainerResourcesRequest(container_id=container_id, linux=resources)
+        await self.call("UpdateContainerResources", request)
+
+    async def reopen_container_log(self, container_id: str) -> None:
+        await self.call("ReopenContainerLog", self.pb.ReopenContainerLogRequest(container_id=container_id))
+
+    # Commands and streams in containers.
+
+    async def exec_sync(self, container_id: str, command: list[str], timeout_s: float) -> tuple[bytes, bytes, int]:
+        """stdout, stderr and exit code. Raises CriError (DEADLINE_EXCEEDED when it took too long)."""
+        request = self.pb.ExecSyncRequest(container_id=container_id, cmd=command, timeout=int(timeout_s))
+        answer = await self.call("ExecSync", request, timeout_s=timeout_s + 10 if timeout_s else None)
+        return answer.stdout, answer.stderr, answer.exit_code
+
+    async def exec_url(
+        self, container_id: str, command: list[str], *, tty: bool, stdin: bool, stdout: bool, stderr: bool
+    ) -> str:
+        request = self.pb.ExecRequest(
+            container_id=container_id, cmd=command, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr
+        )
+        return str((await self.call("Exec", request)).url)
+
+    async def attach_url(self, container_id: str, *, tty: bool, stdin: bool, stdout: bool, stderr: bool) -> str:
+        request = self.pb.AttachRequest(container_id=container_id, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr)
+        return str((await self.call("Attach", request)).url)
+
+    async def port_forward_url(self, sandbox_id: str, ports: list[int]) -> str:
+        request = self.pb.PortForwardRequest(pod_sandbox_id=sandbox_id, port=ports)
+        return str((await self.call("PortForward", request)).url)
+
+    # Images.
+
+    async def list_images(self) -> list[Any]:
+        return list((await self.call("ListImages", self.pb.ListImagesRequest(), service=_IMAGES)).images)
+
+    async def image_status(self, image: str) -> Any | None:
+        """The image of that name or id, None when it is not there."""
+        request = self.pb.ImageStatusRequest(image=self.pb.ImageSpec(image=image))
+        answer = await self.call("ImageStatus", request, service=_IMAGES)
+        return answer.image if answer.HasField("image") and answer.image.id else None
+
+    async def pull_image(self, image: str, auth: Any | None = None, sandbox_config: Any | None = None) -> str:
+        request = self.pb.PullImageRequest(
+            image=self.pb.ImageSpec(image=image), auth=auth, sandbox_config=sandbox_config
+        )
+        answer = await self.call("PullImage", request, timeout_s=_PULL_TIMEOUT_S, service=_IMAGES)
+        return str(answer.image_ref)
+
+    async def remove_image(self, image: str) -> None:
+        request = self.pb.RemoveImageRequest(image=self.pb.ImageSpec(image=image))
+        await self._gone_is_fine("RemoveImage", request, service=_IMAGES)
+
+    async def image_fs_info(self) -> Any:
+        return await self.call("ImageFsInfo", self.pb.ImageFsInfoRequest(), service=_IMAGES)
+
+    async def _gone_is_fine(
+        self, method: str, request: Any, *, timeout_s: float = _CALL_TIMEOUT_S, service: str = _RUNTIME
+    ) -> None:
+        try:
+            await self.call(method, request, timeout_s=timeout_s, service=service)
+        except CriError as error:
+            if not error.not_found:
+                raise
+
+
+def _cri_error(error: Any) -> CriError:
+    return CriError(error.code().name, error.details() or error.code().name)

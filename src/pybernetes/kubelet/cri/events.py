@@ -1,0 +1,101 @@
+"""What happens to containers, as the runtime tells it: no polling while a stream can be had.
+
+Three sources, tried in this order, each with the same outcome, a call of `on_change` with a
+container id (or "" for «look at everything again»):
+
+    CRI GetContainerEvents      containerd 1.7 and later, CRI-O
+    containerd.services.events  containerd before 1.7, over the same socket
+    relisting                   every second, and only while there are pods
+
+Source: pkg/kubelet/pleg. Differs: containerd's own events are used where the CRI has none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pybernetes.kubelet.cri.client import CriClient, CriError
+
+_LOG = logging.getLogger(__name__)
+_CONTAINERD = "/containerd.services.events.v1.Events/Subscribe"
+_CONTAINERD_FILTER = 'namespace==k8s.io,topic~="^/tasks/(exit|oom|start)$"'
+_RELIST_PERIOD_S = 1.0
+_RECONNECT_DELAY_S = 0.2
+
+
+class ContainerEvents:
+    """Keeps the best stream there is open; `run` ends only when it is cancelled."""
+
+    def __init__(self, cri: CriClient, on_change: Callable[[str, str], None], has_pods: Callable[[], bool]) -> None:
+        self._cri = cri
+        self._on_change = on_change
+        self._has_pods = has_pods
+        self.source = "cri"
+
+    async def run(self) -> None:
+        sources = {"cri": self._from_cri, "containerd": self._from_containerd, "relist": self._by_relisting}
+        following = {"cri": "containerd", "containerd": "relist", "relist": "relist"}
+        while True:
+            try:
+                await sources[self.source]()
+            except CriError as error:
+                if error.unimplemented:
+                    self.source = following[self.source]
+                    _LOG.debug("container events come from: %s", self.source)
+                    continue
+                _LOG.warning("the stream of container events broke, it is opened again: %s", error)
+            await asyncio.sleep(_RECONNECT_DELAY_S)
+            self._on_change("", "relist")
+
+    async def _from_cri(self) -> None:
+        pb = self._cri.pb
+        kinds = {
+            pb.CONTAINER_STARTED_EVENT: "start",
+            pb.CONTAINER_STOPPED_EVENT: "exit",
+            pb.CONTAINER_DELETED_EVENT: "delete",
+        }
+        call = self._cri.stream(
+            "/runtime.v1.RuntimeService/GetContainerEvents", pb.GetEventsRequest(), pb.ContainerEventResponse
+        )
+        async for event in self._read(call):
+            kind = kinds.get(event.container_event_type)
+            if kind:
+                self._on_change(event.container_id, kind)
+
+    async def _from_containerd(self) -> None:
+        from pybernetes.kubelet.cri import containerd_events_pb2
+
+        pb: Any = containerd_events_pb2
+        call = self._cri.stream(
+            _CONTAINERD,
+            pb.SubscribeRequest(filters=[_CONTAINERD_FILTER]),
+            pb.Envelope,
+            metadata=(("containerd-namespace", "k8s.io"),),
+        )
+        async for envelope in self._read(call):
+            event = pb.TaskEvent.FromString(envelope.event.value)
+            kind = envelope.topic.rpartition("/")[2]
+            if kind == "exit" and event.id and event.id != event.container_id:
+                continue  # a command executed in the container has ended
+            self._on_change(event.container_id, kind)
+
+    async def _by_relisting(self) -> None:
+        while True:
+            await asyncio.sleep(_RELIST_PERIOD_S)
+            if self._has_pods():
+                self._on_change("", "relist")
+
+    async def _read(self, call: Any) -> Any:
+        try:
+            async for message in call:
+                yield message
+        except Exception as error:
+            known = self._cri.error_of(error)
+            if known is None:
+                raise
+            raise known from None
+        finally:
+            call.cancel()

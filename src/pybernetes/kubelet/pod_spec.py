@@ -1,0 +1,111 @@
+"""Questions to a pod's spec that several parts of the kubelet ask. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, PodCondition, PodStatus, Probe
+
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+HASH_ANNOTATION = "kubernetes.io/config.hash"
+SOURCE_ANNOTATION = "kubernetes.io/config.source"
+SEEN_ANNOTATION = "kubernetes.io/config.seen"
+
+AnyContainer = Container | EphemeralContainer
+
+
+def uid_of(pod: Pod) -> str:
+    return pod.metadata.uid or ""
+
+
+def full_name(pod: Pod) -> str:
+    """name_namespace(uid), as upstream writes a pod into messages."""
+    return f"{pod.metadata.name}_{pod.metadata.namespace}({uid_of(pod)})"
+
+
+def is_sidecar(container: Container) -> bool:
+    """Whether an init container keeps running beside the others."""
+    return container.restartPolicy == "Always"
+
+
+def is_mirror(pod: Pod) -> bool:
+    return MIRROR_ANNOTATION in pod.metadata.annotations
+
+
+def is_static(pod: Pod) -> bool:
+    """A pod that does not come from the API (its mirror there does)."""
+    return pod.metadata.annotations.get(SOURCE_ANNOTATION, "api") != "api" and not is_mirror(pod)
+
+
+def is_terminal(phase: str | None) -> bool:
+    return phase in ("Succeeded", "Failed")
+
+
+def all_containers(pod: Pod) -> list[AnyContainer]:
+    return [*pod.spec.initContainers, *pod.spec.containers, *pod.spec.ephemeralContainers]
+
+
+def find_container(pod: Pod, name: str) -> AnyContainer | None:
+    return next((c for c in all_containers(pod) if c.name == name), None)
+
+
+def field_path(pod: Pod, name: str) -> str:
+    """Where a container stands in the spec: the fieldPath of its events."""
+    for field in ("initContainers", "containers", "ephemeralContainers"):
+        if any(c.name == name for c in getattr(pod.spec, field)):
+            return f"spec.{field}{{{name}}}"
+    return ""
+
+
+def find_condition(status: PodStatus, kind: str) -> PodCondition | None:
+    return next((c for c in status.conditions if c.type == kind), None)
+
+
+def container_hash(container: AnyContainer) -> str:
+    """Changes when a running container must be replaced. Upstream: name and image only."""
+    identity = msgspec.json.encode([container.name, container.image or ""])
+    return hashlib.sha256(identity).hexdigest()[:8]
+
+
+def should_restart(container: AnyContainer, pod: Pod, exit_code: int) -> bool:
+    """Whether a container that ended with `exit_code` runs again.
+
+    Source: pkg/api/v1/pod/util.go ContainerShouldRestart (KEP-5307: rules before policies).
+    """
+    if isinstance(container, EphemeralContainer):
+        return False
+    for rule in container.restartPolicyRules:
+        condition = rule.exitCodes
+        if condition is None:
+            continue
+        within = exit_code in condition.values
+        if within == (condition.operator == "In"):
+            return rule.action in ("Restart", "RestartAllContainers")
+    policy = container.restartPolicy or pod.spec.restartPolicy or "Always"
+    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
+
+
+def termination_grace_period_s(pod: Pod) -> int:
+    """Seconds a pod has to end, as its deletion or else its spec says; at least 1."""
+    if pod.metadata.deletionGracePeriodSeconds is not None:
+        return max(pod.metadata.deletionGracePeriodSeconds, 1)
+    if pod.spec.terminationGracePeriodSeconds is not None:
+        return max(pod.spec.terminationGracePeriodSeconds, 1)
+    return 30
+
+
+def probe_grace_period_s(pod: Pod, probe: Probe | None) -> int:
+    """Seconds a container has to end after a failed probe. Source: setTerminationGracePeriod."""
+    if (
+        pod.metadata.deletionGracePeriodSeconds is None
+        and probe is not None
+        and probe.terminationGracePeriodSeconds is not None
+    ):
+        return max(probe.terminationGracePeriodSeconds, 1)
+    return termination_grace_period_s(pod)
+
+
+def pod_ips_of(status: PodStatus) -> list[str]:
+    return [ip.ip for ip in status.podIPs] or ([status.podIP] if status.podIP else [])

@@ -1,0 +1,170 @@
+"""What pods ask of the node: quality of service, sums of requests, cgroup values. Pure.
+
+Source: pkg/apis/core/v1/helper/qos, pkg/kubelet/qos/policy.go, pkg/kubelet/cm/helpers_linux.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceRequirements
+from pybernetes.apimachinery import quantity
+from pybernetes.kubelet.pod_spec import is_sidecar
+
+MIN_SHARES = 2
+MAX_SHARES = 262144
+QUOTA_PERIOD_US = 100_000
+MIN_QUOTA_PERIOD_US = 1000
+GUARANTEED_OOM_SCORE = -997
+BEST_EFFORT_OOM_SCORE = 1000
+_SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
+_EMPTY = ResourceRequirements()
+
+
+def resources_of(holder: Container | EphemeralContainer) -> ResourceRequirements:
+    return holder.resources or _EMPTY
+
+
+def qos_class(pod: Pod) -> str:
+    """Guaranteed, Burstable or BestEffort, from cpu and memory alone."""
+    if pod.status.qosClass:
+        return pod.status.qosClass
+    everything = [resources_of(c) for c in (*pod.spec.containers, *pod.spec.initContainers)]
+    if pod.spec.resources is not None and (pod.spec.resources.requests or pod.spec.resources.limits):
+        everything = [pod.spec.resources]
+    asked = any(_positive(r.requests) or _positive(r.limits) for r in everything)
+    if not asked:
+        return "BestEffort"
+    for one in everything:
+        limits = _positive(one.limits)
+        if set(limits) != {"cpu", "memory"}:
+            return "Burstable"
+        requests = {**limits, **_positive(one.requests)}
+        if any(quantity.compare(requests[name], limits[name]) for name in limits):
+            return "Burstable"
+    return "Guaranteed"
+
+
+def _positive(amounts: dict[str, str]) -> dict[str, str]:
+    return {k: v for k, v in amounts.items() if k in ("cpu", "memory") and quantity.compare(v, "0") > 0}
+
+
+def pod_requests(pod: Pod) -> dict[str, str]:
+    """What the scheduler counts: the larger of the running containers and of each step of initialization."""
+    return _pod_amounts(pod, "requests")
+
+
+def pod_limits(pod: Pod) -> dict[str, str]:
+    return _pod_amounts(pod, "limits")
+
+
+def _pod_amounts(pod: Pod, kind: str) -> dict[str, str]:
+    def amounts(container: Container) -> dict[str, str]:
+        found: dict[str, str] = getattr(resources_of(container), kind)
+        return found
+
+    total: dict[str, str] = {}
+    for container in pod.spec.containers:
+        _add(total, amounts(container))
+    sidecars: dict[str, str] = {}
+    peak: dict[str, str] = {}
+    for container in pod.spec.initContainers:
+        if is_sidecar(container):
+            _add(total, amounts(container))
+            _add(sidecars, amounts(container))
+            _raise(peak, sidecars)
+        else:
+            step = dict(sidecars)
+            _add(step, amounts(container))
+            _raise(peak, step)
+    _raise(total, peak)
+    if pod.spec.resources is not None:
+        total.update(getattr(pod.spec.resources, kind))
+    if kind == "requests" or total:
+        _add(
+            total,
+            pod.spec.overhead
+            if kind == "requests"
+            else {k: pod.spec.overhead[k] for k in pod.spec.overhead if k in total},
+        )
+    return total
+
+
+def _add(total: dict[str, str], amounts: dict[str, str]) -> None:
+    for name, amount in amounts.items():
+        total[name] = quantity.add(total[name], amount) if name in total else amount
+
+
+def _raise(total: dict[str, str], amounts: dict[str, str]) -> None:
+    for name, amount in amounts.items():
+        if name not in total or quantity.compare(amount, total[name]) > 0:
+            total[name] = amount
+
+
+def cpu_shares(milli_cpu: int) -> int:
+    """cgroup v1 cpu.shares of a request in thousandths of a CPU."""
+    if milli_cpu <= 0:
+        return MIN_SHARES
+    return min(max(milli_cpu * 1024 // 1000, MIN_SHARES), MAX_SHARES)
+
+
+def cpu_weight(shares: int) -> int:
+    """cgroup v2 cpu.weight of v1 shares."""
+    return 1 + ((shares - 2) * 9999) // 262142
+
+
+def cpu_quota(milli_cpu: int, period_us: int = QUOTA_PERIOD_US) -> int:
+    """Microseconds per period of a limit in thousandths of a CPU; 0 for no limit."""
+    if milli_cpu <= 0:
+        return 0
+    return max(milli_cpu * period_us // 1000, MIN_QUOTA_PERIOD_US)
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupValues:
+    """What is written into one cgroup; None leaves a file alone."""
+
+    cpu_shares: int | None = None
+    cpu_quota_us: int | None = None
+    memory_limit_bytes: int | None = None
+    pids_limit: int | None = None
+
+
+def pod_cgroup_values(pod: Pod, pids_limit: int | None = None) -> CgroupValues:
+    """Limits hold for a pod only when every container has one. Source: ResourceConfigForPod."""
+    requests, limits = pod_requests(pod), pod_limits(pod)
+    milli_request = quantity.milli(requests.get("cpu", "0"))
+    milli_limit = quantity.milli(limits.get("cpu", "0"))
+    containers = [*pod.spec.containers, *(c for c in pod.spec.initContainers)]
+    pod_level = pod.spec.resources.limits if pod.spec.resources is not None else {}
+    cpu_limited = "cpu" in pod_level or all("cpu" in resources_of(c).limits for c in containers)
+    memory_limited = "memory" in pod_level or all("memory" in resources_of(c).limits for c in containers)
+    quality = qos_class(pod)
+    if quality == "BestEffort":
+        return CgroupValues(cpu_shares=MIN_SHARES, pids_limit=pids_limit)
+    quota = cpu_quota(milli_limit) if cpu_limited else 0
+    return CgroupValues(
+        cpu_shares=cpu_shares(milli_request or (milli_limit if cpu_limited else 0)),
+        cpu_quota_us=quota or -1,
+        memory_limit_bytes=quantity.value(limits["memory"]) if memory_limited and "memory" in limits else None,
+        pids_limit=pids_limit,
+    )
+
+
+def oom_score_adjust(pod: Pod, container: Container | EphemeralContainer, memory_capacity_bytes: int) -> int:
+    """Source: pkg/kubelet/qos/policy.go GetContainerOOMScoreAdjust."""
+    if (pod.spec.priority or 0) >= _SYSTEM_CRITICAL_PRIORITY:
+        return GUARANTEED_OOM_SCORE
+    quality = qos_class(pod)
+    if quality == "Guaranteed":
+        return GUARANTEED_OOM_SCORE
+    if quality == "BestEffort":
+        return BEST_EFFORT_OOM_SCORE
+    request = quantity.value(resources_of(container).requests.get("memory", "0"))
+    if isinstance(container, Container) and is_sidecar(container):
+        regular = [quantity.value(resources_of(c).requests.get("memory", "0")) for c in pod.spec.containers]
+        request = min([request, *regular]) if regular else request
+    adjust = 1000 - (1000 * request) // max(memory_capacity_bytes, 1)
+    if adjust < 1000 + GUARANTEED_OOM_SCORE:
+        return 1000 + GUARANTEED_OOM_SCORE
+    return adjust - 1 if adjust == BEST_EFFORT_OOM_SCORE else adjust
