@@ -97,10 +97,11 @@ class SqliteStore:
             if self._queue and not self._in_flight:
                 self._hand_over(writer)
             await self._idle.wait()
-            await writer.stop()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        if writer is not None:
+            await writer.stop()
         self._lock.release()
 
     def current_revision(self) -> int:

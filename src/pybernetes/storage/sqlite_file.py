@@ -91,11 +91,16 @@ def open_writer(path: Path, vfs: str = "") -> apsw.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA wal_autocheckpoint = 2000")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         _ensure_schema(connection, path)
     except apsw.Error as error:
         raise plain(error, path) from error
+    return connection
+
+
+def open_checkpointer(path: Path, vfs: str = "") -> apsw.Connection:
+    connection = _connect(path, vfs)
+    connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 

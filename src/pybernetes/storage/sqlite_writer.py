@@ -2,6 +2,10 @@
 
 SQLite's waiting for the disk happens here, outside the interpreter lock. A job should be few
 statements: each one takes the interpreter lock back, and may wait for the loop to yield it.
+
+Copying the write-ahead log into the file (a checkpoint) would hold up the writes behind it, so
+a second thread does the bulk of it beside them; the writer then only finishes the rest, after
+which the log starts over.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from pybernetes.storage.store import StoreError
 
 Job = Callable[[apsw.Connection], None]
 Done = Callable[[StoreError | None], None]
+_CHECKPOINT_PAGES = 1000
 
 
 class Writer:
@@ -29,6 +34,9 @@ class Writer:
         self._connection: apsw.Connection | None = connection
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
+        self._log_pages = 0
+        self._checkpoint: threading.Thread | None = None
+        self._hook(connection)
         self._thread = threading.Thread(target=self._run, name="store writer", daemon=True)
         self._thread.start()
 
@@ -63,13 +71,39 @@ class Writer:
                 self._loop.call_soon_threadsafe(done, error)
             except RuntimeError:
                 return  # the loop is closed: nobody waits for the answer
+            if self._log_pages >= _CHECKPOINT_PAGES and self._checkpoint is None:
+                self._checkpoint = threading.Thread(target=self._copy_log, name="store checkpoint", daemon=True)
+                self._checkpoint.start()
+        if self._checkpoint is not None:
+            self._checkpoint.join()
         if self._connection is not None:
             self._connection.close()
+
+    def _copy_log(self) -> None:
+        """Copies what is in the log now, beside the writes; then lets the writer copy the little that came since."""
+        with contextlib.suppress(apsw.Error, StoreError):  # a full disk: the next commit tries again
+            connection = sqlite_file.open_checkpointer(self._path, self._vfs)
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            connection.close()
+        self._jobs.put((self._finish_checkpoint, _nobody))
+
+    def _finish_checkpoint(self, connection: apsw.Connection) -> None:
+        self._checkpoint = None
+        self._log_pages = 0
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _hook(self, connection: apsw.Connection) -> None:
+        def after_commit(connection: apsw.Connection, name: str, pages: int) -> int:
+            self._log_pages = pages
+            return apsw.SQLITE_OK
+
+        connection.set_wal_hook(after_commit)
 
     def _attempt(self, job: Job) -> StoreError | None:
         try:
             if self._connection is None:
                 self._connection = sqlite_file.open_writer(self._path, self._vfs)
+                self._hook(self._connection)
             job(self._connection)
         except StoreError as error:
             return error
@@ -86,3 +120,7 @@ class Writer:
             with contextlib.suppress(apsw.Error):
                 self._connection.close(True)
             self._connection = None
+
+
+def _nobody(error: StoreError | None) -> None:
+    """A checkpoint that failed is tried again after a later commit."""
