@@ -1,0 +1,48 @@
+"""JSON trees as values: a fresh copy, equality as JSON knows it, Go's way to print one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+
+def copy_tree(tree: Any) -> Any:
+    """A copy that shares nothing; several times quicker than copy.deepcopy."""
+    if isinstance(tree, dict | list):
+        try:
+            return orjson.loads(orjson.dumps(tree))
+        except (orjson.JSONEncodeError, ValueError):
+            return _copied(tree)
+    return tree
+
+
+def _copied(tree: Any) -> Any:
+    """For integers beyond 64 bits, which orjson refuses."""
+    if isinstance(tree, dict):
+        return {name: _copied(value) for name, value in tree.items()}
+    return [_copied(item) for item in tree] if isinstance(tree, list) else tree
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Equality of JSON values: true is not 1, and member order does not matter."""
+    if isinstance(left, dict):
+        return (
+            isinstance(right, dict)
+            and len(left) == len(right)
+            and all(name in right and equal(value, right[name]) for name, value in left.items())
+        )
+    if isinstance(left, list):
+        return isinstance(right, list) and len(left) == len(right) and all(map(equal, left, right))
+    return isinstance(left, bool) is isinstance(right, bool) and bool(left == right)
+
+
+def go_text(value: Any) -> str:
+    """A value as Go's %v prints it: map[a:1 b:[x y]]."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{name}:{go_text(value[name])}' for name in sorted(value))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(go_text, value))}]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
