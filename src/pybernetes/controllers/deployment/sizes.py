@@ -1,0 +1,72 @@
+"""How large a Deployment and its ReplicaSets are and may be. Pure.
+
+Source: pkg/controller/deployment/util/deployment_util.go (ResolveFenceposts, MaxSurge, MaxUnavailable).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from pybernetes.api.apps.v1 import Deployment, ReplicaSet
+
+_DEFAULT = "25%"
+
+
+def replicas_of(obj: Deployment | ReplicaSet) -> int:
+    return 1 if obj.spec.replicas is None else obj.spec.replicas
+
+
+def available(replica_set: ReplicaSet) -> int:
+    return replica_set.status.availableReplicas or 0
+
+
+def wanted_sum(replica_sets: Iterable[ReplicaSet]) -> int:
+    return sum(map(replicas_of, replica_sets))
+
+
+def active(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
+    """Those that want Pods."""
+    return [rs for rs in replica_sets if replicas_of(rs) > 0]
+
+
+def oldest_first(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
+    return sorted(replica_sets, key=lambda rs: (rs.metadata.creationTimestamp or "", rs.metadata.name or ""))
+
+
+def is_rolling(deployment: Deployment) -> bool:
+    strategy = deployment.spec.strategy
+    return strategy is None or strategy.type in (None, "RollingUpdate")
+
+
+def scaled(value: int | str, total: int, round_up: bool) -> int:
+    """A number, or a percentage of `total`. Raises ValueError for other text."""
+    if isinstance(value, int):
+        return value
+    if not value.endswith("%"):
+        raise ValueError(f"invalid value {value!r}: neither int nor percentage")
+    portion = int(value[:-1]) * total / 100
+    return math.ceil(portion) if round_up else math.floor(portion)
+
+
+def fenceposts(deployment: Deployment) -> tuple[int, int]:
+    """(surge, unavailable); when both come to 0, one may be unavailable, or nothing could ever move."""
+    rolling = deployment.spec.strategy.rollingUpdate if deployment.spec.strategy else None
+    surge: int | str | None = rolling.maxSurge if rolling else _DEFAULT
+    unavailable: int | str | None = rolling.maxUnavailable if rolling else _DEFAULT
+    wanted = replicas_of(deployment)
+    most_surge = scaled(surge if surge is not None else 0, wanted, True)
+    most_unavailable = scaled(unavailable if unavailable is not None else 0, wanted, False)
+    if most_surge == 0 and most_unavailable == 0:
+        most_unavailable = 1
+    return most_surge, most_unavailable
+
+
+def max_surge(deployment: Deployment) -> int:
+    return fenceposts(deployment)[0] if is_rolling(deployment) else 0
+
+
+def max_unavailable(deployment: Deployment) -> int:
+    if not is_rolling(deployment):
+        return 0
+    return min(fenceposts(deployment)[1], replicas_of(deployment))

@@ -1,0 +1,77 @@
+"""Pod templates: when two are the same, and the hash that names a ReplicaSet. Pure.
+
+Source: pkg/controller/deployment/util/deployment_util.go, pkg/controller/controller_utils.go (ComputeHash).
+Differs: the hash is taken over canonical JSON, so its value is not upstream's; only equality within a
+cluster matters, and it does not change when a new release adds fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pybernetes.api.core.v1 import PodTemplateSpec
+from pybernetes.api.meta.v1 import LabelSelector, ObjectMeta
+from pybernetes.controllers.runtime.fresh import fresh
+
+HASH_LABEL = "pod-template-hash"
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_LONGEST_NAME = 253
+
+
+def same(a: PodTemplateSpec | None, b: PodTemplateSpec | None) -> bool:
+    """Equal but for the pod-template-hash label."""
+    return a == b or _tree(a) == _tree(b)
+
+
+def template_hash(template: PodTemplateSpec, collision_count: int | None) -> str:
+    """FNV-1a of the template and the collision count, in letters that make no words."""
+    data = msgspec.json.encode(_tree(template), order="sorted")
+    if collision_count is not None:
+        data += collision_count.to_bytes(8, "little")
+    value = 0x811C9DC5
+    for byte in data:
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(value))
+
+
+def replica_set_name(deployment: str, hash_: str) -> str:
+    return f"{deployment[: _LONGEST_NAME - 1 - len(hash_)]}-{hash_}"
+
+
+def with_hash(template: PodTemplateSpec, hash_: str) -> PodTemplateSpec:
+    copy = fresh(template)
+    copy.metadata = copy.metadata or ObjectMeta()
+    copy.metadata.labels = {**copy.metadata.labels, HASH_LABEL: hash_}
+    return copy
+
+
+def without_hash(template: PodTemplateSpec) -> PodTemplateSpec:
+    copy = fresh(template)
+    if copy.metadata is not None:
+        copy.metadata.labels.pop(HASH_LABEL, None)
+    return copy
+
+
+def selector_with_hash(selector: LabelSelector, hash_: str) -> LabelSelector:
+    copy = fresh(selector)
+    copy.matchLabels = {**copy.matchLabels, HASH_LABEL: hash_}
+    return copy
+
+
+def _tree(template: PodTemplateSpec | None) -> Any:
+    """Without the hash label, and with nothing where upstream's types cannot tell empty from absent."""
+    if template is None:
+        return None
+    tree = msgspec.to_builtins(without_hash(template))
+    if metadata := tree.get("metadata"):
+        metadata.pop("creationTimestamp", None)
+    if not tree.get("metadata"):
+        tree.pop("metadata", None)
+    spec = tree.get("spec") or {}
+    for field in ("containers", "initContainers", "ephemeralContainers"):
+        for container in spec.get(field) or []:
+            if not container.get("resources", True):
+                del container["resources"]
+    return tree
