@@ -198,11 +198,13 @@ class PowerFile(apsw.VFSFile):
         self._name = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
 
     def xWrite(self, data: bytes, offset: int) -> None:
-        self._vfs.unsynced.setdefault(self._name, []).append((offset, bytes(data)))
+        with self._vfs.lock:
+            self._vfs.unsynced.setdefault(self._name, []).append((offset, bytes(data)))
         super().xWrite(data, offset)
 
     def xTruncate(self, newsize: int) -> None:
-        self._vfs.unsynced.setdefault(self._name, []).append((newsize, None))
+        with self._vfs.lock:
+            self._vfs.unsynced.setdefault(self._name, []).append((newsize, None))
         super().xTruncate(newsize)
 
     def xSync(self, flags: int) -> None:
@@ -226,6 +228,12 @@ class PowerVFS(apsw.VFS):
 
     def xOpen(self, name: Any, flags: Any) -> Any:
         return PowerFile(self, name, flags)
+
+    def xDelete(self, filename: str, syncdir: bool) -> None:
+        super().xDelete(filename, syncdir)
+        with self.lock:
+            self.durable.pop(filename, None)
+            self.unsynced.pop(filename, None)
 
     def cut(self, directory: Path) -> None:
         """The files as a disk that lost its cache has them."""
