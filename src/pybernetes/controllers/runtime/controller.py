@@ -59,9 +59,13 @@ class Controller:
     def informer(self, cls: type[T]) -> Informer[T]:
         """The shared informer of all namespaces; the controller starts once it has synced."""
         found = self.informers.informer(cls)
-        if found not in self._waited_for:
-            self._waited_for.append(found)
+        self.wait_for(found)
         return found
+
+    def wait_for(self, informer: Informer[Any]) -> None:
+        """The controller starts only once this informer has synced, too."""
+        if informer not in self._waited_for:
+            self._waited_for.append(informer)
 
     def enqueue(self, obj: KubernetesObject) -> None:
         self.queue.add(key_of(obj))
