@@ -59,7 +59,7 @@ class LabelColumn:
         codes = [code for value in values if (code := self.code(value)) > 0]
         if not codes:
             return np.zeros(rows, np.bool_)
-        result = self.codes[:rows] == codes[0]
+        result: Bools = np.equal(self.codes[:rows], codes[0])
         for code in codes[1:]:
             result |= self.codes[:rows] == code
         return result

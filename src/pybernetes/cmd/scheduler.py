@@ -1,0 +1,74 @@
+"""`pybernetes scheduler`: kube-scheduler as a process of its own. NumPy is imported only once it runs."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pybernetes.client.client import Client
+from pybernetes.client.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from pybernetes.scheduler.config import SchedulerConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kubeconfig", required=True, help="kubeconfig with the address and credentials")
+    parser.add_argument("--config", default="", metavar="FILE", help="KubeSchedulerConfiguration to read")
+    parser.add_argument(
+        "--leader-elect",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="schedule only while holding the lease kube-system/kube-scheduler",
+    )
+    parser.add_argument("--leader-elect-lease-duration", type=float, default=15.0, metavar="SECONDS")
+    parser.add_argument("--leader-elect-renew-deadline", type=float, default=10.0, metavar="SECONDS")
+    parser.add_argument("--leader-elect-retry-period", type=float, default=2.0, metavar="SECONDS")
+
+
+async def run(args: argparse.Namespace) -> None:
+    from pybernetes.host.clock import SystemClock
+    from pybernetes.host.random import Random
+    from pybernetes.scheduler.config import ConfigError, SchedulerConfig
+    from pybernetes.scheduler.scheduler import Scheduler
+
+    random = Random()
+    try:
+        config = _read(args.config) if args.config else SchedulerConfig()
+    except ConfigError as error:
+        print(f"pybernetes scheduler: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    if args.leader_elect is not None:
+        config.leader_elect = args.leader_elect
+    config.lease_duration_s = args.leader_elect_lease_duration
+    config.renew_deadline_s = args.leader_elect_renew_deadline
+    config.retry_period_s = args.leader_elect_retry_period
+    config.identity = f"{socket.gethostname()}_{random.uid()}"
+    client = Client(HttpTransport.from_kubeconfig(args.kubeconfig), user_agent="kube-scheduler")
+    try:
+        await Scheduler(client, config, SystemClock(), random).run()
+    except ConfigError as error:
+        print(f"pybernetes scheduler: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _read(path: str) -> SchedulerConfig:
+    import yaml
+
+    from pybernetes.scheduler.config import ConfigError, from_tree
+
+    try:
+        text = Path(path).read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return from_tree(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{path}: a field is missing or of the wrong type: {error}") from error

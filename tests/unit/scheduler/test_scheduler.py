@@ -1,0 +1,227 @@
+"""The shell against a fake apiserver in virtual time: bind, events, conditions, retries, restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from pybernetes.apimachinery import errors
+from pybernetes.host.clock import LoopClock
+from pybernetes.host.random import Random
+from pybernetes.http.messages import Request
+from pybernetes.scheduler.config import SchedulerConfig
+from pybernetes.scheduler.scheduler import Scheduler
+from pybernetes.sim.loop import run
+from tests.fake_api import FakeApi
+from tests.unit.scheduler.builders import node, pod
+
+
+class World:
+    def __init__(self) -> None:
+        self.api = FakeApi()
+        self.scheduler: Scheduler
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.scheduler = Scheduler(self.api.client(), SchedulerConfig(), LoopClock(), Random(1))
+        self._task = asyncio.create_task(self.scheduler.run())
+
+    async def kill(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def pod(self, name: str = "web") -> dict[str, Any]:
+        return self.api.get("pods", name, "default")
+
+    def node_of(self, name: str = "web") -> str:
+        return str(self.pod(name)["spec"].get("nodeName", ""))
+
+    def events(self, reason: str) -> list[str]:
+        return [event["message"] for event in self.api.all("events") if event["reason"] == reason]
+
+    def bindings(self) -> list[str]:
+        return [path for method, path in self.api.requests if path.endswith("/binding")]
+
+
+def scenario(body: Callable[[World], Awaitable[None]]) -> None:
+    async def main() -> None:
+        world = World()
+        await world.start()
+        try:
+            await body(world)
+        finally:
+            await world.kill()
+
+    run(main())
+
+
+async def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_binds_and_says_so() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("node-1"), "nodes")
+        world.api.put(pod(cpu="1"), "pods")
+        await until(lambda: world.node_of() == "node-1")
+        await until(lambda: world.events("Scheduled") == ["Successfully assigned default/web to node-1"])
+        assert world.scheduler._assumed == set()
+
+    scenario(body)
+
+
+def test_says_why_not_and_schedules_when_a_node_comes() -> None:
+    async def body(world: World) -> None:
+        world.api.put(pod(cpu="1"), "pods")
+        await until(lambda: bool(world.events("FailedScheduling")))
+        assert world.events("FailedScheduling") == ["no nodes available to schedule pods"]
+        world.api.put(node("small", cpu="500m"), "nodes")
+        await until(lambda: "conditions" in world.pod().get("status", {}))
+        await until(lambda: "0/1" in world.pod()["status"]["conditions"][0]["message"])
+        condition = world.pod()["status"]["conditions"][0]
+        assert (condition["type"], condition["status"], condition["reason"]) == (
+            "PodScheduled",
+            "False",
+            "Unschedulable",
+        )
+        assert condition["message"].startswith("0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes")
+        writes = len(world.api.requests)
+        await asyncio.sleep(200)
+        assert len(world.api.requests) == writes, "nothing is written while nothing changes"
+        world.api.put(node("large"), "nodes")
+        await until(lambda: world.node_of() == "large")
+
+    scenario(body)
+
+
+def test_assumed_pods_count_before_the_watch_confirms_them() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("a", cpu="1"), "nodes")
+        world.api.put(node("b", cpu="1"), "nodes")
+        for index in range(3):
+            world.api.put(pod(f"p{index}", cpu="800m"), "pods")
+        await until(lambda: len(world.bindings()) == 2 and bool(world.events("FailedScheduling")))
+        assert sorted(world.node_of(f"p{i}") for i in range(3)) == ["", "a", "b"]
+
+    scenario(body)
+
+
+def test_a_freed_place_is_taken() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("a", cpu="1"), "nodes")
+        world.api.put(pod("first", cpu="800m", on="a"), "pods")
+        world.api.put(pod("second", cpu="800m"), "pods")
+        await until(lambda: bool(world.events("FailedScheduling")))
+        world.api.remove("pods", "first", "default")
+        await until(lambda: world.node_of("second") == "a")
+
+    scenario(body)
+
+
+def test_a_finished_pod_frees_its_place() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("a", cpu="1"), "nodes")
+        first = pod("first", cpu="800m", on="a")
+        world.api.put(first, "pods")
+        world.api.put(pod("second", cpu="800m"), "pods")
+        await until(lambda: bool(world.events("FailedScheduling")))
+        first.status.phase = "Succeeded"
+        world.api.put(first, "pods")
+        await until(lambda: world.node_of("second") == "a")
+
+    scenario(body)
+
+
+def test_a_failed_binding_frees_the_place_and_is_tried_again() -> None:
+    async def body(world: World) -> None:
+        refused = 3
+
+        def fault(request: Request) -> errors.StatusError | None:
+            nonlocal refused
+            if request.path.endswith("/binding") and refused:
+                refused -= 1
+                return errors.InternalError("the store is away")
+            return None
+
+        world.api.faults = fault
+        world.api.put(node("a", cpu="1"), "nodes")
+        world.api.put(pod(cpu="1"), "pods")
+        await until(lambda: world.node_of() == "a")
+        assert world.events("FailedScheduling") == ["the store is away"]
+        assert asyncio.get_running_loop().time() >= 7, "1, 2 and 4 seconds of back-off"
+        assert world.scheduler.snapshot.requested("cpu")[0] == 1000
+
+    scenario(body)
+
+
+def test_somebody_elses_binding_is_believed() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("a"), "nodes")
+        world.api.put(node("b"), "nodes")
+        new = pod(cpu="1")
+
+        def fault(request: Request) -> errors.StatusError | None:
+            if request.path.endswith("/binding") and not world.node_of():
+                new.spec.nodeName = "b"
+                world.api.put(new, "pods")
+            return None
+
+        world.api.put(new, "pods")
+        world.api.faults = fault
+        await until(lambda: world.node_of() == "b")
+        await asyncio.sleep(60)
+        assert len(world.bindings()) == 1
+        assert not any(world.scheduler.queue.pending().values())
+        assert world.scheduler.snapshot.node_of(new.metadata.uid or "") == "b"
+
+    scenario(body)
+
+
+def test_a_pod_deleted_while_it_waits_is_forgotten() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("a", cpu="1"), "nodes")
+        world.api.put(pod(cpu="2"), "pods")
+        await until(lambda: bool(world.events("FailedScheduling")))
+        world.api.remove("pods", "web", "default")
+        await asyncio.sleep(1)
+        assert not any(world.scheduler.queue.pending().values())
+
+    scenario(body)
+
+
+def test_pods_of_another_scheduler_are_left_alone_but_counted() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("a", cpu="1"), "nodes")
+        world.api.put(pod("theirs", cpu="1", schedulerName="other"), "pods")
+        await asyncio.sleep(5)
+        assert world.node_of("theirs") == ""
+        world.api.put(pod("placed", cpu="1", schedulerName="other", on="a"), "pods")
+        await asyncio.sleep(1)
+        world.api.put(pod("ours", cpu="1"), "pods")
+        await until(lambda: bool(world.events("FailedScheduling")))
+
+    scenario(body)
+
+
+@pytest.mark.parametrize("steps", range(0, 60, 5))
+def test_a_restart_at_any_instant_converges_and_binds_once(steps: int) -> None:
+    async def body(world: World) -> None:
+        for name in ("a", "b"):
+            world.api.put(node(name, cpu="2"), "nodes")
+        for index in range(6):
+            world.api.put(pod(f"p{index}", cpu="600m"), "pods")
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await world.kill()
+        await world.start()
+        await until(lambda: all(world.node_of(f"p{i}") for i in range(6)))
+        placed = [world.node_of(f"p{i}") for i in range(6)]
+        assert placed.count("a") == placed.count("b") == 3
+
+    scenario(body)
