@@ -61,7 +61,7 @@ def scenario(body: Callable[[World], Awaitable[None]]) -> None:
 
 async def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - virtual time
             await asyncio.sleep(0.01)
 
 
