@@ -182,8 +182,7 @@ def phase(pod: Pod, init: list[ContainerStatus], main: list[ContainerStatus], en
 
 def _has_started(pod: Pod, main: list[ContainerStatus]) -> bool:
     return any(
-        (s.state is not None
-        and (s.state.running is not None or s.state.terminated is not None))
+        (s.state is not None and (s.state.running is not None or s.state.terminated is not None))
         or (s.lastState is not None and s.lastState.terminated is not None)
         for s in main
     )

@@ -21,7 +21,7 @@ from pybernetes.kubelet.cri.client import CriClient, CriError
 
 _LOG = logging.getLogger(__name__)
 _CONTAINERD = "/containerd.services.events.v1.Events/Subscribe"
-_CONTAINERD_FILTER = 'namespace==k8s.io,topic~="^/tasks/(exit|oom|start)$"'
+_CONTAINERD_FILTER = "namespace==k8s.io,topic==/tasks/exit"
 _RELIST_PERIOD_S = 1.0
 _RECONNECT_DELAY_S = 0.2
 
@@ -53,9 +53,8 @@ class ContainerEvents:
     async def _from_cri(self) -> None:
         pb = self._cri.pb
         kinds = {
-            pb.CONTAINER_STARTED_EVENT: "start",
             pb.CONTAINER_STOPPED_EVENT: "exit",
-            pb.CONTAINER_DELETED_EVENT: "delete",
+            pb.CONTAINER_DELETED_EVENT: "exit",
         }
         call = self._cri.stream(
             "/runtime.v1.RuntimeService/GetContainerEvents", pb.GetEventsRequest(), pb.ContainerEventResponse

@@ -138,6 +138,9 @@ class PodWorker:
                 known = self.runtime.by_id(container.id)
                 if known is None or known.state != "exited":
                     self.runtime = self.runtime.with_container(container)
+            case m.SandboxObserved(sandbox=sandbox):
+                if any(s.id == sandbox.id for s in self.runtime.sandboxes):
+                    self.runtime = self.runtime.with_sandbox(sandbox)
             case m.HostPrepared(failure=failure):
                 self.in_flight.pop("host", None)
                 self.host_ready = not failure

@@ -51,6 +51,11 @@ class ContainerObserved:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxObserved:
+    sandbox: Sandbox
+
+
+@dataclass(frozen=True, slots=True)
 class HostPrepared:
     """cgroups, directories and volumes are there; or not, and why."""
 
@@ -139,7 +144,7 @@ class Tick:
 
 
 Event = (
-    PodUpdated | PodRemoved | PodEnded | RuntimeObserved | ContainerObserved | HostPrepared | SandboxCreated
+    PodUpdated | PodRemoved | PodEnded | RuntimeObserved | ContainerObserved | SandboxObserved | HostPrepared | SandboxCreated
     | SandboxFailed | SandboxStopped | ImageReady | ImageFailed | ContainerStarted | ContainerFailed
     | ContainerStopped | ProbeReported | ObjectsChanged | CleanedUp | LeftoversRemoved | Tick
 )  # fmt: skip

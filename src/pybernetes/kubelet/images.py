@@ -1,0 +1,208 @@
+"""Images: there already, pulled when they must be, with the credentials that fit.
+
+Back-off lies in the pod worker; this only answers what came of one attempt.
+
+Source: pkg/kubelet/images/image_manager.go, pkg/credentialprovider/keyring.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pybernetes.api.core.v1 import Pod, Secret
+from pybernetes.apimachinery.times import format_duration
+from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.environment import Objects, secret_value
+from pybernetes.kubelet.pod_spec import AnyContainer
+
+_LOG = logging.getLogger(__name__)
+_NAME = re.compile(
+    r"^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
+    r"|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+    r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?$"
+)
+Recorder = Callable[[str, str, str], None]
+"""type, reason, message of an event about the container."""
+
+
+class ImageError(Exception):
+    """The container cannot have its image; `reason` is shown as the waiting state's."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    username: str = ""
+    password: str = ""
+    auth: str = ""
+    identity_token: str = ""
+    registry_token: str = ""
+    server_address: str = ""
+
+
+def with_default_tag(image: str) -> str:
+    """`:latest` for a name with neither tag nor digest. Raises ImageError for what is no name."""
+    match = _NAME.match(image)
+    if match is None or len(image) > 4096:
+        why = "repository name must be lowercase" if image != image.lower() else "invalid reference format"
+        raise ImageError(
+            "InvalidImageName",
+            f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": {why}',
+        )
+    return image if match["tag"] or match["digest"] else image + ":latest"
+
+
+def registry_of(image: str) -> tuple[str, str]:
+    """Host and repository, with Docker's defaults for short names."""
+    name = image.partition("@")[0]
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        host, path = first, rest
+    else:
+        host, path = "docker.io", name if slash else f"library/{name}"
+    return ("index.docker.io" if host == "docker.io" else host), path.rpartition(":")[0] if ":" in path else path
+
+
+def credentials_for(image: str, secrets: Iterable[Secret]) -> list[Credentials]:
+    """What the pull secrets hold for the image's registry, the most specific entry first."""
+    host, path = registry_of(image)
+    whole = f"{host}/{path}"
+    found: list[tuple[int, Credentials]] = []
+    for secret in secrets:
+        for key, entry in _entries(secret):
+            server = re.sub(r"^https?://", "", key).removesuffix("/").removesuffix("/v1").removesuffix("/v2")
+            server = "index.docker.io" + server.removeprefix("docker.io") if server.startswith("docker.io") else server
+            pattern = re.escape(server).replace(r"\*", "[^./]*")
+            if re.match(rf"^{pattern}(?:$|/|:)", whole + "/"):
+                found.append((len(server), _credentials(entry, key)))
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return list(dict.fromkeys(credentials for _, credentials in found))
+
+
+def _entries(secret: Secret) -> Iterable[tuple[str, dict[str, Any]]]:
+    try:
+        if (text := secret_value(secret, ".dockerconfigjson")) is not None:
+            yield from json.loads(text).get("auths", {}).items()
+        elif (text := secret_value(secret, ".dockercfg")) is not None:
+            yield from json.loads(text).items()
+    except (ValueError, AttributeError) as error:
+        _LOG.warning("pull secret %s/%s cannot be read: %s", secret.metadata.namespace, secret.metadata.name, error)
+
+
+def _credentials(entry: dict[str, Any], server: str) -> Credentials:
+    username, password = str(entry.get("username", "")), str(entry.get("password", ""))
+    if entry.get("auth") and not username:
+        decoded = base64.b64decode(entry["auth"]).decode(errors="replace")
+        username, _, password = decoded.partition(":")
+    return Credentials(
+        username=username,
+        password=password,
+        identity_token=str(entry.get("identitytoken", "")),
+        registry_token=str(entry.get("registrytoken", "")),
+        server_address=server,
+    )
+
+
+class Images:
+    def __init__(self, cri: CriClient, objects: Objects, *, serialize: bool = True, max_parallel: int = 0) -> None:
+        self._cri = cri
+        self._objects = objects
+        limit = 1 if serialize else max_parallel or 1000
+        self._turns = asyncio.Semaphore(limit)
+
+    async def ensure(
+        self, pod: Pod, container: AnyContainer, record: Recorder, *, may_pull: bool, sandbox_config: Any = None
+    ) -> str:
+        """The reference of the container's image, pulled if its policy asks for it. Raises ImageError."""
+        wanted = container.image or ""
+        try:
+            image = with_default_tag(wanted)
+        except ImageError as error:
+            record("Warning", "InspectFailed", error.message)
+            raise
+        policy = container.imagePullPolicy or ("Always" if image.endswith(":latest") else "IfNotPresent")
+        if policy != "Always":
+            present = await self._present(image, record)
+            if present:
+                record("Normal", "Pulled", f'Container image "{wanted}" already present on machine')
+                return present
+            if policy == "Never":
+                text = f'Container image "{wanted}" is not present with pull policy of Never'
+                record("Warning", "ErrImageNeverPull", text)
+                raise ImageError("ErrImageNeverPull", text)
+        if not may_pull:
+            text = f'Back-off pulling image "{wanted}"'
+            record("Normal", "BackOff", text)
+            raise ImageError("ImagePullBackOff", text)
+        return await self._pull(pod, wanted, image, record, sandbox_config)
+
+    async def _present(self, image: str, record: Recorder) -> str:
+        try:
+            found = await self._cri.image_status(image)
+        except CriError as error:
+            text = f'Failed to inspect image "{image}": {error.message}'
+            record("Warning", "InspectFailed", text)
+            raise ImageError("ImageInspectError", text) from None
+        return str(found.id) if found is not None else ""
+
+    async def _pull(self, pod: Pod, wanted: str, image: str, record: Recorder, sandbox_config: Any) -> str:
+        record("Normal", "Pulling", f'Pulling image "{wanted}"')
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+        async with self._turns:
+            began = clock()
+            try:
+                reference = await self._pull_with_credentials(pod, image, sandbox_config)
+            except CriError as error:
+                text = f'Failed to pull image "{wanted}": {error.message}'
+                record("Warning", "Failed", text)
+                known = re.match(r"^(RegistryUnavailable|SignatureValidationFailed)", error.message)
+                raise ImageError(known[1] if known else "ErrImagePull", error.message) from None
+        pulling, waiting = _milliseconds(clock() - began), _milliseconds(clock() - asked)
+        found = await self._cri.image_status(reference)
+        size = found.size if found is not None else 0
+        record(
+            "Normal",
+            "Pulled",
+            f'Successfully pulled image "{wanted}" in {pulling} ({waiting} including waiting). '
+            f"Image size: {size} bytes.",
+        )
+        return reference
+
+    async def _pull_with_credentials(self, pod: Pod, image: str, sandbox_config: Any) -> str:
+        """Tries each entry that fits, then without any; the last refusal counts."""
+        namespace = pod.metadata.namespace or ""
+        named = [self._objects.secret(namespace, ref.name or "") for ref in pod.spec.imagePullSecrets]
+        known = credentials_for(image, [secret for secret in named if secret is not None])
+        for credentials in known[:-1]:
+            try:
+                return await self._cri.pull_image(image, self._auth(credentials), sandbox_config)
+            except CriError as error:
+                _LOG.debug("pulling %s with one of several credentials: %s", image, error)
+        return await self._cri.pull_image(image, self._auth(known[-1]) if known else None, sandbox_config)
+
+    def _auth(self, credentials: Credentials) -> Any:
+        return self._cri.pb.AuthConfig(
+            username=credentials.username,
+            password=credentials.password,
+            auth=credentials.auth,
+            identity_token=credentials.identity_token,
+            registry_token=credentials.registry_token,
+            server_address=credentials.server_address,
+        )
+
+
+def _milliseconds(seconds: float) -> str:
+    return format_duration(round(seconds, 3))

@@ -1,0 +1,191 @@
+"""One probe, once: exec, HTTP, TCP, gRPC.
+
+Source: pkg/probe/{exec,http,tcp,grpc}, pkg/kubelet/prober/prober.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urljoin, urlsplit
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, GRPCAction, HTTPGetAction, Probe
+from pybernetes.kubelet.cri.client import CriClient, CriError
+
+Verdict = Literal["success", "warning", "failure"]
+_MAX_OUTPUT_BYTES = 10 * 1024
+_MAX_REDIRECTS = 10
+
+
+class ProbeError(Exception):
+    """The probe could not be made at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    verdict: Verdict
+    output: str = ""
+
+
+def port_number(port: int | str, container: Container | EphemeralContainer) -> int:
+    """A port given by number or by the name of a container port. Raises ProbeError."""
+    if isinstance(port, str):
+        found = next((p.containerPort for p in container.ports if p.name == port), None)
+        if found is None:
+            if not port.isdecimal():
+                raise ProbeError(f"couldn't find port: {port}")
+            found = int(port)
+        port = found
+    if not 0 < port < 65536:
+        raise ProbeError(f"invalid port number: {port}")
+    return port
+
+
+async def probe(
+    cri: CriClient, probe_spec: Probe, container: Container | EphemeralContainer, container_id: str, pod_ip: str
+) -> Answer:
+    """Asks once, within the probe's timeout. Raises ProbeError."""
+    timeout_s = float(probe_spec.timeoutSeconds or 1)
+    if probe_spec.exec is not None:
+        return await _exec(cri, container_id, probe_spec.exec.command, timeout_s)
+    if (get := probe_spec.httpGet) is not None:
+        return await _http(get, get.host or pod_ip, port_number(get.port, container), timeout_s)
+    if (tcp := probe_spec.tcpSocket) is not None:
+        return await _tcp(tcp.host or pod_ip, port_number(tcp.port, container), timeout_s)
+    if probe_spec.grpc is not None:
+        return await _grpc(probe_spec.grpc, pod_ip, timeout_s)
+    raise ProbeError("missing probe handler")
+
+
+async def _exec(cri: CriClient, container_id: str, command: list[str], timeout_s: float) -> Answer:
+    try:
+        async with asyncio.timeout(timeout_s + 5):
+            stdout, stderr, code = await cri.exec_sync(container_id, command, timeout_s)
+    except TimeoutError:
+        return Answer("failure", f'command timed out: "{" ".join(command)}" timed out after {timeout_s:g}s')
+    except CriError as error:
+        if error.code == "DEADLINE_EXCEEDED":
+            return Answer("failure", f'command timed out: "{" ".join(command)}" timed out after {timeout_s:g}s')
+        if "timeout" in error.message and "exceeded" in error.message:
+            return Answer("failure", f'command timed out: "{" ".join(command)}" timed out after {timeout_s:g}s')
+        raise ProbeError(f"rpc error: code = {error.code.title().replace('_', '')} desc = {error.message}") from None
+    output = (stdout + stderr)[:_MAX_OUTPUT_BYTES].decode(errors="replace")
+    return Answer("success" if code == 0 else "failure", output)
+
+
+async def _tcp(host: str, port: int, timeout_s: float) -> Answer:
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return Answer("failure", f"dial tcp {host}:{port}: i/o timeout")
+    except OSError as error:
+        return Answer("failure", f"dial tcp {host}:{port}: connect: {_reason(error)}")
+    writer.close()
+    return Answer("success")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return (error.strerror or str(error)).lower()
+
+
+async def _http(get: HTTPGetAction, host: str, port: int, timeout_s: float) -> Answer:
+    scheme = (get.scheme or "HTTP").lower()
+    path = get.path or "/"
+    shown = f"[{host}]" if ":" in host else host
+    url = f"{scheme}://{shown}:{port}{path if path.startswith('/') else '/' + path}"
+    headers = {"User-Agent": "kube-probe/1.36", "Accept": "*/*", "Connection": "close"}
+    headers |= {h.name: h.value for h in get.httpHeaders}
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _follow(url, headers)
+    except TimeoutError:
+        return Answer(
+            "failure",
+            f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)',
+        )
+    except (OSError, ValueError) as error:
+        why = f"dial tcp {shown}:{port}: connect: {_reason(error)}" if isinstance(error, OSError) else str(error)
+        return Answer("failure", f'Get "{url}": {why}')
+
+
+async def _follow(url: str, headers: Mapping[str, str]) -> Answer:
+    """Redirects are followed on the same host only. Source: pkg/probe/http RedirectChecker."""
+    original = urlsplit(url).hostname
+    for _ in range(_MAX_REDIRECTS):
+        code, fields, body = await fetch(url, headers)
+        location = fields.get("location")
+        if 300 <= code < 400 and location:
+            target = urljoin(url, location)
+            if urlsplit(target).hostname == original:
+                url = target
+                continue
+            return Answer("warning", f"Probe terminated redirects, Response body: {body}")
+        if 200 <= code < 400:
+            return Answer("success", body)
+        return Answer("failure", f"HTTP probe failed with statuscode: {code}")
+    return Answer("failure", f'Get "{url}": stopped after {_MAX_REDIRECTS} redirects')
+
+
+async def fetch(url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
+    """GET with HTTP/1.1 on a connection of its own: status, headers, the beginning of the body."""
+    parts = urlsplit(url)
+    context: ssl.SSLContext | None = None
+    if parts.scheme == "https":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    port = parts.port or (443 if context else 80)
+    reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=context)
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        fields = dict(headers)
+        host = next((fields.pop(k) for k in list(fields) if k.lower() == "host"), parts.netloc)
+        lines = [f"GET {target} HTTP/1.1", f"Host: {host}", *(f"{k}: {v}" for k, v in fields.items() if v)]
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        status_line, *rest = head.decode("latin-1").split("\r\n")
+        words = status_line.split(" ", 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdecimal():
+            raise ValueError(f'malformed HTTP response "{status_line}"')
+        answered = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in rest if line)}
+        body = await reader.read(_MAX_OUTPUT_BYTES)
+        return int(words[1]), answered, body.decode(errors="replace")
+    except asyncio.IncompleteReadError:
+        raise ValueError("EOF") from None
+    except asyncio.LimitOverrunError:
+        raise ValueError("net/http: server response headers exceeded their limit") from None
+    finally:
+        writer.close()
+
+
+async def _grpc(action: GRPCAction, host: str, timeout_s: float) -> Answer:
+    """grpc.health.v1.Health/Check; the two messages are small enough to be written by hand."""
+    import grpc.aio
+
+    service = (action.service or "").encode()
+    request = b"\x0a" + bytes([len(service)]) + service if service else b""
+    target = f"{host}:{action.port}"
+    async with grpc.aio.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        check: Any = channel.unary_unary(
+            "/grpc.health.v1.Health/Check", request_serializer=bytes, response_deserializer=bytes
+        )
+        try:
+            answer = await check(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return Answer("failure", f"timeout: health rpc did not complete within {timeout_s:g}s")
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                return Answer("failure", f'timeout: failed to connect service "{target}" within {timeout_s:g}s')
+            return Answer("failure", f"error: health rpc failed: {error.details()}")
+    serving = bytes(answer) == b"\x08\x01"
+    return Answer(
+        "success" if serving else "failure",
+        f'service unhealthy (responded with "{"SERVING" if serving else "NOT_SERVING"}")',
+    )

@@ -1,0 +1,243 @@
+"""Sets up, refreshes and removes the volumes of pods under ROOT/pods/<uid>/volumes.
+
+Folder names are upstream's (`kubernetes.io~empty-dir/NAME`), so that tools which know a kubelet's
+root find their way. Preparing is idempotent: after a restart of the kubelet what is there stays.
+
+Source: pkg/volume/*, pkg/kubelet/volumemanager. Differs: volumes are set up when the pod needs them
+and told by events, without a reconciler that polls.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Volume, VolumeMount
+from pybernetes.apimachinery import errors, quantity
+from pybernetes.kubelet.environment import ConfigError, Facts, Objects
+from pybernetes.kubelet.expansion import expand
+from pybernetes.kubelet.pod_spec import uid_of
+from pybernetes.kubelet.volumes import atomic_writer, mounts, subpath
+from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, needs_memory, payload
+from pybernetes.kubelet.volumes.tokens import DEFAULT_LIFETIME_S, Tokens
+
+_LOG = logging.getLogger(__name__)
+_FOLDERS = {
+    "emptyDir": "kubernetes.io~empty-dir",
+    "configMap": "kubernetes.io~configmap",
+    "secret": "kubernetes.io~secret",
+    "downwardAPI": "kubernetes.io~downward-api",
+    "projected": "kubernetes.io~projected",
+}
+
+
+class Volumes:
+    def __init__(self, root: Path, objects: Objects, tokens: Tokens | None) -> None:
+        self._pods = root / "pods"
+        self._objects = objects
+        self._tokens = tokens
+
+    def pod_folder(self, uid: str) -> Path:
+        return self._pods / uid
+
+    def known_pods(self) -> set[str]:
+        """uids that have a folder."""
+        with suppress(FileNotFoundError):
+            return {entry.name for entry in self._pods.iterdir()}
+        return set()
+
+    async def prepare(self, pod: Pod, facts: Facts) -> None:
+        """Makes every volume of the pod ready. Raises VolumeError with the volume's name in its text."""
+        folder = self.pod_folder(uid_of(pod))
+        for name in ("volumes", "plugins", "containers"):
+            (folder / name).mkdir(parents=True, exist_ok=True, mode=0o750)
+        for volume in pod.spec.volumes:
+            try:
+                await self._prepare_one(pod, volume, facts)
+            except (VolumeError, OSError, errors.StatusError, ValueError) as error:
+                raise VolumeError(f'MountVolume.SetUp failed for volume "{volume.name}" : {error}') from error
+
+    async def _prepare_one(self, pod: Pod, volume: Volume, facts: Facts) -> None:
+        if volume.hostPath is not None:
+            _check_host_path(volume.hostPath.path, volume.hostPath.type or "")
+        elif volume.emptyDir is not None:
+            self._empty_dir(pod, volume)
+        elif is_payload(volume):
+            await self.write(pod, volume, facts)
+        elif volume.image is not None:
+            return
+        else:
+            raise VolumeError("no volume plugin matched")
+
+    async def write(self, pod: Pod, volume: Volume, facts: Facts) -> bool:
+        """Brings the files of one volume up to date; whether they changed."""
+        tokens = await self._token_texts(pod, volume)
+        files = payload(pod, volume, self._objects, facts, tokens)
+        place = self.path(pod, volume)
+        assert place is not None
+        place.mkdir(parents=True, exist_ok=True, mode=0o755)
+        if needs_memory(volume):
+            try:
+                mounts.tmpfs(place)
+            except OSError as error:
+                _LOG.debug("no tmpfs for volume %s: %s", volume.name, error)
+        group = pod.spec.securityContext.fsGroup if pod.spec.securityContext is not None else None
+        place.chmod(0o777)
+        if group is not None:
+            os.chown(place, -1, group)
+            files = {
+                path: atomic_writer.File(file.content, file.mode | (file.mode & 0o700) >> 3 & 0o040, file.owner)
+                for path, file in files.items()
+            }
+        return atomic_writer.write(place, files, group)
+
+    async def _token_texts(self, pod: Pod, volume: Volume) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for source in volume.projected.sources if volume.projected is not None else []:
+            wanted = source.serviceAccountToken
+            if wanted is not None:
+                if self._tokens is None:
+                    raise VolumeError("cannot use service account tokens without an apiserver")
+                lifetime_s = wanted.expirationSeconds or DEFAULT_LIFETIME_S
+                found[wanted.path] = await self._tokens.token(pod, wanted.audience or "", lifetime_s)
+        return found
+
+    async def refresh(self, pod: Pod, facts: Facts) -> bool:
+        """Writes anew what changed in the API, or what is about to expire; whether anything did."""
+        changed = False
+        for volume in pod.spec.volumes:
+            if is_payload(volume):
+                with suppress(VolumeError, errors.StatusError, OSError):
+                    changed |= await self.write(pod, volume, facts)
+        return changed
+
+    def _empty_dir(self, pod: Pod, volume: Volume) -> None:
+        assert volume.emptyDir is not None
+        place = self.path(pod, volume)
+        assert place is not None
+        fresh = not place.is_dir()
+        place.mkdir(parents=True, exist_ok=True)
+        if volume.emptyDir.medium == "Memory":
+            limit = quantity.value(volume.emptyDir.sizeLimit) if volume.emptyDir.sizeLimit else 0
+            if not mounts.is_mount_point(place):
+                mounts.tmpfs(place, limit)
+                fresh = True
+        if fresh:
+            place.chmod(0o777)
+            group = pod.spec.securityContext.fsGroup if pod.spec.securityContext is not None else None
+            if group is not None:
+                os.chown(place, -1, group)
+                place.chmod(0o777 | stat.S_ISGID)
+
+    def path(self, pod: Pod, volume: Volume) -> Path | None:
+        """Where the volume lies on the node; None for one that is no folder of the node (an image)."""
+        if volume.hostPath is not None:
+            return Path(volume.hostPath.path)
+        for field, folder in _FOLDERS.items():
+            if getattr(volume, field) is not None:
+                return self.pod_folder(uid_of(pod)) / "volumes" / folder / volume.name
+        return None
+
+    def mount_source(
+        self, pod: Pod, container: Container | EphemeralContainer, mount: VolumeMount, environment: Mapping[str, str]
+    ) -> tuple[Path | None, Volume, str]:
+        """The path that one mount of a container shows, its volume, and the subPath. Raises ConfigError."""
+        volume = next((v for v in pod.spec.volumes if v.name == mount.name), None)
+        if volume is None:
+            raise ConfigError(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
+        sub_path = mount.subPath or ""
+        if mount.subPathExpr:
+            sub_path = _expand_strictly(mount.subPathExpr, environment)
+        place = self.path(pod, volume)
+        if not sub_path or place is None:
+            return place, volume, sub_path
+        try:
+            subpath.check(sub_path)
+        except subpath.SubPathError as error:
+            raise ConfigError(str(error)) from None
+        index = container.volumeMounts.index(mount)
+        folder = self.pod_folder(uid_of(pod)) / "volume-subpaths" / volume.name / container.name
+        try:
+            if not os.path.lexists(place / sub_path):
+                subpath.make_folder(place, sub_path)
+        except (subpath.SubPathError, OSError) as error:
+            _LOG.warning("subPath %s of volume %s: %s", sub_path, volume.name, error)
+            raise ConfigError(
+                f'failed to create subPath directory for volumeMount "{mount.name}" of container "{container.name}"'
+            ) from None
+        try:
+            return subpath.bind(place, sub_path, folder / str(index)), volume, sub_path
+        except (subpath.SubPathError, OSError) as error:
+            _LOG.warning("subPath %s of volume %s: %s", sub_path, volume.name, error)
+            raise ConfigError(
+                f'failed to prepare subPath for volumeMount "{mount.name}" of container "{container.name}"'
+            ) from None
+
+    def unmount(self, uid: str) -> None:
+        """Unmounts and removes the volumes of a pod that has ended; nothing of the node is followed."""
+        folder = self.pod_folder(uid)
+        for place in mounts.mounts_below(folder):
+            mounts.unmount(place, mounts.MNT_DETACH)
+        for name in ("volumes", "volume-subpaths"):
+            _remove_tree(folder / name)
+
+    def remove(self, uid: str) -> None:
+        """Removes everything of the pod on this node."""
+        self.unmount(uid)
+        _remove_tree(self.pod_folder(uid))
+
+
+def _remove_tree(folder: Path) -> None:
+    if folder.is_dir():
+        shutil.rmtree(folder)
+
+
+def _expand_strictly(text: str, environment: Mapping[str, str]) -> str:
+    missing: list[str] = []
+
+    def lookup(name: str) -> str | None:
+        if name not in environment:
+            missing.append(name)
+        return environment.get(name)
+
+    result = expand(text, lookup)
+    if missing:
+        names = ", ".join(f'"{name}"' for name in missing)
+        raise ConfigError(f"missing value for {names}")
+    return result
+
+
+_TYPES = {
+    "Directory": (stat.S_ISDIR, "is not a directory"),
+    "File": (stat.S_ISREG, "is not a file"),
+    "Socket": (stat.S_ISSOCK, "is not a socket"),
+    "CharDevice": (stat.S_ISCHR, "is not a character device"),
+    "BlockDevice": (stat.S_ISBLK, "is not a block device"),
+}
+
+
+def _check_host_path(text: str, kind: str) -> None:
+    """Makes what ...OrCreate asks for and checks the rest. Source: pkg/volume/hostpath/host_path.go."""
+    path = Path(text)
+    if not kind:
+        return
+    if kind == "DirectoryOrCreate":
+        if not path.exists():
+            path.mkdir(parents=True, mode=0o755)
+        kind = "Directory"
+    elif kind == "FileOrCreate":
+        if not path.exists():
+            path.touch(mode=0o644)
+        kind = "File"
+    if kind not in _TYPES:
+        raise VolumeError(f"{kind} is an invalid volume type")
+    check, complaint = _TYPES[kind]
+    if not path.exists():
+        raise VolumeError(f"hostPath type check failed: {text} {complaint}")
+    if not check(path.stat().st_mode):
+        raise VolumeError(f"hostPath type check failed: {text} {complaint}")

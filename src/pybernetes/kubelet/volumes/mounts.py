@@ -1,0 +1,61 @@
+"""mount(2) and umount(2), and which mounts lie below a folder."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
+MNT_DETACH = 2
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def mount(source: str, target: Path, kind: str = "", flags: int = 0, data: str = "") -> None:
+    """Raises OSError."""
+    result = _libc().mount(
+        source.encode(), os.fsencode(target), kind.encode() or None, ctypes.c_ulong(flags), data.encode() or None
+    )
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(target))
+
+
+def unmount(target: Path, flags: int = 0) -> None:
+    """Raises OSError."""
+    if _libc().umount2(os.fsencode(target), flags) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(target))
+
+
+def mounts_below(folder: Path) -> list[Path]:
+    """Mount points at or below a folder, innermost first."""
+    prefix = str(folder)
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        place = line.split(" ", 5)[4].encode().decode("unicode_escape")
+        if place == prefix or place.startswith(prefix + "/"):
+            found.append(Path(place))
+    return sorted(found, key=lambda path: len(path.parts), reverse=True)
+
+
+def is_mount_point(path: Path) -> bool:
+    return path in mounts_below(path)
+
+
+def tmpfs(target: Path, size_bytes: int = 0) -> None:
+    """A fresh tmpfs on a folder; one that is there already stays."""
+    if is_mount_point(target):
+        return
+    options = f"size={size_bytes}" if size_bytes else ""
+    mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV if options == "" else MS_NODEV, options)

@@ -1,0 +1,176 @@
+"""What files the API's volumes hold: ConfigMaps, Secrets, the downward API, projections. Pure.
+
+Source: pkg/volume/configmap, secret, downwardapi, projected (MakePayload, CollectData).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from pybernetes.api.core.v1 import (
+    ConfigMap,
+    DownwardAPIVolumeFile,
+    KeyToPath,
+    Pod,
+    ProjectedVolumeSource,
+    Secret,
+    Volume,
+)
+from pybernetes.kubelet import downward
+from pybernetes.kubelet.environment import Facts, Objects
+from pybernetes.kubelet.pod_spec import find_container
+from pybernetes.kubelet.volumes.atomic_writer import File
+
+DEFAULT_MODE = 0o644
+_TOKEN_MODE = 0o600
+
+
+class VolumeError(Exception):
+    """The volume cannot be set up now; the text stands in a FailedMount event."""
+
+
+def is_payload(volume: Volume) -> bool:
+    """Whether the kubelet writes the volume's files itself."""
+    return (
+        volume.configMap is not None
+        or volume.secret is not None
+        or volume.downwardAPI is not None
+        or volume.projected is not None
+    )
+
+
+def needs_memory(volume: Volume) -> bool:
+    """Whether the files must never reach a disk."""
+    return volume.secret is not None or volume.projected is not None
+
+
+def payload(pod: Pod, volume: Volume, objects: Objects, facts: Facts, tokens: Mapping[str, str]) -> dict[str, File]:
+    """Every file of one volume. `tokens` holds ServiceAccount tokens by path. Raises VolumeError."""
+    namespace = pod.metadata.namespace or ""
+    if (config := volume.configMap) is not None:
+        found = objects.config_map(namespace, config.name or "")
+        return _of_config_map(found, config.items, config.defaultMode, config.optional, config.name, namespace)
+    if (secret := volume.secret) is not None:
+        held = objects.secret(namespace, secret.secretName or "")
+        return _of_secret(held, secret.items, secret.defaultMode, secret.optional, secret.secretName, namespace)
+    if (down := volume.downwardAPI) is not None:
+        return _of_downward(pod, down.items, down.defaultMode, facts)
+    if volume.projected is not None:
+        return _of_projections(pod, volume.projected, objects, facts, tokens)
+    return {}
+
+
+def _of_projections(
+    pod: Pod, projected: ProjectedVolumeSource, objects: Objects, facts: Facts, tokens: Mapping[str, str]
+) -> dict[str, File]:
+    namespace, mode = pod.metadata.namespace or "", projected.defaultMode
+    files: dict[str, File] = {}
+    for source in projected.sources:
+        if (config := source.configMap) is not None:
+            found = objects.config_map(namespace, config.name or "")
+            files |= _of_config_map(found, config.items, mode, config.optional, config.name, namespace)
+        elif (secret := source.secret) is not None:
+            held = objects.secret(namespace, secret.name or "")
+            files |= _of_secret(held, secret.items, mode, secret.optional, secret.name, namespace)
+        elif source.downwardAPI is not None:
+            files |= _of_downward(pod, source.downwardAPI.items, mode, facts)
+        elif source.serviceAccountToken is not None:
+            path = source.serviceAccountToken.path
+            files[path] = _token_file(pod, tokens[path], mode)
+    return files
+
+
+def _token_file(pod: Pod, token: str, mode: int | None) -> File:
+    """Readable by the pod's own user alone, where that is known; by its group with an fsGroup."""
+    context = pod.spec.securityContext
+    if context is not None and context.fsGroup is not None:
+        return File(token.encode(), 0o600)
+    users = {
+        own.runAsUser if (own := c.securityContext) is not None and own.runAsUser is not None
+        else (context.runAsUser if context is not None else None)
+        for c in (*pod.spec.initContainers, *pod.spec.containers)
+    }  # fmt: skip
+    if len(users) == 1 and (user := users.pop()) is not None:
+        return File(token.encode(), _TOKEN_MODE, owner=user)
+    return File(token.encode(), DEFAULT_MODE if mode is None else mode)
+
+
+def _of_config_map(
+    config_map: ConfigMap | None,
+    items: list[KeyToPath],
+    mode: int | None,
+    optional: bool | None,
+    name: str | None,
+    namespace: str,
+) -> dict[str, File]:
+    if config_map is None:
+        if optional:
+            return {}
+        raise VolumeError(f'configmap "{name}" not found')
+    data = {k: v.encode() for k, v in config_map.data.items()}
+    data |= {k: base64.b64decode(v) for k, v in config_map.binaryData.items()}
+    return _selected(data, items, mode, optional, "configmap", namespace, name)
+
+
+def _of_secret(
+    secret: Secret | None,
+    items: list[KeyToPath],
+    mode: int | None,
+    optional: bool | None,
+    name: str | None,
+    namespace: str,
+) -> dict[str, File]:
+    if secret is None:
+        if optional:
+            return {}
+        raise VolumeError(f'secret "{name}" not found')
+    data = {k: base64.b64decode(v) for k, v in secret.data.items()}
+    return _selected(data, items, mode, optional, "secret", namespace, name)
+
+
+def _selected(
+    data: Mapping[str, bytes],
+    items: list[KeyToPath],
+    mode: int | None,
+    optional: bool | None,
+    kind: str,
+    namespace: str,
+    name: str | None,
+) -> dict[str, File]:
+    default = DEFAULT_MODE if mode is None else mode
+    if not items:
+        return {key: File(content, default) for key, content in data.items()}
+    files = {}
+    for item in items:
+        if item.key not in data:
+            if optional:
+                continue
+            raise VolumeError(f"references non-existent {kind} key: {item.key}")
+        files[item.path] = File(data[item.key], default if item.mode is None else item.mode)
+    return files
+
+
+def _of_downward(pod: Pod, items: list[DownwardAPIVolumeFile], mode: int | None, facts: Facts) -> dict[str, File]:
+    files = {}
+    default = DEFAULT_MODE if mode is None else mode
+    try:
+        for item in items:
+            text = ""
+            if item.fieldRef is not None:
+                text = downward.field_value(
+                    pod,
+                    item.fieldRef.fieldPath,
+                    node_name=facts.node_name,
+                    host_ips=facts.host_ips,
+                    pod_ips=facts.pod_ips,
+                )
+            elif item.resourceFieldRef is not None:
+                holder = find_container(pod, item.resourceFieldRef.containerName or "")
+                if holder is None:
+                    raise VolumeError(f"container {item.resourceFieldRef.containerName} not found")
+                text = downward.resource_value(item.resourceFieldRef, holder, facts.allocatable)
+            files[item.path] = File(text.encode(), default if item.mode is None else item.mode)
+    except downward.FieldError as error:
+        raise VolumeError(str(error)) from None
+    return files
