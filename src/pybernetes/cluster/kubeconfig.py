@@ -106,6 +106,12 @@ def merge(files: list[Path], name: str, entry: Mapping[str, Any], owner: tuple[i
     return True
 
 
+def check(files: list[Path]) -> None:
+    """Raises ClusterError when one of the user's files is broken or cannot be read."""
+    for path in files:
+        _read(path)
+
+
 def remove(files: list[Path], name: str) -> None:
     """Takes the entry out of the user's files. Raises ClusterError when one cannot be read or written."""
     for path in files:

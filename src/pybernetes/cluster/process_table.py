@@ -10,6 +10,9 @@ from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.machine import containerd
 from pybernetes.cluster.spec import ClusterSpec
 
+CONTROL_PLANE = "control-plane"
+"""The process with the apiserver, the controllers, the scheduler and, with one node, its agent."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
@@ -35,7 +38,7 @@ def supervisor_command(layout: Layout) -> tuple[str, ...]:
 def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
     """Control plane first, because everything waits for it. Raises ClusterError when a program is missing."""
     place = ("--name", spec.name, "--data-dir", str(layout.data))
-    table = [ProcessSpec("standalone", own_command("standalone", *place))]
+    table = [ProcessSpec(CONTROL_PLANE, own_command("standalone", *place))]
     for node in spec.node_names:
         namespace = spec.network_namespace(node) if spec.own_namespaces else ""
         table.append(
@@ -44,7 +47,7 @@ def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
             )
         )
         if spec.own_namespaces:
-            argv = (*containerd.entering(namespace), *own_command("node", *place, "--node", node))
+            argv = (*containerd.entering(namespace), *own_command("node-agent", *place, "--node", node))
             table.append(ProcessSpec(node, argv, node))
     return table
 
@@ -57,3 +60,8 @@ def record(layout: Layout, name: str) -> Path:
 def stopped_mark(layout: Layout, node: str) -> Path:
     """Its presence says that the user stopped this node."""
     return layout.run / "stopped" / node
+
+
+def down_mark(layout: Layout) -> Path:
+    """Its presence says that the cluster is being taken down, so nothing is to be started again."""
+    return layout.run / "down"

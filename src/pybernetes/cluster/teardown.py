@@ -17,7 +17,7 @@ from pathlib import Path
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout, NodeLayout, home_of
 from pybernetes.cluster.machine import cgroups, topology
-from pybernetes.cluster.process_table import record
+from pybernetes.cluster.process_table import CONTROL_PLANE, down_mark, record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host import mounts, netns
 from pybernetes.host.processes import Process, all_pids, arguments
@@ -77,16 +77,18 @@ def purge(layout: Layout) -> None:
 
 
 def _stop_processes(spec: ClusterSpec, layout: Layout) -> None:
+    with contextlib.suppress(OSError):
+        down_mark(layout).touch()
     supervisor = Process.recorded(record(layout, "supervisor"))
     if supervisor is not None:
         supervisor.stop(_SUPERVISOR_GRACE_S)
-    for name in [*spec.node_names, "standalone"]:
+    for name in [*spec.node_names, CONTROL_PLANE]:
         process = Process.recorded(record(layout, name))
         if process is not None:
             process.stop(5)
     # Records may be lost; the arguments of our own processes name cluster and data directory.
     own = ["--name", spec.name, "--data-dir", str(layout.data)]
-    for verb in ("supervisor", "standalone", "node"):
+    for verb in ("supervisor", "standalone", "node-agent"):
         for process in _running(partial(_contains, ["pybernetes", verb, *own])):
             process.stop(2)
 

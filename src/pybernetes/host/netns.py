@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from pybernetes.host.mounts import unmount_below
+
 RUN_NETNS = Path("/run/netns")
 
 
@@ -43,8 +45,11 @@ def add(namespace: str) -> None:
 
 
 def delete(namespace: str) -> None:
+    """Removes a namespace, and with the last one the mount that iproute2 keeps for all of them."""
     if exists(namespace):
         _ip(["netns", "delete", namespace], check=False)
+        if not names():
+            unmount_below(RUN_NETNS)
 
 
 def names() -> list[str]:

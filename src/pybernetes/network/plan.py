@@ -30,6 +30,8 @@ class NetworkConfig:
     """The segment that joins the nodes when it is the cluster's own: masqueraded too when it leaves."""
     bridge: str = "pyb0"
     table: str = "pybernetes-network"
+    cni_network: str = "pybernetes"
+    """Name of the CNI network; cached results of the plugins carry it."""
     cni_conf_dir: str = "/etc/cni/net.d"
     cni_data_dir: str = "/var/lib/cni/networks"
     mtu: int = 0
@@ -83,7 +85,7 @@ def cni_configuration(config: NetworkConfig, pod_cidr: str) -> str:
     }
     if config.mtu:
         bridge["mtu"] = config.mtu
-    return json.dumps({"cniVersion": "1.0.0", "name": "pybernetes", "plugins": [bridge]}, indent=2) + "\n"
+    return json.dumps({"cniVersion": "1.0.0", "name": config.cni_network, "plugins": [bridge]}, indent=2) + "\n"
 
 
 def masquerade_rules(config: NetworkConfig) -> str:

@@ -1,0 +1,7 @@
+"""`python -m pybernetes`: the command."""
+
+import sys
+
+from pybernetes.cmd.main import main
+
+sys.exit(main())

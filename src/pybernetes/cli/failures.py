@@ -1,0 +1,57 @@
+"""From an exception to the one line that a user reads."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import traceback
+from pathlib import Path
+
+from pybernetes.cluster.errors import ClusterError
+
+_WAYS_OUT = {
+    errno.ENOSPC: "the disk is full; free some space and run this again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run this again",
+    errno.EROFS: "the file system is read-only; name another folder with --data-dir",
+    errno.EACCES: "this needs root: run it with sudo, or name a folder of yours with --data-dir",
+    errno.EPERM: "this needs root: run it with sudo",
+}
+
+
+def one_line(error: BaseException) -> str:
+    """What happened and the way out. Unexpected errors are written to a file that the line names."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, ClusterError):
+        return _flat(str(error))
+    if _is_status_error(error):
+        return _flat(str(error))
+    if isinstance(error, OSError) and error.errno in _WAYS_OUT:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{_WAYS_OUT[error.errno]}"
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return _flat(f"{place}{error.strerror or error}")
+    return f"internal error: {type(error).__name__}: {_flat(str(error))[:200]}{_report(error)}"
+
+
+def _is_status_error(error: BaseException) -> bool:
+    import sys
+
+    errors = sys.modules.get("pybernetes.apimachinery.errors")
+    return errors is not None and isinstance(error, errors.StatusError)
+
+
+def _report(error: BaseException) -> str:
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="pybernetes-error-", suffix=".txt")
+        with os.fdopen(descriptor, "w") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return ""
+    return f" (details: {Path(name)})"
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

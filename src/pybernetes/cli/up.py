@@ -1,0 +1,203 @@
+"""`pybernetes up`: from nothing to a cluster that answers; harmless where one runs already.
+
+Flow: settle which cluster → prepare keys, files, network → supervisor → API ready → images → nodes Ready →
+kubeconfig → example.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from pybernetes.cli.output import Progress, bold
+from pybernetes.cli.selection import add_data_dir, add_name, up_command
+from pybernetes.cluster import kubeconfig, preparation
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.process_table import CONTROL_PLANE, record, supervisor_command
+from pybernetes.cluster.spec import MAX_NODES, ClusterSpec
+from pybernetes.host.files import exclusive, write_atomic
+from pybernetes.host.processes import Process, spawn
+
+if TYPE_CHECKING:
+    from pybernetes.client.client import Client
+
+_EXAMPLE_MARK = "example-applied"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_name(parser)
+    parser.add_argument(
+        "--nodes", type=int, metavar="K", help="real nodes, each in its own network namespace (default 1)"
+    )
+    parser.add_argument("--simulated-nodes", type=int, default=0, metavar="M", help="simulated nodes in addition")
+    parser.add_argument("--store", metavar="sqlite", help="where objects are kept (default sqlite)")
+    parser.add_argument("--runtime", metavar="containerd", help="what runs the containers (default containerd)")
+    add_data_dir(parser)
+    parser.add_argument(
+        "--port", type=int, metavar="PORT", help="port of the API (default: 6443, else the next free one)"
+    )
+    parser.add_argument("--no-example", action="store_true", help="start without examples/hello")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=120,
+        metavar="SECONDS",
+        help="how long to wait for the cluster (default %(default)g)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    wishes = _wishes(args)
+    if sys.platform != "linux":
+        raise ClusterError("real nodes need Linux; run this in a Linux machine")
+    if os.geteuid() != 0:
+        raise ClusterError(f"a cluster with real containers needs root; run: sudo {' '.join(_own_command())}")
+    progress = Progress()
+    files = kubeconfig.user_files(os.environ)
+    kubeconfig.check(files)
+    try:
+        with exclusive(Layout.of(args.name).lock) as mine:
+            if not mine:
+                raise ClusterError(
+                    f"another `up` or `down` of the cluster {args.name!r} is at work; wait for it to end"
+                )
+            return asyncio.run(_up(wishes, args, progress))
+    except BaseException:
+        progress.abandon()
+        raise
+
+
+def _own_command() -> list[str]:
+    program = sys.argv[0]
+    return [f"{program} -m pybernetes" if program.endswith("__main__.py") else program, *sys.argv[1:]]
+
+
+def _wishes(args: argparse.Namespace) -> preparation.Wishes:
+    """Raises ClusterError for what this version cannot do."""
+    if args.simulated_nodes:
+        raise ClusterError("--simulated-nodes is not there yet; leave it out, or use --nodes for real ones")
+    if args.runtime not in (None, "containerd"):
+        raise ClusterError(f"--runtime {args.runtime} is not there yet; leave it out for containerd")
+    if args.store not in (None, "sqlite"):
+        raise ClusterError(f"--store {args.store} is not there yet; leave it out for sqlite")
+    if args.nodes is not None and not 1 <= args.nodes <= MAX_NODES:
+        raise ClusterError(f"--nodes {args.nodes} cannot be; name a number from 1 to {MAX_NODES}")
+    if args.port is not None and not 0 < args.port < 65536:
+        raise ClusterError(f"--port {args.port} is no port; name one from 1 to 65535")
+    return preparation.Wishes(args.name, args.nodes, args.data_dir, args.store, args.runtime, args.port)
+
+
+async def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress) -> int:
+    spec, layout, _ = preparation.settle(wishes)
+    supervisor = Process.recorded(record(layout, "supervisor"))
+    control_plane = Process.recorded(record(layout, CONTROL_PLANE))
+    if control_plane is None:
+        preparation.check_port(spec.api_port)
+    spec, renewed = preparation.prepare(spec, layout, time.time(), progress.step)
+    if renewed and control_plane is not None:
+        _restart(spec, layout)
+    progress.step("control plane")
+    if supervisor is None:
+        spawn(supervisor_command(layout), log=layout.logs / "supervisor.log")
+    from pybernetes.cli import readiness
+
+    async with readiness.admin(layout) as client:
+        images = asyncio.create_task(_images(spec, layout, args.wait))
+        try:
+            await readiness.api_ready(client, layout, args.wait)
+            api_s = progress.elapsed_s
+            progress.step("images and nodes")
+            await readiness.nodes_ready(client, spec, layout, args.wait)
+            node_s = progress.elapsed_s
+            await images
+        finally:
+            images.cancel()
+        progress.step("kubeconfig")
+        files = kubeconfig.user_files(os.environ)
+        current = kubeconfig.merge(files, spec.context, _entry(layout), preparation.user_owner())
+        example = "" if args.no_example else await _example(client, layout, progress, args.wait)
+    progress.done()
+    _tell(spec, layout, example, current=current, figures=(api_s, node_s))
+    return 0
+
+
+def _restart(spec: ClusterSpec, layout: Layout) -> None:
+    """The supervisor starts them again at once, with the new keys."""
+    for name in (CONTROL_PLANE, *spec.node_names):
+        process = Process.recorded(record(layout, name))
+        if process is not None:
+            process.stop(10)
+
+
+async def _images(spec: ClusterSpec, layout: Layout, timeout_s: float) -> None:
+    from pybernetes.cli import readiness
+    from pybernetes.cluster import node_images
+
+    await asyncio.to_thread(node_images.builtin_archive, layout)
+    for node in spec.node_names:
+        path = layout.node(node).containerd_socket
+        if not await readiness.until(lambda path=path: _accepts(str(path)), timeout_s):  # type: ignore[misc]
+            raise ClusterError(f"containerd does not start: {readiness.last_line(layout, f'containerd-{node}')}")
+    await asyncio.to_thread(node_images.load_builtin, spec, layout)
+
+
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+        return True
+
+
+def _entry(layout: Layout) -> dict[str, object]:
+    import yaml
+
+    tree: dict[str, object] = yaml.safe_load(layout.kubeconfig("admin").read_text())
+    return tree
+
+
+async def _example(client: Client, layout: Layout, progress: Progress, timeout_s: float) -> str:
+    """Applies examples/hello the first time; the answer of its Service, "" when the user took it away."""
+    from pybernetes.cli import example, readiness
+
+    mark = layout.data / _EXAMPLE_MARK
+    if not mark.exists():
+        progress.step("the example")
+        await example.apply(client)
+        write_atomic(mark, b"")
+    address = await readiness.service_address(client, "default", "hello")
+    if not address or not await example.present(client):
+        return ""
+    progress.step("the example, over HTTP through its Service")
+    await readiness.deployment_ready(client, "default", "hello", timeout_s)
+    answer = await readiness.http_answer(address, 80, timeout_s)
+    return f"http://{address}/ says: {answer}"
+
+
+def _tell(spec: ClusterSpec, layout: Layout, example: str, *, current: bool, figures: tuple[float, float]) -> None:
+    kubectl = "kubectl" if current else f"kubectl --context {spec.context}"
+    nodes = "1 node" if spec.nodes == 1 else f"{spec.nodes} nodes"
+    print(f"API ready after {figures[0]:.1f} s, {nodes} Ready after {figures[1]:.1f} s.")
+    print(f"The context {spec.context!r} is in your kubeconfig.")
+    if example:
+        print(f"The example runs: {example}")
+    print("\nTry next:")
+    suffix = "" if spec.name == "default" else f" --name {spec.name}"
+    for command, meaning in (
+        (f"{kubectl} get pods -o wide", "what runs"),
+        (f"{kubectl} create deployment web --image=pybernetes.local/hello:1.0 --replicas=2", "something of your own"),
+        (f"{kubectl} run -it --rm box --image=pybernetes.local/busybox:1.35 -- sh", "a shell in the cluster"),
+        (f"pybernetes why deployment/hello{suffix}", "the chain of causes behind an object"),
+        (f"pybernetes image load FILE.tar{suffix}", "an image of yours"),
+        (up_command(spec.name, "down"), "all of it gone"),
+    ):
+        print(f"  {command:<84} {meaning}")
+    print()
+    print(bold(f"The cluster {spec.name!r} is up."))

@@ -1,0 +1,255 @@
+"""Everything that must lie ready before the processes of a cluster start. Safe to repeat.
+
+Flow of `up`: `settle` (which cluster, where) → `prepare` (keys, files, network) → supervisor → images → example.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_address
+from pathlib import Path
+
+from pybernetes.cluster import kubeconfig, pki
+from pybernetes.cluster import spec as spec_module
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.images.builtin import PAUSE
+from pybernetes.cluster.layout import Layout, check_name, home_of, known_names, run_home, state_home
+from pybernetes.cluster.machine import cgroups, containerd, topology
+from pybernetes.cluster.process_table import down_mark, record
+from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.host.files import write_atomic, write_if_changed
+from pybernetes.host.processes import Process
+
+_ROOM_BYTES = 200 * 1024 * 1024
+"""Less free space than this would fail later and worse."""
+_API_PORT = 6443
+_KUBELET_PORT = 10250
+_PORTS_TRIED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked `up` for; None where they left it open."""
+
+    name: str
+    nodes: int | None = None
+    data_dir: str = ""
+    store: str | None = None
+    runtime: str | None = None
+    api_port: int | None = None
+
+
+def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
+    """The cluster to run, its layout, and whether it is new. Raises ClusterError."""
+    check_name(wishes.name)
+    layout = _place(wishes)
+    found = ClusterSpec.read(layout.spec)
+    if found is not None:
+        if found.name != wishes.name:
+            raise ClusterError(f"{layout.data} holds the cluster {found.name!r}; name another folder with --data-dir")
+        _check_unchanged(found, wishes)
+        return found, layout, False
+    return _new_spec(wishes), layout, True
+
+
+def _place(wishes: Wishes) -> Layout:
+    recorded = Layout.of(wishes.name)
+    if not wishes.data_dir:
+        return recorded
+    layout = Layout.of(wishes.name, wishes.data_dir)
+    if recorded.data != Path(os.path.realpath(layout.data)):
+        running = Process.recorded(record(recorded, "supervisor")) is not None
+        if running:
+            raise ClusterError(
+                f"the cluster {wishes.name!r} runs with its state in {recorded.data}; "
+                f"stop it first: pybernetes down --name {wishes.name}"
+            )
+    return layout
+
+
+def _check_unchanged(found: ClusterSpec, wishes: Wishes) -> None:
+    for option, asked, has in (
+        ("--nodes", wishes.nodes, found.nodes),
+        ("--store", wishes.store, found.store),
+        ("--runtime", wishes.runtime, found.runtime),
+        ("--port", wishes.api_port, found.api_port),
+    ):
+        if asked is not None and asked != has:
+            raise ClusterError(
+                f"the cluster {found.name!r} exists with {option} {has}; to change that, delete it first: "
+                f"pybernetes down --name {found.name} --purge"
+            )
+
+
+def _new_spec(wishes: Wishes) -> ClusterSpec:
+    others = [
+        other for name in known_names() if name != wishes.name and (other := ClusterSpec.read(Layout.of(name).spec))
+    ]
+    slot = spec_module.choose_slot((other.slot for other in others), _routes())
+    pods, services, nodes = spec_module.slot_ranges(slot)
+    low, high = spec_module.slot_node_ports(slot)
+    used = {port for other in others for port in (other.api_port, other.kubelet_port)}
+    count = wishes.nodes or 1
+    made = ClusterSpec(
+        name=wishes.name,
+        slot=slot,
+        nodes=count,
+        api_port=wishes.api_port if wishes.api_port is not None else free_port(_API_PORT + slot, used),
+        pod_cidr=pods,
+        service_cidr=services,
+        node_cidr=nodes,
+        node_port_low=low,
+        node_port_high=high,
+        kubelet_port=_KUBELET_PORT if count > 1 else free_port(_KUBELET_PORT + 10 * slot, used),
+        store=wishes.store or "sqlite",
+        runtime=wishes.runtime or "containerd",
+    )
+    check_port(made.api_port)
+    return made
+
+
+def _routes() -> list[IPv4Network]:
+    try:
+        return spec_module.host_routes(Path("/proc/net/route").read_text())
+    except OSError:
+        return []
+
+
+def free_port(first: int, used: set[int]) -> int:
+    """The first port from `first` on that no cluster has and nobody listens at."""
+    for port in range(first, first + _PORTS_TRIED):
+        if port not in used and _bindable(port):
+            return port
+    raise ClusterError(f"no free port from {first} to {first + _PORTS_TRIED - 1}; name one with --port")
+
+
+def check_port(port: int) -> None:
+    """Raises ClusterError when something listens at the port already."""
+    if not _bindable(port):
+        raise ClusterError(f"port {port} is taken by another program; stop that, or name another port with --port")
+
+
+def _bindable(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError as error:
+            return error.errno not in (errno.EADDRINUSE, errno.EACCES)
+        return True
+
+
+def prepare(
+    spec: ClusterSpec, layout: Layout, now_s: float, say: Callable[[str], None]
+) -> tuple[ClusterSpec, list[str]]:
+    """Makes folders, keys, configurations and the network. The spec as it stands now, and renewed keys.
+
+    Raises ClusterError; OSError for a folder that cannot be written.
+    """
+    say("keys and configuration")
+    make_folders(spec, layout)
+    if not spec.own_namespaces:
+        spec = dataclasses.replace(spec, node_address=topology.lone_address(spec))
+    keys = pki.Pki(layout.pki)
+    nodes = {node: spec.address_of(node) for node in spec.node_names}
+    renewed = keys.ensure(pki.cluster_certificates([spec.api_address], spec.cluster_ip, nodes), now_s)
+    _write_kubeconfigs(spec, layout, keys)
+    spec.write(layout.spec)
+    spec.write(layout.run / "cluster.json")
+    _link_home(layout)
+    if spec.runtime == "containerd":
+        say("network and container runtime")
+        _prepare_machines(spec, layout)
+    return spec, renewed
+
+
+def make_folders(spec: ClusterSpec, layout: Layout) -> None:
+    """Raises ClusterError when the data directory cannot be made, written, or is nearly full."""
+    way_out = "name another folder with --data-dir"
+    try:
+        for folder in (layout.data, layout.logs, layout.kubeconfigs, layout.images):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = layout.data / ".probe"
+        write_atomic(probe, b"\0" * 65536)
+        probe.unlink()
+        room = os.statvfs(layout.data)
+    except OSError as error:
+        raise ClusterError(f"the data directory {layout.data} cannot be used: {error.strerror}; {way_out}") from None
+    if room.f_bavail * room.f_frsize < _ROOM_BYTES and not layout.store.exists():
+        raise ClusterError(
+            f"the disk of {layout.data} has less than {_ROOM_BYTES >> 20} MB left; free some space, or {way_out}"
+        )
+    for folder in (run_home(), layout.run, layout.processes, layout.run / "stopped"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755 if folder == run_home() else 0o700)
+    down_mark(layout).unlink(missing_ok=True)
+    for node in spec.node_names:
+        place = layout.node(node)
+        for folder in (
+            place.data,
+            place.run,
+            place.cni_conf,
+            place.certs_d,
+            place.kubelet,
+            place.manifests,
+            place.pod_logs,
+        ):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+
+
+def _write_kubeconfigs(spec: ClusterSpec, layout: Layout, keys: pki.Pki) -> None:
+    """The admin's goes through the loopback, so that it works whatever happens to the host's address."""
+    local = f"https://127.0.0.1:{spec.api_port}"
+    inside = f"https://{spec.api_address}:{spec.api_port}"
+    servers = {"admin": local, "controller-manager": local, "scheduler": local, "proxy": inside}
+    servers |= {f"kubelet-{node}": inside for node in spec.node_names}
+    ca = keys.ca.read_bytes()
+    for identity, server in servers.items():
+        credentials = kubeconfig.Credentials(
+            server, ca, keys.certificate(identity).read_bytes(), keys.key(identity).read_bytes()
+        )
+        tree = kubeconfig.config_tree(spec.context if identity == "admin" else identity, credentials)
+        write_if_changed(layout.kubeconfig(identity), kubeconfig.dump(tree), 0o600)
+
+
+def _link_home(layout: Layout) -> None:
+    """Records where the cluster is, so that its name alone finds it."""
+    home = home_of(layout.name)
+    if home == layout.data or (home.exists() and home.samefile(layout.data)):
+        return
+    state_home().mkdir(parents=True, exist_ok=True, mode=0o755)
+    if home.is_symlink():
+        home.unlink()
+    elif home.exists():
+        raise ClusterError(
+            f"a cluster {layout.name!r} exists already in {home}; "
+            f"delete it with: pybernetes down --name {layout.name} --purge, or use another --name"
+        )
+    home.symlink_to(layout.data)
+
+
+def _prepare_machines(spec: ClusterSpec, layout: Layout) -> None:
+    containerd.command(layout.node(spec.node_names[0]))
+    topology.prepare(spec)
+    cni_bin = containerd.cni_folder()
+    restrict = not containerd.may_raise_limits(Path("/proc/self/status").read_text())
+    for node in spec.node_names:
+        place = layout.node(node)
+        text = containerd.configuration(place, sandbox_image=PAUSE, cni_bin=cni_bin, restrict_oom_score_adj=restrict)
+        write_if_changed(place.containerd_config, text)
+        cgroups.prepare(spec.cgroup(node))
+
+
+def user_owner() -> tuple[int, int] | None:
+    """Whom files in the user's home belong to: under sudo, the user who called it."""
+    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    return (int(uid), int(gid)) if os.geteuid() == 0 and uid.isdigit() and gid.isdigit() and uid != "0" else None
+
+
+def listens_on(spec: ClusterSpec) -> list[str]:
+    """The addresses of the apiserver: the loopback, and where nodes and pods reach it."""
+    return list(dict.fromkeys(["127.0.0.1", str(ip_address(spec.api_address))]))

@@ -1,0 +1,56 @@
+"""What runs on a node: its network, kubelet and proxy. In the process of the control plane or in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pybernetes.apimachinery.user import UserInfo
+from pybernetes.client.client import Client
+from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.cmd import wiring
+from pybernetes.cmd.tasks import keep, load
+from pybernetes.host.clock import SystemClock
+from pybernetes.host.random import Random
+
+ClientFor = Callable[[UserInfo, str], Client]
+"""The client of an identity, under a user agent."""
+
+
+async def run_node_agent(
+    spec: ClusterSpec, layout: Layout, node: str, client_for: ClientFor, group: asyncio.TaskGroup
+) -> None:
+    """Starts the three in the group. The kubelet first: the node's readiness waits for it longest."""
+    clock, random = SystemClock(), Random()
+    me = wiring.node_user(node)
+
+    async def kubelet() -> None:
+        from pybernetes.kubelet.kubelet import Kubelet
+
+        await Kubelet(client_for(me, "kubelet"), wiring.kubelet(spec, layout, node), clock, random).run()
+
+    await load("pybernetes.kubelet.kubelet")
+    group.create_task(keep("kubelet", kubelet), name="kubelet")
+    await run_machine_network(spec, layout, node, client_for, group)
+
+
+async def run_machine_network(
+    spec: ClusterSpec, layout: Layout, node: str, client_for: ClientFor, group: asyncio.TaskGroup
+) -> None:
+    """Routes and Services of one machine; `node` is "" on the host of nodes with namespaces of their own."""
+
+    async def network() -> None:
+        from pybernetes.network.node_network import NodeNetwork
+
+        await NodeNetwork(client_for(wiring.PROXY, "pybernetes-network"), wiring.network(spec, layout, node)).run()
+
+    async def proxy() -> None:
+        from pybernetes.proxy.proxy import Proxy
+
+        await Proxy(client_for(wiring.PROXY, "kube-proxy"), wiring.proxy(spec, node)).run()
+
+    await load("pybernetes.network.node_network")
+    group.create_task(keep("network", network), name="network")
+    await load("pybernetes.proxy.proxy")
+    group.create_task(keep("proxy", proxy), name="proxy")

@@ -1,0 +1,125 @@
+"""`pybernetes standalone`: the control plane in one process and, with one node, its agent.
+
+The API first: the store is opened, the apiserver listens, and only then are the other components imported,
+each with a local transport and an identity of its own, so that authorization holds for them as for anybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+
+from pybernetes.apimachinery.user import UserInfo
+from pybernetes.apiserver.server import ApiServer
+from pybernetes.client.client import Client
+from pybernetes.client.transport import LocalTransport
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.process_table import down_mark, record, supervisor_command
+from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.cmd import wiring
+from pybernetes.cmd.tasks import keep, load
+from pybernetes.host.clock import SystemClock
+from pybernetes.host.processes import Process, spawn
+from pybernetes.host.random import Random
+from pybernetes.storage.sqlite import SqliteStore
+from pybernetes.storage.store import StoreError
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", required=True, help="the cluster")
+    parser.add_argument("--data-dir", required=True, help="its data directory")
+
+
+async def run(args: argparse.Namespace) -> None:
+    layout = Layout.of(args.name, args.data_dir)
+    spec = ClusterSpec.read(layout.spec)
+    if spec is None:
+        raise ClusterError(f"there is no cluster in {layout.data}")
+    clock, random = SystemClock(), Random()
+    store = SqliteStore(layout.store, clock)
+    try:
+        await store.start()
+    except StoreError as error:
+        raise ClusterError(str(error)) from None
+    server = ApiServer(wiring.apiserver(spec, layout), store, clock, random)
+    try:
+        await server.start()
+        log.info("the API is ready at https://127.0.0.1:%d", spec.api_port)
+        await _components(spec, layout, server, clock, random)
+    finally:
+        await server.stop()
+        await store.stop()
+
+
+async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, clock: SystemClock, random: Random) -> None:
+    """Imports and starts everything else, what the node's readiness waits for first. Runs until cancelled."""
+
+    def client_for(user: UserInfo, agent: str) -> Client:
+        return Client(LocalTransport(server.handler, user), agent)
+
+    async def controllers() -> None:
+        from pybernetes.controllers.manager import ControllerManager
+
+        def controller_client(name: str) -> Client:
+            who = wiring.service_account(name) if name else wiring.CONTROLLER_MANAGER
+            return client_for(who, f"kube-controller-manager/{name}" if name else "kube-controller-manager")
+
+        await ControllerManager(controller_client, wiring.controllers(spec, layout), clock, random).run()
+
+    async def scheduler() -> None:
+        from pybernetes.scheduler.config import SchedulerConfig
+        from pybernetes.scheduler.scheduler import Scheduler
+
+        client = client_for(wiring.SCHEDULER, "kube-scheduler")
+        await Scheduler(client, SchedulerConfig(), clock, random).run()
+
+    async def dns() -> None:
+        from pybernetes.dns.server import DnsServer
+
+        await DnsServer(client_for(wiring.DNS, "coredns"), wiring.dns(spec)).run()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(keep("supervisor watch", lambda: _watch_supervisor(layout)))
+        from pybernetes.cmd.node_agent import run_machine_network, run_node_agent
+
+        await load("pybernetes.controllers.manager")
+        group.create_task(keep("controllers", controllers), name="controllers")
+        if spec.own_namespaces:
+            await run_machine_network(spec, layout, "", client_for, group)
+        else:
+            await run_node_agent(spec, layout, spec.node_names[0], client_for, group)
+        await load("pybernetes.scheduler.scheduler")
+        group.create_task(keep("scheduler", scheduler), name="scheduler")
+        await load("pybernetes.dns.server")
+        group.create_task(keep("dns", dns), name="dns")
+        # What is there now stays for good: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+
+
+async def _watch_supervisor(layout: Layout) -> None:
+    """Starts the supervisor again when it dies, as it does for this process."""
+    loop = asyncio.get_running_loop()
+    while not down_mark(layout).exists():
+        supervisor = Process.recorded(record(layout, "supervisor"))
+        descriptor = supervisor.open() if supervisor is not None else None
+        if descriptor is None:
+            spawn(supervisor_command(layout), log=layout.logs / "supervisor.log")
+            await asyncio.sleep(1)
+            continue
+        ended = asyncio.Event()
+        loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+    await asyncio.Event().wait()

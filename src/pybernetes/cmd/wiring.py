@@ -1,0 +1,130 @@
+"""Pure: from a cluster and where its files lie to the configuration of each component."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
+from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.pki import Pki
+from pybernetes.cluster.preparation import listens_on
+from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.cluster.teardown import network_name, tables
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.config import ApiServerConfig
+    from pybernetes.controllers.config import ControllerManagerConfig
+    from pybernetes.dns.server import DnsConfig
+    from pybernetes.kubelet.config import KubeletConfig
+    from pybernetes.network.plan import NetworkConfig
+    from pybernetes.proxy.proxy import ProxyConfig
+
+_DNS_PORT = 10053
+
+
+def user(name: str, *groups: str) -> UserInfo:
+    return UserInfo(name, groups=(*groups, AUTHENTICATED))
+
+
+def service_account(name: str) -> UserInfo:
+    """A ServiceAccount of kube-system, as which controllers and the DNS server act."""
+    groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system")
+    return user(f"system:serviceaccount:kube-system:{name}", *groups)
+
+
+CONTROLLER_MANAGER = user("system:kube-controller-manager")
+SCHEDULER = user("system:kube-scheduler")
+PROXY = user("system:kube-proxy")
+DNS = service_account("coredns")
+ADMIN = user("kubernetes-admin", SYSTEM_MASTERS)
+
+
+def node_user(node: str) -> UserInfo:
+    return user(f"system:node:{node}", "system:nodes")
+
+
+def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
+    from pybernetes.apiserver.config import ApiServerConfig
+
+    keys = Pki(layout.pki)
+    return ApiServerConfig(
+        bind_addresses=listens_on(spec),
+        port=spec.api_port,
+        advertise_address=spec.api_address,
+        tls_cert_file=str(keys.certificate("apiserver")),
+        tls_private_key_file=str(keys.key("apiserver")),
+        client_ca_file=str(keys.ca),
+        service_account_signing_key_file=str(keys.service_account_key),
+        service_account_key_files=[str(keys.service_account_public_key)],
+        service_cluster_ip_range=spec.service_cidr,
+        service_node_port_range=(spec.node_port_low, spec.node_port_high),
+        kubelet_client_certificate=str(keys.certificate("apiserver-kubelet-client")),
+        kubelet_client_key=str(keys.key("apiserver-kubelet-client")),
+        kubelet_certificate_authority=str(keys.ca),
+    )
+
+
+def controllers(spec: ClusterSpec, layout: Layout) -> ControllerManagerConfig:
+    from pybernetes.controllers.config import ControllerManagerConfig
+
+    return ControllerManagerConfig(
+        root_ca_pem=Pki(layout.pki).ca.read_text(), cluster_cidr=spec.pod_cidr, service_cidr=spec.service_cidr
+    )
+
+
+def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
+    from pybernetes.kubelet.config import KubeletConfig
+
+    keys, place = Pki(layout.pki), layout.node(node)
+    return KubeletConfig(
+        node_name=node,
+        node_ip=spec.address_of(node),
+        cri_endpoint=str(place.containerd_socket),
+        root_dir=str(place.kubelet),
+        pod_log_dir=str(place.pod_logs),
+        cgroup_root=spec.cgroup(node),
+        cluster_dns=[spec.dns_ip],
+        static_pod_path=str(place.manifests),
+        server_address=spec.address_of(node),
+        server_port=spec.kubelet_port,
+        tls_cert_file=str(keys.certificate(f"kubelet-server-{node}")),
+        tls_private_key_file=str(keys.key(f"kubelet-server-{node}")),
+        client_ca_file=str(keys.ca),
+    )
+
+
+def proxy(spec: ClusterSpec, node: str) -> ProxyConfig:
+    """`node` is "" for the host of a cluster whose nodes have namespaces of their own."""
+    from pybernetes.proxy.proxy import ProxyConfig
+
+    return ProxyConfig(
+        node_name=node, table=tables(spec.name)[0], cluster_cidr=spec.pod_cidr, service_cidr=spec.service_cidr
+    )
+
+
+def network(spec: ClusterSpec, layout: Layout, node: str) -> NetworkConfig:
+    """`node` is "" for the host of a cluster whose nodes have namespaces of their own."""
+    from pybernetes.network.plan import NetworkConfig
+
+    place = layout.node(node or "host")
+    return NetworkConfig(
+        node_name=node,
+        cluster_cidr=spec.pod_cidr,
+        service_cidr=spec.service_cidr,
+        machine_cidr=spec.node_cidr if spec.own_namespaces else "",
+        bridge=spec.pod_bridge,
+        table=tables(spec.name)[1],
+        cni_network=network_name(spec.name),
+        cni_conf_dir=str(place.cni_conf),
+        cni_data_dir=str(place.cni_state),
+    )
+
+
+def dns(spec: ClusterSpec) -> DnsConfig:
+    """It listens where every pod reaches it: the host's end of the node network, or the first pod bridge."""
+    from ipaddress import ip_network
+
+    from pybernetes.dns.server import DnsConfig
+
+    address = spec.gateway if spec.own_namespaces else str(ip_network(spec.pod_cidr)[1])
+    return DnsConfig(listen_address=address, port=_DNS_PORT, cluster_ip=spec.dns_ip)
