@@ -1,0 +1,152 @@
+"""metadata.managedFields: the list on the wire, and the managers with their field sets in code.
+
+Source: apimachinery/pkg/util/managedfields/internal/{managedfields,buildmanagerinfo,capmanagers,stripmeta}.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pybernetes.apimachinery.managed_fields.field_set import FieldSet, difference, union
+
+MAX_UPDATE_MANAGERS = 10
+ANCIENT = "ancient-changes"
+_SYSTEM_FIELDS = (
+    "name",
+    "namespace",
+    "creationTimestamp",
+    "selfLink",
+    "uid",
+    "clusterName",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+)
+_STRIPPED: FieldSet = {
+    "f:apiVersion": {},
+    "f:kind": {},
+    "f:metadata": {".": {}, **{f"f:{name}": {} for name in _SYSTEM_FIELDS}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """Who owns fields. Appliers are one whatever the apiVersion, so theirs is empty here."""
+
+    name: str
+    operation: str
+    api_version: str
+    subresource: str = ""
+
+    @classmethod
+    def of(cls, name: str, operation: str, api_version: str, subresource: str = "") -> Manager:
+        return cls(name or "unknown", operation, "" if operation == "Apply" else api_version, subresource)
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """What a manager owns, in which version, since when (None: not told)."""
+
+    fields: FieldSet
+    api_version: str
+    time: str | None
+
+
+Managers = dict[Manager, Owned]
+
+
+class EntriesError(ValueError):
+    """managedFields that cannot be read."""
+
+
+def decode(entries: list[Any] | None) -> Managers:
+    """The managers of a managedFields list. Raises EntriesError."""
+    found: Managers = {}
+    for i, entry in enumerate(entries or ()):
+        operation = entry.get("operation")
+        if operation not in ("Apply", "Update"):
+            raise EntriesError("operation must be `Apply` or `Update`")
+        api_version = entry.get("apiVersion")
+        if not api_version:
+            raise EntriesError("apiVersion must not be empty")
+        fields_type = entry.get("fieldsType")
+        if fields_type != "FieldsV1":
+            raise EntriesError(
+                f'invalid fieldsType "{fields_type}" in managed fields entry {i}'
+                if fields_type
+                else f"missing fieldsType in managed fields entry {i}"
+            )
+        fields = entry.get("fieldsV1") or {}
+        if not isinstance(fields, dict):
+            raise EntriesError(f"error decoding set of managed fields entry {i}")
+        name = entry.get("manager") or ""
+        manager = Manager(name, operation, "" if operation == "Apply" else api_version, entry.get("subresource") or "")
+        found[manager] = Owned(fields, api_version, entry.get("time"))
+    return found
+
+
+def encode(managers: Managers) -> list[dict[str, Any]]:
+    """The managedFields list: appliers first, then by time, name, version and subresource."""
+    ordered = sorted(
+        managers.items(),
+        key=lambda pair: (
+            pair[0].operation,
+            pair[1].time or "",
+            pair[0].name,
+            pair[1].api_version,
+            pair[0].subresource,
+        ),
+    )
+    result = []
+    for manager, owned in ordered:
+        entry: dict[str, Any] = {
+            "apiVersion": owned.api_version,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": owned.fields,
+            "manager": manager.name,
+            "operation": manager.operation,
+        }
+        if manager.subresource:
+            entry["subresource"] = manager.subresource
+        if owned.time:
+            entry["time"] = owned.time
+        result.append(entry)
+    return result
+
+
+def is_reset(entries: Any) -> bool:
+    """Whether a client asks to forget all managers: an empty list, or a list of one empty entry."""
+    return isinstance(entries, list) and entries in ([], [{}])
+
+
+def stripped(fields: FieldSet) -> FieldSet:
+    """The set without what the system owns: apiVersion, kind, name, uid, resourceVersion and the like."""
+    return difference(fields, _STRIPPED)
+
+
+def capped(managers: Managers) -> Managers:
+    """At most MAX_UPDATE_MANAGERS updaters: the oldest of a version are put together as "ancient-changes"."""
+    updaters = [manager for manager in managers if manager.operation == "Update"]
+    if len(updaters) <= MAX_UPDATE_MANAGERS:
+        return managers
+    updaters.sort(key=lambda m: (managers[m].time or "", m.name, m.api_version, m.subresource))
+    result = dict(managers)
+    count = len(updaters)
+    first: dict[str, Manager] = {}
+    for manager in updaters:
+        if count <= MAX_UPDATE_MANAGERS:
+            break
+        owned = result[manager]
+        version = owned.api_version
+        if version not in first:
+            first[version] = manager
+            continue
+        bucket = Manager.of(ANCIENT, "Update", version)
+        if bucket not in result:
+            result[bucket] = result.pop(first[version])
+        if manager != bucket:
+            result[bucket] = replace(result[bucket], fields=union(owned.fields, result[bucket].fields), time=owned.time)
+            del result[manager]
+        count -= 1
+    return result

@@ -1,0 +1,336 @@
+"""The two operations of field management: update and apply. See the package's docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import orjson
+
+from pybernetes.api.meta.v1 import StatusCause
+from pybernetes.apimachinery.errors import BadRequest, Conflict
+from pybernetes.apimachinery.managed_fields import entries, typed
+from pybernetes.apimachinery.managed_fields.entries import Manager, Managers, Owned
+from pybernetes.apimachinery.managed_fields.field_set import (
+    FieldSet,
+    difference,
+    has,
+    intersection,
+    path_text,
+    paths,
+    union,
+    without_branch,
+)
+from pybernetes.apimachinery.schema import Schema
+from pybernetes.apimachinery.times import format_time
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+BEFORE_FIRST_APPLY = "before-first-apply"
+MAX_ANNOTATIONS_BYTES = 256 * 1024
+
+Tree = dict[str, Any]
+_Conflicts = list[tuple[Manager, tuple[str, ...]]]
+
+
+def update(
+    live: Tree | None,
+    new: Tree,
+    manager: str,
+    operation: str = "Update",
+    schema: Schema | None = None,
+    now: float = 0.0,
+    subresource: str = "",
+    *,
+    ignored: Iterable[str] = (),
+) -> Tree:
+    """`new` with the managedFields that follow from changing `live` into it; None means it is created.
+
+    The manager owns every field that it changed or added, everybody else loses those; fields that are gone belong to
+    nobody. `now` is seconds since the epoch, the time of the entry when anything changed. `ignored` are paths such as
+    "status" or "metadata.labels" that this operation cannot write (they are reset by the strategy). Neither tree is
+    changed. Never refuses: managedFields that cannot be read are taken as none.
+    """
+    shape = _schema(schema)
+    before = empty_object(shape, new) if live is None else live
+    managers = _managers_for_update(before, new, subresource)
+    who = Manager.of(manager, operation, new.get("apiVersion", ""), subresource)
+    try:
+        managers = _updated(before, new, managers, who, shape, now, ignored)
+    except typed.TypedError:
+        managers = {}
+    return _with_managers(new, managers)
+
+
+def apply(
+    live: Tree | None,
+    applied: Tree,
+    manager: str,
+    force: bool = False,
+    schema: Schema | None = None,
+    now: float = 0.0,
+    subresource: str = "",
+    *,
+    ignored: Iterable[str] = (),
+) -> Tree:
+    """The object after `applied` was applied to `live` (None: it is created), with managedFields.
+
+    A field that the manager applied before, no longer does, and nobody else owns is removed. Raises Conflict, with a
+    cause FieldManagerConflict for each field, when another manager owns a field that would change and `force` is not
+    set; BadRequest when the configuration does not fit the schema. Neither tree is changed.
+    """
+    shape = _schema(schema)
+    _check_applied(live, applied, shape)
+    before = empty_object(shape, applied) if live is None else live
+    try:
+        managers = entries.decode(before.get("metadata", {}).get("managedFields"))
+    except entries.EntriesError as error:
+        raise BadRequest(f"failed to decode managed fields: {error}") from None
+    api_version = applied["apiVersion"]
+    if not managers and live is not None:
+        who = Manager.of(BEFORE_FIRST_APPLY, "Update", api_version, subresource)
+        managers = _updated(empty_object(shape, live), live, managers, who, shape, now, ())
+    who = Manager.of(manager, "Apply", api_version, subresource)
+    run = _Apply(_plain(before), _plain(applied), managers, who, api_version, shape, format_time(now), ignored)
+    merged, owners, conflicts = run.result()
+    if conflicts and not force and manager == "kubectl":
+        conflicts = _not_last_applied(conflicts, before, shape, api_version)
+    if conflicts and not force:
+        raise _conflict(conflicts)
+    if manager == "kubectl" and merged.get("metadata", {}).get("annotations", {}).get(LAST_APPLIED):
+        merged = _with_last_applied(merged, applied)
+    return _with_managers(merged, owners)
+
+
+def empty_object(schema: Schema, like: Tree) -> Tree:
+    """What an object of the kind is before anything is written: the parts that are always there, empty."""
+    if schema.struct is None:
+        return {"apiVersion": like.get("apiVersion", ""), "kind": like.get("kind", ""), "metadata": {}}
+    found = _EMPTY.get(schema.struct)
+    if found is None:
+        found = _EMPTY[schema.struct] = msgspec.json.encode(schema.struct())
+    tree: Tree = orjson.loads(found)
+    return tree
+
+
+_EMPTY: dict[type[msgspec.Struct], bytes] = {}
+
+
+class _Apply:
+    """One application of a configuration; the steps of structured-merge-diff's Updater.Apply."""
+
+    def __init__(
+        self,
+        live: Tree,
+        applied: Tree,
+        managers: Managers,
+        who: Manager,
+        api_version: str,
+        schema: Schema,
+        time: str,
+        ignored: Iterable[str],
+    ) -> None:
+        self.live, self.applied, self.schema = live, applied, schema
+        self.managers, self.who = managers, who
+        previous = managers.get(who)
+        self.last: FieldSet = previous.fields if previous else {}
+        self.mine = _without(typed.field_set(applied, schema), ignored)
+        self.time = time
+        self.own = Owned(entries.stripped(self.mine), api_version, previous.time if previous else None)
+
+    def result(self) -> tuple[Tree, Managers, _Conflicts]:
+        """(object, managers, conflicts); the object and the managers are those of a forced apply."""
+        merged = typed.merge(self.live, self.applied, self.schema)
+        merged = self._pruned(merged)
+        comparison = typed.Comparison(self.live, merged, self.schema)
+        changed = comparison.changed
+        conflicts: _Conflicts = []
+        owners: Managers = {}
+        for manager, owned in self.managers.items():
+            if manager == self.who:
+                continue
+            fields = owned.fields
+            if changed and (lost := intersection(fields, changed)):
+                conflicts += [(manager, path) for path in paths(lost)]
+                fields = difference(fields, lost)
+            fields = difference(fields, comparison.removed)
+            if fields:
+                owners[manager] = owned if fields is owned.fields else replace(owned, fields=fields)
+        if self.own.fields:
+            unchanged = merged == self.live
+            owners[self.who] = self.own if unchanged and self.own.time else replace(self.own, time=self.time)
+        conflicts.sort(key=lambda c: (c[0].name, c[0].operation, c[0].api_version, c[0].subresource))
+        return merged, owners, conflicts
+
+    def _pruned(self, merged: Tree) -> Tree:
+        """Without the fields that were applied before, are no longer, and that nobody else owns."""
+        if not self.last or not difference(self.last, self.mine):
+            return merged
+        schema = self.schema
+        last = typed.with_named_fields(self.last, schema)
+        everything = typed.with_named_fields(typed.field_set(merged, schema), schema)
+        pruned = typed.remove(merged, last, schema) or {}
+        kept = typed.with_named_fields(typed.field_set(pruned, schema), schema)
+        owned: FieldSet = self.mine
+        for manager, other in self.managers.items():
+            if manager != self.who:
+                owned = union(owned, other.fields)
+        kept = union(kept, typed.with_named_fields(owned, schema))
+        pruned = typed.remove(merged, difference(everything, kept), schema) or {}
+        kept = typed.with_named_fields(typed.field_set(pruned, schema), schema)
+        gone = intersection(difference(everything, kept), last)
+        result: Tree = typed.remove(merged, gone, schema) or {}
+        return result
+
+
+def _updated(
+    before: Tree,
+    new: Tree,
+    managers: Managers,
+    who: Manager,
+    schema: Schema,
+    now: float,
+    ignored: Iterable[str],
+) -> Managers:
+    comparison = typed.Comparison(_plain(before), _plain(new), schema)
+    changed = _without(comparison.changed, ignored)
+    if not changed and not comparison.removed:
+        return managers
+    removed = _without(comparison.removed, ignored)
+    result: Managers = {}
+    for manager, owned in managers.items():
+        fields = difference(difference(owned.fields, changed), removed)
+        if fields:
+            result[manager] = owned if fields is owned.fields else replace(owned, fields=fields)
+    mine = entries.stripped(changed)
+    if mine:
+        previous = result.get(who)
+        fields = union(mine, previous.fields) if previous else mine
+        result[who] = Owned(fields, new.get("apiVersion", ""), format_time(now))
+    return entries.capped(result)
+
+
+def _managers_for_update(before: Tree, new: Tree, subresource: str) -> Managers:
+    """The managers that an update starts from: those the client sent, unless it sent none or may not."""
+    live = before.get("metadata", {}).get("managedFields")
+    if not subresource:
+        sent = new.get("metadata", {}).get("managedFields")
+        if entries.is_reset(sent):
+            return {}
+        try:
+            if managers := entries.decode(sent):
+                return managers
+        except (entries.EntriesError, AttributeError, TypeError):
+            pass
+    try:
+        return entries.decode(live)
+    except entries.EntriesError:
+        return {}
+
+
+def _check_applied(live: Tree | None, applied: Tree, schema: Schema) -> None:
+    if not applied.get("apiVersion") or not applied.get("kind"):
+        raise BadRequest(f"invalid object type: {applied.get('apiVersion') or '/'}, Kind={applied.get('kind') or ''}")
+    if live is not None and applied.get("apiVersion") != live.get("apiVersion"):
+        raise BadRequest(
+            "Incorrect version specified in apply patch. "
+            f"Specified patch version: {applied.get('apiVersion')}, expected: {live.get('apiVersion')}"
+        )
+    metadata = applied.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
+        raise BadRequest("metadata.managedFields must be nil")
+    found = list(typed.problems(applied, schema))
+    if found:
+        text = found[0] if len(found) == 1 else "errors:\n" + "\n".join(f"  {problem}" for problem in found)
+        raise BadRequest(f"failed to create typed patch object ({_named(applied)}): {text}")
+
+
+def _named(tree: Tree) -> str:
+    metadata = tree.get("metadata") if isinstance(tree.get("metadata"), dict) else {}
+    assert isinstance(metadata, dict)
+    return (
+        f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {tree.get('apiVersion')}, Kind={tree.get('kind')}"
+    )
+
+
+def _conflict(conflicts: _Conflicts) -> Conflict:
+    """The 409 of an apply that would change fields of other managers, in upstream's words."""
+    causes = [
+        StatusCause(reason="FieldManagerConflict", message=f"conflict with {_shown(m)}", field_=path_text(path))
+        for m, path in conflicts
+    ]
+    if len(conflicts) == 1:
+        manager, path = conflicts[0]
+        return Conflict(
+            f"Apply failed with 1 conflict: conflict with {_shown(manager)}: {path_text(path)}", causes=causes
+        )
+    lines: list[str] = []
+    for manager in dict.fromkeys(m for m, _ in conflicts):
+        lines.append(f"conflicts with {_shown(manager)}:")
+        lines += [f"- {path_text(path)}" for m, path in conflicts if m == manager]
+    return Conflict(f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines), causes=causes)
+
+
+def _shown(manager: Manager) -> str:
+    text = f'"{manager.name}"'
+    if manager.subresource:
+        text += f' with subresource "{manager.subresource}"'
+    return f"{text} using {manager.api_version}" if manager.operation == "Update" else text
+
+
+def _not_last_applied(conflicts: _Conflicts, live: Tree, schema: Schema, api_version: str) -> _Conflicts:
+    """The conflicts that remain when fields as `kubectl apply` last wrote them count as kubectl's own."""
+    text = live.get("metadata", {}).get("annotations", {}).get(LAST_APPLIED)
+    try:
+        last = orjson.loads(text or "")
+        if not isinstance(last, dict) or last.get("apiVersion") != api_version:
+            return conflicts
+        allowed = typed.field_set(last, schema)
+        comparison = typed.Comparison(last, live, schema)
+    except (ValueError, typed.TypedError):
+        return conflicts
+    for changed in (comparison.modified, comparison.added, comparison.removed):
+        allowed = difference(allowed, changed)
+    return [(manager, path) for manager, path in conflicts if not has(allowed, path)]
+
+
+def _with_last_applied(merged: Tree, applied: Tree) -> Tree:
+    """The annotation of client-side apply, brought up to date with what was applied."""
+    metadata = dict(applied.get("metadata", {}))
+    if LAST_APPLIED in (metadata.get("annotations") or {}):
+        metadata["annotations"] = {k: v for k, v in metadata["annotations"].items() if k != LAST_APPLIED}
+    text = orjson.dumps({**applied, "metadata": metadata}, option=orjson.OPT_SORT_KEYS).decode() + "\n"
+    annotations = {**merged["metadata"]["annotations"], LAST_APPLIED: text}
+    if sum(len(k) + len(v) for k, v in annotations.items()) > MAX_ANNOTATIONS_BYTES:
+        del annotations[LAST_APPLIED]
+    return {**merged, "metadata": {**merged["metadata"], "annotations": annotations}}
+
+
+def _plain(tree: Tree) -> Tree:
+    """The tree without managedFields, which nobody owns."""
+    metadata = tree.get("metadata")
+    if not isinstance(metadata, dict) or "managedFields" not in metadata:
+        return tree
+    return {**tree, "metadata": {name: value for name, value in metadata.items() if name != "managedFields"}}
+
+
+def _with_managers(tree: Tree, managers: Managers) -> Tree:
+    metadata = {name: value for name, value in tree.get("metadata", {}).items() if name != "managedFields"}
+    if managers:
+        metadata["managedFields"] = entries.encode(managers)
+    return {**tree, "metadata": metadata}
+
+
+def _without(fields: FieldSet, ignored: Iterable[str]) -> FieldSet:
+    for path in ignored:
+        fields = without_branch(fields, tuple(f"f:{name}" for name in path.split(".")))
+    return fields
+
+
+def _schema(schema: Schema | None) -> Schema:
+    if schema is not None:
+        return schema
+    from pybernetes.apimachinery.schema import custom_resource
+
+    return custom_resource(None)
