@@ -6,7 +6,8 @@ Below it a Transport moves bytes. `client.dynamic` has the same verbs for any Re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
@@ -112,8 +113,9 @@ class Client:
             allowWatchBookmarks=bookmarks,
             timeoutSeconds=timeout_s,
         )
-        async for kind, raw in self.watch_lines(where):
-            yield WatchEvent(kind, decode_object(cls, raw))
+        async with contextlib.aclosing(self.watch_lines(where)) as lines:
+            async for kind, raw in lines:
+                yield WatchEvent(kind, decode_object(cls, raw))
 
     async def create(self, obj: T, namespace: str = "", *, field_manager: str = "", dry_run: bool = False) -> T:
         resource, space = resource_of(type(obj)), namespace or obj.metadata.namespace or ""
@@ -235,7 +237,7 @@ class Client:
         where = f"{path}?{query}" if query else path
         return await self._answer(method, where, body, headers)
 
-    async def watch_lines(self, where: str) -> AsyncIterator[tuple[str, msgspec.Raw]]:
+    async def watch_lines(self, where: str) -> AsyncGenerator[tuple[str, msgspec.Raw]]:
         """(type, object bytes) of each event of a watch request. Raises the StatusError of an ERROR event."""
         async with self.transport.stream("GET", where, self._headers) as stream:
             if stream.status >= 400:

@@ -62,7 +62,7 @@ def decode_event(line: bytes) -> EventEnvelope:
 
 
 def _tolerant(cls: type[T], tree: Any) -> T:
-    from pybernetes.apimachinery import decoding
+    from pybernetes.apimachinery.decoding import from_tree  # only when a server is newer than we are
 
-    found, _ = decoding.from_tree(tree, cls, "Ignore")
-    return found
+    found, _ = from_tree(tree, cast("type[Any]", cls), "Ignore")
+    return cast("T", found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -74,8 +75,9 @@ class DynamicClient:
             allowWatchBookmarks=bookmarks,
             timeoutSeconds=timeout_s,
         )
-        async for kind, raw in self._client.watch_lines(where):
-            yield kind, msgspec.json.decode(raw)
+        async with contextlib.aclosing(self._client.watch_lines(where)) as lines:
+            async for kind, raw in lines:
+                yield kind, msgspec.json.decode(raw)
 
     async def create(self, resource: Resource, tree: Tree, namespace: str = "") -> Tree:
         space = namespace or tree.get("metadata", {}).get("namespace", "")

@@ -15,8 +15,8 @@ from typing import Any, Generic, cast
 from pybernetes.client import cause
 from pybernetes.client.client import Client
 from pybernetes.client.lister import IndexFunction, Lister
-from pybernetes.client.objects import KubernetesObject, T, key_of
-from pybernetes.client.reflector import Reflector
+from pybernetes.client.objects import T, key_of
+from pybernetes.client.reflector import Reflector, Source, TypedSource
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 
@@ -31,30 +31,12 @@ class _Handler(Generic[T]):
 
 
 class Informer(Generic[T]):
-    def __init__(
-        self,
-        client: Client,
-        cls: type[T],
-        namespace: str = "",
-        *,
-        field_selector: str = "",
-        label_selector: str = "",
-        random: Random | None = None,
-    ) -> None:
-        self.cls = cls
+    def __init__(self, source: Source[T], random: Random | None = None) -> None:
+        self.name = source.name
         self.lister: Lister[T] = Lister()
         self._handlers: list[_Handler[T]] = []
         self._synced = asyncio.Event()
-        self.reflector = Reflector(
-            client,
-            cls,
-            namespace,
-            label_selector,
-            field_selector,
-            random or Random(),
-            self._replace,
-            self._event,
-        )
+        self.reflector = Reflector(source, random or Random(), self._replace, self._event)
 
     @property
     def has_synced(self) -> bool:
@@ -129,7 +111,7 @@ class Informer(Generic[T]):
                 try:
                     function(*arguments)
                 except Exception:
-                    log.exception("a handler of %s failed", self.cls.__name__)
+                    log.exception("a handler of %s failed", self.name)
 
 
 class InformerFactory:
@@ -150,14 +132,8 @@ class InformerFactory:
         key = (cls, namespace, field_selector, label_selector)
         found = self._informers.get(key)
         if found is None:
-            found = Informer(
-                self.client,
-                cls,
-                namespace,
-                field_selector=field_selector,
-                label_selector=label_selector,
-                random=self._random,
-            )
+            source = TypedSource(self.client, cls, namespace, label_selector, field_selector)
+            found = Informer(source, self._random)
             self._informers[key] = found
             if self._group is not None:
                 self._run(self._group, found)
@@ -180,5 +156,4 @@ class InformerFactory:
         self._tasks.clear()
 
     def _run(self, group: asyncio.TaskGroup, informer: Informer[Any]) -> None:
-        cls: type[KubernetesObject] = informer.cls
-        self._tasks.append(group.create_task(informer.run(), name=f"informer {cls.__name__}"))
+        self._tasks.append(group.create_task(informer.run(), name=f"informer of {informer.name}"))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from typing import Generic
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, Protocol
 
 import msgspec
 
 from pybernetes.apimachinery import errors
-from pybernetes.client.client import Client
+from pybernetes.client.client import Client, ListResult, WatchEvent
 from pybernetes.client.objects import T
 from pybernetes.host.random import Random
 
@@ -27,23 +27,60 @@ _MAX_BACKOFF_S = 30.0
 _WATCH_TIMEOUT_S = 300
 
 
-class Reflector(Generic[T]):
+class Source(Protocol[T]):
+    """What a reflector lists and watches."""
+
+    name: str
+
+    async def list(self, limit: int, continue_: str, resource_version: str) -> ListResult[T]: ...
+
+    def watch(self, resource_version: str, timeout_s: int) -> AsyncIterator[WatchEvent[T]]: ...
+
+
+class TypedSource(Generic[T]):
+    """One resource, of one or all namespaces, perhaps selected."""
+
     def __init__(
-        self,
-        client: Client,
-        cls: type[T],
-        namespace: str,
-        label_selector: str,
-        field_selector: str,
-        random: Random,
-        on_replace: Callable[[list[T], str], None],
-        on_event: Callable[[str, T], None],
+        self, client: Client, cls: type[T], namespace: str = "", label_selector: str = "", field_selector: str = ""
     ) -> None:
+        self.name = cls.__name__
         self._client = client
         self._cls = cls
         self._namespace = namespace
         self._label_selector = label_selector
         self._field_selector = field_selector
+
+    async def list(self, limit: int, continue_: str, resource_version: str) -> ListResult[T]:
+        return await self._client.list(
+            self._cls,
+            self._namespace,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+            limit=limit,
+            continue_=continue_,
+            resource_version=resource_version,
+        )
+
+    def watch(self, resource_version: str, timeout_s: int) -> AsyncIterator[WatchEvent[T]]:
+        return self._client.watch(
+            self._cls,
+            self._namespace,
+            resource_version=resource_version,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+            timeout_s=timeout_s,
+        )
+
+
+class Reflector(Generic[T]):
+    def __init__(
+        self,
+        source: Source[T],
+        random: Random,
+        on_replace: Callable[[list[T], str], None],
+        on_event: Callable[[str, T], None],
+    ) -> None:
+        self._source = source
         self._random = random
         self._on_replace = on_replace
         self._on_event = on_event
@@ -65,13 +102,13 @@ class Reflector(Generic[T]):
                 if heard:
                     continue
             except (errors.Expired, errors.Gone) as error:
-                log.info("%s: listing again: %s", self._cls.__name__, error)
+                log.info("%s: listing again: %s", self._source.name, error)
                 self._too_old = must_list
                 must_list = True
                 if not self._too_old:
                     continue
             except (errors.StatusError, OSError, msgspec.DecodeError, ValueError) as error:
-                log.info("%s: cannot list or watch, trying again: %s", self._cls.__name__, error)
+                log.info("%s: cannot list or watch, trying again: %s", self._source.name, error)
                 if isinstance(error, errors.Timeout | errors.InternalError) and self._version and must_list:
                     self._too_old = True  # "resource version too large" after a store went back in time
             await asyncio.sleep(backoff_s * self._random.uniform(1.0, 2.0))
@@ -83,15 +120,7 @@ class Reflector(Generic[T]):
         items: list[T] = []
         token = ""
         while True:
-            page = await self._client.list(
-                self._cls,
-                self._namespace,
-                label_selector=self._label_selector,
-                field_selector=self._field_selector,
-                limit=_PAGE,
-                continue_=token,
-                resource_version="" if token else version,
-            )
+            page = await self._source.list(_PAGE, token, "" if token else version)
             items += page.items
             token = page.continue_
             if not token:
@@ -107,14 +136,7 @@ class Reflector(Generic[T]):
         """Follows one watch to its end; True when it brought anything."""
         self.watches += 1
         heard = False
-        events = self._client.watch(
-            self._cls,
-            self._namespace,
-            resource_version=self._version,
-            label_selector=self._label_selector,
-            field_selector=self._field_selector,
-            timeout_s=int(_WATCH_TIMEOUT_S * self._random.uniform(1.0, 2.0)),
-        )
+        events = self._source.watch(self._version, int(_WATCH_TIMEOUT_S * self._random.uniform(1.0, 2.0)))
         async with contextlib.aclosing(events) as stream:  # type: ignore[type-var]
             async for event in stream:
                 heard = True

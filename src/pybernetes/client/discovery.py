@@ -1,0 +1,75 @@
+"""Which resources the apiserver serves. Source: client-go/discovery (aggregated discovery first, then plain)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.scheme import Resource
+from pybernetes.client.client import Client
+
+_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+
+Tree = dict[str, Any]
+
+
+async def preferred_resources(client: Client) -> list[Resource]:
+    """Every resource once, in its group's preferred version. A group that cannot be discovered is left out.
+
+    Raises StatusError or OSError when nothing can be discovered at all.
+    """
+    found: dict[tuple[str, str], Resource] = {}
+    for root in ("/api", "/apis"):
+        tree = await _get(client, root, _AGGREGATED)
+        served = _aggregated(tree) if tree.get("kind") == "APIGroupDiscoveryList" else await _plain(client, root, tree)
+        for resource in served:
+            found.setdefault((resource.group, resource.plural), resource)
+    return list(found.values())
+
+
+async def _get(client: Client, path: str, accept: str = "application/json") -> Tree:
+    answer = await client.raw("GET", path, headers={"accept": accept})
+    tree: Tree = msgspec.json.decode(answer.body)
+    return tree
+
+
+def _aggregated(tree: Tree) -> list[Resource]:
+    """In the order of groups and versions, so preferred versions first."""
+    return [
+        Resource(
+            group.get("metadata", {}).get("name", ""),
+            version["version"],
+            entry["resource"],
+            entry.get("responseKind", {}).get("kind", ""),
+            entry.get("scope") == "Namespaced",
+            tuple(entry.get("verbs", ())),
+        )
+        for group in tree.get("items", ())
+        for version in group.get("versions", ())
+        for entry in version.get("resources", ())
+    ]
+
+
+async def _plain(client: Client, root: str, tree: Tree) -> list[Resource]:
+    if root == "/api":
+        places = [("", version) for version in tree.get("versions", ())]
+    else:
+        places = []
+        for group in tree.get("groups", ()):
+            preferred = group.get("preferredVersion", {}).get("version")
+            versions = sorted((v["version"] for v in group["versions"]), key=lambda v: v != preferred)
+            places += [(group["name"], version) for version in versions]
+    found = []
+    for name, version in places:
+        try:
+            listed = await _get(client, f"{root}/{name}/{version}" if name else f"{root}/{version}")
+        except errors.StatusError:
+            continue
+        found += [
+            Resource(name, version, r["name"], r["kind"], r["namespaced"], tuple(r.get("verbs", ())))
+            for r in listed.get("resources", ())
+            if "/" not in r["name"]
+        ]
+    return found
