@@ -14,7 +14,7 @@ import contextlib
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +24,10 @@ from pybernetes.http.messages import Connection
 
 _HIGH_WATER = 1 << 20
 """Bytes of an answer that may wait unread before the socket is paused."""
+
+
+RequestHeaders = Mapping[str, str | Sequence[str]]
+"""A sequence of values is sent as that many lines of the same name."""
 
 
 @dataclass(slots=True)
@@ -93,7 +97,7 @@ class HttpClient:
         self,
         method: str,
         target: str,
-        headers: Mapping[str, str] | None = None,
+        headers: RequestHeaders | None = None,
         body: bytes = b"",
         timeout_s: float | None = None,
     ) -> HttpResponse:
@@ -108,7 +112,7 @@ class HttpClient:
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+        self, method: str, target: str, headers: RequestHeaders | None = None, body: bytes = b""
     ) -> AsyncIterator[HttpStream]:
         """Yields once the head of the answer is there; leaving the block ends the stream."""
         wire, exchange = await self._start(method, target, headers, body)
@@ -118,7 +122,7 @@ class HttpClient:
             self._release(wire)
 
     async def upgrade(
-        self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+        self, method: str, target: str, headers: RequestHeaders | None = None, body: bytes = b""
     ) -> tuple[HttpResponse, Connection | None]:
         """Asks for an upgrade; the connection is None when the server answered anything but 101."""
         wire, exchange = await self._start(method, target, headers, body)
@@ -136,7 +140,7 @@ class HttpClient:
         self._idle.clear()
 
     async def _start(
-        self, method: str, target: str, headers: Mapping[str, str] | None, body: bytes
+        self, method: str, target: str, headers: RequestHeaders | None, body: bytes
     ) -> tuple[_Wire, _Exchange]:
         data = self._encode(method, target, headers, body)
         while True:
@@ -180,14 +184,15 @@ class HttpClient:
         else:
             wire.close()
 
-    def _encode(self, method: str, target: str, headers: Mapping[str, str] | None, body: bytes) -> bytes:
+    def _encode(self, method: str, target: str, headers: RequestHeaders | None, body: bytes) -> bytes:
         lines = [f"{method} {self._base}{target} HTTP/1.1", f"host: {self._host_header}"]
         if self._authorization:
             lines.append(f"authorization: {self._authorization}")
-        for name, value in (headers or {}).items():
-            if "\r" in value or "\n" in value:
-                raise ValueError(f"header {name} holds a line break")
-            lines.append(f"{name}: {value}")
+        for name, values in (headers or {}).items():
+            for value in (values,) if isinstance(values, str) else values:
+                if "\r" in value or "\n" in value:
+                    raise ValueError(f"header {name} holds a line break")
+                lines.append(f"{name}: {value}")
         if body or method in ("POST", "PUT", "PATCH"):
             lines.append(f"content-length: {len(body)}")
         return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body
