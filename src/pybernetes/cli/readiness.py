@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pybernetes.api.apps.v1 import Deployment
 from pybernetes.api.core.v1 import Node, Pod, Service
 from pybernetes.apimachinery.errors import NotFound, StatusError
 from pybernetes.client.client import Client
+from pybernetes.client.objects import KubernetesObject
 from pybernetes.client.transport import HttpTransport
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
@@ -18,10 +19,7 @@ from pybernetes.cluster.process_table import CONTROL_PLANE, record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.processes import Process
 
-if TYPE_CHECKING:
-    import msgspec
-
-T = TypeVar("T", bound="msgspec.Struct")
+T = TypeVar("T", bound=KubernetesObject)
 _RETRY_S = 0.01
 _SLOW_RETRY_S = 0.05
 

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from pybernetes.cluster import preparation
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.layout import Layout, check_name, home_of, known_names
+from pybernetes.cluster.preparation import Wishes, settle
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYBERNETES_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(preparation, "run_home", lambda: tmp_path / "run")
+    monkeypatch.setattr("pybernetes.cluster.layout.run_home", lambda: tmp_path / "run")
+    monkeypatch.setattr(preparation, "_routes", list)
+    return tmp_path / "home"
+
+
+def make(name: str, data_dir: str = "") -> Layout:
+    spec, layout, new = settle(Wishes(name, data_dir=data_dir))
+    assert new
+    preparation.make_folders(spec, layout)
+    spec.write(layout.spec)
+    preparation._link_home(layout)
+    return layout
+
+
+def test_two_clusters_share_no_range_and_no_port() -> None:
+    one, two = (settle(Wishes(name))[0] for name in ("one", "two") if make(name))
+    assert {one.pod_cidr, one.service_cidr, one.node_cidr}.isdisjoint({two.pod_cidr, two.service_cidr, two.node_cidr})
+    assert one.api_port != two.api_port
+    assert one.kubelet_port != two.kubelet_port
+    assert known_names() == ["one", "two"]
+
+
+def test_what_was_settled_stays() -> None:
+    make("one")
+    spec, _, new = settle(Wishes("one"))
+    assert not new
+    assert settle(Wishes("one", nodes=1, store="sqlite"))[0] == spec
+    with pytest.raises(ClusterError, match=r"--nodes 1.*pybernetes down --name one --purge"):
+        settle(Wishes("one", nodes=2))
+
+
+def test_a_data_directory_is_found_by_name(tmp_path: Path, home: Path) -> None:
+    layout = make("one", str(tmp_path / "elsewhere"))
+    assert (home / "one").is_symlink()
+    assert Layout.of("one").data == layout.data == tmp_path / "elsewhere"
+    assert home_of("one").resolve() == layout.data
+    with pytest.raises(ClusterError, match="holds the cluster 'one'"):
+        settle(Wishes("two", data_dir=str(tmp_path / "elsewhere")))
+
+
+def test_a_taken_port_is_told_or_avoided() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ClusterError, match=f"port {port} is taken.*--port"):
+            settle(Wishes("one", api_port=port))
+        assert preparation.free_port(port, set()) > port
+
+
+def test_a_data_directory_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    spec, layout, _ = settle(Wishes("one", data_dir=str(tmp_path / "file" / "x")))
+    with pytest.raises(ClusterError, match="Not a directory; name another folder with --data-dir"):
+        preparation.make_folders(spec, layout)
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparation, "_ROOM_BYTES", 1 << 60)
+    spec, layout, _ = settle(Wishes("one"))
+    with pytest.raises(ClusterError, match="free some space"):
+        preparation.make_folders(spec, layout)
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a/b", "..", "a" * 31])
+def test_names_that_cannot_be(name: str) -> None:
+    with pytest.raises(ClusterError, match="--name blue"):
+        check_name(name)

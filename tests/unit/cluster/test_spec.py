@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.spec import SLOTS, ClusterSpec, choose_slot, host_routes, slot_node_ports, slot_ranges
+
+ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+tun0\t0000600A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+"""
+
+
+def spec(**changes: object) -> ClusterSpec:
+    values: dict[str, object] = {
+        "name": "default", "slot": 0, "nodes": 2, "api_port": 6443, "pod_cidr": "10.244.0.0/16",
+        "service_cidr": "10.96.0.0/16", "node_cidr": "172.31.255.0/24", "node_port_low": 30000,
+        "node_port_high": 32767, "kubelet_port": 10250,
+    }  # fmt: skip
+    return ClusterSpec(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_routes_without_the_default_one() -> None:
+    assert host_routes(ROUTES) == [IPv4Network("192.0.2.0/24"), IPv4Network("10.96.0.0/16")]
+
+
+@pytest.mark.parametrize(
+    ("taken", "routes", "slot"),
+    [
+        pytest.param([], [], 0, id="a bare machine"),
+        pytest.param([0, 2], [], 1, id="beside others"),
+        pytest.param([], host_routes(ROUTES), 1, id="a route to the services of slot 0"),
+        pytest.param([], [IPv4Network("10.0.0.0/8")], None, id="a route to all of it"),
+        pytest.param(range(SLOTS), [], None, id="every slot taken"),
+    ],
+)
+def test_slot(taken: list[int], routes: list[IPv4Network], slot: int | None) -> None:
+    if slot is None:
+        with pytest.raises(ClusterError, match="pybernetes down"):
+            choose_slot(taken, routes)
+    else:
+        assert choose_slot(taken, routes) == slot
+
+
+def test_slots_do_not_overlap() -> None:
+    networks = [IPv4Network(cidr) for slot in range(SLOTS) for cidr in slot_ranges(slot)]
+    assert not any(a.overlaps(b) for i, a in enumerate(networks) for b in networks[i + 1 :])
+    ports = [range(low, high + 1) for low, high in map(slot_node_ports, range(SLOTS))]
+    assert not any(set(a) & set(b) for i, a in enumerate(ports) for b in ports[i + 1 :])
+    assert min(low for low, _ in map(slot_node_ports, range(SLOTS))) > 1024
+
+
+def test_addresses() -> None:
+    two = spec()
+    assert (two.gateway, two.cluster_ip, two.dns_ip) == ("172.31.255.1", "10.96.0.1", "10.96.0.10")
+    assert [two.address_of(node) for node in two.node_names] == ["172.31.255.11", "172.31.255.12"]
+    assert two.api_address == two.gateway
+    one = spec(nodes=1, node_address="192.0.2.2")
+    assert (one.api_address, one.address_of("node-1")) == ("192.0.2.2", "192.0.2.2")
+
+
+@pytest.mark.parametrize("name", ["default", "a", "a-name-of-thirty-characters-xyz"[:30]])
+def test_interface_names_fit_into_15_bytes_and_differ(name: str) -> None:
+    made = spec(name=name, nodes=50)
+    names = [made.bridge, made.pod_bridge, *(made.veth(node) for node in made.node_names)]
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) <= 15
+    assert made.bridge != spec(name="other-name").bridge
+
+
+def test_contexts() -> None:
+    assert spec().context == "pybernetes"
+    assert spec(name="blue").context == "pybernetes-blue"
+
+
+def test_written_and_read(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.json"
+    assert ClusterSpec.read(path) is None
+    spec().write(path)
+    assert ClusterSpec.read(path) == spec()
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("{")
+    with pytest.raises(ClusterError, match="delete it to start anew"):
+        ClusterSpec.read(path)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pybernetes.host.files import exclusive, write_atomic, write_if_changed
+
+
+def test_written_whole_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, "text", 0o600)
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("text", 0o600)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_unchanged_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert write_if_changed(path, b"a")
+    inode = path.stat().st_ino
+    assert not write_if_changed(path, "a")
+    assert path.stat().st_ino == inode
+    assert write_if_changed(path, "b")
+
+
+def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "lock"
+    with exclusive(path) as first:
+        assert first
+        with exclusive(path) as second:
+            assert not second
+    with exclusive(path) as third:
+        assert third
