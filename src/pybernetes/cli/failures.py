@@ -6,6 +6,7 @@ import errno
 import os
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from pybernetes.cluster.errors import ClusterError
@@ -19,8 +20,19 @@ _WAYS_OUT = {
 }
 
 
-def one_line(error: BaseException) -> str:
-    """What happened and the way out. Unexpected errors are written to a file that the line names."""
+def write_report(error: BaseException) -> str:
+    """Writes the traceback to a file and names it; "" when it cannot."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="pybernetes-error-", suffix=".txt")
+        with os.fdopen(descriptor, "w") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return ""
+    return f" (details: {Path(name)})"
+
+
+def one_line(error: BaseException, report: Callable[[BaseException], str | None] = write_report) -> str:
+    """What happened and the way out. Of unexpected errors, `report` keeps the details and says where."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     if isinstance(error, ClusterError):
@@ -33,7 +45,7 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _flat(f"{place}{error.strerror or error}")
-    return f"internal error: {type(error).__name__}: {_flat(str(error))[:200]}{_report(error)}"
+    return f"internal error: {type(error).__name__}: {_flat(str(error))[:200]}{report(error) or ''}"
 
 
 def _is_status_error(error: BaseException) -> bool:
@@ -41,16 +53,6 @@ def _is_status_error(error: BaseException) -> bool:
 
     errors = sys.modules.get("pybernetes.apimachinery.errors")
     return errors is not None and isinstance(error, errors.StatusError)
-
-
-def _report(error: BaseException) -> str:
-    try:
-        descriptor, name = tempfile.mkstemp(prefix="pybernetes-error-", suffix=".txt")
-        with os.fdopen(descriptor, "w") as file:
-            traceback.print_exception(error, file=file)
-    except OSError:
-        return ""
-    return f" (details: {Path(name)})"
 
 
 def _flat(text: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from hashlib import sha256
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
@@ -125,7 +124,11 @@ class ClusterSpec:
 
 def interface_tag(name: str) -> str:
     """Six characters at most, alike for equal names: the name itself where it fits."""
-    return name if len(name) <= 6 else sha256(name.encode()).hexdigest()[:6]
+    if len(name) <= 6:
+        return name
+    from hashlib import sha256
+
+    return sha256(name.encode()).hexdigest()[:6]
 
 
 def slot_ranges(slot: int) -> tuple[str, str, str]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import ProcessSpec, process_table, record, stopped_mark
+from pybernetes.cluster.process_table import ProcessSpec, down_mark, process_table, record, stopped_mark
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import exclusive, write_atomic
 from pybernetes.host.processes import Process, reap, spawn
@@ -196,8 +196,13 @@ class Supervisor:
         record(self._layout, kept.spec.name).unlink(missing_ok=True)
 
     def _stop_all(self) -> None:
-        """Nodes before the control plane, so that they can still say goodbye; containerds stay."""
-        leaving = [kept for kept in reversed(self._kept.values()) if not kept.spec.outlives]
+        """Nodes before the control plane, so that they can still say goodbye.
+
+        The containerds stay, unless the cluster is being taken down: then its parent had better collect them.
+        """
+        down = down_mark(self._layout).exists()
+        leaving = [kept for kept in reversed(self._kept.values()) if down or not kept.spec.outlives]
+        leaving.sort(key=lambda kept: kept.spec.outlives)
         for kept in leaving:
             self._stop(kept)
         record(self._layout, "supervisor").unlink(missing_ok=True)

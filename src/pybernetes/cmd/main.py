@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import inspect
 import os
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -139,9 +139,13 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("PYBERNETES_DEBUG"):
             raise
-        from pybernetes.cli.failures import one_line
+        import traceback
 
-        print(f"pybernetes: {one_line(error)}", file=sys.stderr)
+        from pybernetes.cli.failures import one_line, write_report
+
+        # A process of `up` writes to its log, where the details belong; a user is told where they are.
+        report = write_report if verb.group else traceback.print_exception
+        print(f"pybernetes: {one_line(error, report)}", file=sys.stderr)
         return 1
 
 
@@ -168,8 +172,9 @@ def _run(name: str, verb: Verb, words: list[str]) -> int:
     )
     module.add_arguments(parser)
     args = parser.parse_args(words)
-    if inspect.iscoroutinefunction(module.run):
+    outcome = module.run(args)
+    if isinstance(outcome, Coroutine):
         from pybernetes.cmd.component import run_component
 
-        return run_component(name, module.run(args))
-    return int(module.run(args))
+        return run_component(name, outcome)
+    return int(outcome)

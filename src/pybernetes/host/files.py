@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+_SERIAL = itertools.count()
 
 
 def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
@@ -17,7 +19,8 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, owner: tuple[
     """
     target = Path(os.path.realpath(path))
     content = data.encode() if isinstance(data, str) else data
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    partial = target.with_name(f".{target.name}.{os.getpid()}-{next(_SERIAL)}")
+    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -26,10 +29,10 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, owner: tuple[
             if owner is not None:
                 os.fchown(file.fileno(), *owner)
             os.fsync(file.fileno())
-        Path(name).replace(target)
+        partial.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(name).unlink()
+            partial.unlink()
         raise
 
 
