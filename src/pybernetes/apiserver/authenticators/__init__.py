@@ -1,0 +1,1 @@
+"""Who a request is from: client certificates, ServiceAccount tokens, static and bootstrap tokens."""

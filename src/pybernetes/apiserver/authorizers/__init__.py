@@ -1,0 +1,1 @@
+"""What a user may do: RBAC, the Node authorizer, and their union."""

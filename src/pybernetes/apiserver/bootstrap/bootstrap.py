@@ -1,0 +1,70 @@
+"""Puts a fresh store in order, and an old one back in order: idempotent, in two batches of writes.
+
+Source: pkg/controlplane/instance.go (post start hooks).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pybernetes.apiserver.bootstrap import roles, system_objects
+from pybernetes.apiserver.bootstrap.writing import ensure
+from pybernetes.apiserver.config import ApiServerConfig
+from pybernetes.apiserver.registry.generic.interface import Registry
+
+
+@dataclass(slots=True)
+class Bootstrap:
+    registry: Registry
+    config: ApiServerConfig
+    advertise_address: str
+    port: int
+
+    async def run(self) -> None:
+        """Namespaces first, then everything at once, so that the store commits it together."""
+        await _all(ensure(self.registry, namespace) for namespace in system_objects.namespaces())
+        await _all(itertools.chain(self._roles(), self._objects()))
+
+    def _roles(self) -> itertools.chain[Coroutine[Any, Any, None]]:
+        registry = self.registry
+        return itertools.chain(
+            (ensure(registry, role, roles.reconciled_role) for role in roles.default_cluster_roles()),
+            (ensure(registry, b, roles.reconciled_binding) for b in roles.default_cluster_role_bindings()),
+            (ensure(registry, role, roles.reconciled_role) for role in roles.default_roles()),
+            (ensure(registry, b, roles.reconciled_binding) for b in roles.default_role_bindings()),
+        )
+
+    def _objects(self) -> list[Coroutine[Any, Any, None]]:
+        registry, config = self.registry, self.config
+        work: list[Coroutine[Any, Any, None]] = [ensure(registry, p) for p in system_objects.priority_classes()]
+        trust = system_objects.authentication_config(
+            _text(config.client_ca_file),
+            _text(config.requestheader_client_ca_file),
+            config.requestheader_allowed_names,
+        )
+        work.append(ensure(registry, trust, system_objects.reconciled_config))
+        if config.port < 0:
+            return work
+        address, port = self.advertise_address, self.port
+        service = system_objects.kubernetes_service(config.service_cluster_ip_range, port)
+        endpoints = system_objects.kubernetes_endpoints(address, port)
+        endpoint_slice = system_objects.kubernetes_endpoint_slice(address, port)
+        work.append(ensure(registry, service, system_objects.reconciled_service))
+        work.append(ensure(registry, endpoints, system_objects.reconciled_endpoints))
+        work.append(ensure(registry, endpoint_slice, system_objects.reconciled_endpoint_slice))
+        return work
+
+
+async def _all(work: Any) -> None:
+    async with asyncio.TaskGroup() as group:
+        for each in work:
+            group.create_task(each)
+
+
+def _text(file: str) -> str:
+    return Path(file).read_text() if file else ""

@@ -1,0 +1,51 @@
+"""How the bootstrap writes: through the registry like any request, without a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from pybernetes.apimachinery.errors import AlreadyExists, Conflict, NotFound
+from pybernetes.apimachinery.scheme import Resource, resource_of
+from pybernetes.apiserver.feeds import APISERVER
+from pybernetes.apiserver.registry.generic.interface import Registry, RequestContext
+
+T = TypeVar("T", bound=msgspec.Struct)
+_ATTEMPTS = 5
+_AGENT = "kube-apiserver"
+
+
+async def ensure(registry: Registry, wanted: T, reconcile: Callable[[T, T], bool] | None = None) -> None:
+    """Creates `wanted`; when it is there, lets `reconcile(existing, wanted)` change it and writes that.
+
+    `reconcile` returns whether it changed anything. Safe against other writers at the same time.
+    """
+    resource = resource_of(type(wanted))
+    storage = registry.storage_for(resource)
+    metadata: Any = getattr(wanted, "metadata")  # noqa: B009
+    namespace, name = metadata.namespace or "", metadata.name
+    for _ in range(_ATTEMPTS):
+        try:
+            held = await storage.get(context(resource, "get", namespace, name))
+        except NotFound:
+            try:
+                await storage.create(context(resource, "create", namespace), wanted)
+            except AlreadyExists:
+                continue
+            return
+        if reconcile is None:
+            return
+        existing = msgspec.json.decode(held, type=type(wanted))
+        if not reconcile(existing, wanted):
+            return
+        try:
+            await storage.update(context(resource, "update", namespace, name), existing)
+        except (Conflict, NotFound):
+            continue
+        return
+
+
+def context(resource: Resource, verb: str, namespace: str = "", name: str = "") -> RequestContext:
+    return RequestContext(APISERVER, resource, verb, namespace, name, user_agent=_AGENT)

@@ -1,0 +1,108 @@
+"""Answers: served bytes, lists, Statuses, in the form the client accepts.
+
+Bytes go out as they lie in the cache; a tree is made only for YAML and pretty printing.
+Source: staging/src/k8s.io/apiserver/pkg/endpoints/handlers/responsewriters.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import orjson
+
+from pybernetes.apimachinery.errors import StatusError
+from pybernetes.apimachinery.scheme import Resource
+from pybernetes.apiserver.endpoints.negotiation import JSON, YAML, Form, error_form
+from pybernetes.http.messages import Request, Response
+
+_JSON_HEADERS = (("Cache-Control", "no-cache, private"), ("Content-Type", JSON))
+_YAML_HEADERS = (("Cache-Control", "no-cache, private"), ("Content-Type", YAML))
+_QUOTED = re.compile(r'[\\"]')
+
+
+def answer(request: Request, form: Form, body: bytes, status: int = 200) -> Response:
+    """A whole answer from JSON bytes, with the request's warnings."""
+    headers = list(_JSON_HEADERS)
+    if form.media_type == YAML:
+        headers, body = list(_YAML_HEADERS), to_yaml(body)
+    elif form.pretty:
+        body = prettily(body)
+    warnings = request.context.get("warnings")
+    if warnings:
+        headers += warning_headers(warnings)
+    return Response(status, headers, body)
+
+
+def error_answer(request: Request, error: StatusError) -> Response:
+    """The Status of an error."""
+    response = answer(request, error_form(request), msgspec.json.encode(error.status), error.code)
+    if error.details is not None and error.details.retryAfterSeconds:
+        response.headers.append(("Retry-After", str(error.details.retryAfterSeconds)))
+    if error.code in (401, 403):
+        response.headers.append(("X-Content-Type-Options", "nosniff"))
+    return response
+
+
+def list_prefix(resource: Resource) -> bytes:
+    """How every served object of the resource begins; a list leaves it out of its items."""
+    return b'{"apiVersion":"%b","kind":"%b",' % (resource.api_version.encode(), resource.kind.encode())
+
+
+def list_metadata(revision: int, continue_: str, remaining: int | None) -> bytes:
+    """ListMeta as JSON."""
+    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+    if continue_:
+        metadata["continue"] = continue_
+    if remaining is not None and continue_:
+        metadata["remainingItemCount"] = remaining
+    return orjson.dumps(metadata)
+
+
+def list_body(resource: Resource, items: list[bytes], metadata: bytes) -> bytes:
+    """A List of served objects; the items go without apiVersion and kind, as upstream's do."""
+    prefix = list_prefix(resource)
+    size = len(prefix)
+    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
+        resource.kind.encode(),
+        resource.api_version.encode(),
+        metadata,
+    )
+    bare = [b"{" + item[size:] if item.startswith(prefix) else item for item in items]
+    return b"".join((head, b",".join(bare), b"]}"))
+
+
+def prettily(body: bytes) -> bytes:
+    """Indented JSON with a newline at its end."""
+    return msgspec.json.format(body, indent=2) + b"\n"
+
+
+def to_yaml(body: bytes) -> bytes:
+    """The YAML form of JSON bytes, keys sorted as upstream's encoder does."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(
+        orjson.loads(body), Dumper=dumper, sort_keys=True, default_flow_style=False, allow_unicode=True
+    )
+    return text.encode()
+
+
+def warning_headers(texts: list[str]) -> list[tuple[str, str]]:
+    """Warning headers, each text once. Source: apiserver/pkg/endpoints/filters/warning.go."""
+    headers = []
+    for text in dict.fromkeys(texts):
+        clean = _QUOTED.sub(r"\\\g<0>", " ".join(text.split()))
+        headers.append(("Warning", f'299 - "{clean}"'))
+    return headers
+
+
+def text(body: str, status: int = 200) -> Response:
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")]
+    return Response(status, headers, body.encode())
+
+
+def page_not_found() -> Response:
+    """What upstream says where nothing at all is served."""
+    return text("404 page not found\n", 404)

@@ -1,0 +1,67 @@
+"""/healthz, /livez, /readyz: named checks, one by one or together, in upstream's text.
+
+Source: apiserver/pkg/server/healthz/healthz.go.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from pybernetes.apiserver.endpoints.answers import page_not_found, text
+from pybernetes.http.messages import Request, Response
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[], str]
+"""What is wrong; "" when nothing is."""
+
+ENDPOINTS = ("healthz", "livez", "readyz")
+
+
+class Health:
+    """The checks of the three endpoints, in the order they were added."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, dict[str, Check]] = {name: {} for name in ENDPOINTS}
+
+    def add(self, name: str, check: Check, endpoints: tuple[str, ...] = ENDPOINTS) -> None:
+        for endpoint in endpoints:
+            self._checks[endpoint][name] = check
+
+    def failing(self, endpoint: str) -> dict[str, str]:
+        """What is wrong, by check."""
+        found = {name: check() for name, check in self._checks[endpoint].items()}
+        return {name: problem for name, problem in found.items() if problem}
+
+    def answer(self, request: Request) -> Response:
+        _, endpoint, *rest = request.path.split("/")
+        checks = self._checks[endpoint]
+        if rest and rest != [""]:
+            check = checks.get("/".join(rest))
+            if check is None:
+                return page_not_found()
+            problem = check()
+            return text(f"internal server error: {problem}\n", 500) if problem else text("ok")
+        params = request.params() if request.query else {}
+        excluded = {name for names in params.get("exclude", []) for name in names.split(",") if name}
+        lines, failed = [], []
+        for name, check in checks.items():
+            if name in excluded:
+                lines.append(f"[+]{name} excluded: ok")
+                continue
+            problem = check()
+            if problem:
+                failed.append(f"{name}: {problem}")
+                lines.append(f"[-]{name} failed: reason withheld")
+            else:
+                lines.append(f"[+]{name} ok")
+        if unknown := excluded - checks.keys():
+            names = ", ".join(f'"{name}"' for name in sorted(unknown))
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {names}")
+        if failed:
+            log.info("%s check failed: %s", endpoint, "; ".join(failed))
+            return text("\n".join(lines) + f"\n{endpoint} check failed\n", 500)
+        if "verbose" in params:
+            return text("\n".join(lines) + f"\n{endpoint} check passed\n")
+        return text("ok")

@@ -1,0 +1,81 @@
+"""Paths that are no resources: discovery, health, version, metrics, OpenAPI, OpenID."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import orjson
+
+from pybernetes.apiserver.authenticators.service_account import ServiceAccountTokens
+from pybernetes.apiserver.endpoints import openid
+from pybernetes.apiserver.endpoints.answers import answer, page_not_found
+from pybernetes.apiserver.endpoints.discovery import Discovery
+from pybernetes.apiserver.endpoints.health import ENDPOINTS, Health
+from pybernetes.apiserver.endpoints.negotiation import error_form
+from pybernetes.apiserver.endpoints.served import ServedResources
+from pybernetes.apiserver.endpoints.version import version_info
+from pybernetes.apiserver.metrics import RequestMetrics
+from pybernetes.http.messages import Request, Response, Upgrade
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.openapi.service import OpenApiService
+
+Page = Callable[[Request], Response | Awaitable[Response | Upgrade] | None]
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Pages:
+    """`table` maps the first segment of a path to what answers it."""
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        health: Health,
+        metrics: RequestMetrics,
+        tokens: ServiceAccountTokens,
+        served: ServedResources,
+        address: Callable[[], str],
+    ) -> None:
+        self._health = health
+        self._metrics = metrics
+        self._tokens = tokens
+        self._served = served
+        self._address = address
+        self._openapi_service: OpenApiService | None = None
+        self._version = orjson.dumps(version_info())
+        self.table: dict[str, Page] = {
+            "api": discovery.answer,
+            "apis": discovery.answer,
+            "version": self._version_page,
+            "metrics": self._metrics_page,
+            "openapi": self._openapi,
+            "openid": self._openid,
+            ".well-known": self._openid,
+        }
+        for name in ENDPOINTS:
+            self.table[name] = health.answer
+
+    def _version_page(self, request: Request) -> Response | None:
+        if request.path.strip("/") != "version":
+            return None
+        return answer(request, error_form(request), self._version)
+
+    def _metrics_page(self, request: Request) -> Response | None:
+        if request.path != "/metrics":
+            return None
+        from prometheus_client import REGISTRY, generate_latest
+
+        body = generate_latest(REGISTRY) + "\n".join(self._metrics.lines()).encode() + b"\n"
+        return Response(200, [("Content-Type", _METRICS_TYPE)], body)
+
+    def _openid(self, request: Request) -> Response | None:
+        path = request.path.rstrip("/")
+        if path == openid.CONFIGURATION_PATH:
+            return openid.configuration(self._tokens, self._address())
+        if path == openid.JWKS_PATH:
+            return openid.key_set(self._tokens)
+        return None
+
+    async def _openapi(self, request: Request) -> Response:
+        return page_not_found()

@@ -1,0 +1,114 @@
+"""GET of a collection's changes: frames encoded once, passed on to every watcher.
+
+Source: apiserver/pkg/endpoints/handlers/watch.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from pybernetes.apimachinery.errors import Expired, StatusError
+from pybernetes.apiserver.endpoints import answers, options, tables
+from pybernetes.apiserver.endpoints.negotiation import JSON, LIST_FORMS, OBJECT_FORMS, Form, negotiate
+from pybernetes.apiserver.endpoints.scope import Scope
+from pybernetes.apiserver.registry.generic.interface import Watch, WatchFrame
+from pybernetes.http.messages import Response
+
+
+async def watch(scope: Scope) -> Response:
+    form = negotiate(scope.request, OBJECT_FORMS + LIST_FORMS, stream=True)
+    params = scope.request.params() if scope.request.query else {}
+    include = tables.include_object(params) if form.kind == "Table" else ""
+    ctx = options.context(scope.request, scope.info, scope.resource, "watch")
+    chosen = options.list_options(params, watch=True)
+    services = scope.services
+    least = services.config.min_request_timeout_s
+    timeout_s = chosen.timeout_s or services.random.uniform(least, 2.0 * least)
+    frames: Watch | Expired
+    try:
+        frames = await scope.storage.watch(ctx, chosen)
+    except Expired as error:
+        frames = error
+    encode = _transformer(scope, form, include) if form.kind else None
+    headers = [("Cache-Control", "no-cache, private"), ("Content-Type", JSON)]
+    headers += answers.warning_headers(scope.request.context.get("warnings", []))
+    return Response(200, headers, _Lines(scope, frames, encode, timeout_s))
+
+
+class _Lines:
+    """The frames as chunks, until the time is up; an error of the watch is its last event.
+
+    A resourceVersion that is too old is such an error too, not a refusal of the request, as
+    upstream's cacher has it.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        frames: Watch | Expired,
+        encode: Callable[[WatchFrame], bytes] | None,
+        timeout_s: float,
+    ) -> None:
+        self._info = scope.info
+        self._metrics = scope.services.metrics
+        self._frames: Watch | Expired | None = frames
+        self._encode = encode
+        self._deadline = asyncio.get_running_loop().time() + timeout_s
+        self._metrics.watch_began(self._info)
+
+    def __aiter__(self) -> _Lines:
+        return self
+
+    async def __anext__(self) -> bytes:
+        frames = self._frames
+        if frames is None:
+            raise StopAsyncIteration
+        if isinstance(frames, Expired):
+            await self.aclose()
+            return _error_line(frames)
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                batch = await anext(frames)
+        except (TimeoutError, StopAsyncIteration):
+            await self.aclose()
+            raise StopAsyncIteration from None
+        except StatusError as error:
+            await self.aclose()
+            return _error_line(error)
+        if self._encode is not None:
+            return b"".join([self._encode(frame) for frame in batch])
+        if len(batch) == 1:
+            return batch[0].line
+        return b"".join([frame.line for frame in batch])
+
+    async def aclose(self) -> None:
+        frames, self._frames = self._frames, None
+        if frames is not None:
+            self._metrics.watch_ended(self._info)
+            if not isinstance(frames, Expired):
+                await frames.aclose()
+
+
+def _error_line(error: StatusError) -> bytes:
+    return b'{"type":"ERROR","object":%b}\n' % msgspec.json.encode(error.status)
+
+
+def _transformer(scope: Scope, form: Form, include: str) -> Callable[[WatchFrame], bytes]:
+    """Frames as Tables (columns in the first alone) or metadata."""
+    storage, clock = scope.storage, scope.services.clock
+    first = True
+
+    def encode(frame: WatchFrame) -> bytes:
+        nonlocal first
+        if form.kind == "Table":
+            metadata = tables.single_metadata(frame.value)
+            value = tables.table(storage, [frame.value], metadata, form, include, clock.now(), headers=first)
+            first = False
+        else:
+            value = tables.partial(frame.value, form)
+        return b'{"type":"%b","object":%b}\n' % (frame.type.encode(), value)
+
+    return encode

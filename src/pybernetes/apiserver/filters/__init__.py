@@ -1,0 +1,1 @@
+"""Filters: each one step that every request passes, composed by `apiserver.chain`."""

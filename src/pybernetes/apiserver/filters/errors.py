@@ -1,0 +1,43 @@
+"""Outermost: every error becomes a Status, every answer has its Audit-ID, no traceback leaves.
+
+Source: apiserver/pkg/server/filters/wrap.go, endpoints/filters/audit_init.go.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from pybernetes.apimachinery.errors import InternalError, ServiceUnavailable, StatusError
+from pybernetes.apiserver.chain import Filter
+from pybernetes.apiserver.endpoints.answers import error_answer
+from pybernetes.host.random import Random
+from pybernetes.http.messages import Handler, Request, Response, Upgrade
+from pybernetes.storage.store import StoreError
+
+log = logging.getLogger(__name__)
+
+
+def status_for_errors(random: Random) -> Filter:
+    def wrap(inner: Handler) -> Handler:
+        async def handle(request: Request) -> Response | Upgrade:
+            audit_id = request.headers.get("audit-id") or random.uid()
+            request.context["audit_id"] = audit_id
+            answer: Response | Upgrade
+            try:
+                answer = await inner(request)
+            except StatusError as error:
+                answer = error_answer(request, error)
+            except StoreError as error:
+                log.error("store: %s", error)
+                answer = error_answer(request, ServiceUnavailable(f"the store cannot serve: {error}"))
+            except Exception:
+                log.exception("%s %s (audit id %s) failed", request.method, request.path, audit_id)
+                answer = error_answer(
+                    request, InternalError(f"Internal error occurred: see the apiserver's log for audit id {audit_id}")
+                )
+            answer.headers.insert(0, ("Audit-Id", audit_id))
+            return answer
+
+        return handle
+
+    return wrap

@@ -1,0 +1,257 @@
+"""The apiserver: registry, authorizers, filters and listeners put together.
+
+`ApiServer.handler` is the whole chain for one request; the listeners and every local transport
+share it. The store is started and stopped by whoever made it.
+Source: pkg/controlplane, staging/src/k8s.io/apiserver/pkg/server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import ssl
+from collections.abc import Callable
+
+from pybernetes.apimachinery.scheme import find
+from pybernetes.apiserver import chain
+from pybernetes.apiserver.admission.chain import AdmissionChain
+from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
+from pybernetes.apiserver.authenticators.client_certificate import ClientCertificates
+from pybernetes.apiserver.authenticators.service_account import ServiceAccountTokens, TokenKeys
+from pybernetes.apiserver.authorizers import node
+from pybernetes.apiserver.authorizers.attributes import AlwaysAllow, AlwaysDeny, Authorizer, PrivilegedGroups, Union
+from pybernetes.apiserver.authorizers.escalation import EscalationCheck
+from pybernetes.apiserver.authorizers.rbac import RbacAuthorizer
+from pybernetes.apiserver.bootstrap import roles
+from pybernetes.apiserver.bootstrap.bootstrap import Bootstrap
+from pybernetes.apiserver.config import ApiServerConfig
+from pybernetes.apiserver.endpoints.connect import connect
+from pybernetes.apiserver.endpoints.discovery import Discovery
+from pybernetes.apiserver.endpoints.health import Health
+from pybernetes.apiserver.endpoints.pages import Pages
+from pybernetes.apiserver.endpoints.reviews import Reviews
+from pybernetes.apiserver.endpoints.router import Router
+from pybernetes.apiserver.endpoints.scope import Services
+from pybernetes.apiserver.endpoints.served import ServedResources
+from pybernetes.apiserver.feeds import Feed, Put, Remove
+from pybernetes.apiserver.filters import (
+    authentication,
+    authorization,
+    deadline,
+    errors,
+    impersonation,
+    in_flight,
+    request_info,
+)
+from pybernetes.apiserver.filters import metrics as metrics_filter
+from pybernetes.apiserver.metrics import RequestMetrics
+from pybernetes.apiserver.rbac_feed import rbac_feeds
+from pybernetes.apiserver.registry.generic.registry import Registry, RegistryConfig
+from pybernetes.host.clock import Clock
+from pybernetes.host.random import Random
+from pybernetes.http.messages import Handler
+from pybernetes.http.server import HttpServer, server_context
+from pybernetes.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+_WILDCARDS = ("", "0.0.0.0", "::")
+
+
+class ApiServer:
+    def __init__(self, config: ApiServerConfig, store: Store, clock: Clock, random: Random) -> None:
+        self.config = config
+        self._store = store
+        self._clock = clock
+        self._random = random
+        self.metrics = RequestMetrics()
+        self.health = Health()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._http: HttpServer | None = None
+        self._bootstrapped = False
+        self._stopping = False
+        self.tokens = ServiceAccountTokens(
+            TokenKeys(config.service_account_signing_key_file, config.service_account_key_files),
+            config.service_account_issuer,
+            config.audiences,
+            clock,
+            random,
+            config.service_account_max_token_expiration_s,
+        )
+        self.registry = Registry(
+            store,
+            clock,
+            random,
+            RegistryConfig(
+                service_cidr=config.service_cluster_ip_range,
+                node_port_range=config.service_node_port_range,
+                service_account_issuer_audience=config.audiences[0],
+            ),
+            token_issuer=self.tokens,
+        )
+        self.tokens.bind(self.registry)
+        self._rbac = RbacAuthorizer()
+        self._graph = node.NodeGraph()
+        self.authorizer = self._authorizer()
+        check = EscalationCheck(self.registry, self._rbac, self.authorizer)
+        self.registry.admission = AdmissionChain([*self.registry.admission.plugins, check])
+        self._authentication = authentication.Authentication(
+            ClientCertificates(
+                clock,
+                config.client_ca_file,
+                config.requestheader_client_ca_file,
+                tuple(config.requestheader_allowed_names),
+            ),
+            self.tokens,
+            config.static_tokens,
+            BootstrapTokens(self.registry, clock) if config.bootstrap_token_auth else None,
+            config.anonymous_auth,
+        )
+        self.handler: Handler = self._chain()
+        self._add_checks()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 before start and without a TCP listener."""
+        return self._http.port if self._http is not None and self.config.port >= 0 else 0
+
+    @property
+    def advertise_address(self) -> str:
+        config = self.config
+        if config.advertise_address:
+            return config.advertise_address
+        return next((a for a in config.bind_addresses if a not in _WILDCARDS), "127.0.0.1")
+
+    async def start(self) -> None:
+        """Listens, then fills the store with what every cluster has; ready when this returns.
+
+        Raises OSError when an address cannot be had, ValueError for files that are not what they should be.
+        """
+        await self.registry.start()
+        feeds = self._feeds()
+        for feed in feeds:
+            self._tasks.append(asyncio.create_task(feed.run(), name=f"feed {feed.name}"))
+        await self._listen()
+        await Bootstrap(self.registry, self.config, self.advertise_address, self.port).run()
+        for feed in feeds:
+            await feed.synced.wait()
+        self._bootstrapped = True
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Ends listeners and watches; the store stays open."""
+        self._stopping = True
+        if self.config.shutdown_delay_s:
+            await asyncio.sleep(self.config.shutdown_delay_s)
+        if self._http is not None:
+            await self._http.stop(grace_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self.registry.stop()
+
+    async def _listen(self) -> None:
+        config = self.config
+        if config.port < 0 and not config.unix_path:
+            return
+        context: ssl.SSLContext | None = None
+        if config.tls_cert_file:
+            authorities = [config.client_ca_file, config.requestheader_client_ca_file]
+            context = server_context(config.tls_cert_file, config.tls_private_key_file, authorities)
+        hosts = list(config.bind_addresses) if config.port >= 0 else []
+        self._http = HttpServer(
+            self.handler, context, hosts, max(config.port, 0), unix_path=config.unix_path, clock=self._clock
+        )
+        await self._http.start()
+
+    # the parts
+
+    def _authorizer(self) -> Authorizer:
+        made: dict[str, Callable[[], Authorizer]] = {
+            "AlwaysAllow": AlwaysAllow,
+            "AlwaysDeny": AlwaysDeny,
+            "Node": lambda: node.NodeAuthorizer(self._graph, roles.node_rules()),
+            "RBAC": lambda: self._rbac,
+        }
+        unknown = [mode for mode in self.config.authorization_modes if mode not in made]
+        if unknown:
+            raise ValueError(f"unknown authorization mode {unknown[0]!r}; there are {', '.join(made)}")
+        return Union([PrivilegedGroups(), *(made[mode]() for mode in self.config.authorization_modes)])
+
+    def _chain(self) -> Handler:
+        config = self.config
+        filters: list[chain.Filter] = [
+            errors.status_for_errors(self._random),
+            request_info.with_request_info,
+            metrics_filter.measured(self.metrics),
+            deadline.with_deadline(config.request_timeout_s),
+            authentication.authenticated(self._authentication),
+            impersonation.impersonating(self.authorizer),
+            in_flight.limited(
+                in_flight.Seats(config.max_requests_inflight), in_flight.Seats(config.max_mutating_requests_inflight)
+            ),
+            authorization.authorized(self.authorizer),
+        ]
+        return chain.compose(filters, self._router().handle)
+
+    def _router(self) -> Router:
+        reviews = Reviews(self.authorizer, self._authentication, self.config.audiences)
+        served = ServedResources(self.config.runtime_config)
+        discovery = Discovery(served, self._address)
+        pages = Pages(discovery, self.health, self.metrics, self.tokens, served, self._address)
+        services = Services(self.config, self._clock, self._random, self.metrics)
+        return Router(self.registry, served, services, reviews, self.health, connect, pages.table)
+
+    def _address(self) -> str:
+        return f"{self.advertise_address}:{self.port}"
+
+    def _feeds(self) -> list[Feed]:
+        feeds: list[Feed] = []
+        if "RBAC" in self.config.authorization_modes:
+            feeds += rbac_feeds(self.registry, self._rbac)
+        if "Node" in self.config.authorization_modes:
+            graph = self._graph
+            feeds += [
+                self._feed("", "pods", lambda _, value: node.put_pod(graph, value), graph_remove(graph, "pods")),
+                self._feed(
+                    "",
+                    "persistentvolumes",
+                    lambda _, value: node.put_volume(graph, value),
+                    lambda key: graph.remove_volume(key[1]),
+                ),
+            ]
+            for group, plural in (("storage.k8s.io", "volumeattachments"), ("resource.k8s.io", "resourceslices")):
+                put = functools.partial(_put_by_node_name, graph, plural)
+                feeds.append(self._feed(group, plural, put, graph_remove(graph, plural)))
+        return feeds
+
+    def _feed(self, group: str, plural: str, put: Put, remove: Remove) -> Feed:
+        resource = find(group, "v1", plural)
+        assert resource is not None
+        return Feed(self.registry.storage_for(resource), put, remove)
+
+    def _add_checks(self) -> None:
+        health = self.health
+        health.add("ping", lambda: "")
+        health.add("log", lambda: "")
+        health.add("etcd", self._store_problem)
+        hook = "poststarthook/rbac/bootstrap-roles"
+        health.add(hook, lambda: "" if self._bootstrapped else "not finished", ("readyz", "healthz", "livez"))
+        health.add("informer-sync", lambda: "" if self._bootstrapped else "not synced", ("readyz",))
+        health.add("shutdown", lambda: "process is shutting down" if self._stopping else "", ("readyz",))
+
+    def _store_problem(self) -> str:
+        try:
+            self._store.current_revision()
+        except Exception as error:
+            return str(error)
+        return ""
+
+
+def graph_remove(graph: node.NodeGraph, resource: str) -> Remove:
+    return lambda key: graph.remove((resource, *key))
+
+
+def _put_by_node_name(graph: node.NodeGraph, resource: str, key: tuple[str, str], value: bytes) -> None:
+    node.put_by_node_name(graph, resource, value)

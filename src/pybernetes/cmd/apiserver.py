@@ -1,0 +1,193 @@
+"""`pybernetes apiserver`: kube-apiserver as a process of its own, with upstream's flags."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pybernetes.apimachinery.user import UserInfo
+    from pybernetes.apiserver.config import ApiServerConfig
+    from pybernetes.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    listen = parser.add_argument_group("listening")
+    listen.add_argument(
+        "--bind-address", action="append", default=[], help="address to listen on; repeatable (default 0.0.0.0)"
+    )
+    listen.add_argument("--secure-port", type=int, default=6443, help="port (default %(default)s; 0: any free one)")
+    listen.add_argument("--unix-socket", default="", help="socket to listen on besides")
+    listen.add_argument("--advertise-address", default="", help="address that Pods reach the apiserver at")
+    listen.add_argument("--tls-cert-file", default="", help="PEM certificate; without one, plain HTTP on loopback only")
+    listen.add_argument("--tls-private-key-file", default="", help="PEM key of the certificate")
+    store = parser.add_argument_group("store")
+    store.add_argument("--data-file", default="", help="SQLite file of the store; without one, memory")
+    who = parser.add_argument_group("who may get in")
+    who.add_argument("--client-ca-file", default="", help="CA whose client certificates are users")
+    who.add_argument("--requestheader-client-ca-file", default="", help="CA of front proxies")
+    who.add_argument("--requestheader-allowed-names", default="", help="common names of front proxies, by comma")
+    who.add_argument("--token-auth-file", default="", help='CSV of token,user,uid,"group1,group2"')
+    who.add_argument("--enable-bootstrap-token-auth", action="store_true", help="accept bootstrap tokens")
+    who.add_argument(
+        "--anonymous-auth",
+        type=_boolean,
+        default=True,
+        help="let requests without credentials be anonymous (default true)",
+    )
+    who.add_argument(
+        "--authorization-mode", default="Node,RBAC", help="of Node, RBAC, AlwaysAllow, AlwaysDeny (default %(default)s)"
+    )
+    accounts = parser.add_argument_group("ServiceAccounts")
+    accounts.add_argument(
+        "--service-account-issuer",
+        default="https://kubernetes.default.svc.cluster.local",
+        help="issuer of tokens (default %(default)s)",
+    )
+    accounts.add_argument("--service-account-signing-key-file", default="", help="PEM key that signs tokens")
+    accounts.add_argument(
+        "--service-account-key-file",
+        action="append",
+        default=[],
+        help="PEM key whose tokens are accepted too; repeatable",
+    )
+    accounts.add_argument("--api-audiences", default="", help="audiences of the API, by comma (default: the issuer)")
+    services = parser.add_argument_group("Services")
+    services.add_argument(
+        "--service-cluster-ip-range", default="10.96.0.0/16", help="addresses of Services (default %(default)s)"
+    )
+    services.add_argument(
+        "--service-node-port-range", type=_port_range, default=(30000, 32767), help="node ports (default 30000-32767)"
+    )
+    kubelet = parser.add_argument_group("kubelets")
+    kubelet.add_argument("--kubelet-client-certificate", default="", help="PEM certificate to reach kubelets with")
+    kubelet.add_argument("--kubelet-client-key", default="", help="its key")
+    kubelet.add_argument("--kubelet-certificate-authority", default="", help="CA of the kubelets' certificates")
+    limits = parser.add_argument_group("limits and features")
+    limits.add_argument("--max-requests-inflight", type=int, default=400, help="reads at once (default %(default)s)")
+    limits.add_argument(
+        "--max-mutating-requests-inflight", type=int, default=200, help="writes at once (default %(default)s)"
+    )
+    limits.add_argument(
+        "--min-request-timeout", type=int, default=1800, help="seconds a watch lasts at least (default %(default)s)"
+    )
+    limits.add_argument("--runtime-config", default="", help="API versions on or off: api/beta=true,…")
+    limits.add_argument("--feature-gates", default="", help="features on or off: Name=true,…")
+
+
+async def run(args: argparse.Namespace) -> int:
+    from pybernetes.apiserver.server import ApiServer
+    from pybernetes.host.clock import SystemClock
+    from pybernetes.host.random import Random
+
+    config = configuration(args)
+    if not config.tls_cert_file and any(not address.startswith("127.") for address in config.bind_addresses):
+        raise ValueError("give --tls-cert-file and --tls-private-key-file, or --bind-address 127.0.0.1")
+    store = _store(args.data_file)
+    await store.start()
+    server = ApiServer(config, store, SystemClock(), Random())
+    try:
+        await server.start()
+        log.info("serving on %s port %d", ", ".join(config.bind_addresses), server.port)
+        await asyncio.Event().wait()
+    finally:
+        await server.stop()
+        await store.stop()
+    return 0
+
+
+def configuration(args: argparse.Namespace) -> ApiServerConfig:
+    """The configuration that the flags say. Raises ValueError, OSError for files that do not read."""
+    from pybernetes.apiserver.config import ApiServerConfig
+
+    return ApiServerConfig(
+        bind_addresses=tuple(args.bind_address) or ("0.0.0.0",),
+        port=args.secure_port,
+        unix_path=args.unix_socket,
+        advertise_address=args.advertise_address,
+        tls_cert_file=args.tls_cert_file,
+        tls_private_key_file=args.tls_private_key_file,
+        client_ca_file=args.client_ca_file,
+        requestheader_client_ca_file=args.requestheader_client_ca_file,
+        requestheader_allowed_names=_split(args.requestheader_allowed_names),
+        service_account_issuer=args.service_account_issuer,
+        service_account_signing_key_file=args.service_account_signing_key_file,
+        service_account_key_files=tuple(args.service_account_key_file),
+        api_audiences=_split(args.api_audiences),
+        service_cluster_ip_range=args.service_cluster_ip_range,
+        service_node_port_range=args.service_node_port_range,
+        kubelet_client_certificate=args.kubelet_client_certificate,
+        kubelet_client_key=args.kubelet_client_key,
+        kubelet_certificate_authority=args.kubelet_certificate_authority,
+        anonymous_auth=args.anonymous_auth,
+        authorization_modes=_split(args.authorization_mode),
+        static_tokens=read_tokens(args.token_auth_file) if args.token_auth_file else {},
+        bootstrap_token_auth=args.enable_bootstrap_token_auth,
+        feature_gates=_switches(args.feature_gates),
+        runtime_config=_switches(args.runtime_config),
+        min_request_timeout_s=args.min_request_timeout,
+        max_requests_inflight=args.max_requests_inflight,
+        max_mutating_requests_inflight=args.max_mutating_requests_inflight,
+    )
+
+
+def read_tokens(file: str) -> dict[str, UserInfo]:
+    """The users of a token file. Source: apiserver/pkg/authentication/token/tokenfile."""
+    from pybernetes.apimachinery.user import UserInfo
+
+    tokens: dict[str, UserInfo] = {}
+    with Path(file).open(newline="") as lines:
+        for number, row in enumerate(csv.reader(lines), 1):
+            if not row or row[0].startswith("#"):
+                continue
+            if len(row) < 3 or not row[0]:
+                raise ValueError(f"{file} line {number}: expected token,user,uid and perhaps groups")
+            groups = tuple(_split(row[3])) if len(row) > 3 else ()
+            tokens[row[0]] = UserInfo(row[1], row[2], groups)
+    return tokens
+
+
+def _store(file: str) -> Store:
+    if file:
+        from pybernetes.storage.sqlite import SqliteStore
+
+        return SqliteStore(file)
+    from pybernetes.storage.memory import MemoryStore
+
+    return MemoryStore()
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _switches(text: str) -> dict[str, bool]:
+    """`A=true,B=false`; a name alone is on."""
+    found = {}
+    for part in _split(text):
+        name, equals, value = part.partition("=")
+        found[name] = _boolean(value) if equals else True
+    return found
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    try:
+        low, high = int(first), int(last)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST-LAST") from None
+    if not 0 < low <= high < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of ports")
+    return low, high
