@@ -1,0 +1,139 @@
+"""Hands out the OpenAPI documents as bytes: built on the first request, kept on disk, never in the way of the start."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from pybernetes.apimachinery.version import GIT_VERSION
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.openapi.definitions import Definitions
+
+PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+
+
+class OpenApi:
+    """The documents of /openapi/v2 and /openapi/v3.
+
+    With a cache directory they are written there and read again on the next request and after a restart; a directory
+    that cannot be written does no harm. Without one they stay in memory. Building takes tens of milliseconds (v3, one
+    group-version) to a few hundred (v2) and is not async: run it in a thread.
+    """
+
+    def __init__(self, cache_dir: Path | None = None) -> None:
+        self._cache_dir = cache_dir
+        self._memory: dict[str, bytes] = {}
+        self._version = ""
+
+    def v2_json(self) -> bytes:
+        def build() -> bytes:
+            from pybernetes.apiserver.openapi import documents
+
+            return documents.v2_json(self._definitions())
+
+        return self._cached("v2.json", build)
+
+    def v2_protobuf(self) -> bytes:
+        def build() -> bytes:
+            from pybernetes.apiserver.openapi import protobuf
+
+            return protobuf.v2_protobuf(self._definitions())
+
+        return self._cached("v2.pb", build)
+
+    def v3_index(self) -> bytes:
+        """The list of documents, each with a URL that changes when the document does."""
+        suffix = f"?hash={self.version().upper()}"
+        paths = {name: {"serverRelativeURL": f"/openapi/v3/{name}{suffix}"} for name in self.v3_names()}
+        return orjson.dumps({"paths": paths})
+
+    def v3_names(self) -> list[str]:
+        """What /openapi/v3/<name> can be asked for: api, api/v1, apis, apis/apps, apis/apps/v1, …, version."""
+        from pybernetes.apiserver.openapi import operations
+
+        found = {"api", "apis", "version"}
+        for group, version in operations.group_versions():
+            found |= {f"apis/{group}", f"apis/{group}/{version}"} if group else {f"api/{version}"}
+        return sorted(found)
+
+    def v3_document(self, name: str) -> bytes | None:
+        """One document by its name in the index; `apps/v1` and `v1` will do too. None: there is none."""
+        names = self.v3_names()
+        full = next((n for n in (name, f"apis/{name}", f"api/{name}") if n in names), None)
+        if full is None:
+            return None
+
+        def build() -> bytes:
+            from pybernetes.apiserver.openapi import documents, operations
+
+            match full.split("/"):
+                case ["api"]:
+                    items = [operations.group_discovery("")]
+                case ["apis"]:
+                    items = [operations.all_groups()]
+                case ["version"]:
+                    items = [operations.version()]
+                case ["apis", group]:
+                    items = [operations.group_discovery(group)]
+                case [*_, version]:
+                    group = full.split("/")[1] if full.startswith("apis/") else ""
+                    items = list(operations.paths(group, version))
+            return documents.v3_json(items, self._definitions())
+
+        return self._cached(f"v3-{full.replace('/', '_')}.json", build)
+
+    def version(self) -> str:
+        """A hash that is the same as long as all documents are; serves as ETag and in the index."""
+        if not self._version:
+            from pybernetes.apiserver.openapi.definitions import location
+
+            digest = hashlib.sha256(GIT_VERSION.encode())
+            for path in [location(), *sorted(Path(__file__).parent.glob("*.py"))]:
+                digest.update(path.read_bytes())
+            self._version = digest.hexdigest()
+        return self._version
+
+    def etag(self, document: str) -> str:
+        """The ETag, with quotes, of a document: "v2.json", "v2.pb", "v3" or a name of the index."""
+        return f'"{hashlib.sha256(f"{self.version()} {document}".encode()).hexdigest()[:32].upper()}"'
+
+    def _definitions(self) -> Definitions:
+        from pybernetes.apiserver.openapi.definitions import Definitions, location
+
+        return Definitions(location().read_bytes())
+
+    def _cached(self, name: str, build: Callable[[], bytes]) -> bytes:
+        if name in self._memory:
+            return self._memory[name]
+        file = None
+        if self._cache_dir is not None:
+            file = self._cache_dir / f"openapi-{self.version()[:16]}-{name}"
+            try:
+                return file.read_bytes()
+            except OSError:
+                pass
+        document = build()
+        if file is None or not _stored(file, document):
+            self._memory[name] = document
+        return document
+
+
+def _stored(file: Path, document: bytes) -> bool:
+    """Writes a file as a whole or not at all."""
+    partial = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(document)
+        partial.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        return False
+    return True
