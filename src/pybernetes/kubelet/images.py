@@ -152,7 +152,7 @@ class Images:
         try:
             found = await self._cri.image_status(image)
         except CriError as error:
-            text = f'Failed to inspect image "{image}": {error.message}'
+            text = f'Failed to inspect image "{image}": {error}'
             record("Warning", "InspectFailed", text)
             raise ImageError("ImageInspectError", text) from None
         return str(found.id) if found is not None else ""
@@ -166,10 +166,10 @@ class Images:
             try:
                 reference = await self._pull_with_credentials(pod, image, sandbox_config)
             except CriError as error:
-                text = f'Failed to pull image "{wanted}": {error.message}'
+                text = f'Failed to pull image "{wanted}": {error}'
                 record("Warning", "Failed", text)
                 known = re.match(r"^(RegistryUnavailable|SignatureValidationFailed)", error.message)
-                raise ImageError(known[1] if known else "ErrImagePull", error.message) from None
+                raise ImageError(known[1] if known else "ErrImagePull", str(error)) from None
         pulling, waiting = _milliseconds(clock() - began), _milliseconds(clock() - asked)
         found = await self._cri.image_status(reference)
         size = found.size if found is not None else 0

@@ -20,12 +20,19 @@ _PULL_TIMEOUT_S = 3600.0
 
 
 class CriError(Exception):
-    """The runtime refused or could not be reached; `code` is gRPC's, such as NOT_FOUND."""
+    """The runtime refused or could not be reached; `code` is gRPC's, such as NOT_FOUND.
+
+    As text it reads like an error of Go's gRPC, which is what users of Kubernetes know.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+
+    def __str__(self) -> str:
+        code = "".join(word.capitalize() for word in self.code.split("_"))
+        return f"rpc error: code = {code} desc = {self.message}"
 
     @property
     def not_found(self) -> bool:

@@ -71,7 +71,7 @@ async def _exec(cri: CriClient, container_id: str, command: list[str], timeout_s
             return Answer("failure", f'command timed out: "{" ".join(command)}" timed out after {timeout_s:g}s')
         if "timeout" in error.message and "exceeded" in error.message:
             return Answer("failure", f'command timed out: "{" ".join(command)}" timed out after {timeout_s:g}s')
-        raise ProbeError(f"rpc error: code = {error.code.title().replace('_', '')} desc = {error.message}") from None
+        raise ProbeError(str(error)) from None
     output = (stdout + stderr)[:_MAX_OUTPUT_BYTES].decode(errors="replace")
     return Answer("success" if code == 0 else "failure", output)
 

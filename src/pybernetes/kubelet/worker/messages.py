@@ -144,8 +144,8 @@ class Tick:
 
 
 Event = (
-    PodUpdated | PodRemoved | PodEnded | RuntimeObserved | ContainerObserved | SandboxObserved | HostPrepared | SandboxCreated
-    | SandboxFailed | SandboxStopped | ImageReady | ImageFailed | ContainerStarted | ContainerFailed
+    PodUpdated | PodRemoved | PodEnded | RuntimeObserved | ContainerObserved | SandboxObserved | HostPrepared
+    | SandboxCreated | SandboxFailed | SandboxStopped | ImageReady | ImageFailed | ContainerStarted | ContainerFailed
     | ContainerStopped | ProbeReported | ObjectsChanged | CleanedUp | LeftoversRemoved | Tick
 )  # fmt: skip
 

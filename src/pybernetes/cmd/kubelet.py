@@ -1,0 +1,116 @@
+"""`pybernetes kubelet`: the kubelet as a process of its own, with upstream's flag names."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pybernetes.kubelet.config import KubeletConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--kubeconfig", default="", help="how to reach the apiserver; without it only static pods run")
+    add("--hostname-override", default="", metavar="NAME", help="name of the Node (default: the host's name)")
+    add("--node-ip", default="", metavar="IP", help="the node's address (default: that of the default route)")
+    add("--container-runtime-endpoint", default="unix:///run/containerd/containerd.sock", metavar="URL")
+    add("--root-dir", default="/var/lib/kubelet", metavar="DIR", help="where pods' volumes and files lie")
+    add("--pod-log-dir", default="/var/log/pods", metavar="DIR", help="where containers' logs lie")
+    add("--cgroup-root", default="/pybernetes", metavar="PATH", help="cgroup under which pods' cgroups are made")
+    add("--cgroups-per-qos", action=argparse.BooleanOptionalAction, default=True)
+    add("--cluster-dns", default="10.96.0.10", metavar="IP,...", help="nameservers of pods")
+    add("--cluster-domain", default="cluster.local", metavar="DOMAIN")
+    add("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="resolver configuration of the node")
+    add("--pod-manifest-path", default="", metavar="DIR", help="directory of static pods")
+    add("--address", default="0.0.0.0", metavar="IP", help="address of the kubelet's server")
+    add("--port", type=int, default=10250, help="port of the kubelet's server; negative serves nothing")
+    add("--tls-cert-file", default="", metavar="FILE")
+    add("--tls-private-key-file", default="", metavar="FILE")
+    add("--client-ca-file", default="", metavar="FILE", help="CA of clients of the kubelet's server")
+    add("--register-node", action=argparse.BooleanOptionalAction, default=True)
+    add("--node-labels", default="", metavar="KEY=VALUE,...")
+    add("--register-with-taints", default="", metavar="KEY=VALUE:EFFECT,...")
+    add("--provider-id", default="", metavar="ID")
+    add("--max-pods", type=int, default=110)
+    add("--system-reserved", default="", metavar="RESOURCE=QUANTITY,...", help="kept from pods, e.g. cpu=200m")
+    add("--serialize-image-pulls", action=argparse.BooleanOptionalAction, default=True)
+    add("--seccomp-default", action=argparse.BooleanOptionalAction, default=False)
+    add("--node-status-update-frequency", type=float, default=10.0, metavar="SECONDS")
+    add("--image-gc-high-threshold", type=int, default=85, metavar="PERCENT")
+    add("--image-gc-low-threshold", type=int, default=80, metavar="PERCENT")
+
+
+def config_of(args: argparse.Namespace) -> KubeletConfig:
+    """Raises ValueError for a flag that cannot be understood."""
+    from pybernetes.kubelet.config import KubeletConfig
+
+    return KubeletConfig(
+        node_name=(args.hostname_override or socket.gethostname()).lower(),
+        node_ip=args.node_ip,
+        cri_endpoint=args.container_runtime_endpoint,
+        root_dir=args.root_dir,
+        pod_log_dir=args.pod_log_dir,
+        cgroup_root=args.cgroup_root if args.cgroups_per_qos else "",
+        cluster_dns=[ip for ip in args.cluster_dns.split(",") if ip],
+        cluster_domain=args.cluster_domain,
+        resolver_config=args.resolv_conf,
+        static_pod_path=args.pod_manifest_path,
+        server_address=args.address,
+        server_port=args.port,
+        tls_cert_file=args.tls_cert_file,
+        tls_private_key_file=args.tls_private_key_file,
+        client_ca_file=args.client_ca_file,
+        register_node=args.register_node,
+        node_labels=_pairs(args.node_labels, "--node-labels"),
+        register_with_taints=[_taint(text) for text in args.register_with_taints.split(",") if text],
+        provider_id=args.provider_id,
+        max_pods=args.max_pods,
+        system_reserved=_pairs(args.system_reserved, "--system-reserved"),
+        serialize_image_pulls=args.serialize_image_pulls,
+        seccomp_default=args.seccomp_default,
+        node_status_update_frequency_s=args.node_status_update_frequency,
+        image_gc_high_threshold_percent=args.image_gc_high_threshold,
+        image_gc_low_threshold_percent=args.image_gc_low_threshold,
+    )
+
+
+async def run(args: argparse.Namespace) -> None:
+    from pybernetes.client.client import Client
+    from pybernetes.client.transport import HttpTransport
+    from pybernetes.host.clock import SystemClock
+    from pybernetes.host.random import Random
+    from pybernetes.kubelet.kubelet import Kubelet
+
+    try:
+        config = config_of(args)
+    except ValueError as error:
+        print(f"pybernetes kubelet: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    client = Client(HttpTransport.from_kubeconfig(args.kubeconfig), user_agent="kubelet") if args.kubeconfig else None
+    try:
+        await Kubelet(client, config, SystemClock(), Random()).run()
+    except* OSError as group:
+        print(f"pybernetes kubelet: {group.exceptions[0]}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _pairs(text: str, flag: str) -> dict[str, str]:
+    found = {}
+    for item in text.split(","):
+        key, equals, value = item.partition("=")
+        if item and not equals:
+            raise ValueError(f"{flag}: {item!r} is not KEY=VALUE")
+        if item:
+            found[key] = value
+    return found
+
+
+def _taint(text: str) -> tuple[str, str, str]:
+    rest, colon, effect = text.rpartition(":")
+    if not colon or effect not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
+        raise ValueError(f"--register-with-taints: {text!r} is not KEY=VALUE:EFFECT")
+    key, _, value = rest.partition("=")
+    return key, value, effect

@@ -1,0 +1,127 @@
+"""Whether a pod that was bound here can run here. Pure.
+
+Source: pkg/kubelet/lifecycle/predicate.go, component-helpers/scheduling/corev1/nodeaffinity.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pybernetes.api.core.v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Toleration
+from pybernetes.apimachinery import quantity
+from pybernetes.kubelet.pod_spec import is_static
+from pybernetes.kubelet.resources import pod_requests
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    reason: str
+    message: str
+
+
+def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str, str]) -> Rejection | None:
+    """Why the pod is refused, None when it may run. `others` are the pods that run here already."""
+    system = platform.system().lower()
+    labels = {"kubernetes.io/os": system, **node.metadata.labels}
+    if pod.metadata.labels.get("kubernetes.io/os", labels["kubernetes.io/os"]) != labels["kubernetes.io/os"]:
+        return Rejection(
+            "PodOSSelectorNodeLabelDoesNotMatch",
+            "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+        )
+    if pod.spec.os is not None and pod.spec.os.name != system:
+        return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+    lacking = _lacking(pod, list(others), allocatable)
+    if lacking is not None:
+        return lacking
+    if not _matches_node(pod, node):
+        return Rejection(
+            "NodeAffinity",
+            "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+        )
+    if not is_static(pod):
+        for taint in node.spec.taints:
+            if taint.effect == "NoExecute" and not any(_tolerates(t, taint) for t in pod.spec.tolerations):
+                return Rejection(
+                    "TaintToleration",
+                    "Pod was rejected: Predicate TaintToleration failed: "
+                    "node(s) had taints that the pod didn't tolerate",
+                )
+    return None
+
+
+def _lacking(pod: Pod, others: list[Pod], allocatable: Mapping[str, str]) -> Rejection | None:
+    most_pods = quantity.value(allocatable.get("pods", "110"))
+    if len(others) + 1 > most_pods:
+        return _insufficient("pods", 1, len(others), most_pods)
+    asked = pod_requests(pod)
+    used_by = [pod_requests(other) for other in others]
+    for name, amount in asked.items():
+        if name not in allocatable:
+            continue
+        scale = quantity.milli if name == "cpu" else quantity.value
+        wanted = scale(amount)
+        if wanted == 0:
+            continue
+        used = sum(scale(requests.get(name, "0")) for requests in used_by)
+        capacity = scale(allocatable[name])
+        if used + wanted > capacity:
+            return _insufficient(name, wanted, used, capacity)
+    return None
+
+
+def _insufficient(name: str, wanted: int, used: int, capacity: int) -> Rejection:
+    about = f"requested: {wanted}, used: {used}, capacity: {capacity}"
+    return Rejection(f"OutOf{name}", f"Pod was rejected: Node didn't have enough resource: {name}, {about}")
+
+
+def _matches_node(pod: Pod, node: Node) -> bool:
+    labels = node.metadata.labels
+    if any(labels.get(key) != value for key, value in pod.spec.nodeSelector.items()):
+        return False
+    affinity = pod.spec.affinity.nodeAffinity if pod.spec.affinity is not None else None
+    required = affinity.requiredDuringSchedulingIgnoredDuringExecution if affinity is not None else None
+    if required is None:
+        return True
+    return any(_term_matches(term, node) for term in required.nodeSelectorTerms)
+
+
+def _term_matches(term: NodeSelectorTerm, node: Node) -> bool:
+    if not term.matchExpressions and not term.matchFields:
+        return False
+    fields = {"metadata.name": node.metadata.name or ""}
+    return all(_requirement_matches(r, node.metadata.labels) for r in term.matchExpressions) and all(
+        _requirement_matches(r, fields) for r in term.matchFields
+    )
+
+
+def _requirement_matches(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(requirement.key), requirement.values
+    match requirement.operator:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+        case "Gt" | "Lt":
+            try:
+                left, right = int(value or ""), int(values[0])
+            except (ValueError, IndexError):
+                return False
+            return left > right if requirement.operator == "Gt" else left < right
+    return False
+
+
+def _tolerates(toleration: Toleration, taint: object) -> bool:
+    key, value, effect = (getattr(taint, name, None) or "" for name in ("key", "value", "effect"))
+    if toleration.effect and toleration.effect != effect:
+        return False
+    if toleration.key and toleration.key != key:
+        return False
+    if toleration.operator == "Exists":
+        return True
+    return bool(toleration.key) and (toleration.value or "") == value

@@ -1,0 +1,537 @@
+"""The kubelet: pods of one node, from the API and a directory, kept running in a container runtime.
+
+    informer (spec.nodeName=me) ─┐                      ┌─► runtime (CRI)
+    static pods (inotify) ───────┼─► PodRunner, a pod ──┼─► volumes, cgroups, probes
+    runtime's events ────────────┘                      └─► status writer ─► API
+
+This module wires the parts and finds the runner that a fact is for. What a pod needs is decided in
+`worker/`; nothing here looks into a pod.
+
+Source: pkg/kubelet/kubelet.go, pkg/kubelet/kubelet_pods.go HandlePodCleanups.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections import OrderedDict
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+
+from pybernetes.api.core.v1 import Container as ContainerSpec
+from pybernetes.api.core.v1 import Node as NodeObject
+from pybernetes.api.core.v1 import ObjectReference, Pod, Service
+from pybernetes.apimachinery import errors
+from pybernetes.client.client import Client
+from pybernetes.client.events import EventRecorder
+from pybernetes.client.informer import Informer, InformerFactory
+from pybernetes.host.clock import Clock
+from pybernetes.host.random import Random
+from pybernetes.kubelet import pod_spec, runtime
+from pybernetes.kubelet.admission import admit
+from pybernetes.kubelet.cgroups import Cgroups
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.containers import Configs, NodeFacts, instance_of
+from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.cri.events import ContainerEvents
+from pybernetes.kubelet.garbage import Garbage
+from pybernetes.kubelet.images import Images
+from pybernetes.kubelet.node_agent import NodeAgent
+from pybernetes.kubelet.node_status import default_address, initial_node, read_machine
+from pybernetes.kubelet.objects import Reference, ReferencedObjects
+from pybernetes.kubelet.probes.manager import Probes
+from pybernetes.kubelet.runtime import FoundPod, sandbox_of
+from pybernetes.kubelet.static_pods import MirrorPods, StaticPods
+from pybernetes.kubelet.status_writer import StatusWriter
+from pybernetes.kubelet.volumes.manager import Volumes
+from pybernetes.kubelet.volumes.tokens import Tokens
+from pybernetes.kubelet.worker import messages as m
+from pybernetes.kubelet.worker.machine import PodWorker, Stage, WorkerSettings
+from pybernetes.kubelet.worker.shell import Node, PodRunner, observed
+
+_LOG = logging.getLogger(__name__)
+_REMEMBERED_EXITS = 512
+_RUNTIME_RETRY_S = 0.1
+
+
+class Kubelet:
+    """`client` None runs static pods alone. `run` ends when it is cancelled; pods run on."""
+
+    def __init__(self, client: Client | None, config: KubeletConfig, clock: Clock, random: Random) -> None:
+        self.client = client
+        self.config = config
+        self.clock = clock
+        self.random = random
+        self.runners: dict[str, PodRunner] = {}
+        self.started = asyncio.Event()
+        """Set when pods that ran before are adopted and new ones are taken."""
+        self.server_port = 0
+        self.cri: CriClient
+        self.node: Node
+        self.agent: NodeAgent | None = None
+        self.machine = read_machine(config)
+        self.settings = WorkerSettings(host_ips=[config.node_ip or default_address()], began_s=clock.now())
+        self._static: dict[str, Pod] = {}
+        self._mirrors: dict[tuple[str, str], Pod] = {}
+        self._found: dict[str, FoundPod] = {}
+        self._exits: OrderedDict[str, None] = OrderedDict()
+        self._group: asyncio.TaskGroup
+        self._recorder: EventRecorder | None = None
+        self._pods: Informer[Pod] | None = None
+        self._services: Informer[Service] | None = None
+        self._node_informer: Informer[NodeObject] | None = None
+        self._mirror_pods: MirrorPods | None = None
+
+    # Life.
+
+    async def run(self) -> None:
+        """Serves until cancelled. Raises OSError where the node's folders or cgroups cannot be made."""
+        for folder in (Path(self.config.root_dir, "pods"), Path(self.config.pod_log_dir)):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        async with CriClient(self.config.cri_endpoint) as self.cri, asyncio.TaskGroup() as self._group:
+            self._assemble()
+            events = ContainerEvents(self.cri, self._container_changed, lambda: bool(self.runners))
+            garbage = Garbage(self.cri, self.config, self.clock)
+            try:
+                await self._start_server()
+                if self.agent is not None:
+                    self.spawn(self.agent.run(), "node")
+                await self._wait_for_runtime()
+                self._found = await self._look_at_runtime()
+                self.spawn(events.run(), "container events")
+                await self._follow_sources()
+                self._adopt_orphans()
+                self.started.set()
+                self._reconcile_mirrors()
+                await self._housekeep(garbage)
+            finally:
+                await self._close()
+
+    async def _close(self) -> None:
+        for runner in self.runners.values():
+            runner.close()
+        self.node.probes.stop_all()
+        await self.node.objects.stop()
+        await self._stop_server()
+        if self._recorder is not None:
+            await self._recorder.stop()
+
+    def _assemble(self) -> None:
+        config, client = self.config, self.client
+        cgroups = Cgroups(config.cgroup_root) if config.cgroup_root else None
+        if cgroups is not None:
+            cgroups.setup()
+        tokens = Tokens(client, self.clock) if client is not None else None
+        objects = ReferencedObjects(client, self._objects_changed)
+        volumes = Volumes(Path(config.root_dir), objects, tokens)
+        facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
+        configs = Configs(self.cri.pb, config, volumes, objects, self._known_services, cgroups, facts)
+        images = Images(
+            self.cri,
+            objects,
+            serialize=config.serialize_image_pulls,
+            max_parallel=config.max_parallel_image_pulls,
+        )
+        self.node = Node(
+            cri=self.cri,
+            images=images,
+            volumes=volumes,
+            objects=objects,
+            configs=configs,
+            cgroups=cgroups,
+            probes=Probes(self.clock, self.random, self.settings.began_s),
+            statuses=StatusWriter(client, self._api_pod, self.spawn, lambda _uid: None),
+            clock=self.clock,
+            record=self._record,
+            spawn=self.spawn,
+            services_known=asyncio.Event(),
+            on_stage=self._stage_changed,
+            has_exited=lambda container_id: container_id in self._exits,
+        )
+        if tokens is not None:
+            self.node.forget_tokens = tokens.forget
+            self.node.renew_at_s = tokens.renew_at_s
+        if client is not None:
+            self._recorder = EventRecorder(client, "kubelet", config.node_name, self.clock)
+            self.agent = NodeAgent(
+                client,
+                self.cri,
+                config,
+                self.machine,
+                self.settings.host_ips,
+                self.clock,
+                lambda: self.server_port,
+                self._record_of_node,
+            )
+            self._mirror_pods = MirrorPods(client, lambda: self.agent.node if self.agent is not None else None)
+
+    async def _wait_for_runtime(self) -> None:
+        told = False
+        while True:
+            try:
+                self.settings.runtime_name = (await self.cri.version()).runtime_name
+                return
+            except CriError as error:
+                if not told:
+                    _LOG.warning("waiting for the container runtime at %s: %s", self.cri.endpoint, error.message)
+                    told = True
+                await asyncio.sleep(_RUNTIME_RETRY_S)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """A task whose failure is told and harms nobody else."""
+        return self._group.create_task(self._guarded(work, name), name=name)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        try:
+            await work
+        except Exception:
+            _LOG.exception("%s failed", name)
+
+    # What ran before this kubelet began.
+
+    async def _look_at_runtime(self) -> dict[str, FoundPod]:
+        """Pods that this kubelet (in an earlier life) made; of others' containers nothing is known here."""
+        mine = {runtime.KUBELET_LABEL: instance_of(self.config)}
+        found: dict[str, FoundPod] = {}
+
+        def pod_of(labels: Any) -> FoundPod:
+            uid = labels[runtime.POD_UID_LABEL]
+            if uid not in found:
+                names = labels[runtime.POD_NAMESPACE_LABEL], labels[runtime.POD_NAME_LABEL]
+                found[uid] = FoundPod(uid, *names)
+            return found[uid]
+
+        for item in await self.cri.list_pod_sandboxes(mine):
+            pod = pod_of(item.labels)
+            try:
+                status = (await self.cri.pod_sandbox_status(item.id)).status
+            except CriError as error:
+                if error.not_found:
+                    continue
+                raise
+            pod.runtime = pod.runtime.with_sandbox(sandbox_of(status))
+        for item in await self.cri.list_containers(mine):
+            pod = pod_of(item.labels)
+            try:
+                status = (await self.cri.container_status(item.id)).status
+            except CriError as error:
+                if error.not_found:
+                    continue
+                raise
+            pod.runtime = pod.runtime.with_container(observed(status, item.pod_sandbox_id))
+            grace = status.annotations.get(runtime.GRACE_PERIOD_ANNOTATION, "")
+            pod.grace_period_s = int(grace) if grace.isdecimal() else pod.grace_period_s
+        return found
+
+    def _adopt_orphans(self) -> None:
+        """Pods that run and that no source asks for are ended; folders and cgroups of none are removed."""
+        for uid, found in self._found.items():
+            if uid in self.runners:
+                continue
+            pod = _pod_from_labels(found)
+            runner = self._new_runner(pod)
+            runner.post(m.PodRemoved())
+        self._found = {}
+        strays = self.node.volumes.known_pods()
+        if self.node.cgroups is not None:
+            strays |= self.node.cgroups.pods()
+        for uid in strays - set(self.runners):
+            try:
+                self.node.volumes.remove(uid)
+                if self.node.cgroups is not None:
+                    self.node.cgroups.remove(uid)
+            except OSError as error:
+                _LOG.warning("what is left of pod %s cannot be removed: %s", uid, error)
+        known = {self.node.configs.log_folder_of(r.worker.pod).name for r in self.runners.values()}
+        for folder in Path(self.config.pod_log_dir).iterdir():
+            if folder.is_dir() and folder.name.count("_") == 2 and folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    # Where pods come from.
+
+    async def _follow_sources(self) -> None:
+        if self.client is not None:
+            factory = InformerFactory(self.client, self.clock, self.random)
+            name = self.config.node_name
+            self._services = factory.informer(Service)
+            self._node_informer = factory.informer(NodeObject, field_selector=f"metadata.name={name}")
+            self._pods = factory.informer(Pod, field_selector=f"spec.nodeName={name}")
+            self._pods.add_handler(
+                on_add=self._pod_seen, on_update=lambda _old, pod: self._pod_seen(pod), on_delete=self._pod_gone
+            )
+            await factory.start(self._group)
+            self.spawn(self._when_services_known(), "services")
+        else:
+            self.node.services_known.set()
+        if self.config.static_pod_path:
+            static = StaticPods(
+                Path(self.config.static_pod_path), self.config.node_name, self.clock, self._static_pods_read
+            )
+            self.spawn(static.run(), "static pods")
+            await asyncio.sleep(0)
+        if self._pods is not None:
+            await self._pods.wait_synced()
+
+    async def _when_services_known(self) -> None:
+        assert self._services is not None
+        await self._services.wait_synced()
+        self.node.services_known.set()
+
+    def _known_services(self) -> Iterable[Service]:
+        return self._services.lister.list() if self._services is not None else ()
+
+    def _pod_seen(self, pod: Pod) -> None:
+        if pod_spec.is_mirror(pod):
+            self._mirror_seen(pod)
+            return
+        self._wanted(pod)
+
+    def _pod_gone(self, pod: Pod) -> None:
+        if pod_spec.is_mirror(pod):
+            self._mirrors.pop(_full_name(pod), None)
+            self._reconcile_mirrors()
+            return
+        runner = self.runners.get(pod_spec.uid_of(pod))
+        if runner is not None:
+            if pod.metadata.deletionTimestamp is not None:
+                runner.post(m.PodUpdated(pod))
+            runner.post(m.PodRemoved())
+
+    def _wanted(self, pod: Pod) -> None:
+        uid = pod_spec.uid_of(pod)
+        runner = self.runners.get(uid)
+        if runner is not None:
+            runner.post(m.PodUpdated(pod))
+            return
+        adopted = uid in self._found
+        rejection = None
+        if not adopted and not pod_spec.is_terminal(pod.status.phase) and pod.metadata.deletionTimestamp is None:
+            node = self._own_node()
+            rejection = admit(pod, self._active_pods(), node, self.machine.allocatable)
+        runner = self._new_runner(pod)
+        if rejection is not None:
+            self._record(pod, "Warning", rejection.reason, rejection.message, "")
+            runner.post(m.PodEnded(rejection.reason, rejection.message))
+        else:
+            runner.post(m.PodUpdated(pod))
+
+    def _new_runner(self, pod: Pod) -> PodRunner:
+        uid = pod_spec.uid_of(pod)
+        runner = PodRunner(PodWorker(pod, self.settings), self.node)
+        self.runners[uid] = runner
+        found = self._found.get(uid)
+        if found is not None:
+            runner.worker.runtime = found.runtime
+        return runner
+
+    def _own_node(self) -> NodeObject:
+        if self._node_informer is not None:
+            seen = self._node_informer.lister.get("", self.config.node_name)
+            if seen is not None:
+                return seen
+        if self.agent is not None and self.agent.node is not None:
+            return self.agent.node
+        return initial_node(self.config)
+
+    def _active_pods(self) -> list[Pod]:
+        active = (Stage.SYNCING, Stage.TERMINATING)
+        return [r.worker.pod for r in self.runners.values() if r.worker.stage in active and not r.worker.override]
+
+    # Static pods and their mirrors.
+
+    def _static_pods_read(self, pods: dict[str, Pod]) -> None:
+        gone = [uid for uid in self._static if uid not in pods]
+        new = [pod for uid, pod in pods.items() if uid not in self._static]
+        self._static = dict(pods)
+        for uid in gone:
+            runner = self.runners.get(uid)
+            if runner is not None:
+                runner.post(m.PodRemoved())
+        for pod in new:
+            self._wanted(pod)
+        self._reconcile_mirrors()
+
+    def _mirror_seen(self, mirror: Pod) -> None:
+        self._mirrors[_full_name(mirror)] = mirror
+        self._reconcile_mirrors()
+
+    def _reconcile_mirrors(self) -> None:
+        if self._mirror_pods is None:
+            return
+        wanted = {_full_name(pod): pod for pod in self._static.values()}
+        for name, mirror in self._mirrors.items():
+            if name not in wanted and self._static_read():
+                self.spawn(self._remove_mirror(mirror), f"mirror of {name[1]}")
+        for name, pod in wanted.items():
+            existing = self._mirrors.get(name)
+            digest = pod.metadata.annotations.get(pod_spec.HASH_ANNOTATION)
+            if (
+                existing is None
+                or existing.metadata.deletionTimestamp is not None
+                or existing.metadata.annotations.get(pod_spec.MIRROR_ANNOTATION) != digest
+            ):
+                self.spawn(self._ensure_mirror(pod, existing), f"mirror of {name[1]}")
+
+    def _static_read(self) -> bool:
+        return self.started.is_set() or not self.config.static_pod_path
+
+    async def _ensure_mirror(self, pod: Pod, existing: Pod | None) -> None:
+        assert self._mirror_pods is not None and self.agent is not None
+        await self.agent.registered()
+        try:
+            await self._mirror_pods.ensure(pod, existing)
+        except (errors.StatusError, OSError) as error:
+            _LOG.warning("the mirror of static pod %s cannot be made: %s", pod.metadata.name, error)
+        runner = self.runners.get(pod_spec.uid_of(pod))
+        if runner is not None:
+            self.node.statuses.write(runner.uid, runner.worker.status, False)
+
+    async def _remove_mirror(self, mirror: Pod) -> None:
+        assert self._mirror_pods is not None
+        try:
+            await self._mirror_pods.remove(mirror)
+        except (errors.StatusError, OSError) as error:
+            _LOG.warning("mirror pod %s cannot be removed: %s", mirror.metadata.name, error)
+
+    def _api_pod(self, uid: str) -> Pod | None:
+        """The object in the API that shows the pod of that uid."""
+        static = self._static.get(uid)
+        if static is not None:
+            return self._mirrors.get(_full_name(static))
+        runner = self.runners.get(uid)
+        if runner is None or self._pods is None:
+            return None
+        meta = runner.worker.pod.metadata
+        pod = self._pods.lister.get(meta.namespace or "", meta.name or "")
+        return pod if pod is not None and pod_spec.uid_of(pod) == uid else None
+
+    # What happens in the runtime and elsewhere.
+
+    def _container_changed(self, container_id: str, kind: str) -> None:
+        if kind == "relist":
+            self.spawn(self._relist(), "relist")
+            return
+        self._exits[container_id] = None
+        if len(self._exits) > _REMEMBERED_EXITS:
+            self._exits.popitem(last=False)
+        for runner in self.runners.values():
+            known = runner.worker.runtime
+            if known.by_id(container_id) is not None or any(s.id == container_id for s in known.sandboxes):
+                self.spawn(runner.observe_exit(container_id), "observe exit")
+                return
+
+    async def _relist(self) -> None:
+        """Compares what is thought to run with what the runtime says, for when events may have been lost."""
+        if not self.runners:
+            return
+        mine = {runtime.KUBELET_LABEL: instance_of(self.config)}
+        thought = {c.id: r for r in self.runners.values() for c in r.worker.runtime.running()}
+        thought |= {s.id: r for r in self.runners.values() for s in r.worker.runtime.sandboxes if s.ready}
+        try:
+            alive = {c.id for c in await self.cri.list_containers(mine) if c.state == 1}
+            alive |= {s.id for s in await self.cri.list_pod_sandboxes(mine) if s.state == 0}
+        except CriError as error:
+            _LOG.debug("the runtime cannot be listed: %s", error)
+            return
+        for container_id, runner in thought.items():
+            if container_id not in alive:
+                self.spawn(self._check_lost(runner, container_id), "check lost")
+
+    async def _check_lost(self, runner: PodRunner, container_id: str) -> None:
+        try:
+            await self.cri.container_status(container_id)
+        except CriError as error:
+            known = runner.worker.runtime.by_id(container_id)
+            if error.not_found and known is not None:
+                runner.post(m.ContainerStopped(container_id, None))
+                return
+        await runner.observe_exit(container_id)
+
+    def _objects_changed(self, _reference: Reference, uids: Iterable[str]) -> None:
+        for uid in uids:
+            runner = self.runners.get(uid)
+            if runner is not None:
+                runner.objects_changed()
+
+    def _stage_changed(self, uid: str) -> None:
+        runner = self.runners.get(uid)
+        if runner is not None and runner.worker.stage is Stage.GONE:
+            del self.runners[uid]
+            self.node.statuses.forget(uid)
+            self._recheck_static(runner)
+
+    def _recheck_static(self, gone: PodRunner) -> None:
+        """A static pod whose file is there again under the same uid starts anew."""
+        pod = self._static.get(gone.uid)
+        if pod is not None:
+            self._wanted(pod)
+
+    async def _housekeep(self, garbage: Garbage) -> None:
+        rounds = 0
+        while True:
+            await asyncio.sleep(self.config.housekeeping_period_s)
+            rounds += 1
+            if not self.runners:
+                continue
+            await self._guarded(self._relist(), "relist")
+            for runner in list(self.runners.values()):
+                if runner.worker.stage is Stage.SYNCING:
+                    for container_id in await garbage.collect_containers(runner.worker.runtime):
+                        runner.post(m.ContainerStopped(container_id, None))
+            if rounds % 5 == 0:
+                try:
+                    await garbage.collect_images()
+                except CriError as error:
+                    _LOG.debug("images cannot be collected: %s", error)
+
+    # Telling.
+
+    def _record(self, pod: Pod, kind: str, reason: str, message: str, container: str) -> None:
+        if self._recorder is None:
+            _LOG.info("%s %s/%s: %s %s", kind, pod.metadata.name, container, reason, message)
+            return
+        meta = pod.metadata
+        reference = ObjectReference(
+            apiVersion="v1",
+            kind="Pod",
+            namespace=meta.namespace,
+            name=meta.name,
+            uid=meta.uid,
+            resourceVersion=meta.resourceVersion,
+            fieldPath=pod_spec.field_path(pod, container) or None if container else None,
+        )
+        self._recorder.event(reference, kind, reason, message)
+
+    def _record_of_node(self, node: NodeObject, kind: str, reason: str, message: str) -> None:
+        if self._recorder is not None:
+            name = node.metadata.name
+            reference = ObjectReference(apiVersion="v1", kind="Node", name=name, uid=name)
+            self._recorder.event(reference, kind, reason, message)
+
+    # The server, which is another module's.
+
+    _server: Any = None
+
+    async def _start_server(self) -> None:
+        if self.config.server_port < 0:
+            return
+
+    async def _stop_server(self) -> None:
+        if self._server is not None:
+            await self._server.stop()
+
+
+def _full_name(pod: Pod) -> tuple[str, str]:
+    return pod.metadata.namespace or "", pod.metadata.name or ""
+
+
+def _pod_from_labels(found: FoundPod) -> Pod:
+    """As much of a pod as the runtime remembers: enough to end it."""
+    pod = Pod()
+    pod.metadata.name, pod.metadata.namespace, pod.metadata.uid = found.name, found.namespace, found.uid
+    pod.spec.terminationGracePeriodSeconds = found.grace_period_s
+    names = dict.fromkeys(c.name for c in found.runtime.containers)
+    pod.spec.containers = [ContainerSpec(name=name) for name in names]
+    return pod

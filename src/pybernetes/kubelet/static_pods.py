@@ -1,0 +1,235 @@
+"""Pods from manifests in a directory: read when a file changes (inotify), shown in the API as mirror pods.
+
+Source: pkg/kubelet/config/file.go, file_linux.go, common.go; pkg/kubelet/pod/mirror_client.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import hashlib
+import logging
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pybernetes.api.core.v1 import Node, Pod, Toleration
+from pybernetes.api.meta.v1 import OwnerReference
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.times import format_micro_time
+from pybernetes.client.client import Client
+from pybernetes.host.clock import Clock
+from pybernetes.kubelet import pod_spec
+from pybernetes.kubelet.images import ImageError, with_default_tag
+
+_LOG = logging.getLogger(__name__)
+_IN_EVENTS = 0x2 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400  # modify, close-write, moves, create, delete, self
+_SETTLE_S = 0.05
+_WITHOUT_INOTIFY_S = 20.0
+
+
+def parse_manifest(content: bytes, node_name: str, clock: Clock) -> Pod:
+    """A pod as the kubelet runs it: named after the node, with a uid of its own. Raises ValueError."""
+    import yaml
+
+    try:
+        tree = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise ValueError(f"no valid YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(tree, dict) or tree.get("kind") != "Pod":
+        raise ValueError("the manifest is not of kind Pod")
+    tree.pop("status", None)
+    try:
+        pod = msgspec.convert(_with_text_quantities(tree), Pod)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
+    if not pod.metadata.name or not pod.spec.containers:
+        raise ValueError("the pod needs a name and at least one container")
+    digest = hashlib.md5(content + node_name.encode(), usedforsecurity=False).hexdigest()
+    meta = pod.metadata
+    meta.uid = meta.uid or digest
+    meta.name = f"{meta.name}-{node_name}".lower()
+    meta.namespace = meta.namespace or "default"
+    meta.annotations = {
+        **meta.annotations,
+        pod_spec.HASH_ANNOTATION: digest,
+        pod_spec.SOURCE_ANNOTATION: "file",
+        pod_spec.SEEN_ANNOTATION: format_micro_time(clock.now()),
+    }
+    pod.spec.nodeName = node_name
+    pod.spec.tolerations = [*pod.spec.tolerations, Toleration(operator="Exists", effect="NoExecute")]
+    set_defaults(pod)
+    return pod
+
+
+def _with_text_quantities(tree: Any) -> Any:
+    """Numbers in resource lists are quantities: text. Times that YAML reads are text again."""
+    if isinstance(tree, dict):
+        fixed = {}
+        for key, value in tree.items():
+            if key in ("limits", "requests", "overhead") and isinstance(value, dict):
+                fixed[key] = {k: str(v) for k, v in value.items()}
+            elif value is not None:
+                fixed[key] = _with_text_quantities(value)
+        return fixed
+    if isinstance(tree, list):
+        return [_with_text_quantities(item) for item in tree]
+    return tree
+
+
+def set_defaults(pod: Pod) -> None:
+    """What the apiserver would have set. Source: pkg/apis/core/v1/defaults.go."""
+    spec = pod.spec
+    spec.restartPolicy = spec.restartPolicy or "Always"
+    spec.dnsPolicy = spec.dnsPolicy or "ClusterFirst"
+    if spec.terminationGracePeriodSeconds is None:
+        spec.terminationGracePeriodSeconds = 30
+    if spec.enableServiceLinks is None:
+        spec.enableServiceLinks = True
+    spec.schedulerName = spec.schedulerName or "default-scheduler"
+    for container in (*spec.initContainers, *spec.containers):
+        container.terminationMessagePath = container.terminationMessagePath or "/dev/termination-log"
+        container.terminationMessagePolicy = container.terminationMessagePolicy or "File"
+        if not container.imagePullPolicy:
+            try:
+                latest = with_default_tag(container.image or "").endswith(":latest")
+            except ImageError:
+                latest = False
+            container.imagePullPolicy = "Always" if latest else "IfNotPresent"
+        for port in container.ports:
+            port.protocol = port.protocol or "TCP"
+            if spec.hostNetwork:
+                port.hostPort = port.hostPort or port.containerPort
+        if container.resources is not None:
+            for name, amount in container.resources.limits.items():
+                container.resources.requests.setdefault(name, amount)
+
+
+class StaticPods:
+    """`on_pods` gets all pods of the directory, by uid, whenever they are others than before."""
+
+    def __init__(self, path: Path, node_name: str, clock: Clock, on_pods: Callable[[dict[str, Pod]], None]) -> None:
+        self._path = path
+        self._node_name = node_name
+        self._clock = clock
+        self._on_pods = on_pods
+        self._last: dict[str, Pod] | None = None
+        self._seen: dict[Path, tuple[bytes, Pod | None]] = {}
+
+    async def run(self) -> None:
+        changed = asyncio.Event()
+        self._path.mkdir(parents=True, exist_ok=True)
+        handle = _inotify(self._path)
+        loop = asyncio.get_running_loop()
+        if handle is not None:
+            loop.add_reader(handle, _drain, handle, changed)
+        try:
+            while True:
+                self._read()
+                try:
+                    async with asyncio.timeout(None if handle is not None else _WITHOUT_INOTIFY_S):
+                        await changed.wait()
+                        await asyncio.sleep(_SETTLE_S)
+                except TimeoutError:
+                    pass
+                changed.clear()
+        finally:
+            if handle is not None:
+                loop.remove_reader(handle)
+                os.close(handle)
+
+    def _read(self) -> None:
+        pods: dict[str, Pod] = {}
+        present: dict[Path, tuple[bytes, Pod | None]] = {}
+        try:
+            files = sorted(p for p in self._path.iterdir() if p.is_file() and not p.name.startswith("."))
+        except OSError as error:
+            _LOG.warning("static pods cannot be read from %s: %s", self._path, error.strerror)
+            return
+        for file in files:
+            try:
+                content = file.read_bytes()
+            except OSError:
+                continue
+            known = self._seen.get(file)
+            pod = known[1] if known is not None and known[0] == content else self._parse(file, content)
+            present[file] = (content, pod)
+            if pod is not None:
+                pods[pod_spec.uid_of(pod)] = pod
+        self._seen = present
+        if self._last is None or pods.keys() != self._last.keys():
+            self._last = pods
+            self._on_pods(pods)
+
+    def _parse(self, file: Path, content: bytes) -> Pod | None:
+        try:
+            return parse_manifest(content, self._node_name, self._clock)
+        except ValueError as error:
+            _LOG.error("static pod manifest %s is left out: %s", file, error)
+            return None
+
+
+def _inotify(path: Path) -> int | None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    if handle < 0:
+        return None
+    if libc.inotify_add_watch(handle, os.fsencode(path), ctypes.c_uint32(_IN_EVENTS)) < 0:
+        os.close(handle)
+        return None
+    return int(handle)
+
+
+def _drain(handle: int, changed: asyncio.Event) -> None:
+    try:
+        data = os.read(handle, 65536)
+    except BlockingIOError:
+        return
+    if len(data) >= struct.calcsize("iIII"):
+        changed.set()
+
+
+class MirrorPods:
+    """Keeps one mirror pod in the API for each static pod."""
+
+    def __init__(self, client: Client, node: Callable[[], Node | None]) -> None:
+        self._client = client
+        self._node = node
+
+    async def ensure(self, pod: Pod, existing: Pod | None) -> None:
+        """Makes the mirror, replacing one of an earlier version of the pod. Raises StatusError, OSError."""
+        digest = pod.metadata.annotations[pod_spec.HASH_ANNOTATION]
+        if existing is not None:
+            same = existing.metadata.annotations.get(pod_spec.MIRROR_ANNOTATION) == digest
+            if same and existing.metadata.deletionTimestamp is None:
+                return
+            await self.remove(existing)
+        mirror = msgspec.json.decode(msgspec.json.encode(pod), type=Pod)
+        mirror.metadata.uid = None
+        mirror.metadata.annotations[pod_spec.MIRROR_ANNOTATION] = digest
+        node = self._node()
+        if node is not None and node.metadata.uid:
+            mirror.metadata.ownerReferences = [
+                OwnerReference(
+                    apiVersion="v1",
+                    kind="Node",
+                    name=node.metadata.name or "",
+                    uid=node.metadata.uid,
+                    controller=True,
+                )
+            ]
+        try:
+            await self._client.create(mirror)
+        except errors.AlreadyExists:
+            return
+
+    async def remove(self, mirror: Pod) -> None:
+        meta = mirror.metadata
+        try:
+            await self._client.delete(Pod, meta.name or "", meta.namespace or "", uid=meta.uid or "", grace_period_s=0)
+        except (errors.NotFound, errors.Conflict):
+            return

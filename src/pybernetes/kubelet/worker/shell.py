@@ -1,0 +1,495 @@
+"""Carries out what a pod's state machine asks: calls the runtime, writes files, reports facts back.
+
+One runner a pod. Facts are handled in the order they come; instructions run side by side as
+tasks, and each answers with exactly one event, whatever happens to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import shutil
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pybernetes.api.core.v1 import EphemeralContainer, Pod, Probe
+from pybernetes.client import cause
+from pybernetes.host.clock import Clock
+from pybernetes.kubelet import pod_spec
+from pybernetes.kubelet.cgroups import Cgroups
+from pybernetes.kubelet.containers import Configs
+from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.environment import ConfigError
+from pybernetes.kubelet.images import ImageError, Images
+from pybernetes.kubelet.lifecycle import HookError, run_hook
+from pybernetes.kubelet.objects import ReferencedObjects
+from pybernetes.kubelet.probes import prober
+from pybernetes.kubelet.probes.manager import Probes
+from pybernetes.kubelet.runtime import Container, container_of, sandbox_of
+from pybernetes.kubelet.status_writer import StatusWriter
+from pybernetes.kubelet.termination_message import termination_message
+from pybernetes.kubelet.volumes.manager import Volumes
+from pybernetes.kubelet.volumes.payload import VolumeError
+from pybernetes.kubelet.worker import messages as m
+from pybernetes.kubelet.worker.machine import PodWorker, Stage
+
+_LOG = logging.getLogger(__name__)
+_EXIT_WAIT_S = 10.0
+_HOUR_S = 3600.0
+_LOST = "internal error, see the log of the kubelet"
+
+
+@dataclass(slots=True)
+class Node:
+    """What all runners of a node share."""
+
+    cri: CriClient
+    images: Images
+    volumes: Volumes
+    objects: ReferencedObjects
+    configs: Configs
+    cgroups: Cgroups | None
+    probes: Probes
+    statuses: StatusWriter
+    clock: Clock
+    record: Callable[[Pod, str, str, str, str], None]
+    """pod, type, reason, message, container name (or "")."""
+    spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+    services_known: asyncio.Event
+    on_stage: Callable[[str], None]
+    """Called with a pod's uid when its worker went on to another stage."""
+    has_exited: Callable[[str], bool] = lambda _id: False
+    """Whether the end of a container was told lately, maybe before its pod knew of it."""
+    forget_tokens: Callable[[str], None] = lambda _uid: None
+    renew_at_s: Callable[[str], float | None] = lambda _uid: None
+
+
+class PodRunner:
+    def __init__(self, worker: PodWorker, node: Node) -> None:
+        self.worker = worker
+        self.uid = pod_spec.uid_of(worker.pod)
+        self._node = node
+        self._events: deque[m.Event] = deque()
+        self._handling = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at_s = math.inf
+        self._starts: dict[str, asyncio.Task[None]] = {}
+        self._refresh: asyncio.TimerHandle | None = None
+        self._sandbox_configs: dict[str, Any] = {}
+        self._cause = cause.current()
+
+    def post(self, event: m.Event) -> None:
+        """Takes a fact; what follows from it begins before this returns."""
+        self._events.append(event)
+        if self._handling:
+            return
+        if cause.current().revision:
+            self._cause = cause.current()
+        self._handling = True
+        try:
+            with cause.caused_by(self._cause):
+                while self._events:
+                    self._handle(self._events.popleft())
+        finally:
+            self._handling = False
+
+    def _handle(self, event: m.Event) -> None:
+        before = self.worker.stage
+        for instruction in self.worker.handle(event, self._node.clock.now()):
+            self._carry_out(instruction)
+        self._set_alarm()
+        if self.worker.stage is not before:
+            if self.worker.stage is Stage.GONE:
+                self.close()
+            self._node.on_stage(self.uid)
+
+    def close(self) -> None:
+        for timer in (self._alarm, self._refresh):
+            if timer is not None:
+                timer.cancel()
+        for container in self.worker.runtime.containers:
+            self._node.probes.stop(container.id)
+
+    def _set_alarm(self) -> None:
+        at_s = self.worker.wake_at_s
+        if at_s == self._alarm_at_s:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm, self._alarm_at_s = None, at_s
+        if at_s < math.inf:
+            delay_s = min(max(at_s - self._node.clock.now(), 0.001), _HOUR_S)
+            self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_at_s = None, math.inf
+        self.post(m.Tick())
+
+    def _carry_out(self, instruction: m.Instruction) -> None:
+        pod = self.worker.pod
+        match instruction:
+            case m.Record(type=kind, reason=reason, message=message, container=name):
+                self._node.record(pod, kind, reason, message, name)
+            case m.WriteStatus(status=status, final=final):
+                self._node.statuses.write(self.uid, status, final)
+            case m.StartProbes():
+                self._start_probes(instruction)
+            case m.StopProbes(container_id=container_id, only_liveness=only_liveness):
+                self._node.probes.stop(container_id, only_liveness)
+            case m.CancelStart(name=name):
+                if (task := self._starts.get(name)) is not None:
+                    task.cancel()
+            case m.PrepareHost():
+                self._spawn(self._prepare_host(pod), "prepare", m.HostPrepared(_LOST))
+            case m.CreateSandbox(attempt=attempt):
+                self._spawn(self._create_sandbox(pod, attempt), "sandbox", m.SandboxFailed(_LOST))
+            case m.StopSandbox(sandbox_id=sandbox_id):
+                self._spawn(self._stop_sandbox(sandbox_id), "stop sandbox", m.SandboxStopped(sandbox_id, _LOST))
+            case m.EnsureImage(name=name):
+                self._starts[name] = self._spawn(
+                    self._ensure_image(pod, instruction), f"image of {name}", m.ImageFailed(name, "ErrImagePull", _LOST)
+                )
+            case m.StartContainer(name=name):
+                self._starts[name] = self._spawn(
+                    self._start_container(pod, instruction),
+                    f"start {name}",
+                    m.ContainerFailed(name, "RunContainerError", _LOST),
+                )
+            case m.StopContainer():
+                self._spawn(
+                    self._stop_container(pod, instruction),
+                    f"stop {instruction.container.name}",
+                    m.ContainerStopped(instruction.container.id, None, _LOST),
+                )
+            case m.CleanUp():
+                self._spawn(self._clean_up(), "clean up", m.CleanedUp(_LOST))
+            case m.RemoveLeftovers():
+                self._spawn(self._remove_leftovers(pod), "remove", m.LeftoversRemoved(_LOST))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], what: str, failure: m.Event | None = None) -> asyncio.Task[None]:
+        return self._node.spawn(self._answered(work, what, failure), f"{self.worker.pod.metadata.name}: {what}")
+
+    async def _answered(self, work: Coroutine[Any, Any, None], what: str, failure: m.Event | None) -> None:
+        """A step that fails in a way nobody thought of is still answered, so that it is tried again."""
+        try:
+            await work
+        except Exception:
+            _LOG.exception("pod %s: %s failed", self.worker.pod.metadata.name, what)
+            if failure is not None:
+                self.post(failure)
+
+    # Host.
+
+    async def _prepare_host(self, pod: Pod) -> None:
+        node = self._node
+        try:
+            if node.cgroups is not None:
+                node.cgroups.create(pod)
+            node.configs.log_folder_of(pod).mkdir(parents=True, exist_ok=True, mode=0o755)
+        except OSError as error:
+            text = f"unable to ensure pod container exists: {error}"
+            node.record(pod, "Warning", "FailedCreatePodContainer", text, "")
+            self.post(m.HostPrepared(text))
+            return
+        try:
+            node.objects.register(pod)
+            await node.objects.ready(pod)
+            await node.volumes.prepare(pod, node.configs.facts(pod))
+        except TimeoutError:
+            text = "failed to sync the configmaps and secrets of the pod: timed out waiting for the condition"
+        except (VolumeError, OSError) as error:
+            text = str(error)
+        else:
+            self._plan_refresh()
+            self.post(m.HostPrepared())
+            return
+        node.record(pod, "Warning", "FailedMount", text, "")
+        self.post(m.HostPrepared(text))
+
+    def objects_changed(self) -> None:
+        """A ConfigMap or Secret that the pod refers to is another one now."""
+        self.post(m.ObjectsChanged())
+        if self.worker.stage is Stage.SYNCING and self.worker.host_ready:
+            self._spawn(self._refresh_volumes(), "refresh volumes")
+
+    async def _refresh_volumes(self) -> None:
+        pod = self.worker.pod
+        ips = pod_spec.pod_ips_of(self.worker.status)
+        await self._node.volumes.refresh(pod, self._node.configs.facts(pod, ips))
+        self._plan_refresh()
+
+    def _plan_refresh(self) -> None:
+        """Tokens are renewed before they expire."""
+        at_s = self._node.renew_at_s(self.uid)
+        if self._refresh is not None:
+            self._refresh.cancel()
+            self._refresh = None
+        if at_s is not None and self.worker.stage is Stage.SYNCING:
+            delay_s = max(at_s - self._node.clock.now(), 1.0)
+            self._refresh = asyncio.get_running_loop().call_later(delay_s, self._renew)
+
+    def _renew(self) -> None:
+        if self.worker.stage is Stage.SYNCING:
+            self._spawn(self._refresh_volumes(), "renew tokens")
+
+    # Sandboxes.
+
+    async def _create_sandbox(self, pod: Pod, attempt: int) -> None:
+        node = self._node
+        try:
+            config, warnings = node.configs.sandbox(pod, attempt)
+            for warning in warnings:
+                node.record(pod, "Warning", "DNSConfigForming", warning, "")
+            sandbox_id = await node.cri.run_pod_sandbox(config)
+            self._sandbox_configs = {sandbox_id: config}
+            answer = await node.cri.pod_sandbox_status(sandbox_id)
+        except (CriError, OSError, ValueError) as error:
+            self.post(m.SandboxFailed(str(error)))
+            return
+        self.post(m.SandboxCreated(sandbox_of(answer.status, bool(pod.spec.hostNetwork))))
+
+    async def _stop_sandbox(self, sandbox_id: str) -> None:
+        try:
+            await self._node.cri.stop_pod_sandbox(sandbox_id)
+        except CriError as error:
+            self.post(m.SandboxStopped(sandbox_id, str(error)))
+            return
+        self.post(m.SandboxStopped(sandbox_id))
+
+    def _sandbox_config(self, pod: Pod, sandbox_id: str) -> Any:
+        config = self._sandbox_configs.get(sandbox_id)
+        if config is None:
+            sandbox = next((s for s in self.worker.runtime.sandboxes if s.id == sandbox_id), None)
+            config, _ = self._node.configs.sandbox(pod, sandbox.attempt if sandbox is not None else 0)
+            self._sandbox_configs = {sandbox_id: config}
+        return config
+
+    # Containers.
+
+    async def _ensure_image(self, pod: Pod, asked: m.EnsureImage) -> None:
+        name = asked.name
+        spec = pod_spec.find_container(pod, name)
+        assert spec is not None
+
+        def record(kind: str, reason: str, message: str) -> None:
+            self._node.record(pod, kind, reason, message, name)
+
+        try:
+            sandbox = self.worker.runtime.sandbox
+            config = self._sandbox_config(pod, sandbox.id) if sandbox is not None else None
+            reference = await self._node.images.ensure(
+                pod, spec, record, may_pull=asked.may_pull, sandbox_config=config
+            )
+        except asyncio.CancelledError:
+            self.post(m.ImageFailed(name, "ErrImagePull", "pull cancelled"))
+            raise
+        except ImageError as error:
+            record("Warning", "Failed", f"Error: {error.reason}")
+            self.post(m.ImageFailed(name, error.reason, error.message))
+            return
+        self.post(m.ImageReady(name, reference))
+
+    async def _start_container(self, pod: Pod, asked: m.StartContainer) -> None:
+        """Create, start, postStart; what the runtime has in the end is told either way."""
+        node, name = self._node, asked.name
+        container_id = ""
+        reason, message = "CreateContainerConfigError", ""
+        try:
+            config, sandbox_config = await self._container_config(pod, asked)
+            reason = "CreateContainerError"
+            container_id = await node.cri.create_container(asked.sandbox_id, config, sandbox_config)
+            node.record(pod, "Normal", "Created", "Container created", name)
+            reason = "RunContainerError"
+            await node.cri.start_container(container_id)
+            node.record(pod, "Normal", "Started", "Container started", name)
+            reason = "PostStartHookError"
+            await self._post_start(pod, asked, container_id)
+            started = await self._look_at(container_id)
+            if started is None:
+                raise CriError("NOT_FOUND", "the container is gone")
+        except asyncio.CancelledError:
+            left = await self._look_at(container_id) if container_id else None
+            self.post(m.ContainerFailed(name, reason, "cancelled: the pod is being deleted", left))
+            return
+        except (CriError, ConfigError, HookError, OSError, ValueError) as error:
+            message = error.message if isinstance(error, CriError) else str(error)
+            if not isinstance(error, HookError):
+                shown = message.replace(container_id, name) if container_id else message
+                node.record(pod, "Warning", "Failed", f"Error: {shown}", name)
+            left = await self._look_at(container_id) if container_id else None
+            self.post(m.ContainerFailed(name, reason, message, left))
+            return
+        self.post(m.ContainerStarted(started))
+        if started.state == "running" and node.has_exited(container_id):
+            await self.observe_exit(container_id)
+
+    async def _container_config(self, pod: Pod, asked: m.StartContainer) -> tuple[Any, Any]:
+        node = self._node
+        spec = pod_spec.find_container(pod, asked.name)
+        assert spec is not None
+        if not pod_spec.is_static(pod):
+            await node.services_known.wait()
+        count = asked.restart_count
+        if count is None:
+            count = node.configs.restart_count_from_logs(pod, asked.name)
+        image = await node.cri.image_status(asked.image_ref)
+        target = ""
+        if isinstance(spec, EphemeralContainer) and spec.targetContainerName:
+            found = self.worker.runtime.find(spec.targetContainerName)
+            if found is None:
+                raise ConfigError(f"unable to find target container {spec.targetContainerName}")
+            target = found.id
+        config = node.configs.container(pod, spec, asked.image_ref, image, count, asked.pod_ips, target)
+        return config, self._sandbox_config(pod, asked.sandbox_id)
+
+    async def _post_start(self, pod: Pod, asked: m.StartContainer, container_id: str) -> None:
+        spec = pod_spec.find_container(pod, asked.name)
+        if spec is None or spec.lifecycle is None or spec.lifecycle.postStart is None:
+            return
+        ip = asked.pod_ips[0] if asked.pod_ips else ""
+        try:
+            await run_hook(self._node.cri, pod, spec, container_id, spec.lifecycle.postStart, ip)
+        except HookError:
+            self._node.record(pod, "Warning", "FailedPostStartHook", "PostStartHook failed", asked.name)
+            self._node.record(pod, "Normal", "Killing", "FailedPostStartHook", asked.name)
+            grace_s = pod_spec.termination_grace_period_s(pod)
+            await self._node.cri.stop_container(container_id, grace_s)
+            raise
+
+    async def _stop_container(self, pod: Pod, asked: m.StopContainer) -> None:
+        container, grace_s = asked.container, asked.grace_period_s
+        spec = pod_spec.find_container(pod, container.name)
+        if (
+            asked.run_pre_stop
+            and spec is not None
+            and spec.lifecycle is not None
+            and spec.lifecycle.preStop is not None
+        ):
+            grace_s = await self._pre_stop(pod, asked, spec)
+        try:
+            await self._node.cri.stop_container(container.id, grace_s)
+            left = await self._look_at(container.id)
+        except CriError as error:
+            self.post(m.ContainerStopped(container.id, None, str(error)))
+            return
+        self.post(m.ContainerStopped(container.id, left))
+
+    async def _pre_stop(self, pod: Pod, asked: m.StopContainer, spec: pod_spec.AnyContainer) -> int:
+        """Runs the hook within the grace period and answers what is left of that, at least two seconds."""
+        assert spec.lifecycle is not None and spec.lifecycle.preStop is not None
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        ips = pod_spec.pod_ips_of(self.worker.status)
+        try:
+            async with asyncio.timeout(asked.grace_period_s):
+                await run_hook(
+                    self._node.cri, pod, spec, asked.container.id, spec.lifecycle.preStop, ips[0] if ips else ""
+                )
+        except TimeoutError:
+            pass
+        except HookError as error:
+            _LOG.info("preStop hook of %s: %s", asked.container.name, error)
+            self._node.record(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", asked.container.name)
+        return max(int(asked.grace_period_s - (loop.time() - began)), 2)
+
+    async def _look_at(self, container_id: str) -> Container | None:
+        """What the runtime says of a container now; None when it has none of that id."""
+        try:
+            answer = await self._node.cri.container_status(container_id)
+        except CriError as error:
+            if error.not_found:
+                return None
+            raise
+        return observed(answer.status, self._sandbox_of(container_id))
+
+    def _sandbox_of(self, container_id: str) -> str:
+        known = self.worker.runtime.by_id(container_id)
+        if known is not None:
+            return known.sandbox_id
+        sandbox = self.worker.runtime.sandbox
+        return sandbox.id if sandbox is not None else ""
+
+    async def observe_exit(self, container_id: str) -> None:
+        """A process of the pod ended: waits until the runtime says so too (a moment later) and takes note."""
+        node, delay_s, waited_s = self._node, 0.002, 0.0
+        is_sandbox = any(s.id == container_id for s in self.worker.runtime.sandboxes)
+        while waited_s < _EXIT_WAIT_S:
+            with suppress(CriError):
+                if is_sandbox:
+                    answer = await node.cri.pod_sandbox_status(container_id)
+                    if answer.status.state != 0:
+                        self.post(m.SandboxObserved(sandbox_of(answer.status)))
+                        return
+                else:
+                    container = await self._look_at(container_id)
+                    if container is None:
+                        return
+                    if container.state == "exited":
+                        self.post(m.ContainerObserved(container))
+                        return
+            await asyncio.sleep(delay_s)
+            waited_s += delay_s
+            delay_s = min(delay_s * 2, 0.5)
+
+    # Probes.
+
+    def _start_probes(self, asked: m.StartProbes) -> None:
+        container, node = asked.container, self._node
+        spec = pod_spec.find_container(self.worker.pod, container.name)
+        assert spec is not None
+
+        async def ask(probe: Probe) -> prober.Answer:
+            ips = pod_spec.pod_ips_of(self.worker.status)
+            return await prober.probe(node.cri, probe, spec, container.id, ips[0] if ips else "")
+
+        def report(kind: m.ProbeKind, success: bool) -> None:
+            self.post(m.ProbeReported(kind, container.id, success))
+
+        def record(kind: str, reason: str, message: str) -> None:
+            node.record(self.worker.pod, kind, reason, message, container.name)
+
+        node.probes.start(spec, container, ask, report, record, startup_known=asked.startup_known)
+
+    # The end.
+
+    async def _clean_up(self) -> None:
+        node = self._node
+        try:
+            node.volumes.unmount(self.uid)
+            if node.cgroups is not None:
+                node.cgroups.remove(self.uid)
+        except OSError as error:
+            _LOG.warning("pod %s cannot be cleaned up yet: %s", self.uid, error)
+            self.post(m.CleanedUp(str(error)))
+            return
+        node.objects.unregister(self.uid)
+        node.forget_tokens(self.uid)
+        self.post(m.CleanedUp())
+
+    async def _remove_leftovers(self, pod: Pod) -> None:
+        node = self._node
+        try:
+            for container in self.worker.runtime.containers:
+                await node.cri.remove_container(container.id)
+            for sandbox in self.worker.runtime.sandboxes:
+                await node.cri.stop_pod_sandbox(sandbox.id)
+                await node.cri.remove_pod_sandbox(sandbox.id)
+            node.volumes.remove(self.uid)
+            shutil.rmtree(node.configs.log_folder_of(pod), ignore_errors=True)
+        except (CriError, OSError) as error:
+            _LOG.warning("what is left of pod %s cannot be removed yet: %s", self.uid, error)
+            self.post(m.LeftoversRemoved(str(error)))
+            return
+        self.post(m.LeftoversRemoved())
+
+
+def observed(status: Any, sandbox_id: str) -> Container:
+    """A container with its last words, where it has ended."""
+    container = container_of(status, sandbox_id)
+    if container.state == "exited" and (said := termination_message(status)):
+        container = replace(container, message=f"{container.message}: {said}" if container.message else said)
+    return container
