@@ -20,6 +20,7 @@ from pybernetes.host.files import write_atomic
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _MEDIA = "application/vnd.oci.image"
+_MANIFEST = f"{_MEDIA}.manifest.v1+json"
 _CREATED = "1970-01-01T00:00:00Z"
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -71,36 +72,44 @@ def _json(tree: Any) -> bytes:
     return json.dumps(tree, separators=(",", ":"), sort_keys=True).encode()
 
 
+def archive_blobs(image: Image) -> tuple[list[bytes], bytes]:
+    """What a registry holds of an image: its config and layers, and the manifest that names them."""
+    config = _json(image.config())
+
+    def descriptor(data: bytes, media: str) -> dict[str, Any]:
+        return {"mediaType": f"{_MEDIA}.{media}", "digest": _digest(data), "size": len(data)}
+
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST,
+        "config": descriptor(config, "config.v1+json"),
+        "layers": [descriptor(layer, "layer.v1.tar") for layer in image.layers],
+    }
+    return [config, *image.layers], _json(manifest)
+
+
 def archive(images: Sequence[Image]) -> bytes:
     """The whole archive; the same images give the same bytes."""
     blobs: dict[str, bytes] = {}
     manifests = []
     docker = []
-
-    def descriptor(data: bytes, media: str) -> dict[str, Any]:
-        blobs[_digest(data)] = data
-        return {"mediaType": f"{_MEDIA}.{media}", "digest": _digest(data), "size": len(data)}
-
     for image in images:
-        config = descriptor(_json(image.config()), "config.v1+json")
-        layers = [descriptor(layer, "layer.v1.tar") for layer in image.layers]
-        manifest = _json(
-            {"schemaVersion": 2, "mediaType": f"{_MEDIA}.manifest.v1+json", "config": config, "layers": layers}
-        )
-        entry = descriptor(manifest, "manifest.v1+json")
-        entry["platform"] = {"architecture": architecture(), "os": "linux"}
-        entry["annotations"] = {
-            "io.containerd.image.name": image.name,
-            "org.opencontainers.image.ref.name": image.name.rpartition(":")[2],
-        }
-        manifests.append(entry)
-        docker.append(
+        parts, manifest = archive_blobs(image)
+        blobs |= {_digest(part): part for part in (*parts, manifest)}
+        manifests.append(
             {
-                "Config": _blob_path(config["digest"]),
-                "RepoTags": [image.name],
-                "Layers": [_blob_path(layer["digest"]) for layer in layers],
+                "mediaType": _MANIFEST,
+                "digest": _digest(manifest),
+                "size": len(manifest),
+                "platform": {"architecture": architecture(), "os": "linux"},
+                "annotations": {
+                    "io.containerd.image.name": image.name,
+                    "org.opencontainers.image.ref.name": image.name.rpartition(":")[2],
+                },
             }
         )
+        config, *layers = (_blob_path(_digest(part)) for part in parts)
+        docker.append({"Config": config, "RepoTags": [image.name], "Layers": layers})
     files = {
         "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
         "index.json": _json({"schemaVersion": 2, "mediaType": f"{_MEDIA}.index.v1+json", "manifests": manifests}),

@@ -1,0 +1,151 @@
+"""The command and the machine under the cluster: the example, several clusters, images, half-dead clusters."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pybernetes.cluster.images.archive import write_archive
+from pybernetes.cluster.images.builtin import hello_image
+from pybernetes.host.processes import Process
+
+from .conftest import IMAGE, Cluster, eventually, make_cluster
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Cluster]:
+    made = make_cluster(tmp_path, "own")
+    made.down()
+    yield made
+    made.down()
+
+
+def parts(cluster: Cluster) -> dict[str, int]:
+    told = json.loads(cluster.command("status", "--name", cluster.name, "-o", "json", check=False).stdout)
+    return {part["name"]: part["pid"] for part in told["components"]}
+
+
+def fetch(url: str) -> str:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def test_the_example_answers_and_a_second_up_is_harmless(own: Cluster) -> None:
+    place = ("--name", own.name, "--data-dir", str(own.folder / "data"))
+    told = own.command("up", *place)
+    assert "Hello from hello-" in told.stdout
+    assert told.stdout.strip().endswith(f"The cluster '{own.name}' is up.")
+    assert told.stderr == "", "no progress without a terminal"
+    address = own.get("service", "hello")["spec"]["clusterIP"]
+    names = {pod["metadata"]["name"] for pod in own.get("pods", "-l", "app=hello")["items"]}
+    assert len(names) == 3
+    seen: set[str] = set()
+    eventually("every pod answers", lambda: seen.add(fetch(f"http://{address}/").split()[-1]) or seen == names)
+
+    before = parts(own)
+    own.kubectl("scale", "deployment/hello", "--replicas=1")
+    again = own.command("up", *place)
+    assert "Hello from hello-" in again.stdout
+    assert parts(own) == before, "nothing was started again"
+    assert own.get("deployment", "hello")["spec"]["replicas"] == 1, "what the user changed stays"
+    own.kubectl("delete", "deployment/hello", "service/hello")
+    assert "Hello" not in own.command("up", *place).stdout, "what the user deleted stays deleted"
+
+
+def test_down_keeps_the_state_and_purge_does_not(own: Cluster) -> None:
+    own.up()
+    own.kubectl("create", "configmap", "kept")
+    own.down()
+    assert "pybernetes" not in own.kubeconfig.read_text()
+    own.up()
+    own.kubectl("get", "configmap", "kept")
+    own.command("down", "--name", own.name, "--purge")
+    assert not (own.folder / "data").exists()
+
+
+def test_two_clusters_side_by_side(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = make_cluster(tmp_path_factory.mktemp("other"), "other")
+    other.down()
+    try:
+        own.up()
+        other.up()
+        for each in (own, other):
+            each.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0")
+            each.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=NodePort")
+            each.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        for each in (own, other):
+            service = each.get("service", "web")["spec"]
+            (pod,) = each.get("pods")["items"]
+            node = each.get("nodes")["items"][0]["status"]["addresses"][0]["address"]
+            for url in (f"http://{service['clusterIP']}/", f"http://{node}:{service['ports'][0]['nodePort']}/"):
+                eventually(url, lambda url=url, pod=pod: pod["metadata"]["name"] in fetch(url), 20)  # type: ignore[misc]
+        other.down()
+        assert own.get("nodes")["items"][0]["status"]["conditions"], "the other one's end does not touch this one"
+        address = own.get("service", "web")["spec"]["clusterIP"]
+        assert "Hello" in fetch(f"http://{address}/")
+    finally:
+        other.down()
+
+
+def test_every_process_comes_back(own: Cluster) -> None:
+    own.up()
+    for name in ("containerd-node-1", "control-plane", "supervisor"):
+        before = parts(own)
+        os.kill(before[name], signal.SIGKILL)
+
+        def back(name: str = name, before: dict[str, int] = before) -> bool:
+            now = parts(own)
+            return now[name] not in (0, before[name])
+
+        eventually(f"{name} is started again", back)
+    eventually("all is well", lambda: own.command("status", "--name", own.name, check=False).returncode == 0)
+    own.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "1000")
+    own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=60s")
+
+
+def test_down_of_a_half_dead_cluster(own: Cluster) -> None:
+    own.up("--nodes", "2")
+    own.kubectl("create", "deployment", "web", f"--image={IMAGE}", "--replicas=4", "--", "sleep", "1000")
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=90s")
+    before = parts(own)
+    for name in ("supervisor", "control-plane", "containerd-node-1", "node-2"):
+        os.kill(before[name], signal.SIGSTOP)
+    for name in ("supervisor", "control-plane", "containerd-node-1", "node-2"):
+        os.kill(before[name], signal.SIGKILL)
+    for record in Path("/run/pybernetes", own.name, "processes").iterdir():
+        record.unlink()
+    own.down()
+    assert not any(Process.of(pid) for pid in before.values())
+    assert not Path("/run/pybernetes", own.name).exists()
+    assert own.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
+    assert own.name not in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+    assert not [line for line in Path("/proc/mounts").read_text().splitlines() if f"/{own.name}/" in line]
+    assert not list(Path("/sys/fs/cgroup").glob(f"*/pybernetes-{own.name}"))
+
+
+def test_images_are_loaded_into_every_node(own: Cluster, tmp_path: Path) -> None:
+    own.up("--nodes", "2")
+    write_archive([hello_image("2.0")], tmp_path / "hello.tar")
+    loaded = own.command("image", "load", str(tmp_path / "hello.tar"), "--name", own.name)
+    assert loaded.stdout == "loaded pybernetes.local/hello:2.0\n"
+    (row,) = [
+        row
+        for row in json.loads(own.command("image", "ls", "--name", own.name, "-o", "json").stdout)
+        if row["name"] == "pybernetes.local/hello:2.0"
+    ]
+    assert row["nodes"] == ["node-1", "node-2"]
+    own.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:2.0", "--replicas=2")
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    for bad, words in ((str(tmp_path), "is no file"), (__file__, "is no image archive"), ("No/Such", "neither a file")):
+        done = own.command("image", "load", bad, "--name", own.name, check=False)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert words in done.stderr

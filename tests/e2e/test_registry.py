@@ -1,0 +1,92 @@
+"""An ordinary pull from a registry, with the distribution's docker-registry on the loopback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from pybernetes.cluster.images.archive import Image, archive_blobs
+from pybernetes.cluster.images.builtin import busybox_layer
+
+from .conftest import Cluster, eventually
+
+pytestmark = pytest.mark.e2e
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    if shutil.which("docker-registry") is None:
+        pytest.skip("needs docker-registry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    config = tmp_path / "registry.yml"
+    config.write_text(
+        f"version: 0.1\nstorage:\n  filesystem: {{rootdirectory: {tmp_path / 'store'}}}\nhttp: {{addr: '{address}'}}\n"
+    )
+    process = subprocess.Popen(
+        ["docker-registry", "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        eventually("the registry answers", lambda: _status("GET", f"http://{address}/v2/") == 200, 10)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _status(method: str, url: str, data: bytes | None = None, media: str = "application/octet-stream") -> int:
+    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": media})
+    try:
+        with _OPENER.open(request, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def push(registry: str, repository: str, image: Image) -> None:
+    """The registry protocol's upload: each blob, then the manifest under its tag."""
+    blobs, manifest = archive_blobs(image)
+    for blob in blobs:
+        digest = "sha256:" + sha256(blob).hexdigest()
+        start = urllib.request.Request(f"http://{registry}/v2/{repository}/blobs/uploads/", data=b"", method="POST")
+        with _OPENER.open(start, timeout=5) as answer:
+            place = answer.headers["Location"]
+        assert _status("PUT", f"{place}&digest={digest}", blob) == 201
+    tag = image.name.rpartition(":")[2]
+    media = json.loads(manifest)["mediaType"]
+    assert _status("PUT", f"http://{registry}/v2/{repository}/manifests/{tag}", manifest, media) == 201
+
+
+def test_a_pod_pulls_its_image(cluster: Cluster, namespace: str, registry: str) -> None:
+    push(registry, "team/app", Image("app:1", (busybox_layer(),), command=("sh", "-c", "echo pulled; sleep 1000")))
+    cluster.kubectl("run", "app", f"--image={registry}/team/app:1")
+    cluster.kubectl("wait", "pod/app", "--for=condition=Ready", "--timeout=60s")
+    assert cluster.kubectl("logs", "app").stdout == "pulled\n"
+    assert "Successfully pulled image" in cluster.kubectl("describe", "pod", "app").stdout
+    (status,) = cluster.get("pod", "app")["status"]["containerStatuses"]
+    assert status["image"] == f"{registry}/team/app:1"
+    assert status["imageID"].startswith(f"{registry}/team/app@sha256:")
+
+
+def test_image_load_pulls_into_the_nodes(cluster: Cluster, registry: str) -> None:
+    push(registry, "team/tool", Image("tool:7", (busybox_layer(),), command=("sh",)))
+    loaded = cluster.command("image", "load", f"{registry}/team/tool:7", "--name", cluster.name)
+    assert loaded.stdout == f"loaded {registry}/team/tool:7\n"
+    assert f"{registry}/team/tool:7" in cluster.command("image", "ls", "--name", cluster.name).stdout
+    missing = cluster.command("image", "load", f"{registry}/team/none:1", "--name", cluster.name, check=False)
+    assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 1)
+    assert "not found" in missing.stderr
