@@ -26,7 +26,6 @@ from pybernetes.apiserver.authorizers.rbac import RbacAuthorizer
 from pybernetes.apiserver.bootstrap import roles
 from pybernetes.apiserver.bootstrap.bootstrap import Bootstrap
 from pybernetes.apiserver.config import ApiServerConfig
-from pybernetes.apiserver.endpoints.connect import connect
 from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import Health
 from pybernetes.apiserver.endpoints.pages import Pages
@@ -48,6 +47,7 @@ from pybernetes.apiserver.filters import metrics as metrics_filter
 from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.apiserver.rbac_feed import rbac_feeds
 from pybernetes.apiserver.registry.generic.registry import Registry, RegistryConfig
+from pybernetes.apiserver.streaming.connect import Connector
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.http.messages import Handler
@@ -108,6 +108,7 @@ class ApiServer:
             BootstrapTokens(self.registry, clock) if config.bootstrap_token_auth else None,
             config.anonymous_auth,
         )
+        self.connector = Connector(self.registry, self.authorizer, config, random)
         self.handler: Handler = self._chain()
         self._add_checks()
 
@@ -149,6 +150,7 @@ class ApiServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self.connector.close()
         await self.registry.stop()
 
     async def _listen(self) -> None:
@@ -201,7 +203,7 @@ class ApiServer:
         discovery = Discovery(served, self._address)
         pages = Pages(discovery, self.health, self.metrics, self.tokens, served, self._address)
         services = Services(self.config, self._clock, self._random, self.metrics)
-        return Router(self.registry, served, services, reviews, self.health, connect, pages.table)
+        return Router(self.registry, served, services, reviews, self.health, self.connector, pages.table)
 
     def _address(self) -> str:
         return f"{self.advertise_address}:{self.port}"

@@ -92,13 +92,14 @@ class _Translation:
                 self._open[number] = await self._session.open({"streamtype": _STREAM_TYPES[number]})
             inward = asyncio.create_task(self._from_client())
             outward = asyncio.create_task(self._from_container())
+            closing = asyncio.create_task(self._input_ended())
             try:
                 await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
                 return await outward if outward.done() else None
             finally:
-                for task in (inward, outward):
+                for task in (inward, outward, closing):
                     task.cancel()
-                await asyncio.gather(inward, outward, return_exceptions=True)
+                await asyncio.gather(inward, outward, closing, return_exceptions=True)
 
     async def _from_client(self) -> None:
         """Carries input and resizes until the client is gone."""
@@ -122,8 +123,6 @@ class _Translation:
                 for number in (STDOUT, STDERR):
                     if number in self._open:
                         group.create_task(self._carry(number))
-                if STDIN in self._open:
-                    group.create_task(self._input_ended())
         except* ConnectionError as broken:
             error = broken.exceptions[0]
         else:
@@ -152,7 +151,8 @@ class _Translation:
 
     async def _input_ended(self) -> None:
         """The runtime ends the input stream when the process is gone; ours follows, as it waits for that."""
-        stream = self._open[STDIN]
-        with contextlib.suppress(ConnectionError):
-            await stream.read_all(0)
-            await stream.close()
+        stream = self._open.get(STDIN)
+        if stream is not None:
+            with contextlib.suppress(ConnectionError):
+                await stream.read_all(0)
+                await stream.close()
