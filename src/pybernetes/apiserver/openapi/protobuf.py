@@ -15,7 +15,6 @@ from pybernetes.apiserver.openapi import documents
 from pybernetes.apiserver.openapi.definitions import Definitions
 
 Tree = dict[str, Any]
-CONTENT_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 _Encoder = Callable[[Any], bytes]
 
 

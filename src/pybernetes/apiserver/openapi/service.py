@@ -16,7 +16,9 @@ from pybernetes.apimachinery.version import GIT_VERSION
 if TYPE_CHECKING:
     from pybernetes.apiserver.openapi.definitions import Definitions
 
-PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""The Content-Type of the protobuf form; `@` in it is no valid media type, though clients ask for it that way."""
+PROTOBUF_ACCEPTED = (PROTOBUF, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
 
 
 class OpenApi:
