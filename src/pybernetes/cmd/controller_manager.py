@@ -1,0 +1,139 @@
+"""`pybernetes controller-manager`: kube-controller-manager as a process of its own, with upstream's flags."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pybernetes.apimachinery.times import TimeError, parse_duration
+
+if TYPE_CHECKING:
+    from pybernetes.client.client import Client
+    from pybernetes.client.kubeconfig import Kubeconfig
+    from pybernetes.controllers.config import ControllerManagerConfig
+
+_WORKER_FLAGS = {
+    "deployment": "deployment-controller",
+    "replicaset": "replicaset-controller",
+    "job": "job-controller",
+    "namespace": "namespace-controller",
+    "endpoint": "endpoints-controller",
+    "service-endpoint": "endpointslice-controller",
+    "gc": "garbage-collector-controller",
+    "ttl-after-finished": "ttl-after-finished-controller",
+    "serviceaccount-token": "serviceaccount-controller",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kubeconfig", required=True, help="kubeconfig with the address and credentials")
+    parser.add_argument(
+        "--controllers", default="*", help="names to run, by comma; * for all, -NAME to leave one out (default *)"
+    )
+    parser.add_argument(
+        "--leader-elect",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="act only while holding the lease kube-system/kube-controller-manager",
+    )
+    parser.add_argument(
+        "--use-service-account-credentials",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="each controller acts as its own ServiceAccount",
+    )
+    parser.add_argument("--root-ca-file", default="", help="PEM that kube-root-ca.crt tells every namespace")
+    nodes = parser.add_argument_group("nodes")
+    nodes.add_argument("--cluster-cidr", default="10.244.0.0/16", help="addresses of Pods (default %(default)s)")
+    nodes.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", help="of Services (default %(default)s)")
+    nodes.add_argument("--node-cidr-mask-size", type=int, default=24, help="size of a node's range (default 24)")
+    nodes.add_argument(
+        "--allocate-node-cidrs", action=argparse.BooleanOptionalAction, default=True, help="give nodes their ranges"
+    )
+    nodes.add_argument("--node-monitor-period", type=_duration, default=5.0, help="(default 5s)")
+    nodes.add_argument("--node-monitor-grace-period", type=_duration, default=50.0, help="(default 50s)")
+    nodes.add_argument("--node-startup-grace-period", type=_duration, default=60.0, help="(default 1m)")
+    nodes.add_argument("--node-eviction-rate", type=float, default=0.1, help="nodes a second (default 0.1)")
+    nodes.add_argument("--secondary-node-eviction-rate", type=float, default=0.01, help="in a zone that fails")
+    nodes.add_argument("--unhealthy-zone-threshold", type=float, default=0.55, help="(default 0.55)")
+    nodes.add_argument("--large-cluster-size-threshold", type=int, default=50, help="(default 50)")
+    parser.add_argument("--terminated-pod-gc-threshold", type=int, default=12500, help="finished Pods that may stay")
+    workers = parser.add_argument_group("workers")
+    for flag, name in _WORKER_FLAGS.items():
+        workers.add_argument(f"--concurrent-{flag}-syncs", type=int, default=0, help=f"of the {name}")
+
+
+async def run(args: argparse.Namespace) -> None:
+    """Raises KubeconfigError, ValueError or OSError with one line for the user."""
+    from pybernetes.client.kubeconfig import load
+    from pybernetes.controllers.manager import ControllerManager
+    from pybernetes.host.clock import SystemClock
+    from pybernetes.host.random import Random
+
+    random = Random()
+    config = configuration(args, f"{socket.gethostname()}_{random.uid()}")
+    client_for = remote_client_for(load(args.kubeconfig), args.use_service_account_credentials)
+    await ControllerManager(client_for, config, SystemClock(), random).run()
+
+
+def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerConfig:
+    from pybernetes.controllers.config import ControllerManagerConfig
+
+    return ControllerManagerConfig(
+        controllers=[name for name in args.controllers.split(",") if name],
+        leader_elect=args.leader_elect,
+        identity=identity,
+        root_ca_pem=Path(args.root_ca_file).read_text() if args.root_ca_file else "",
+        cluster_cidr=args.cluster_cidr,
+        node_cidr_mask_size=args.node_cidr_mask_size,
+        allocate_node_cidrs=args.allocate_node_cidrs,
+        service_cidr=args.service_cluster_ip_range,
+        node_monitor_period_s=args.node_monitor_period,
+        node_monitor_grace_period_s=args.node_monitor_grace_period,
+        node_startup_grace_period_s=args.node_startup_grace_period,
+        node_eviction_rate=args.node_eviction_rate,
+        secondary_node_eviction_rate=args.secondary_node_eviction_rate,
+        unhealthy_zone_threshold=args.unhealthy_zone_threshold,
+        large_cluster_size_threshold=args.large_cluster_size_threshold,
+        terminated_pod_gc_threshold=args.terminated_pod_gc_threshold,
+        concurrent_syncs={
+            name: count
+            for flag, name in _WORKER_FLAGS.items()
+            if (count := getattr(args, f"concurrent_{flag.replace('-', '_')}_syncs")) > 0
+        },
+    )
+
+
+def remote_client_for(kubeconfig: Kubeconfig, own_accounts: bool) -> Callable[[str], Client]:
+    """`client_for` of a process of its own: one connection pool for each ServiceAccount."""
+    from pybernetes.client.client import Client
+    from pybernetes.client.service_account import ServiceAccountTransport
+
+    itself = Client(kubeconfig.transport(), "kube-controller-manager")
+    bare = dataclasses.replace(
+        kubeconfig, certificate_pem=None, key_pem=None, token="", token_file="", username="", password=""
+    )
+    made: dict[str, Client] = {"": itself}
+
+    def client_for(service_account: str) -> Client:
+        if service_account not in made:
+            agent = f"kube-controller-manager/{service_account}"
+            if own_accounts:
+                transport = ServiceAccountTransport(itself, bare.transport(), "kube-system", service_account)
+                made[service_account] = Client(transport, agent)
+            else:
+                made[service_account] = itself.with_user_agent(agent)
+        return made[service_account]
+
+    return client_for
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except TimeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
