@@ -62,6 +62,7 @@ _BY_NAMESPACE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
             "account:kube-system/leader-election-controller",
         ),
     ),
+    ("kube-system", "system:coredns", "", ("account:kube-system/coredns",)),
     ("kube-system", _LEADER + "scheduler", "", ("user:system:kube-scheduler", "account:kube-system/kube-scheduler")),
     ("kube-system", "system:controller:bootstrap-signer", "", ("account:kube-system/bootstrap-signer",)),
     ("kube-system", "system:controller:cloud-provider", "", ("account:kube-system/cloud-provider",)),
@@ -74,6 +75,13 @@ _OWN_ROLES: dict[str, tuple[RuleText, ...]] = {
     ),
 }
 """Roles that no kube-apiserver makes but every cluster's add-ons bring."""
+_OWN_NAMESPACE_ROLES: dict[tuple[str, str], tuple[RuleText, ...]] = {
+    ("kube-system", "system:coredns"): (
+        ("create", "core", "services"),
+        ("create get delete", "discovery.k8s.io", "endpointslices"),
+    ),
+}
+"""The DNS server makes its own Service."""
 
 AnyRole = ClusterRole | Role
 AnyBinding = ClusterRoleBinding | RoleBinding
@@ -124,7 +132,7 @@ def default_cluster_role_bindings() -> Iterator[ClusterRoleBinding]:
 
 
 def default_roles() -> Iterator[Role]:
-    for (namespace, name), text in controller_roles.NAMESPACE_ROLES.items():
+    for (namespace, name), text in (controller_roles.NAMESPACE_ROLES | _OWN_NAMESPACE_ROLES).items():
         yield Role(metadata=_metadata(name, dict(_LABEL), namespace), rules=rules(text))
 
 
