@@ -33,7 +33,8 @@ def write_report(error: BaseException) -> str:
 
 def one_line(error: BaseException, report: Callable[[BaseException], str | None] = write_report) -> str:
     """What happened and the way out. Of unexpected errors, `report` keeps the details and says where."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+    whole = error
+    while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, ClusterError):
         return _flat(str(error))
@@ -45,7 +46,7 @@ def one_line(error: BaseException, report: Callable[[BaseException], str | None]
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _flat(f"{place}{error.strerror or error}")
-    return f"internal error: {type(error).__name__}: {_flat(str(error))[:200]}{report(error) or ''}"
+    return f"internal error: {type(error).__name__}: {_flat(str(error))[:200]}{report(whole) or ''}"
 
 
 def _is_status_error(error: BaseException) -> bool:
