@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
+import ipaddress
 import logging
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +112,7 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         bind_addresses=tuple(args.bind_address) or ("0.0.0.0",),
         port=args.secure_port,
         unix_path=args.unix_socket,
-        advertise_address=args.advertise_address,
+        advertise_address=args.advertise_address or _outward_address(args.bind_address),
         tls_cert_file=args.tls_cert_file,
         tls_private_key_file=args.tls_private_key_file,
         client_ca_file=args.client_ca_file,
@@ -161,6 +163,18 @@ def _store(file: str) -> Store:
     from pybernetes.storage.memory import MemoryStore
 
     return MemoryStore()
+
+
+def _outward_address(bind: list[str]) -> str:
+    """Without an address that Pods could reach among those listened on: the one of the default route."""
+    if any(not ipaddress.ip_address(address).is_unspecified for address in bind):
+        return ""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # UDP: chooses a route, sends nothing
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])
 
 
 def _split(text: str) -> tuple[str, ...]:

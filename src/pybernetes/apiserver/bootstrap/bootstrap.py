@@ -6,7 +6,9 @@ Source: pkg/controlplane/instance.go (post start hooks).
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import itertools
+import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from pybernetes.apiserver.bootstrap import roles, system_objects
 from pybernetes.apiserver.bootstrap.writing import ensure
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.registry.generic.interface import Registry
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -52,9 +56,12 @@ class Bootstrap:
             return work
         address, port = self.advertise_address, self.port
         service = system_objects.kubernetes_service(config.service_cluster_ip_range, port)
+        work.append(ensure(registry, service, system_objects.reconciled_service))
+        if ipaddress.ip_address(address).is_loopback:
+            log.info("Pods cannot reach %s: the kubernetes Service gets no endpoints", address)
+            return work
         endpoints = system_objects.kubernetes_endpoints(address, port)
         endpoint_slice = system_objects.kubernetes_endpoint_slice(address, port)
-        work.append(ensure(registry, service, system_objects.reconciled_service))
         work.append(ensure(registry, endpoints, system_objects.reconciled_endpoints))
         work.append(ensure(registry, endpoint_slice, system_objects.reconciled_endpoint_slice))
         return work

@@ -1,4 +1,4 @@
-"""Which form the answer takes (Accept) and which form a body has (Content-Type).
+"""Which form the answer takes (Accept).
 
 Source: staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation.
 Differs: protobuf and CBOR are not offered; a client that accepts only those gets 406.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from pybernetes.apimachinery.errors import NotAcceptable, UnsupportedMediaType
+from pybernetes.apimachinery.errors import NotAcceptable
 from pybernetes.http.messages import Request
 
 JSON = "application/json"
@@ -118,19 +118,6 @@ def pretty(request: Request) -> bool:
     if "pretty" in request.query and (value := request.params().get("pretty", [""])[0]):
         return value in ("1", "t", "T", "true", "TRUE", "True")
     return request.headers.get("user-agent", "").startswith(_HUMANS)
-
-
-def body_type(request: Request) -> str:
-    """The media type of a request body, JSON when none is given. Raises UnsupportedMediaType."""
-    given = request.headers.get("content-type", "")
-    media_type = given.partition(";")[0].strip().lower()
-    if not given or media_type == JSON:
-        return JSON
-    if media_type == YAML:
-        return YAML
-    raise UnsupportedMediaType(
-        f"the body of the request was in an unknown format - accepted media types include: {', '.join(SERVED)}"
-    )
 
 
 def _names(stream: bool) -> str:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from pybernetes.apimachinery.errors import BadRequest, StatusError
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
 from pybernetes.apimachinery.user import UserInfo
-from pybernetes.apiserver.endpoints import negotiation
+from pybernetes.apiserver.endpoints import bodies
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions, ListOptions, RequestContext
 from pybernetes.apiserver.request_info import RequestInfo, truth
 from pybernetes.http.messages import Request
@@ -149,7 +147,7 @@ def delete_options(ctx: RequestContext, request: Request) -> DeleteOptions:
 
 
 def _delete_body(ctx: RequestContext, request: Request) -> tuple[DeleteOptions, list[str]]:
-    tree = tree_of(request)
+    tree = bodies.tree(request)
     kind = tree.get("kind") or "DeleteOptions"
     if kind != "DeleteOptions":
         raise BadRequest(f'no kind "{kind}" is registered for version "{tree.get("apiVersion") or "v1"}"')
@@ -171,26 +169,6 @@ def _delete_body(ctx: RequestContext, request: Request) -> tuple[DeleteOptions, 
         if value is not None and (not isinstance(value, types) or (types is int and isinstance(value, bool))):
             raise BadRequest(f"json: cannot unmarshal {_json_type(value)} into Go struct field DeleteOptions.{field}")
     return DeleteOptions(grace, policy or None, orphan, uid, version), [str(item) for item in dry_run]
-
-
-def tree_of(request: Request) -> dict[str, Any]:
-    """A small body (options, a review) as a tree. Raises UnsupportedMediaType, BadRequest."""
-    tree: Any
-    if negotiation.body_type(request) == negotiation.YAML:
-        import yaml
-
-        try:
-            tree = yaml.load(request.body, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError as error:
-            raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
-    else:
-        try:
-            tree = msgspec.json.decode(request.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
-    if not isinstance(tree, dict):
-        raise BadRequest("couldn't get version/kind; json parse error: expected an object")
-    return tree
 
 
 def _json_type(value: Any) -> str:

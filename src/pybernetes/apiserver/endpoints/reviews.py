@@ -13,14 +13,13 @@ import msgspec
 from pybernetes.api.authentication import v1 as authentication
 from pybernetes.api.authorization import v1 as authorization
 from pybernetes.api.meta.v1 import FieldSelectorRequirement, LabelSelectorRequirement, ObjectMeta
-from pybernetes.apimachinery.decoding import decode
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.authenticators.jws import TokenError
 from pybernetes.apiserver.authorizers.attributes import Attributes, Authorizer
-from pybernetes.apiserver.endpoints import negotiation, options
+from pybernetes.apiserver.endpoints import bodies, negotiation, options
 from pybernetes.apiserver.endpoints.answers import answer
 from pybernetes.apiserver.filters.authentication import Authentication, with_authenticated_group
 from pybernetes.apiserver.request_info import RequestInfo
@@ -59,12 +58,7 @@ class Reviews:
     def _decode(self, request: Request, info: RequestInfo, resource: Resource, cls: type[T]) -> T:
         ctx = options.context(request, info, resource, "create")
         options.write_options(ctx, request, "CreateOptions")
-        review, warnings = decode(
-            request.body,
-            cls,
-            field_validation=ctx.field_validation,
-            content_type=negotiation.body_type(request),
-        )
+        review, warnings = bodies.decode(request, cls, ctx.field_validation)
         ctx.warnings += warnings
         return review
 

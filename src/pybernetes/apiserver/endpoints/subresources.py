@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.apimachinery.errors import MethodNotAllowed, NotFound
-from pybernetes.apiserver.endpoints import negotiation, options
+from pybernetes.apiserver.endpoints import bodies, negotiation, options
 from pybernetes.apiserver.endpoints.patch import type_of
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.apiserver.registry.generic.interface import Subresource
@@ -36,10 +36,9 @@ async def _serve(scope: Scope, handler: Subresource, verb: str, shown_as: str) -
         options.write_options(ctx, request, "PatchOptions", patch_type)
         written = await handler.patch(ctx, patch_type, request.body)
     else:
-        ctx.content_type = negotiation.body_type(request)
         options.write_options(ctx, request, "CreateOptions" if verb == "create" else "UpdateOptions")
         act = handler.create if verb == "create" else handler.update
-        written = await act(ctx, request.body)
+        written = await act(ctx, bodies.read(request, ctx))
     status = 201 if written.created or verb == "create" else 200
     return scope.object_answer(form, written.value, status)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybernetes.apiserver.endpoints import negotiation, options
+from pybernetes.apiserver.endpoints import bodies, options
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.http.messages import Response
 
@@ -11,7 +11,6 @@ async def update(scope: Scope) -> Response:
     form = scope.object_form()
     ctx = options.context(scope.request, scope.info, scope.resource, "update")
     scope.require_namespace(ctx)
-    ctx.content_type = negotiation.body_type(scope.request)
     options.write_options(ctx, scope.request, "UpdateOptions")
-    written = await scope.storage.update(ctx, scope.request.body)
+    written = await scope.storage.update(ctx, bodies.read(scope.request, ctx))
     return scope.object_answer(form, written.value, 201 if written.created else 200)

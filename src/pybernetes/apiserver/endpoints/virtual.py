@@ -9,7 +9,7 @@ import orjson
 
 from pybernetes.apimachinery.errors import BadRequest, MethodNotAllowed, not_found
 from pybernetes.apimachinery.scheme import Resource, find
-from pybernetes.apiserver.endpoints import negotiation, options
+from pybernetes.apiserver.endpoints import bodies, negotiation, options
 from pybernetes.apiserver.endpoints.answers import answer, list_body
 from pybernetes.apiserver.endpoints.health import Health
 from pybernetes.apiserver.registry.generic.interface import Registry
@@ -22,7 +22,7 @@ async def create_binding(request: Request, info: RequestInfo, registry: Registry
     if info.verb != "create" or info.name:
         raise MethodNotAllowed("the server does not allow this method on the requested resource")
     form = negotiation.negotiate(request)
-    tree = options.tree_of(request)
+    tree = bodies.tree(request)
     metadata = tree.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not name:
@@ -31,9 +31,8 @@ async def create_binding(request: Request, info: RequestInfo, registry: Registry
     assert pods is not None
     info.name, info.subresource = name, "binding"
     ctx = options.context(request, info, pods, "create")
-    ctx.content_type = negotiation.body_type(request)
     options.write_options(ctx, request, "CreateOptions")
-    written = await registry.storage_for(pods).subresources["binding"].create(ctx, request.body)
+    written = await registry.storage_for(pods).subresources["binding"].create(ctx, bodies.read(request, ctx))
     return answer(request, form, written.value, 201)
 
 

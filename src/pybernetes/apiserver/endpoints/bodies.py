@@ -1,0 +1,83 @@
+"""Which form a request's body has (Content-Type), and the body in a form that the registry takes.
+
+JSON and YAML go on as the bytes they are; protobuf, which kubectl sends for built-in kinds, as a tree.
+Source: staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation (NegotiateInputSerializer).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from pybernetes.apimachinery import decoding
+from pybernetes.apimachinery.errors import BadRequest, UnsupportedMediaType
+from pybernetes.apiserver.endpoints.negotiation import JSON, YAML
+from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
+from pybernetes.http.messages import Request
+
+T = TypeVar("T", bound=msgspec.Struct)
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+ACCEPTED = (JSON, YAML, PROTOBUF)
+
+
+def media_type(request: Request) -> str:
+    """The media type of a body, JSON when none is given. Raises UnsupportedMediaType."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not given:
+        return JSON
+    if given not in ACCEPTED:
+        raise UnsupportedMediaType(
+            f"the body of the request was in an unknown format - accepted media types include: {', '.join(ACCEPTED)}"
+        )
+    return given
+
+
+def read(request: Request, ctx: RequestContext) -> Body:
+    """The body for the registry; sets ctx.content_type. Raises UnsupportedMediaType, BadRequest."""
+    given = media_type(request)
+    if given == PROTOBUF:
+        ctx.content_type = JSON
+        return _protobuf(request.body)
+    ctx.content_type = given
+    return request.body
+
+
+def decode(request: Request, cls: type[T], field_validation: str) -> tuple[T, list[str]]:
+    """A body that is not stored (a review) as an object, with warnings. Raises UnsupportedMediaType, BadRequest."""
+    given = media_type(request)
+    if given == PROTOBUF:
+        return decoding.from_tree(_protobuf(request.body), cls, field_validation)
+    return decoding.decode(request.body, cls, field_validation=field_validation, content_type=given)
+
+
+def tree(request: Request) -> dict[str, Any]:
+    """A small body (options) as a tree. Raises UnsupportedMediaType, BadRequest."""
+    given = media_type(request)
+    found: Any
+    if given == PROTOBUF:
+        return _protobuf(request.body)
+    if given == YAML:
+        import yaml
+
+        try:
+            found = yaml.load(request.body, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError as error:
+            raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
+    else:
+        try:
+            found = msgspec.json.decode(request.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
+    if not isinstance(found, dict):
+        raise BadRequest("couldn't get version/kind; json parse error: expected an object")
+    return found
+
+
+def _protobuf(body: bytes) -> dict[str, Any]:
+    from pybernetes.apimachinery.protobuf import decoding as protobuf
+
+    try:
+        return protobuf.decode(body)
+    except protobuf.ProtobufError as error:
+        raise BadRequest(str(error)) from None
