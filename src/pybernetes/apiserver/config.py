@@ -48,6 +48,8 @@ class ApiServerConfig:
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
     """--runtime-config: api/all, api/beta, api/alpha or GROUP/VERSION, on or off."""
+    cache_dir: str = ""
+    """Where OpenAPI documents are kept between starts; "" keeps them in memory."""
     enable_admission_plugins: Sequence[str] = ()
     disable_admission_plugins: Sequence[str] = ()
     request_timeout_s: float = 60.0

@@ -12,8 +12,9 @@ import functools
 import logging
 import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from pybernetes.apimachinery.scheme import find
+from pybernetes.apimachinery.scheme import Resource, find
 from pybernetes.apiserver import chain
 from pybernetes.apiserver.admission.chain import AdmissionChain
 from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
@@ -47,12 +48,16 @@ from pybernetes.apiserver.filters import metrics as metrics_filter
 from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.apiserver.rbac_feed import rbac_feeds
 from pybernetes.apiserver.registry.generic.registry import Registry, RegistryConfig
+from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.streaming.connect import Connector
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
-from pybernetes.http.messages import Handler
+from pybernetes.http.messages import Handler, Request, Response, Upgrade
 from pybernetes.http.server import HttpServer, server_context
 from pybernetes.storage.store import Store
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.streaming.connect import Connector
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +74,7 @@ class ApiServer:
         self.health = Health()
         self._tasks: list[asyncio.Task[None]] = []
         self._http: HttpServer | None = None
+        self._connector: Connector | None = None
         self._bootstrapped = False
         self._stopping = False
         self.tokens = ServiceAccountTokens(
@@ -146,6 +152,8 @@ class ApiServer:
             await asyncio.sleep(self.config.shutdown_delay_s)
         if self._http is not None:
             await self._http.stop(grace_s)
+        if self._connector is not None:
+            await self._connector.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -201,9 +209,17 @@ class ApiServer:
         reviews = Reviews(self.authorizer, self._authentication, self.config.audiences)
         served = ServedResources(self.config.runtime_config)
         discovery = Discovery(served, self._address)
-        pages = Pages(discovery, self.health, self.metrics, self.tokens, served, self._address)
+        pages = Pages(discovery, self.health, self.metrics, self.tokens, self._address, self.config.cache_dir)
         services = Services(self.config, self._clock, self._random, self.metrics)
         return Router(self.registry, served, services, reviews, self.health, self.connector, pages.table)
+
+    async def _connect(self, request: Request, info: RequestInfo, resource: Resource) -> Response | Upgrade:
+        if self._connector is None:
+            # Imported with the first exec, log or proxy: nothing at the start needs it.
+            from pybernetes.apiserver.streaming.connect import Connector
+
+            self._connector = Connector(self.registry, self.authorizer, self.config, self._random)
+        return await self._connector(request, info, resource)
 
     def _address(self) -> str:
         return f"{self.advertise_address}:{self.port}"

@@ -133,6 +133,7 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         bootstrap_token_auth=args.enable_bootstrap_token_auth,
         feature_gates=_switches(args.feature_gates),
         runtime_config=_switches(args.runtime_config),
+        cache_dir=str(Path(args.data_file).resolve().parent) if args.data_file else "",
         min_request_timeout_s=args.min_request_timeout,
         max_requests_inflight=args.max_requests_inflight,
         max_mutating_requests_inflight=args.max_mutating_requests_inflight,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -13,13 +14,12 @@ from pybernetes.apiserver.endpoints.answers import answer, page_not_found
 from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import ENDPOINTS, Health
 from pybernetes.apiserver.endpoints.negotiation import error_form
-from pybernetes.apiserver.endpoints.served import ServedResources
 from pybernetes.apiserver.endpoints.version import version_info
 from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.http.messages import Request, Response, Upgrade
 
 if TYPE_CHECKING:
-    from pybernetes.apiserver.openapi.service import OpenApiService
+    from pybernetes.apiserver.openapi.service import OpenApi
 
 Page = Callable[[Request], Response | Awaitable[Response | Upgrade] | None]
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -34,15 +34,15 @@ class Pages:
         health: Health,
         metrics: RequestMetrics,
         tokens: ServiceAccountTokens,
-        served: ServedResources,
         address: Callable[[], str],
+        cache_dir: str,
     ) -> None:
         self._health = health
         self._metrics = metrics
         self._tokens = tokens
-        self._served = served
         self._address = address
-        self._openapi_service: OpenApiService | None = None
+        self._cache_dir = cache_dir
+        self._open_api: OpenApi | None = None
         self._version = orjson.dumps(version_info())
         self.table: dict[str, Page] = {
             "api": discovery.answer,
@@ -78,4 +78,10 @@ class Pages:
         return None
 
     async def _openapi(self, request: Request) -> Response:
-        return page_not_found()
+        # Imported with the first request: documents are heavy and nothing at the start needs them.
+        from pybernetes.apiserver.openapi import answers
+        from pybernetes.apiserver.openapi.service import OpenApi
+
+        if self._open_api is None:
+            self._open_api = OpenApi(Path(self._cache_dir) if self._cache_dir else None)
+        return await answers.answer(self._open_api, request) or page_not_found()
