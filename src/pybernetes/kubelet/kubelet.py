@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections import OrderedDict
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,7 @@ from pybernetes.kubelet.node_status import default_address, initial_node, read_m
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes.manager import Probes
 from pybernetes.kubelet.runtime import FoundPod, sandbox_of
+from pybernetes.kubelet.serving import Exits
 from pybernetes.kubelet.static_pods import MirrorPods, StaticPods
 from pybernetes.kubelet.status_writer import StatusWriter
 from pybernetes.kubelet.volumes.manager import Volumes
@@ -52,7 +52,6 @@ from pybernetes.kubelet.worker.machine import PodWorker, Stage, WorkerSettings
 from pybernetes.kubelet.worker.shell import Node, PodRunner, observed
 
 _LOG = logging.getLogger(__name__)
-_REMEMBERED_EXITS = 512
 _RUNTIME_RETRY_S = 0.1
 
 
@@ -76,7 +75,7 @@ class Kubelet:
         self._static: dict[str, Pod] = {}
         self._mirrors: dict[tuple[str, str], Pod] = {}
         self._found: dict[str, FoundPod] = {}
-        self._exits: OrderedDict[str, None] = OrderedDict()
+        self.exits = Exits(self._is_running)
         self._group: asyncio.TaskGroup
         self._recorder: EventRecorder | None = None
         self._pods: Informer[Pod] | None = None
@@ -148,7 +147,8 @@ class Kubelet:
             spawn=self.spawn,
             services_known=asyncio.Event(),
             on_stage=self._stage_changed,
-            has_exited=lambda container_id: container_id in self._exits,
+            has_exited=lambda container_id: container_id in self.exits,
+            on_exit=self.exits.told,
         )
         if tokens is not None:
             self.node.forget_tokens = tokens.forget
@@ -413,14 +413,16 @@ class Kubelet:
         if kind == "relist":
             self.spawn(self._relist(), "relist")
             return
-        self._exits[container_id] = None
-        if len(self._exits) > _REMEMBERED_EXITS:
-            self._exits.popitem(last=False)
+        self.exits.told(container_id)
         for runner in self.runners.values():
             known = runner.worker.runtime
             if known.by_id(container_id) is not None or any(s.id == container_id for s in known.sandboxes):
                 self.spawn(runner.observe_exit(container_id), "observe exit")
                 return
+
+    def _is_running(self, container_id: str) -> bool:
+        found = (r.worker.runtime.by_id(container_id) for r in self.runners.values())
+        return any(c is not None and c.state == "running" for c in found)
 
     async def _relist(self) -> None:
         """Compares what is thought to run with what the runtime says, for when events may have been lost."""

@@ -21,9 +21,10 @@ from pybernetes.kubelet.cri.client import CriClient, CriError
 
 _LOG = logging.getLogger(__name__)
 _CONTAINERD = "/containerd.services.events.v1.Events/Subscribe"
-_CONTAINERD_FILTER = "namespace==k8s.io,topic==/tasks/exit"
+_CONTAINERD_FILTER = 'namespace==k8s.io,topic=="/tasks/exit"'
 _RELIST_PERIOD_S = 1.0
 _RECONNECT_DELAY_S = 0.2
+_LONGEST_RECONNECT_DELAY_S = 10.0
 
 
 class ContainerEvents:
@@ -38,7 +39,10 @@ class ContainerEvents:
     async def run(self) -> None:
         sources = {"cri": self._from_cri, "containerd": self._from_containerd, "relist": self._by_relisting}
         following = {"cri": "containerd", "containerd": "relist", "relist": "relist"}
+        delay_s = _RECONNECT_DELAY_S
+        loop = asyncio.get_running_loop()
         while True:
+            opened_s = loop.time()
             try:
                 await sources[self.source]()
             except CriError as error:
@@ -47,7 +51,10 @@ class ContainerEvents:
                     _LOG.debug("container events come from: %s", self.source)
                     continue
                 _LOG.warning("the stream of container events broke, it is opened again: %s", error)
-            await asyncio.sleep(_RECONNECT_DELAY_S)
+            if loop.time() - opened_s > _LONGEST_RECONNECT_DELAY_S:
+                delay_s = _RECONNECT_DELAY_S
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, _LONGEST_RECONNECT_DELAY_S)
             self._on_change("", "relist")
 
     async def _from_cri(self) -> None:

@@ -62,6 +62,7 @@ class Node:
     services_known: asyncio.Event
     on_stage: Callable[[str], None]
     """Called with a pod's uid when its worker went on to another stage."""
+    on_exit: Callable[[str], None] = lambda _id: None
     has_exited: Callable[[str], bool] = lambda _id: False
     """Whether the end of a container was told lately, maybe before its pod knew of it."""
     forget_tokens: Callable[[str], None] = lambda _uid: None
@@ -376,6 +377,8 @@ class PodRunner:
         except CriError as error:
             self.post(m.ContainerStopped(container.id, None, str(error)))
             return
+        if left is None or left.state != "running":
+            self._node.on_exit(container.id)
         self.post(m.ContainerStopped(container.id, left))
 
     async def _pre_stop(self, pod: Pod, asked: m.StopContainer, spec: pod_spec.AnyContainer) -> int:
@@ -429,6 +432,7 @@ class PodRunner:
                     if container is None:
                         return
                     if container.state == "exited":
+                        node.on_exit(container_id)
                         self.post(m.ContainerObserved(container))
                         return
             await asyncio.sleep(delay_s)

@@ -1,0 +1,141 @@
+"""A containerd of the test's own: its root, state, socket, network and images; gone with all it ran."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from pybernetes.cluster.images.archive import write_archive
+from pybernetes.cluster.images.builtin import BUSYBOX, builtin_images, pause_image
+from pybernetes.cluster.machine.containerd import cni_folder, may_raise_limits
+from pybernetes.kubelet.cgroups import detect
+from pybernetes.kubelet.volumes import mounts
+
+IMAGE = BUSYBOX
+
+_CONFIG = """version = 2
+root = "{folder}/root"
+state = "{folder}/state"
+oom_score = 0
+[grpc]
+  address = "{socket}"
+[debug]
+  level = "warn"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{folder}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{pause}"
+  restrict_oom_score_adj = {restrict}
+  stream_server_address = "127.0.0.1"
+  stream_server_port = "0"
+  netns_mounts_under_state_dir = true
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  Root = "{folder}/runc"
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "{cni_bin}"
+  conf_dir = "{folder}/cni"
+  max_conf_num = 1
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "{folder}/certs.d"
+"""
+
+_CNI = """{{"cniVersion": "0.4.0", "name": "{bridge}", "plugins": [
+  {{"type": "bridge", "bridge": "{bridge}", "isGateway": true, "ipMasq": false, "hairpinMode": true,
+    "ipam": {{"type": "host-local", "dataDir": "{folder}/ipam", "ranges": [[{{"subnet": "{subnet}"}}]],
+              "routes": [{{"dst": "0.0.0.0/0"}}]}}}},
+  {{"type": "portmap", "capabilities": {{"portMappings": true}}}}]}}
+"""
+
+
+class PrivateContainerd:
+    def __init__(self, folder: Path, subnet: str = "10.251.77.0/24", bridge: str = "pyk8stest0") -> None:
+        self.folder = folder
+        self.socket = folder / "c.sock"
+        self.bridge = bridge
+        self.cgroup_root = f"/pybernetes-test-{folder.name}"
+        self._subnet = subnet
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        for name in ("root", "state", "cni", "opt", "certs.d", "ipam", "runc"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        text = _CONFIG.format(
+            folder=self.folder,
+            socket=self.socket,
+            pause=pause_image().name,
+            restrict=str(not may_raise_limits(Path("/proc/self/status").read_text())).lower(),
+            cni_bin=cni_folder(),
+        )
+        (self.folder / "config.toml").write_text(text)
+        network = _CNI.format(folder=self.folder, bridge=self.bridge, subnet=self._subnet)
+        (self.folder / "cni" / "10-test.conflist").write_text(network)
+        log = (self.folder / "log").open("ab")
+        self._process = subprocess.Popen(
+            ["containerd", "--config", str(self.folder / "config.toml")], stdout=log, stderr=log, start_new_session=True
+        )
+        self._wait()
+        archive = self.folder / "images.tar"
+        if not archive.exists():
+            write_archive(builtin_images(), archive)
+            self.ctr("images", "import", "--all-platforms", str(archive))
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self.socket.exists() and self.ctr("version", check=False).returncode == 0:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"containerd does not start: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def ctr(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = ["ctr", "--address", str(self.socket), "--namespace", "k8s.io", *args]
+        return subprocess.run(command, check=check, capture_output=True, text=True)
+
+    def tasks(self) -> dict[str, int]:
+        """pid by container id, of what runs."""
+        rows = [line.split() for line in self.ctr("tasks", "ls").stdout.splitlines()[1:]]
+        return {row[0]: int(row[1]) for row in rows if row[2] == "RUNNING"}
+
+    def stop(self) -> None:
+        """Ends every container and the daemon, and takes away what they left on the machine."""
+        if self._process is None:
+            return
+        with contextlib.suppress(Exception):
+            for container_id, pid in self.tasks().items():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                self.ctr("tasks", "rm", "--force", container_id, check=False)
+        self._process.terminate()
+        self._process.wait(20)
+        self._end_shims()
+        for place in mounts.mounts_below(self.folder):
+            with contextlib.suppress(OSError):
+                mounts.unmount(place, mounts.MNT_DETACH)
+        subprocess.run(["ip", "link", "delete", self.bridge], check=False, capture_output=True)
+        for hierarchy in detect().folders():
+            _remove_cgroups(hierarchy / self.cgroup_root.lstrip("/"))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_shims(self) -> None:
+        """Shims of this daemon name its socket in their arguments."""
+        wanted = str(self.socket).encode()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                with contextlib.suppress(OSError):
+                    if wanted in (entry / "cmdline").read_bytes().split(b"\0"):
+                        os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _remove_cgroups(folder: Path) -> None:
+    if folder.is_dir():
+        for child in [p for p in folder.iterdir() if p.is_dir()]:
+            _remove_cgroups(child)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
