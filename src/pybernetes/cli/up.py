@@ -1,7 +1,7 @@
 """`pybernetes up`: from nothing to a cluster that answers; harmless where one runs already.
 
-Flow: settle which cluster → prepare keys, files, network → supervisor → API ready → images → nodes Ready →
-kubeconfig → example.
+Flow: settle which cluster → prepare keys, files, network → supervisor → API ready → kubeconfig → images and
+nodes Ready → example.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.cli.output import Progress, bold
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
                 raise ClusterError(
                     f"another `up` or `down` of the cluster {args.name!r} is at work; wait for it to end"
                 )
-            return asyncio.run(_up(wishes, args, progress))
+            return asyncio.run(_up(wishes, args, progress, files))
     except BaseException:
         progress.abandon()
         raise
@@ -93,7 +94,7 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
     return preparation.Wishes(args.name, args.nodes, args.data_dir, args.store, args.runtime, args.port)
 
 
-async def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress) -> int:
+async def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress, files: list[Path]) -> int:
     spec, layout, _ = preparation.settle(wishes)
     supervisor = Process.recorded(record(layout, "supervisor"))
     control_plane = Process.recorded(record(layout, CONTROL_PLANE))
@@ -112,15 +113,13 @@ async def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Pr
         try:
             await readiness.api_ready(client, layout, args.wait)
             api_s = progress.elapsed_s
+            current = kubeconfig.merge(files, spec.context, _entry(layout), preparation.user_owner())
             progress.step("images and nodes")
             await readiness.nodes_ready(client, spec, layout, args.wait)
             node_s = progress.elapsed_s
             await images
         finally:
             images.cancel()
-        progress.step("kubeconfig")
-        files = kubeconfig.user_files(os.environ)
-        current = kubeconfig.merge(files, spec.context, _entry(layout), preparation.user_owner())
         example = "" if args.no_example else await _example(client, layout, progress, args.wait)
     progress.done()
     _tell(spec, layout, example, current=current, figures=(api_s, node_s))
