@@ -205,6 +205,7 @@ class Supervisor:
         leaving.sort(key=lambda kept: kept.spec.outlives)
         for kept in leaving:
             self._stop(kept)
+        reap()
         record(self._layout, "supervisor").unlink(missing_ok=True)
 
     def _say(self, message: str) -> None:

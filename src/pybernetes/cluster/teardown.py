@@ -49,9 +49,6 @@ def remove_cluster(spec: ClusterSpec, layout: Layout) -> list[str]:
     _remove_tables(spec.name)
     _remove_routes(spec)
     topology.remove(spec)
-    for result in _CNI_RESULTS.glob(f"{network_name(spec.name)}-*"):
-        if result.name.startswith(f"{network_name(spec.name)}-"):
-            result.unlink(missing_ok=True)
     if not mounts.below(layout.run):
         shutil.rmtree(layout.run, ignore_errors=True)
     return left
@@ -99,11 +96,12 @@ def stop_machine(spec: ClusterSpec, layout: Layout, node: str) -> list[str]:
     _kill(_containerds(place))
     record(layout, f"containerd-{node}").unlink(missing_ok=True)
     sockets = _shim_sockets(place)
+    results = _cni_results(spec.name, place)
     _kill(_shims(place))
     left = [f"process {pid}" for pid in cgroups.remove(spec.cgroup(node))]
     left += [f"mount {point}" for folder in (place.run, place.data) for point in mounts.unmount_below(folder)]
-    for socket in sockets:
-        socket.unlink(missing_ok=True)
+    for file in (*sockets, *results):
+        file.unlink(missing_ok=True)
     if not mounts.below(place.run):
         shutil.rmtree(place.run, ignore_errors=True)
     return left
@@ -154,6 +152,20 @@ def _shim_sockets(place: NodeLayout) -> list[Path]:
             if text.startswith("unix:///run/containerd/s/"):
                 sockets.append(Path(text.removeprefix("unix://")))
     return sockets
+
+
+def _cni_results(cluster: str, place: NodeLayout, folder: Path = _CNI_RESULTS) -> list[Path]:
+    """What the CNI plugins remember of this node's pods, in files named after network, container and device."""
+    sandboxes = (
+        top / "io.containerd.grpc.v1.cri" / "sandboxes" for top in (place.containerd_root, place.containerd_state)
+    )
+    names = {entry.name for sandbox in sandboxes if sandbox.is_dir() for entry in sandbox.iterdir()}
+    files = (
+        folder / f"{network}-{name}-{device}"
+        for name in names
+        for network, device in ((network_name(cluster), "eth0"), ("cni-loopback", "lo"))
+    )
+    return [file for file in files if file.exists()]
 
 
 def _remove_tables(cluster: str) -> None:

@@ -94,10 +94,11 @@ def test_cgroups_are_made_and_removed(tmp_path: Path) -> None:
     mount = v1(tmp_path)
     cgroups.prepare("/pybernetes-x/node-1", mount)
     (mount / "cpu" / "pybernetes-x" / "node-1" / "kubepods" / "pod").mkdir(parents=True)
+    (mount / "unified" / "pybernetes-x" / "node-1").mkdir(parents=True)  # as runc does on a hybrid machine
     (mount / "cpu" / "pybernetes-xy").mkdir()
     assert (mount / "memory" / "pybernetes-x" / "node-1").is_dir()
     assert cgroups.remove("/pybernetes-x", mount) == []
-    assert not any((mount / name / "pybernetes-x").exists() for name in ("cpu", "cpuset", "memory"))
+    assert not any((mount / name / "pybernetes-x").exists() for name in ("cpu", "cpuset", "memory", "unified"))
     assert (mount / "cpu" / "pybernetes-xy").is_dir()
 
 
@@ -108,3 +109,14 @@ def test_shim_sockets_are_those_of_the_bundles(tmp_path: Path) -> None:
         bundle.mkdir(parents=True)
         (bundle / "address").write_text(address)
     assert teardown._shim_sockets(place) == [Path("/run/containerd/s/0a")]
+
+
+def test_cni_results_are_those_of_the_nodes_sandboxes(tmp_path: Path) -> None:
+    place = NodeLayout(tmp_path / "data", tmp_path / "run")
+    (place.containerd_root / "io.containerd.grpc.v1.cri" / "sandboxes" / "aa").mkdir(parents=True)
+    results = tmp_path / "results"
+    results.mkdir()
+    for name in ("pybernetes-x-aa-eth0", "cni-loopback-aa-lo", "cni-loopback-bb-lo", "pybernetes-x-bb-eth0"):
+        (results / name).touch()
+    found = teardown._cni_results("x", place, results)
+    assert {file.name for file in found} == {"pybernetes-x-aa-eth0", "cni-loopback-aa-lo"}

@@ -13,8 +13,8 @@ MOUNT = Path("/sys/fs/cgroup")
 _CPUSET = ("cpuset.cpus", "cpuset.mems")
 
 
-def hierarchies(mount: Path = MOUNT) -> list[Path]:
-    """Roots of the hierarchies that pods are put into."""
+def hierarchies(mount: Path = MOUNT, *, hybrid: bool = False) -> list[Path]:
+    """Roots of the hierarchies that pods are put into; with `hybrid`, a v2 hierarchy beside those of v1 too."""
     if (mount / "cgroup.controllers").exists():
         return [mount]
     try:
@@ -23,7 +23,9 @@ def hierarchies(mount: Path = MOUNT) -> list[Path]:
         return []
     roots: dict[Path, None] = {}
     for entry in entries:
-        if entry.is_dir() and (entry / "cgroup.procs").exists() and not (entry / "cgroup.controllers").exists():
+        if not (entry / "cgroup.procs").exists():
+            continue
+        if hybrid or not (entry / "cgroup.controllers").exists():
             roots[entry.resolve()] = None
     return list(roots)
 
@@ -45,7 +47,7 @@ def prepare(path: str, mount: Path = MOUNT) -> None:
 def members(path: str, mount: Path = MOUNT) -> set[int]:
     """Ids of every process in the cgroup and below it."""
     found: set[int] = set()
-    for root in hierarchies(mount):
+    for root in hierarchies(mount, hybrid=True):
         for file in (root / path.strip("/")).rglob("cgroup.procs"):
             with contextlib.suppress(OSError, ValueError):
                 found |= {int(pid) for pid in file.read_text().split()}
@@ -63,7 +65,7 @@ def remove(path: str, mount: Path = MOUNT, timeout_s: float = 5.0) -> list[int]:
         for process in processes:
             process.wait(max(0.0, deadline - time.monotonic()))
         left = {pid for pid in members(path, mount) if Process.of(pid) is not None}
-    for root in hierarchies(mount):
+    for root in hierarchies(mount, hybrid=True):  # runc makes one there as well
         top = root / path.strip("/")
         if not top.is_dir():
             continue
