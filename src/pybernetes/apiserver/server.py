@@ -49,7 +49,6 @@ from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.apiserver.rbac_feed import rbac_feeds
 from pybernetes.apiserver.registry.generic.registry import Registry, RegistryConfig
 from pybernetes.apiserver.request_info import RequestInfo
-from pybernetes.apiserver.streaming.connect import Connector
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
@@ -114,7 +113,6 @@ class ApiServer:
             BootstrapTokens(self.registry, clock) if config.bootstrap_token_auth else None,
             config.anonymous_auth,
         )
-        self.connector = Connector(self.registry, self.authorizer, config, random)
         self.handler: Handler = self._chain()
         self._add_checks()
 
@@ -158,7 +156,6 @@ class ApiServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        await self.connector.close()
         await self.registry.stop()
 
     async def _listen(self) -> None:
@@ -211,7 +208,7 @@ class ApiServer:
         discovery = Discovery(served, self._address)
         pages = Pages(discovery, self.health, self.metrics, self.tokens, self._address, self.config.cache_dir)
         services = Services(self.config, self._clock, self._random, self.metrics)
-        return Router(self.registry, served, services, reviews, self.health, self.connector, pages.table)
+        return Router(self.registry, served, services, reviews, self.health, self._connect, pages.table)
 
     async def _connect(self, request: Request, info: RequestInfo, resource: Resource) -> Response | Upgrade:
         if self._connector is None:
