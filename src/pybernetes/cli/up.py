@@ -28,8 +28,6 @@ from pybernetes.host.processes import Process, spawn
 if TYPE_CHECKING:
     from pybernetes.client.client import Client
 
-_EXAMPLE_MARK = "example-applied"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_name(parser)
@@ -166,7 +164,7 @@ async def _example(client: Client, layout: Layout, progress: Progress, timeout_s
     """Applies examples/hello the first time; the answer of its Service, "" when the user took it away."""
     from pybernetes.cli import example, readiness
 
-    mark = layout.data / _EXAMPLE_MARK
+    mark = layout.example_mark
     if not mark.exists():
         progress.step("the example")
         await example.apply(client)

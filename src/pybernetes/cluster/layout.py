@@ -155,8 +155,9 @@ class Layout:
         return self.data / "images"
 
     @property
-    def api_socket(self) -> Path:
-        return self.run / "api.sock"
+    def example_mark(self) -> Path:
+        """Its presence says that the example was applied once."""
+        return self.data / "example-applied"
 
     @property
     def processes(self) -> Path:

@@ -58,8 +58,10 @@ def purge(layout: Layout) -> None:
     """Deletes the data directory. Raises ClusterError while something is mounted in it."""
     if points := mounts.below(layout.data):
         raise ClusterError(f"{points[0]} is still mounted; unmount it and run this again")
-    for name in ("cluster.json", "pki", "kubeconfig", "logs", "images", "nodes"):
-        path = layout.data / name
+    for path in (
+        *(layout.spec, layout.example_mark, layout.pki, layout.kubeconfigs, layout.logs, layout.images),
+        layout.data / "nodes",
+    ):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
