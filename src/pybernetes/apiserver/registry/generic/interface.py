@@ -109,17 +109,36 @@ class Deleted:
     """True: the answer is 202 (the deletion goes on in the background)."""
 
 
-@dataclass(slots=True, frozen=True)
-class WatchFrame:
-    """One event of a watch, encoded once for every watcher that sees it alike."""
+class WatchFrame(Protocol):
+    """One event of a watch, encoded once for every watcher that sees it alike: a storage.recent.WatchEvent."""
 
-    type: str
-    """ADDED, MODIFIED, DELETED, BOOKMARK."""
-    object: bytes
-    """Served bytes; a BOOKMARK holds only apiVersion, kind and metadata.resourceVersion."""
-    revision: int
-    line: bytes
-    """The frame on the wire: `{"type":…,"object":…}` and a newline."""
+    @property
+    def type(self) -> str:
+        """ADDED, MODIFIED, DELETED, BOOKMARK."""
+        ...
+
+    @property
+    def value(self) -> bytes:
+        """Served bytes; a BOOKMARK holds only apiVersion, kind and metadata.resourceVersion."""
+        ...
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def line(self) -> bytes:
+        """The frame on the wire: `{"type":…,"object":…}` and a newline."""
+        ...
+
+
+class Watch(Protocol):
+    """A running watch."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[WatchFrame]]: ...
+
+    async def __anext__(self) -> Sequence[WatchFrame]: ...
+
+    async def aclose(self) -> None: ...
 
 
 @dataclass(slots=True, frozen=True)
@@ -171,9 +190,9 @@ class ResourceStorage(Protocol):
         """ctx.namespace "" lists every namespace; ctx.name narrows to one object."""
         ...
 
-    async def watch(self, ctx: RequestContext, options: ListOptions) -> AsyncIterator[Sequence[WatchFrame]]:
-        """Batches of frames in order of revision. Errors of the request are raised here; an Expired (410)
-        can also come while iterating, and is then sent as an ERROR event. Close the iterator to stop."""
+    async def watch(self, ctx: RequestContext, options: ListOptions) -> Watch:
+        """Batches of frames in order of revision. Errors of the request are raised here (Expired: the client
+        lists again). The iteration ends when the watcher fell behind; `aclose()` it to stop."""
         ...
 
     async def create(self, ctx: RequestContext, body: Body) -> Written: ...

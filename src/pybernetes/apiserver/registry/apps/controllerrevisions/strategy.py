@@ -1,0 +1,37 @@
+"""ControllerRevisions: history of a workload's template; the data never changes.
+
+Source: pkg/registry/apps/controllerrevision/strategy.go, printers printControllerRevision.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api.apps import v1 as apps
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.table import NONE, age, columns
+
+
+class ControllerRevisionStrategy(Strategy):
+    columns = columns("Name", "Controller", "Revision:integer", "Age")
+
+    def validate(self, obj: apps.ControllerRevision) -> list[FieldError]:
+        if obj.revision < 0:
+            return [FieldError.invalid(Path("revision"), obj.revision, "must be greater than or equal to 0")]
+        return []
+
+    def validate_update(self, obj: apps.ControllerRevision, old: apps.ControllerRevision) -> list[FieldError]:
+        found = self.validate(obj)
+        if obj.data != old.data:
+            found.append(FieldError.invalid(Path("data"), obj.data, IMMUTABLE))
+        return found
+
+    def row(self, obj: apps.ControllerRevision, now: float) -> list[Any]:
+        owner = next((r for r in obj.metadata.ownerReferences if r.controller), None)
+        shown = NONE
+        if owner is not None:
+            group = owner.apiVersion.rpartition("/")[0]
+            shown = f"{owner.kind.lower()}.{group}/{owner.name}" if group else f"{owner.kind.lower()}/{owner.name}"
+        return [obj.metadata.name, shown, obj.revision, age(obj.metadata.creationTimestamp, now)]

@@ -1,0 +1,90 @@
+"""DaemonSets. Source: pkg/registry/apps/daemonset/strategy.go, apis/apps/{v1/defaults.go,validation}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api.apps import v1 as apps
+from pybernetes.apimachinery.field_errors import FieldError
+from pybernetes.apiserver.registry.apps import templates
+from pybernetes.apiserver.registry.apps.templates import SPEC
+from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.table import age, columns, labels_text
+
+
+class DaemonSetStrategy(Strategy):
+    generation = True
+    columns = columns(
+        "Name", "Desired:integer", "Current:integer", "Ready:integer", "Up-to-date:integer", "Available:integer",
+        "Node Selector", "Age", "Containers*", "Images*", "Selector*",
+    )  # fmt: skip
+
+    def default(self, obj: apps.DaemonSet) -> None:
+        spec = obj.spec
+        if spec.updateStrategy is None:
+            spec.updateStrategy = apps.DaemonSetUpdateStrategy()
+        update = spec.updateStrategy
+        update.type = update.type or "RollingUpdate"
+        if update.type == "RollingUpdate":
+            if update.rollingUpdate is None:
+                update.rollingUpdate = apps.RollingUpdateDaemonSet()
+            if update.rollingUpdate.maxUnavailable is None:
+                update.rollingUpdate.maxUnavailable = 1
+            if update.rollingUpdate.maxSurge is None:
+                update.rollingUpdate.maxSurge = 0
+        if spec.revisionHistoryLimit is None:
+            spec.revisionHistoryLimit = 10
+        templates.default_template(spec.template)
+
+    def prepare_for_create(self, ctx: RequestContext, obj: apps.DaemonSet) -> None:
+        super().prepare_for_create(ctx, obj)
+        obj.metadata.generation = 1
+
+    def validate(self, obj: apps.DaemonSet) -> list[FieldError]:
+        spec = obj.spec
+        found = templates.validate_not_negative(spec, SPEC, ("minReadySeconds", "revisionHistoryLimit"))
+        found += templates.validate_selector(spec.selector, spec.template, "empty selector is invalid for daemonset")
+        found += templates.validate_template(spec.template, SPEC.child("template"))
+        found += templates.validate_always(spec.template, "DaemonSet")
+        update = spec.updateStrategy or apps.DaemonSetUpdateStrategy()
+        at = SPEC.child("updateStrategy")
+        if update.type not in ("RollingUpdate", "OnDelete"):
+            found.append(FieldError.not_supported(at.child("type"), update.type, ("RollingUpdate", "OnDelete")))
+        rolling = update.rollingUpdate
+        if update.type == "RollingUpdate" and rolling is not None:
+            at = at.child("rollingUpdate")
+            for name in ("maxUnavailable", "maxSurge"):
+                value = getattr(rolling, name)
+                found += templates.validate_int_or_percent(value, at.child(name))
+                found += templates.not_more_than_all(value, at.child(name))
+            unavailable, surge = templates.amount(rolling.maxUnavailable), templates.amount(rolling.maxSurge)
+            if unavailable and surge:
+                why = "may not be set when maxUnavailable is non-zero"
+                found.append(FieldError.invalid(at.child("maxSurge"), rolling.maxSurge, why))
+            elif not unavailable and not surge:
+                found.append(FieldError.required(at.child("maxUnavailable"), "cannot be 0 when maxSurge is 0"))
+        return found
+
+    def validate_update(self, obj: apps.DaemonSet, old: apps.DaemonSet) -> list[FieldError]:
+        found = self.validate(obj) if obj.spec != old.spec else []
+        if obj.spec.selector != old.spec.selector:
+            found.append(FieldError.invalid(SPEC.child("selector"), obj.spec.selector, IMMUTABLE))
+        return found
+
+    def row(self, obj: apps.DaemonSet, now: float) -> list[Any]:
+        spec, status = obj.spec, obj.status
+        pod = spec.template.spec if spec.template is not None else None
+        return [
+            obj.metadata.name,
+            status.desiredNumberScheduled or 0,
+            status.currentNumberScheduled or 0,
+            status.numberReady or 0,
+            status.updatedNumberScheduled or 0,
+            status.numberAvailable or 0,
+            labels_text(pod.nodeSelector if pod is not None else {}),
+            age(obj.metadata.creationTimestamp, now),
+            *templates.container_cells(spec.template),
+            templates.selector_cell(spec.selector),
+        ]

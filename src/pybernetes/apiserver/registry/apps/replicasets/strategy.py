@@ -1,0 +1,78 @@
+"""ReplicaSets. Source: pkg/registry/apps/replicaset/strategy.go, apis/apps/{v1/defaults.go,validation}."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.api.apps import v1 as apps
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.apps import templates
+from pybernetes.apiserver.registry.apps.templates import SPEC
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.subresources import ScaleSubresource, SubresourceBase
+from pybernetes.apiserver.registry.generic.table import age, columns
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.registry.generic.storage import Storage
+
+_STATUS = Path("status")
+_COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration",
+           "terminatingReplicas")  # fmt: skip
+
+
+class ReplicaSetStrategy(Strategy):
+    generation = True
+    columns = columns("Name", "Desired:integer", "Current:integer", "Ready:integer", "Age", "Containers*", "Images*",
+                      "Selector*")  # fmt: skip
+    extra_fields = frozenset({"status.replicas"})
+
+    def default(self, obj: apps.ReplicaSet) -> None:
+        if obj.spec.replicas is None:
+            obj.spec.replicas = 1
+        templates.default_template(obj.spec.template)
+
+    def validate(self, obj: apps.ReplicaSet) -> list[FieldError]:
+        spec = obj.spec
+        found = templates.validate_not_negative(spec, SPEC, ("replicas", "minReadySeconds"))
+        found += templates.validate_selector(spec.selector, spec.template, "empty selector is invalid for deployment")
+        found += templates.validate_template(spec.template, SPEC.child("template"))
+        return found + templates.validate_always(spec.template, "ReplicaSet")
+
+    def validate_update(self, obj: apps.ReplicaSet, old: apps.ReplicaSet) -> list[FieldError]:
+        found = self.validate(obj) if obj.spec != old.spec else []
+        if obj.spec.selector != old.spec.selector:
+            found.append(FieldError.invalid(SPEC.child("selector"), obj.spec.selector, IMMUTABLE))
+        return found
+
+    def validate_status_update(self, obj: apps.ReplicaSet, old: apps.ReplicaSet) -> list[FieldError]:
+        status = obj.status
+        found = templates.validate_not_negative(status, _STATUS, _COUNTS)
+        for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
+            value = getattr(status, name) or 0
+            if value > (status.replicas or 0):
+                found.append(FieldError.invalid(_STATUS.child(name), value, "cannot be greater than status.replicas"))
+        available = status.availableReplicas or 0
+        if available > (status.readyReplicas or 0):
+            why = "cannot be greater than readyReplicas"
+            found.append(FieldError.invalid(_STATUS.child("availableReplicas"), available, why))
+        return found
+
+    def fields(self, obj: apps.ReplicaSet) -> dict[str, str]:
+        return {"status.replicas": str(obj.status.replicas or 0)}
+
+    def row(self, obj: apps.ReplicaSet, now: float) -> list[Any]:
+        spec, status = obj.spec, obj.status
+        return [
+            obj.metadata.name,
+            spec.replicas or 0,
+            status.replicas or 0,
+            status.readyReplicas or 0,
+            age(obj.metadata.creationTimestamp, now),
+            *templates.container_cells(spec.template),
+            templates.selector_cell(spec.selector),
+        ]
+
+    def subresources(self) -> dict[str, Callable[[Storage], SubresourceBase]]:
+        return {"scale": ScaleSubresource}

@@ -1,0 +1,130 @@
+"""What all kinds with a Pod template share: defaults, validation, columns.
+
+Source: pkg/apis/core/validation (ValidatePodTemplateSpec), pkg/apis/apps/validation, printers layoutContainerCells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pybernetes.api.core import v1 as core
+from pybernetes.api.meta.v1 import LabelSelector
+from pybernetes.apimachinery import names
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.selectors import LabelSelector as Selector
+from pybernetes.apimachinery.selectors import SelectorError
+from pybernetes.apiserver.registry.core.pods.defaults import default_pod_spec
+from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.core.pods.validation import validate_pod_spec
+from pybernetes.apiserver.registry.generic.object_meta import validate_annotations, validate_labels
+
+SPEC = Path("spec")
+NOT_NEGATIVE = "must be greater than or equal to 0"
+
+
+def default_template(template: core.PodTemplateSpec | None) -> None:
+    if template is not None and template.spec is not None:
+        default_pod_spec(template.spec)
+
+
+def validate_template(template: core.PodTemplateSpec | None, path: Path) -> list[FieldError]:
+    """A Pod template anywhere."""
+    if template is None:
+        return [FieldError.required(path)]
+    found: list[FieldError] = []
+    meta = template.metadata
+    if meta is not None:
+        found += validate_labels(meta.labels, path.child("labels"))
+        found += validate_annotations(meta.annotations, path.child("annotations"))
+    spec = template.spec or core.PodSpec()
+    found += validate_pod_spec(spec, path.child("spec"))
+    if spec.ephemeralContainers:
+        at = path.child("spec", "ephemeralContainers")
+        found.append(FieldError.forbidden(at, "ephemeral containers not allowed in pod template"))
+    return found
+
+
+def labels_of(template: core.PodTemplateSpec | None) -> dict[str, str]:
+    return template.metadata.labels if template is not None and template.metadata is not None else {}
+
+
+def validate_selector(
+    selector: LabelSelector | None, template: core.PodTemplateSpec | None, empty: str
+) -> list[FieldError]:
+    """spec.selector: there, not empty (`empty` says why not), and matching the template."""
+    at = SPEC.child("selector")
+    if selector is None:
+        return [FieldError.required(at)]
+    found = validate_label_selector(selector, at)
+    if not selector.matchLabels and not selector.matchExpressions:
+        found.append(FieldError.invalid(at, selector, empty))
+    try:
+        parsed = Selector.of(selector)
+    except SelectorError:
+        return [*found, FieldError.invalid(at, selector, "invalid label selector")]
+    labels = labels_of(template)
+    if not parsed.empty and not parsed.matches(labels):
+        where = SPEC.child("template", "metadata", "labels")
+        found.append(FieldError.invalid(where, labels, "`selector` does not match template `labels`"))
+    return found
+
+
+def validate_always(template: core.PodTemplateSpec | None, owner: str) -> list[FieldError]:
+    """Templates whose Pods run for ever."""
+    spec = template.spec if template is not None else None
+    if spec is None:
+        return []
+    found: list[FieldError] = []
+    if spec.restartPolicy != "Always":
+        at = SPEC.child("template", "spec", "restartPolicy")
+        found.append(FieldError.not_supported(at, spec.restartPolicy, ("Always",)))
+    if spec.activeDeadlineSeconds is not None:
+        at = SPEC.child("template", "spec", "activeDeadlineSeconds")
+        found.append(FieldError.forbidden(at, f"activeDeadlineSeconds in {owner} is not Supported"))
+    return found
+
+
+def validate_not_negative(obj: Any, path: Path, fields: Iterable[str]) -> list[FieldError]:
+    found: list[FieldError] = []
+    for name in fields:
+        value = getattr(obj, name)
+        if value is not None and value < 0:
+            found.append(FieldError.invalid(path.child(name), value, NOT_NEGATIVE))
+    return found
+
+
+def validate_int_or_percent(value: int | str | None, path: Path) -> list[FieldError]:
+    if isinstance(value, str):
+        return [FieldError.invalid(path, value, message) for message in names.percent(value)]
+    if value is not None and value < 0:
+        return [FieldError.invalid(path, value, NOT_NEGATIVE)]
+    return []
+
+
+def amount(value: int | str | None) -> int:
+    """The number of an int-or-percent, 0 for what cannot be read."""
+    if isinstance(value, str):
+        return int(value[:-1]) if value.endswith("%") and value[:-1].isdecimal() else 0
+    return value or 0
+
+
+def not_more_than_all(value: int | str | None, path: Path) -> list[FieldError]:
+    if isinstance(value, str) and amount(value) > 100:
+        return [FieldError.invalid(path, value, "must not be greater than 100%")]
+    return []
+
+
+def container_cells(template: core.PodTemplateSpec | None) -> list[str]:
+    """The Containers and Images columns."""
+    spec = template.spec if template is not None else None
+    containers = spec.containers if spec is not None else []
+    return [",".join(c.name for c in containers), ",".join(c.image or "" for c in containers)]
+
+
+def selector_cell(selector: LabelSelector | None) -> str:
+    """metav1.FormatLabelSelector: `<none>` for nothing and for everything."""
+    try:
+        return str(Selector.of(selector)) or "<none>" if selector is not None else "<none>"
+    except SelectorError:
+        return "<error>"

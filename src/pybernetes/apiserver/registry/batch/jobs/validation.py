@@ -1,0 +1,268 @@
+"""Validation of Jobs. Source: pkg/apis/batch/validation/validation.go."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pybernetes.api.batch import v1 as batch
+from pybernetes.apimachinery import names
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.selectors import LabelSelector as Selector
+from pybernetes.apimachinery.selectors import SelectorError
+from pybernetes.apimachinery.times import parse_time
+from pybernetes.apiserver.registry.apps import templates
+from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
+
+SPEC = Path("spec")
+STATUS = Path("status")
+_COUNTS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
+           "backoffLimitPerIndex", "maxFailedIndexes")  # fmt: skip
+_INDEXED_ONLY = "requires indexed completion mode"
+_MAX_INDEXED_PARALLELISM = 100_000
+_SOFT_COMPLETIONS = 100_000
+_HIGH = 10_000
+_ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+
+
+def validate_job(obj: batch.Job) -> list[FieldError]:
+    spec = obj.spec
+    found = _validate_generated_selector(obj)
+    found += validate_job_spec(spec, SPEC)
+    at = SPEC.child("selector")
+    if spec.selector is None:
+        found.append(FieldError.required(at))
+    else:
+        found += validate_label_selector(spec.selector, at)
+        try:
+            matches = Selector.of(spec.selector).matches(templates.labels_of(spec.template))
+        except SelectorError:
+            matches = True
+        if not matches:
+            where = SPEC.child("template", "metadata", "labels")
+            why = "`selector` does not match template `labels`"
+            found.append(FieldError.invalid(where, templates.labels_of(spec.template), why))
+    if spec.completionMode == "Indexed" and spec.completions:
+        host = f"{obj.metadata.name}-{spec.completions - 1}"
+        if names.dns1123_label(host):
+            why = f"will not able to create pod with invalid DNS label: {host}"
+            found.append(FieldError.invalid(Path("metadata").child("name"), obj.metadata.name, why))
+    return found
+
+
+def _validate_generated_selector(obj: batch.Job) -> list[FieldError]:
+    from pybernetes.apiserver.registry.batch.jobs import strategy
+
+    if obj.spec.manualSelector or obj.spec.selector is None:
+        return []
+    found: list[FieldError] = []
+    labels = templates.labels_of(obj.spec.template)
+    at = SPEC.child("template", "metadata", "labels")
+    uid, name = obj.metadata.uid or "", obj.metadata.name or ""
+    for key, expected in (
+        (strategy.CONTROLLER_UID, uid),
+        (strategy.JOB_NAME, name),
+        (strategy.LEGACY_CONTROLLER_UID, uid),
+        (strategy.LEGACY_JOB_NAME, name),
+    ):
+        value = labels.get(key)
+        if value is None:
+            found.append(FieldError.required(at.key(key), f"must be '{expected}'"))
+        elif value != expected:
+            found.append(FieldError.invalid(at.key(key), labels, f"must be '{expected}'"))
+    wanted = {strategy.CONTROLLER_UID: uid}
+    old_form = {strategy.LEGACY_CONTROLLER_UID: uid}
+    if not any(obj.spec.selector.matchLabels.items() >= form.items() for form in (wanted, old_form)):
+        why = "`selector` not auto-generated"
+        found.append(FieldError.invalid(SPEC.child("selector"), obj.spec.selector, why))
+    return found
+
+
+def validate_job_spec(spec: batch.JobSpec, path: Path) -> list[FieldError]:
+    """A Job's spec, in a Job or in a CronJob's template."""
+    found = templates.validate_not_negative(spec, path, _COUNTS)
+    if spec.maxFailedIndexes is not None and spec.backoffLimitPerIndex is None:
+        found.append(FieldError.required(path.child("backoffLimitPerIndex"), "when maxFailedIndexes is specified"))
+    if spec.completionMode not in ("NonIndexed", "Indexed"):
+        at = path.child("completionMode")
+        found.append(FieldError.not_supported(at, spec.completionMode, ("NonIndexed", "Indexed")))
+    found += _validate_indexed(spec, path) if spec.completionMode == "Indexed" else _validate_plain(spec, path)
+    if spec.podFailurePolicy is not None:
+        found += _validate_failure_policy(spec, spec.podFailurePolicy, path.child("podFailurePolicy").child("rules"))
+    if spec.podReplacementPolicy is not None:
+        at = path.child("podReplacementPolicy")
+        allowed = ("Failed",) if spec.podFailurePolicy is not None else ("Failed", "TerminatingOrFailed")
+        if spec.podReplacementPolicy not in allowed:
+            found.append(FieldError.not_supported(at, spec.podReplacementPolicy, allowed))
+    found += templates.validate_template(spec.template, path.child("template"))
+    pod = spec.template.spec if spec.template is not None else None
+    policy = pod.restartPolicy if pod is not None else None
+    at = path.child("template", "spec", "restartPolicy")
+    if policy in (None, "", "Always"):
+        found.append(FieldError.required(at, 'valid values: "OnFailure", "Never"'))
+    elif policy not in ("OnFailure", "Never"):
+        found.append(FieldError.not_supported(at, policy, ("OnFailure", "Never")))
+    elif spec.podFailurePolicy is not None and policy != "Never":
+        why = 'only "Never" is supported when podFailurePolicy is specified'
+        found.append(FieldError.invalid(at, policy, why))
+    return found
+
+
+def _validate_plain(spec: batch.JobSpec, path: Path) -> list[FieldError]:
+    found: list[FieldError] = []
+    for name in ("backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"):
+        value = getattr(spec, name)
+        if value is not None:
+            found.append(FieldError.invalid(path.child(name), value, _INDEXED_ONLY))
+    return found
+
+
+def _validate_indexed(spec: batch.JobSpec, path: Path) -> list[FieldError]:
+    found: list[FieldError] = []
+    completions, failed = spec.completions, spec.maxFailedIndexes
+    parallelism = spec.parallelism or 0
+    if completions is None:
+        found.append(FieldError.required(path.child("completions"), "when completion mode is Indexed"))
+    if parallelism > _MAX_INDEXED_PARALLELISM:
+        why = f"must be less than or equal to {_MAX_INDEXED_PARALLELISM} when completion mode is Indexed"
+        found.append(FieldError.invalid(path.child("parallelism"), parallelism, why))
+    if completions is not None and failed is not None and failed > completions:
+        why = "must be less than or equal to completions"
+        found.append(FieldError.invalid(path.child("maxFailedIndexes"), failed, why))
+    if failed is not None and failed > _SOFT_COMPLETIONS:
+        why = f"must be less than or equal to {_SOFT_COMPLETIONS}"
+        found.append(FieldError.invalid(path.child("maxFailedIndexes"), failed, why))
+    if completions is not None and completions > _SOFT_COMPLETIONS and spec.backoffLimitPerIndex is not None:
+        if failed is None:
+            why = f"must be specified when completions is above {_SOFT_COMPLETIONS}"
+            found.append(FieldError.required(path.child("maxFailedIndexes"), why))
+        why = (
+            f"must be less than or equal to {_HIGH} when completions are above {_SOFT_COMPLETIONS} "
+            "and used with backoff limit per index"
+        )
+        if parallelism > _HIGH:
+            found.append(FieldError.invalid(path.child("parallelism"), parallelism, why))
+        if failed is not None and failed > _HIGH:
+            found.append(FieldError.invalid(path.child("maxFailedIndexes"), failed, why))
+    return found
+
+
+def _validate_failure_policy(spec: batch.JobSpec, policy: batch.PodFailurePolicy, path: Path) -> list[FieldError]:
+    found: list[FieldError] = []
+    if len(policy.rules) > 20:
+        found.append(FieldError.too_many(path, len(policy.rules), 20))
+    pod = spec.template.spec if spec.template is not None else None
+    known = {c.name for c in [*pod.containers, *pod.initContainers]} if pod is not None else set()
+    for index, rule in enumerate(policy.rules):
+        at = path.index(index)
+        if not rule.action:
+            found.append(
+                FieldError.required(at.child("action"), "valid values: " + ", ".join(f'"{a}"' for a in _ACTIONS))
+            )
+        elif rule.action not in _ACTIONS:
+            found.append(FieldError.not_supported(at.child("action"), rule.action, _ACTIONS))
+        elif rule.action == "FailIndex" and spec.backoffLimitPerIndex is None:
+            why = "requires the backoffLimitPerIndex to be set"
+            found.append(FieldError.invalid(at.child("action"), rule.action, why))
+        if rule.onExitCodes is not None and rule.onPodConditions:
+            why = "specifying both OnExitCodes and OnPodConditions is not supported"
+            found.append(FieldError.invalid(at, rule, why))
+        elif rule.onExitCodes is None and not rule.onPodConditions:
+            why = "specifying one of OnExitCodes and OnPodConditions is required"
+            found.append(FieldError.invalid(at, rule, why))
+        codes = rule.onExitCodes
+        if codes is not None:
+            where = at.child("onExitCodes")
+            if codes.operator not in ("In", "NotIn"):
+                found.append(FieldError.not_supported(where.child("operator"), codes.operator, ("In", "NotIn")))
+            if codes.containerName is not None and codes.containerName not in known:
+                why = "must be one of the container or initContainer names in the pod template"
+                found.append(FieldError.invalid(where.child("containerName"), codes.containerName, why))
+            if not codes.values:
+                found.append(FieldError.invalid(where.child("values"), codes.values, "at least one value is required"))
+            if codes.operator == "In" and 0 in codes.values:
+                why = "must not be 0 for the In operator"
+                found.append(FieldError.invalid(where.child("values").index(codes.values.index(0)), 0, why))
+    return found
+
+
+def validate_job_update(obj: batch.Job, old: batch.Job) -> list[FieldError]:
+    found = validate_job(obj) if obj.spec != old.spec else []
+    spec, before = obj.spec, old.spec
+    at = SPEC.child("completions")
+    if spec.completions != before.completions:
+        if before.completionMode != "Indexed":
+            found.append(FieldError.invalid(at, spec.completions, IMMUTABLE))
+        elif spec.completions != spec.parallelism:
+            why = f"can only be modified in tandem with {SPEC.child('parallelism')}"
+            found.append(FieldError.invalid(at, spec.completions, why))
+    for name in (
+        "selector",
+        "completionMode",
+        "podFailurePolicy",
+        "backoffLimitPerIndex",
+        "managedBy",
+        "successPolicy",
+    ):
+        value = getattr(spec, name)
+        if value != getattr(before, name):
+            found.append(FieldError.invalid(SPEC.child(name), value, IMMUTABLE))
+    if spec.template != before.template and not _only_placement_changed(obj, old):
+        found.append(FieldError.invalid(SPEC.child("template"), spec.template, IMMUTABLE))
+    return found
+
+
+def _only_placement_changed(obj: batch.Job, old: batch.Job) -> bool:
+    """A Job that is suspended and has not started may still be told where its Pods go."""
+    suspended = bool(old.spec.suspend)
+    not_started = old.status.startTime is None and not (old.status.active or 0)
+    new, before = obj.spec.template, old.spec.template
+    if not suspended or not not_started or new is None or before is None or new.spec is None or before.spec is None:
+        return False
+    kept = {name: getattr(before.spec, name) for name in ("nodeSelector", "affinity", "tolerations", "schedulingGates")}
+    munged = msgspec.structs.replace(new, spec=msgspec.structs.replace(new.spec, **kept), metadata=before.metadata)
+    return munged == before
+
+
+def validate_job_status_update(obj: batch.Job, old: batch.Job) -> list[FieldError]:
+    status, before = obj.status, old.status
+    found = templates.validate_not_negative(status, STATUS, ("active", "succeeded", "failed", "ready", "terminating"))
+    true = {c.type for c in status.conditions if c.status == "True"}
+    was = {c.type for c in before.conditions if c.status == "True"}
+    complete, failed = "Complete" in true, "Failed" in true
+    conditions = STATUS.child("conditions")
+    if complete and failed:
+        why = "cannot set Complete=True and Failed=true conditions"
+        found.append(FieldError.invalid(conditions, "", why))
+    for kind in ("Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"):
+        if kind in was and kind not in true:
+            why = f"cannot disable the {kind}=True condition"
+            found.append(FieldError.invalid(conditions, "", why))
+    at = STATUS.child("completionTime")
+    if status.completionTime and not complete:
+        why = "cannot set completionTime when there is no Complete=True condition"
+        found.append(FieldError.invalid(at, status.completionTime, why))
+    if complete and not status.completionTime:
+        found.append(FieldError.required(at, "completionTime is required for Complete jobs"))
+    if status.startTime and status.completionTime and parse_time(status.completionTime) < parse_time(status.startTime):
+        found.append(FieldError.invalid(at, status.completionTime, "must be equal to or after `startTime`"))
+    if failed and "FailureTarget" not in true:
+        why = "cannot set Failed=True condition without the FailureTarget=true condition"
+        found.append(FieldError.invalid(conditions, "", why))
+    if complete and "SuccessCriteriaMet" not in true:
+        why = "cannot set Complete=True condition without the SuccessCriteriaMet=true condition"
+        found.append(FieldError.invalid(conditions, "", why))
+    if complete or failed:
+        if status.active:
+            why = "active>0 is invalid for finished job"
+            found.append(FieldError.invalid(STATUS.child("active"), status.active, why))
+        if not status.startTime:
+            found.append(FieldError.required(STATUS.child("startTime"), "startTime is required for finished job"))
+        uncounted = status.uncountedTerminatedPods
+        if uncounted is not None and (uncounted.succeeded or uncounted.failed):
+            why = "must be empty for finished job"
+            found.append(FieldError.invalid(STATUS.child("uncountedTerminatedPods"), uncounted, why))
+    if (status.ready or 0) > (status.active or 0):
+        why = "cannot set more ready pods than active"
+        found.append(FieldError.invalid(STATUS.child("ready"), status.ready, why))
+    return found

@@ -1,0 +1,86 @@
+"""Events, kept for an hour. Source: pkg/registry/core/event/strategy.go, printers printEvent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery import names
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.table import age, columns
+
+_INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+
+
+class EventStrategy(Strategy):
+    ttl_s = 3600
+    garbage_collection = "Unsupported"
+    allow_create_on_update = True
+    columns = columns(
+        "Last Seen", "Type", "Reason", "Object", "Subobject*", "Source*", "Message", "First Seen*", "Count*", "Name*"
+    )
+    extra_fields = frozenset(
+        {"reason", "reportingComponent", "source", "type"} | {f"involvedObject.{name}" for name in _INVOLVED}
+    )
+    field_aliases = {f"regarding.{name}": f"involvedObject.{name}" for name in _INVOLVED}
+
+    def prepare_for_create(self, ctx: RequestContext, obj: core.Event) -> None:
+        """Nothing is reset."""
+
+    def prepare_for_update(self, ctx: RequestContext, obj: core.Event, old: core.Event) -> None:
+        """Nothing is reset: a series goes on."""
+
+    def validate(self, obj: core.Event) -> list[FieldError]:
+        found: list[FieldError] = []
+        namespace, involved = obj.metadata.namespace or "", obj.involvedObject.namespace or ""
+        at = Path("involvedObject", "namespace")
+        if not involved:
+            if namespace not in ("", "default"):
+                found.append(FieldError.invalid(at, involved, "does not match event.namespace"))
+        elif involved != namespace:
+            found.append(FieldError.invalid(at, involved, "does not match event.namespace"))
+        found += [
+            FieldError.invalid(Path("metadata", "namespace"), namespace, message)
+            for message in names.dns1123_label(namespace)
+        ]
+        return found
+
+    def fields(self, obj: core.Event) -> dict[str, str]:
+        found = {f"involvedObject.{name}": getattr(obj.involvedObject, name) or "" for name in _INVOLVED}
+        found["reason"] = obj.reason or ""
+        found["reportingComponent"] = obj.reportingComponent or ""
+        found["source"] = (obj.source.component if obj.source else None) or obj.reportingComponent or ""
+        found["type"] = obj.type or ""
+        return found
+
+    def row(self, obj: core.Event, now: float) -> list[Any]:
+        first = age(obj.firstTimestamp or obj.eventTime, now)
+        last = age(obj.lastTimestamp, now) if obj.lastTimestamp else first
+        count = obj.count or 1
+        if obj.series is not None:
+            last = age(obj.series.lastObservedTime, now)
+            count = obj.series.count or 0
+        involved = obj.involvedObject
+        target = (involved.kind or "").lower()
+        if involved.name:
+            target = f"{target}/{involved.name}"
+        return [
+            last,
+            obj.type or "",
+            obj.reason or "",
+            target,
+            involved.fieldPath or "",
+            _source(obj),
+            (obj.message or "").strip(),
+            first,
+            count,
+            obj.metadata.name,
+        ]
+
+
+def _source(obj: core.Event) -> str:
+    component = (obj.source.component if obj.source else None) or obj.reportingComponent or ""
+    instance = (obj.source.host if obj.source else None) or obj.reportingInstance or ""
+    return f"{component}, {instance}" if instance else component

@@ -1,0 +1,75 @@
+"""PersistentVolumes. Source: pkg/registry/core/persistentvolume/strategy.go, printers printPersistentVolume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
+
+SPEC = Path("spec")
+ACCESS_MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
+STORAGE_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+
+
+def modes_cell(modes: list[str]) -> str:
+    """RWO,ROX,… in upstream's order."""
+    return ",".join(short for mode, short in ACCESS_MODES.items() if mode in modes)
+
+
+class PersistentVolumeStrategy(Strategy):
+    returns_deleted_object = True
+    columns = columns(
+        "Name", "Capacity", "Access Modes", "Reclaim Policy", "Status", "Claim", "StorageClass",
+        "VolumeAttributesClass", "Reason", "Age", "VolumeMode*",
+    )  # fmt: skip
+
+    def default(self, obj: core.PersistentVolume) -> None:
+        obj.status.phase = obj.status.phase or "Pending"
+        obj.spec.persistentVolumeReclaimPolicy = obj.spec.persistentVolumeReclaimPolicy or "Retain"
+        obj.spec.volumeMode = obj.spec.volumeMode or "Filesystem"
+        if obj.spec.hostPath is not None and obj.spec.hostPath.type is None:
+            obj.spec.hostPath.type = ""
+
+    def prepare_for_create(self, ctx: RequestContext, obj: core.PersistentVolume) -> None:
+        obj.status = core.PersistentVolumeStatus(phase="Pending")
+
+    def validate(self, obj: core.PersistentVolume) -> list[FieldError]:
+        spec = obj.spec
+        found: list[FieldError] = []
+        if not spec.accessModes:
+            found.append(FieldError.required(SPEC.child("accessModes")))
+        for mode in spec.accessModes:
+            if mode not in ACCESS_MODES:
+                found.append(FieldError.not_supported(SPEC.child("accessModes"), mode, sorted(ACCESS_MODES)))
+        if not spec.capacity:
+            found.append(FieldError.required(SPEC.child("capacity")))
+        elif set(spec.capacity) != {"storage"}:
+            found.append(FieldError.not_supported(SPEC.child("capacity"), sorted(spec.capacity)[0], ("storage",)))
+        policies = ("Delete", "Recycle", "Retain")
+        if spec.persistentVolumeReclaimPolicy not in policies:
+            at = SPEC.child("persistentVolumeReclaimPolicy")
+            found.append(FieldError.not_supported(at, spec.persistentVolumeReclaimPolicy, policies))
+        return found
+
+    def row(self, obj: core.PersistentVolume, now: float) -> list[Any]:
+        spec, claim = obj.spec, obj.spec.claimRef
+        phase = obj.status.phase or ""
+        if obj.metadata.deletionTimestamp is not None:
+            phase = "Terminating"
+        return [
+            obj.metadata.name,
+            spec.capacity.get("storage", "0"),
+            modes_cell(spec.accessModes),
+            spec.persistentVolumeReclaimPolicy or "",
+            phase,
+            f"{claim.namespace}/{claim.name}" if claim is not None else "",
+            obj.metadata.annotations.get(STORAGE_CLASS_ANNOTATION) or spec.storageClassName or "",
+            spec.volumeAttributesClassName or UNSET,
+            obj.status.reason or "",
+            age(obj.metadata.creationTimestamp, now),
+            spec.volumeMode or UNSET,
+        ]

@@ -1,0 +1,199 @@
+"""Defaults of Pods and of the PodSpecs inside templates.
+
+Source: pkg/apis/core/v1/defaults.go, zz_generated.defaults.go.
+"""
+
+from __future__ import annotations
+
+from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery import quantity
+
+_TERMINATION_MESSAGE_PATH = "/dev/termination-log"
+_FILE_MODE = 0o644
+_HOUR_S = 3600
+
+
+def default_pod(pod: core.Pod) -> None:
+    """A Pod itself: its spec, and what templates do not get."""
+    spec = pod.spec
+    default_pod_spec(spec)
+    for container in spec.containers:
+        _requests_from_limits(container.resources)
+    for container in spec.initContainers:
+        _requests_from_limits(container.resources)
+    if spec.resources is not None and spec.resources.limits:
+        _default_pod_requests(spec, spec.resources)
+    if spec.enableServiceLinks is None:
+        spec.enableServiceLinks = True
+    if spec.hostNetwork:
+        for container in [*spec.containers, *spec.initContainers]:
+            for port in container.ports:
+                if not port.hostPort:
+                    port.hostPort = port.containerPort
+
+
+def default_pod_spec(spec: core.PodSpec) -> None:
+    """What every PodSpec gets, in a Pod or in a template."""
+    if spec.dnsPolicy is None:
+        spec.dnsPolicy = "ClusterFirst"
+    if spec.restartPolicy is None:
+        spec.restartPolicy = "Always"
+    if spec.securityContext is None:
+        spec.securityContext = core.PodSecurityContext()
+    if spec.terminationGracePeriodSeconds is None:
+        spec.terminationGracePeriodSeconds = 30
+    if spec.schedulerName is None:
+        spec.schedulerName = "default-scheduler"
+    if not spec.serviceAccountName and spec.serviceAccount:
+        spec.serviceAccountName = spec.serviceAccount
+    elif spec.serviceAccountName:
+        spec.serviceAccount = spec.serviceAccountName
+    for container in spec.containers:
+        _default_container(container)
+    for container in spec.initContainers:
+        _default_container(container)
+    for ephemeral in spec.ephemeralContainers:
+        _default_container(ephemeral)
+    for volume in spec.volumes:
+        _default_volume(volume)
+
+
+def _default_container(container: core.Container | core.EphemeralContainer) -> None:
+    if not container.imagePullPolicy:
+        container.imagePullPolicy = pull_policy(container.image or "")
+    if not container.terminationMessagePath:
+        container.terminationMessagePath = _TERMINATION_MESSAGE_PATH
+    if not container.terminationMessagePolicy:
+        container.terminationMessagePolicy = "File"
+    if container.resources is None:
+        container.resources = core.ResourceRequirements()
+    for port in container.ports:
+        if not port.protocol:
+            port.protocol = "TCP"
+    for variable in container.env:
+        source = variable.valueFrom
+        if source is not None:
+            if source.fieldRef is not None and not source.fieldRef.apiVersion:
+                source.fieldRef.apiVersion = "v1"
+            if source.resourceFieldRef is not None and source.resourceFieldRef.divisor is None:
+                source.resourceFieldRef.divisor = "0"
+            if source.fileKeyRef is not None and source.fileKeyRef.optional is None:
+                source.fileKeyRef.optional = False
+    for probe in (container.livenessProbe, container.readinessProbe, container.startupProbe):
+        if probe is not None:
+            _default_probe(probe)
+    if container.lifecycle is not None:
+        for handler in (container.lifecycle.postStart, container.lifecycle.preStop):
+            if handler is not None and handler.httpGet is not None:
+                _default_http_get(handler.httpGet)
+
+
+def _default_probe(probe: core.Probe) -> None:
+    probe.timeoutSeconds = probe.timeoutSeconds or 1
+    probe.periodSeconds = probe.periodSeconds or 10
+    probe.successThreshold = probe.successThreshold or 1
+    probe.failureThreshold = probe.failureThreshold or 3
+    if probe.httpGet is not None:
+        _default_http_get(probe.httpGet)
+    if probe.grpc is not None and probe.grpc.service is None:
+        probe.grpc.service = ""
+
+
+def _default_http_get(action: core.HTTPGetAction) -> None:
+    action.path = action.path or "/"
+    action.scheme = action.scheme or "HTTP"
+
+
+_VOLUME_SOURCES = tuple(name for name in core.Volume.__struct_fields__ if name != "name")
+
+
+def _default_volume(volume: core.Volume) -> None:
+    if volume.configMap is not None:
+        if volume.configMap.defaultMode is None:
+            volume.configMap.defaultMode = _FILE_MODE
+    elif volume.secret is not None:
+        if volume.secret.defaultMode is None:
+            volume.secret.defaultMode = _FILE_MODE
+    elif volume.emptyDir is not None:
+        return
+    elif volume.projected is not None:
+        if volume.projected.defaultMode is None:
+            volume.projected.defaultMode = _FILE_MODE
+        for source in volume.projected.sources:
+            token = source.serviceAccountToken
+            if token is not None and token.expirationSeconds is None:
+                token.expirationSeconds = _HOUR_S
+            if source.downwardAPI is not None:
+                _default_downward(source.downwardAPI.items)
+    elif volume.hostPath is not None:
+        if volume.hostPath.type is None:
+            volume.hostPath.type = ""
+    elif volume.downwardAPI is not None:
+        if volume.downwardAPI.defaultMode is None:
+            volume.downwardAPI.defaultMode = _FILE_MODE
+        _default_downward(volume.downwardAPI.items)
+    elif volume.image is not None:
+        if not volume.image.pullPolicy:
+            volume.image.pullPolicy = pull_policy(volume.image.reference or "")
+    elif volume.ephemeral is not None:
+        template = volume.ephemeral.volumeClaimTemplate
+        if template is not None and template.spec.volumeMode is None:
+            template.spec.volumeMode = "Filesystem"
+    elif volume.iscsi is not None:
+        volume.iscsi.iscsiInterface = volume.iscsi.iscsiInterface or "default"
+    elif volume.rbd is not None:
+        volume.rbd.pool = volume.rbd.pool or "rbd"
+        volume.rbd.user = volume.rbd.user or "admin"
+        volume.rbd.keyring = volume.rbd.keyring or "/etc/ceph/keyring"
+    elif volume.azureDisk is not None:
+        disk = volume.azureDisk
+        disk.cachingMode = disk.cachingMode or "ReadWrite"
+        disk.kind = disk.kind or "Shared"
+        disk.fsType = disk.fsType or "ext4"
+        disk.readOnly = bool(disk.readOnly)
+    elif volume.scaleIO is not None:
+        volume.scaleIO.storageMode = volume.scaleIO.storageMode or "ThinProvisioned"
+        volume.scaleIO.fsType = volume.scaleIO.fsType or "xfs"
+    elif all(getattr(volume, name) is None for name in _VOLUME_SOURCES):
+        volume.emptyDir = core.EmptyDirVolumeSource()
+
+
+def _default_downward(items: list[core.DownwardAPIVolumeFile]) -> None:
+    for item in items:
+        if item.fieldRef is not None and not item.fieldRef.apiVersion:
+            item.fieldRef.apiVersion = "v1"
+        if item.resourceFieldRef is not None and item.resourceFieldRef.divisor is None:
+            item.resourceFieldRef.divisor = "0"
+
+
+def _requests_from_limits(resources: core.ResourceRequirements | None) -> None:
+    if resources is not None and resources.limits:
+        requests = resources.requests
+        missing = {name: value for name, value in resources.limits.items() if name not in requests}
+        if missing:
+            resources.requests = {**requests, **missing}
+
+
+def _default_pod_requests(spec: core.PodSpec, resources: core.ResourceRequirements) -> None:
+    """Pod-level requests: the containers' sums where they have any, else the pod-level limits."""
+    requests = dict(resources.requests)
+    sums: dict[str, str] = {}
+    for container in spec.containers:
+        for name, value in (container.resources.requests if container.resources else {}).items():
+            sums[name] = quantity.add(sums[name], value) if name in sums else value
+    for name, value in sums.items():
+        if name in ("cpu", "memory") and name not in requests:
+            requests[name] = value
+    for name, value in resources.limits.items():
+        if name not in requests and (name in ("cpu", "memory") or name.startswith("hugepages-")):
+            requests[name] = value
+    resources.requests = requests
+
+
+def pull_policy(image: str) -> str:
+    """Always for :latest and for no tag, IfNotPresent for any other tag or a digest."""
+    name, at, _ = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if at:
+        return "IfNotPresent" if tag != "latest" else "Always"
+    return "Always" if tag in ("", "latest") else "IfNotPresent"

@@ -1,0 +1,136 @@
+"""Who has which ClusterIP and node port. Pure and in memory: rebuilt from the Services at start.
+
+A claim is taken before a Service is written and given back when the write fails; that is all the
+locking a single process needs, since nothing here awaits.
+Source: pkg/registry/core/service/ipallocator, portallocator (the dynamic ranges keep low numbers for
+those who ask for one).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+
+class Taken(Exception):
+    """Somebody else has it."""
+
+
+class OutOfRange(Exception):
+    """Not in the range that this cluster serves."""
+
+
+class Full(Exception):
+    """Nothing is left."""
+
+
+class Range:
+    """Numbers low … high, handed out at random from the upper part first."""
+
+    def __init__(self, low: int, high: int, reserved: int, choose: Callable[[int], int]) -> None:
+        self._low, self._high = low, high
+        self._dynamic = low + reserved
+        self._choose = choose
+        self._taken: set[int] = set()
+
+    def __contains__(self, number: int) -> bool:
+        return self._low <= number <= self._high
+
+    def has(self, number: int) -> bool:
+        return number in self._taken
+
+    def take(self, number: int) -> None:
+        """Raises OutOfRange, Taken."""
+        if number not in self:
+            raise OutOfRange
+        if number in self._taken:
+            raise Taken
+        self._taken.add(number)
+
+    def take_any(self) -> int:
+        """Raises Full."""
+        for low, high in ((self._dynamic, self._high), (self._low, self._dynamic - 1)):
+            count = high - low + 1
+            if count <= 0:
+                continue
+            start = self._choose(count)
+            for step in range(count):
+                number = low + (start + step) % count
+                if number not in self._taken:
+                    self._taken.add(number)
+                    return number
+        raise Full
+
+    def give_back(self, number: int) -> None:
+        self._taken.discard(number)
+
+    def replace(self, taken: set[int]) -> None:
+        """Says who is known to be in use; anything else is free."""
+        self._taken = {number for number in taken if number in self}
+
+
+class AddressAllocator:
+    """ClusterIPs of one CIDR, without its first and last address."""
+
+    def __init__(self, cidr: str, choose: Callable[[int], int]) -> None:
+        self.network = ipaddress.ip_network(cidr)
+        first = int(self.network.network_address)
+        size = min(self.network.num_addresses, 1 << 16)
+        last = first + size - (2 if self.network.version == 4 else 1)
+        usable = last - first
+        reserved = min(max(16, usable // 16), 256) if usable > 32 else 0
+        self._range = Range(first + 1, last, reserved, choose)
+
+    @property
+    def family(self) -> str:
+        return f"IPv{self.network.version}"
+
+    def take(self, address: str) -> None:
+        """Raises OutOfRange, Taken; ValueError for what is no address."""
+        ip = ipaddress.ip_address(address)
+        if ip.version != self.network.version:
+            raise OutOfRange
+        self._range.take(int(ip))
+
+    def take_any(self) -> str:
+        number = self._range.take_any()
+        return str(ipaddress.ip_address(number) if self.network.version == 4 else ipaddress.IPv6Address(number))
+
+    def give_back(self, address: str) -> None:
+        self._range.give_back(int(ipaddress.ip_address(address)))
+
+    def replace(self, addresses: list[str]) -> None:
+        self._range.replace({int(ipaddress.ip_address(a)) for a in addresses})
+
+
+class PortAllocator:
+    """Node ports of one range, the same number for TCP and UDP counted once each."""
+
+    def __init__(self, low: int, high: int, choose: Callable[[int], int]) -> None:
+        size = high - low + 1
+        reserved = min(max(16, size // 32), 128) if size > 32 else 0
+        self._ranges = {p: Range(low, high, reserved, choose) for p in ("TCP", "UDP", "SCTP")}
+        self._low, self._high = low, high
+
+    @property
+    def text(self) -> str:
+        return f"{self._low}-{self._high}"
+
+    def take(self, port: int, protocol: str) -> None:
+        """Raises OutOfRange, Taken."""
+        self._ranges[protocol].take(port)
+
+    def take_any(self, protocol: str) -> int:
+        """A port that no protocol uses yet. Raises Full."""
+        while True:
+            port = self._ranges[protocol].take_any()
+            if not any(r.has(port) for name, r in self._ranges.items() if name != protocol):
+                return port
+            # Leaves it marked: a port in use by another protocol is not offered again.
+
+    def give_back(self, port: int, protocol: str) -> None:
+        self._ranges[protocol].give_back(port)
+
+    def replace(self, ports: list[tuple[int, str]]) -> None:
+        for protocol, held in self._ranges.items():
+            held.replace({port for port, p in ports if p == protocol})

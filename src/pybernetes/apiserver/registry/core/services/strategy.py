@@ -1,0 +1,352 @@
+"""Services: defaults, addresses and node ports, columns.
+
+Source: pkg/registry/core/service/{strategy.go,storage/storage.go,storage/alloc.go}, apis/core/v1/defaults.go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery import errors, names
+from pybernetes.apimachinery.field_errors import FieldError, invalid
+from pybernetes.apimachinery.scheme import Resource
+from pybernetes.apiserver.registry.core.services import validation
+from pybernetes.apiserver.registry.core.services.allocators import (
+    AddressAllocator,
+    Full,
+    OutOfRange,
+    PortAllocator,
+    Taken,
+)
+from pybernetes.apiserver.registry.core.services.validation import SPEC, externally_accessible, needs_health_port
+from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.generic.strategy import Finish, Strategy, nothing_to_finish
+from pybernetes.apiserver.registry.generic.table import NONE, age, columns, labels_text
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.registry.generic.registry import Registry
+
+_AFFINITY_TIMEOUT_S = 10800
+
+
+class ServiceStrategy(Strategy):
+    returns_deleted_object = True
+    allow_create_on_update = True
+    columns = columns("Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age", "Selector*")
+    extra_fields = frozenset({"spec.clusterIP", "spec.type"})
+
+    def __init__(self, resource: Resource, registry: Registry) -> None:
+        super().__init__(resource, registry)
+        config, choose = registry.config, registry.random.choice_index
+        self._addresses = AddressAllocator(config.service_cidr, choose)
+        self._ports = PortAllocator(*config.node_port_range, choose)
+        self._loaded = False
+
+    def validate_name(self, name: str) -> list[str]:
+        return names.dns1035_label(name)
+
+    # -- defaults --------------------------------------------------------------------------------
+
+    def default(self, obj: core.Service) -> None:
+        spec = obj.spec
+        spec.sessionAffinity = spec.sessionAffinity or "None"
+        if spec.sessionAffinity == "None":
+            spec.sessionAffinityConfig = None
+        elif spec.sessionAffinity == "ClientIP":
+            config = spec.sessionAffinityConfig
+            if config is None or config.clientIP is None or config.clientIP.timeoutSeconds is None:
+                spec.sessionAffinityConfig = core.SessionAffinityConfig(
+                    clientIP=core.ClientIPConfig(timeoutSeconds=_AFFINITY_TIMEOUT_S)
+                )
+        spec.type = spec.type or "ClusterIP"
+        for port in spec.ports:
+            port.protocol = port.protocol or "TCP"
+            if port.targetPort in (None, 0, ""):
+                port.targetPort = port.port
+        if externally_accessible(spec) and not spec.externalTrafficPolicy:
+            spec.externalTrafficPolicy = "Cluster"
+        if spec.internalTrafficPolicy is None and spec.type in ("NodePort", "LoadBalancer", "ClusterIP"):
+            spec.internalTrafficPolicy = "Cluster"
+        if spec.type == "LoadBalancer" and spec.allocateLoadBalancerNodePorts is None:
+            spec.allocateLoadBalancerNodePorts = True
+
+    def prepare_for_create(self, ctx: RequestContext, obj: core.Service) -> None:
+        obj.status = core.ServiceStatus(loadBalancer=core.LoadBalancerStatus())
+
+    def prepare_for_update(self, ctx: RequestContext, obj: core.Service, old: core.Service) -> None:
+        obj.status = old.status
+
+    def validate(self, obj: core.Service) -> list[FieldError]:
+        return validation.validate_service(obj)
+
+    def validate_update(self, obj: core.Service, old: core.Service) -> list[FieldError]:
+        return validation.validate_service_update(obj, old)
+
+    # -- addresses and ports ----------------------------------------------------------------------
+
+    async def begin_create(self, ctx: RequestContext, obj: core.Service) -> Finish:
+        await self._load()
+        self._default_families(obj, None)
+        return self._claim(obj, None)
+
+    async def begin_update(self, ctx: RequestContext, obj: core.Service, old: core.Service) -> Finish:
+        await self._load()
+        self._keep_from(obj, old)
+        self._default_families(obj, old)
+        return self._claim(obj, old)
+
+    async def after_delete(self, obj: core.Service, dry_run: bool) -> None:
+        if not dry_run:
+            await self._load()
+            for address in _addresses_of(obj):
+                self._addresses.give_back(address)
+            for number, protocol in _ports_of(obj):
+                self._ports.give_back(number, protocol)
+
+    async def _load(self) -> None:
+        """Reads once who has what; from then on every claim goes through here."""
+        if self._loaded:
+            return
+        services = await self.registry.read_all(core.Service)
+        if not self._loaded:
+            self._loaded = True
+            self._addresses.replace([address for s in services for address in _addresses_of(s)])
+            self._ports.replace([port for s in services for port in _ports_of(s)])
+
+    def _keep_from(self, obj: core.Service, old: core.Service) -> None:
+        """What a client that knows nothing of allocation leaves out stays as it was."""
+        new_spec, old_spec = obj.spec, old.spec
+        if new_spec.type == "ExternalName" or old_spec.type == "ExternalName":
+            return
+        if not new_spec.clusterIP and not new_spec.clusterIPs:
+            new_spec.clusterIP = old_spec.clusterIP
+            new_spec.clusterIPs = list(old_spec.clusterIPs)
+        elif new_spec.clusterIP != old_spec.clusterIP and new_spec.clusterIPs == old_spec.clusterIPs:
+            new_spec.clusterIPs = [new_spec.clusterIP] if new_spec.clusterIP else []
+        elif not new_spec.clusterIP and new_spec.clusterIPs:
+            new_spec.clusterIP = new_spec.clusterIPs[0]
+        if needs_health_port(new_spec) and needs_health_port(old_spec) and not new_spec.healthCheckNodePort:
+            new_spec.healthCheckNodePort = old_spec.healthCheckNodePort
+        if new_spec.type in ("NodePort", "LoadBalancer") and old_spec.type in ("NodePort", "LoadBalancer"):
+            used = {p.nodePort for p in new_spec.ports if p.nodePort}
+            by_name = {(p.name, p.protocol, p.port): p.nodePort for p in old_spec.ports}
+            for port in new_spec.ports:
+                kept = by_name.get((port.name, port.protocol, port.port))
+                if not port.nodePort and kept and kept not in used:
+                    port.nodePort = kept
+
+    def _default_families(self, obj: core.Service, old: core.Service | None) -> None:
+        spec = obj.spec
+        if spec.type == "ExternalName":
+            if old is not None and old.spec.type != "ExternalName":
+                if spec.clusterIPs == old.spec.clusterIPs:
+                    spec.clusterIP, spec.clusterIPs = None, []
+                spec.ipFamilies, spec.ipFamilyPolicy = [], None
+            return
+        if spec.clusterIP and not spec.clusterIPs:
+            spec.clusterIPs = [spec.clusterIP]
+        elif spec.clusterIPs and not spec.clusterIP:
+            spec.clusterIP = spec.clusterIPs[0]
+        family = self._addresses.family
+        if old is not None and not spec.ipFamilies:
+            spec.ipFamilies = list(old.spec.ipFamilies)
+        if not spec.ipFamilies:
+            headless_without_selector = spec.clusterIP == "None" and not spec.selector
+            other = "IPv6" if family == "IPv4" else "IPv4"
+            spec.ipFamilies = (
+                [family, other] if headless_without_selector and spec.ipFamilyPolicy != "SingleStack" else [family]
+            )
+            if headless_without_selector and spec.ipFamilyPolicy is None:
+                spec.ipFamilyPolicy = "RequireDualStack"
+        if spec.ipFamilyPolicy is None:
+            spec.ipFamilyPolicy = "SingleStack"
+        if spec.clusterIP == "None" and not spec.selector:
+            return
+        if spec.ipFamilyPolicy == "RequireDualStack" or (
+            len(spec.ipFamilies) > 1 and spec.ipFamilyPolicy == "SingleStack"
+        ):
+            why = "Cannot require dual-stack: this cluster is not configured for dual-stack services"
+            raise invalid(self.resource.gvk, obj.metadata.name or "", [
+                FieldError.invalid(SPEC.child("ipFamilyPolicy"), spec.ipFamilyPolicy, why)])  # fmt: skip
+        for index, wanted in enumerate(spec.ipFamilies):
+            if wanted in ("IPv4", "IPv6") and wanted != family:
+                why = "not configured on this cluster"
+                raise invalid(self.resource.gvk, obj.metadata.name or "", [
+                    FieldError.invalid(SPEC.child("ipFamilies").index(index), wanted, why)])  # fmt: skip
+
+    def _claim(self, obj: core.Service, old: core.Service | None) -> Finish:
+        """Takes what is new; what is no longer used goes back when the write is done.
+
+        Raises Invalid for an address or port that cannot be had.
+        """
+        taken_addresses: list[str] = []
+        taken_ports: list[tuple[int, str]] = []
+
+        def undo() -> None:
+            for address in taken_addresses:
+                self._addresses.give_back(address)
+            for number, protocol in taken_ports:
+                self._ports.give_back(number, protocol)
+
+        before_addresses = _addresses_of(old) if old is not None else []
+        before_ports = _ports_of(old) if old is not None else []
+        try:
+            self._claim_address(obj, before_addresses, taken_addresses)
+            self._claim_ports(obj, before_ports, taken_ports)
+        except BaseException:
+            undo()
+            raise
+        if not taken_addresses and not taken_ports and old is None:
+            return nothing_to_finish
+
+        async def finish(success: bool) -> None:
+            if not success:
+                undo()
+                return
+            kept, ports = set(_addresses_of(obj)), set(_ports_of(obj))
+            for address in before_addresses:
+                if address not in kept:
+                    self._addresses.give_back(address)
+            for port in before_ports:
+                if port not in ports:
+                    self._ports.give_back(*port)
+
+        return finish
+
+    def _claim_address(self, obj: core.Service, before: list[str], taken: list[str]) -> None:
+        spec = obj.spec
+        if spec.type == "ExternalName" or spec.clusterIP == "None":
+            return
+        if not spec.clusterIP:
+            try:
+                address = self._addresses.take_any()
+            except Full:
+                raise errors.InternalError(
+                    f"failed to allocate IP in {self._addresses.network}: range is full"
+                ) from None
+            taken.append(address)
+            spec.clusterIP, spec.clusterIPs = address, [address]
+            return
+        for address in spec.clusterIPs[:1]:
+            if address in before:
+                continue
+            at = SPEC.child("clusterIPs").index(0)
+            try:
+                self._addresses.take(address)
+            except Taken:
+                why = f"failed to allocate IP {address}: provided IP is already allocated"
+            except OutOfRange:
+                why = (
+                    f"failed to allocate IP {address}: the provided IP is not in the valid range. "
+                    f"The range of valid IPs is {self._addresses.network}"
+                )
+            except ValueError:
+                continue  # validation says that it is no address
+            else:
+                taken.append(address)
+                continue
+            raise invalid(self.resource.gvk, obj.metadata.name or "", [FieldError.invalid(at, spec.clusterIPs, why)])
+
+    def _claim_ports(self, obj: core.Service, before: list[tuple[int, str]], taken: list[tuple[int, str]]) -> None:
+        spec = obj.spec
+        if spec.type not in ("NodePort", "LoadBalancer"):
+            if before:
+                # The ports go with the type, unless the client asks for them against the rules.
+                held = {number for number, _ in before}
+                for port in spec.ports:
+                    if port.nodePort in held:
+                        port.nodePort = None
+            return
+        wanted = spec.type == "NodePort" or spec.allocateLoadBalancerNodePorts is not False
+        shared: dict[int, list[str]] = {}
+        for index, port in enumerate(spec.ports):
+            protocol = port.protocol or "TCP"
+            if port.nodePort:
+                self._claim_port(obj, index, port.nodePort, protocol, before, taken)
+                shared.setdefault(port.port, []).append(protocol)
+        for port in spec.ports:
+            if port.nodePort or not wanted:
+                continue
+            protocol = port.protocol or "TCP"
+            if protocol not in ("TCP", "UDP", "SCTP"):
+                continue
+            # The same port for another protocol shares its node port where that is free.
+            twin = next(
+                (p.nodePort for p in spec.ports if p.nodePort and p.port == port.port and p.protocol != protocol), None
+            )
+            if twin is not None:
+                try:
+                    self._ports.take(twin, protocol)
+                    port.nodePort = twin
+                    taken.append((twin, protocol))
+                    continue
+                except (Taken, OutOfRange):
+                    pass
+            try:
+                port.nodePort = self._ports.take_any(protocol)
+            except Full:
+                raise errors.InternalError("failed to allocate a nodePort: range is full") from None
+            taken.append((port.nodePort, protocol))
+        if needs_health_port(spec) and not spec.healthCheckNodePort:
+            spec.healthCheckNodePort = self._ports.take_any("TCP")
+            taken.append((spec.healthCheckNodePort, "TCP"))
+
+    def _claim_port(
+        self, obj: core.Service, index: int, number: int, protocol: str,
+        before: list[tuple[int, str]], taken: list[tuple[int, str]],
+    ) -> None:  # fmt: skip
+        if (number, protocol) in before or (number, protocol) in taken or protocol not in ("TCP", "UDP", "SCTP"):
+            return
+        at = SPEC.child("ports").index(index).child("nodePort")
+        try:
+            self._ports.take(number, protocol)
+            taken.append((number, protocol))
+            return
+        except Taken:
+            why = "provided port is already allocated"
+        except OutOfRange:
+            why = f"provided port is not in the valid range. The range of valid ports is {self._ports.text}"
+        raise invalid(self.resource.gvk, obj.metadata.name or "", [FieldError.invalid(at, number, why)])
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def fields(self, obj: core.Service) -> dict[str, str]:
+        return {"spec.clusterIP": obj.spec.clusterIP or "", "spec.type": obj.spec.type or ""}
+
+    def row(self, obj: core.Service, now: float) -> list[Any]:
+        spec = obj.spec
+        ports = [f"{p.port}:{p.nodePort}/{p.protocol}" if p.nodePort else f"{p.port}/{p.protocol}" for p in spec.ports]
+        return [
+            obj.metadata.name,
+            spec.type,
+            spec.clusterIPs[0] if spec.clusterIPs else NONE,
+            _external(obj),
+            ",".join(ports) or NONE,
+            age(obj.metadata.creationTimestamp, now),
+            labels_text(spec.selector),
+        ]
+
+
+def _addresses_of(obj: core.Service) -> list[str]:
+    if obj.spec.type == "ExternalName":
+        return []
+    return [address for address in obj.spec.clusterIPs if address and address != "None"]
+
+
+def _ports_of(obj: core.Service) -> list[tuple[int, str]]:
+    found = [(p.nodePort, p.protocol or "TCP") for p in obj.spec.ports if p.nodePort]
+    if obj.spec.healthCheckNodePort:
+        found.append((obj.spec.healthCheckNodePort, "TCP"))
+    return found
+
+
+def _external(obj: core.Service) -> str:
+    spec = obj.spec
+    if spec.type == "ExternalName":
+        return spec.externalName or ""
+    if spec.type != "LoadBalancer":
+        return ",".join(spec.externalIPs) or NONE
+    ingress = obj.status.loadBalancer.ingress if obj.status.loadBalancer else []
+    found = sorted({i.ip or i.hostname or "" for i in ingress} - {""})
+    return ",".join([*found, *spec.externalIPs]) or "<pending>"

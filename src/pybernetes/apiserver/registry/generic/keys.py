@@ -1,0 +1,36 @@
+"""Where an object lies in the store: upstream's /registry layout.
+
+Source: pkg/kubeapiserver/default_storage_factory_builder.go (special prefixes) and
+pkg/controlplane/storageversionhashdata; apiserver/pkg/registry/generic/registry/store.go (KeyFunc).
+"""
+
+from __future__ import annotations
+
+from pybernetes.apimachinery.scheme import Resource
+
+ROOT = "/registry/"
+
+_SPECIAL: dict[tuple[str, str], str] = {
+    ("", "services"): "services/specs",
+    ("", "endpoints"): "services/endpoints",
+    ("", "nodes"): "minions",
+    ("", "replicationcontrollers"): "controllers",
+    ("networking.k8s.io", "ingresses"): "ingress",
+    ("events.k8s.io", "events"): "events",
+    ("apiextensions.k8s.io", "customresourcedefinitions"): "apiextensions.k8s.io/customresourcedefinitions",
+    ("apiregistration.k8s.io", "apiservices"): "apiregistration.k8s.io/apiservices",
+}
+
+
+def prefix(resource: Resource) -> str:
+    """The prefix of all objects of a resource, ending in a slash."""
+    return f"{ROOT}{_SPECIAL.get((resource.group, resource.plural), resource.plural)}/"
+
+
+def key(resource_prefix: str, namespaced: bool, namespace: str, name: str) -> str:
+    return f"{resource_prefix}{namespace}/{name}" if namespaced else resource_prefix + name
+
+
+def scope(resource_prefix: str, namespaced: bool, namespace: str) -> str:
+    """The prefix of one namespace's objects, or of all."""
+    return f"{resource_prefix}{namespace}/" if namespaced and namespace else resource_prefix

@@ -1,0 +1,87 @@
+"""metadata.managedFields of what is written: who set which field, kept by apimachinery/managed_fields.
+
+Source: apimachinery/pkg/util/managedfields, apiserver/pkg/endpoints/handlers/fieldmanager.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pybernetes.api.meta.v1 import ManagedFieldsEntry
+from pybernetes.apimachinery import managed_fields
+from pybernetes.apimachinery.schema import schema_of
+from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.host.clock import Clock
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.registry.generic.codec import Codec
+
+_MANAGER_LIMIT = 128
+_Entries = list[ManagedFieldsEntry]
+
+
+def manager_of(ctx: RequestContext) -> str:
+    """?fieldManager=, or what stands before the first slash of the user agent."""
+    if ctx.field_manager:
+        return ctx.field_manager
+    name = ctx.user_agent.partition("/")[0]
+    return "".join(c for c in name if c.isprintable())[:_MANAGER_LIMIT] or "unknown"
+
+
+class Managed:
+    def __init__(self, codec: Codec, clock: Clock, has_status: bool) -> None:
+        self._codec = codec
+        self._clock = clock
+        self._ignored = {"": ("status",), "status": ("spec",)} if has_status else {}
+        """What an operation on the main resource or on status cannot write."""
+
+    def created(self, ctx: RequestContext, obj: Any) -> None:
+        """The manager owns all that it created."""
+        self._update(ctx, None, obj)
+
+    def updated(self, ctx: RequestContext, obj: Any, live: bytes) -> None:
+        """The manager owns what it changed from `live` (served bytes of the storage version)."""
+        self._update(ctx, live, obj)
+
+    def _update(self, ctx: RequestContext, live: bytes | None, obj: Any) -> None:
+        new = msgspec.to_builtins(obj)
+        new["metadata"].pop("resourceVersion", None)
+        tree = managed_fields.update(
+            None if live is None else msgspec.json.decode(live),
+            new,
+            manager_of(ctx),
+            "Update",
+            schema_of(type(obj)),
+            self._clock.now(),
+            ctx.subresource,
+            ignored=self._ignored.get(ctx.subresource, ()),
+        )
+        found = tree["metadata"].get("managedFields") or []
+        obj.metadata.managedFields = msgspec.convert(found, _Entries)
+
+    def applied(self, ctx: RequestContext, live: dict[str, Any] | None, tree: dict[str, Any]) -> dict[str, Any]:
+        """Server-side apply of `tree` (in the served version). Raises Conflict with its causes."""
+        return managed_fields.apply(
+            live,
+            tree,
+            ctx.field_manager,
+            ctx.force,
+            schema_of(self._codec.cls),
+            self._clock.now(),
+            ctx.subresource,
+            ignored=self._ignored.get(ctx.subresource, ()),
+        )
+
+    @staticmethod
+    def only_times_differ(obj: Any, old: Any) -> bool:
+        """Whether both have the same managers with the same fields."""
+        new, before = obj.metadata.managedFields, old.metadata.managedFields
+        if len(new) != len(before):
+            return False
+        return all(_without_time(a) == _without_time(b) for a, b in zip(new, before, strict=True))
+
+
+def _without_time(entry: ManagedFieldsEntry) -> tuple[Any, ...]:
+    return entry.manager, entry.operation, entry.subresource, entry.apiVersion, entry.fieldsV1

@@ -1,0 +1,183 @@
+"""Every storage of one apiserver, made when it is first asked for, over watch caches started likewise.
+
+Flow: endpoints → `Registry.storage_for(resource)` → Storage. Admission plugins and strategies read other
+objects through `read` and `read_all`, which keep decoded objects by revision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from pybernetes.apimachinery.scheme import Resource, find, resource_of
+from pybernetes.apiserver.admission.chain import AdmissionChain, default_plugins
+from pybernetes.apiserver.registry import strategies
+from pybernetes.apiserver.registry.generic import keys, versions
+from pybernetes.apiserver.registry.generic.attributes import Attributes, attributes_function
+from pybernetes.apiserver.registry.generic.codec import Codec
+from pybernetes.apiserver.registry.generic.interface import TokenIssuer
+from pybernetes.apiserver.registry.generic.storage import Storage
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.host.clock import Clock
+from pybernetes.host.random import Random
+from pybernetes.storage.store import Store
+from pybernetes.storage.watch_cache import WatchCache
+
+T = TypeVar("T")
+_DECODED_LIMIT = 4096
+
+
+@dataclass(slots=True, frozen=True)
+class RegistryConfig:
+    service_cidr: str = "10.96.0.0/16"
+    node_port_range: tuple[int, int] = (30000, 32767)
+    """First and last, both included."""
+    service_account_issuer_audience: str = "https://kubernetes.default.svc.cluster.local"
+
+
+class Registry:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        random: Random,
+        config: RegistryConfig | None = None,
+        *,
+        token_issuer: TokenIssuer | None = None,
+        admission: AdmissionChain | None = None,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.random = random
+        self.config = config or RegistryConfig()
+        self.token_issuer = token_issuer
+        self.admission = admission or AdmissionChain(default_plugins(self, random))
+        self._storages: dict[tuple[str, str, str], Storage] = {}
+        self._strategies: dict[tuple[str, str], Strategy] = {}
+        self._caches: dict[str, WatchCache] = {}
+        self._starting: dict[str, asyncio.Task[WatchCache]] = {}
+        self._decoded: dict[str, tuple[int, Any]] = {}
+
+    async def start(self) -> None:
+        """Starts the caches that nearly every request needs, and the Service allocators."""
+        for plural in ("namespaces", "serviceaccounts"):
+            await self.cache_for(_core(plural))
+
+    async def stop(self) -> None:
+        for task in self._starting.values():
+            task.cancel()
+        for cache in self._caches.values():
+            await cache.stop()
+        self._caches.clear()
+
+    # -- storages --------------------------------------------------------------------------------
+
+    def storage_for(self, resource: Resource) -> Storage:
+        """Raises KeyError for a resource without storage (reviews, bindings, component statuses)."""
+        key = (resource.group, resource.version, resource.plural)
+        found = self._storages.get(key)
+        if found is None:
+            if "list" not in resource.verbs or resource.plural == "componentstatuses":
+                raise KeyError(resource.qualified)
+            stored = versions.stored_as(resource)
+            codec = Codec(resource, stored, versions.conversion_of(resource))
+            found = self._storages[key] = Storage(self, self._strategy(stored, resource), codec, keys.prefix(stored))
+        return found
+
+    def storage_for_struct(self, cls: type[Any]) -> Storage:
+        return self.storage_for(resource_of(cls))
+
+    def _strategy(self, stored: Resource, served: Resource) -> Strategy:
+        """One strategy a stored resource; a served version may lack or add subresources."""
+        key = (stored.group, stored.plural)
+        found = self._strategies.get(key)
+        if found is None:
+            found = self._strategies[key] = strategies.strategy_class(stored)(stored, self)
+        if (served.group, served.plural) != key:
+            return strategies.strategy_class(stored)(served, self)
+        return found
+
+    # -- caches ----------------------------------------------------------------------------------
+
+    async def cache_for(self, stored: Resource) -> WatchCache:
+        """The running watch cache of a stored resource."""
+        prefix = keys.prefix(stored)
+        cache = self._caches.get(prefix)
+        if cache is not None:
+            if not cache.ready:
+                await cache.wait_ready()
+            return cache
+        task = self._starting.get(prefix)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._start_cache(stored, prefix), name=f"cache {prefix}")
+            self._starting[prefix] = task
+        return await asyncio.shield(task)
+
+    async def _start_cache(self, stored: Resource, prefix: str) -> WatchCache:
+        try:
+            strategy = self._strategy(stored, stored)
+            decode = Codec(stored, stored).decode
+            cache = WatchCache(
+                self.store,
+                prefix,
+                namespaced=stored.namespaced,
+                attributes=attributes_function(strategy, decode),
+                indexes=dict(strategy.indexes),
+            )
+            await cache.start()
+            self._caches[prefix] = cache
+            return cache
+        finally:
+            self._starting.pop(prefix, None)
+
+    def attributes_of(self, stored: Resource, value: bytes) -> Attributes:
+        return attributes_function(self._strategy(stored, stored), self.storage_for(stored).codec.decode)(value)
+
+    # -- reading other objects ---------------------------------------------------------------------
+
+    async def read(self, cls: type[T], name: str, namespace: str = "") -> T | None:
+        """One object as it is now; shared, so read-only."""
+        storage = self.storage_for(resource_of(cls))
+        key = keys.key(storage.prefix, storage.resource.namespaced, namespace, name)
+        found = (await storage.cache()).get(key)
+        return None if found is None else cast(T, self._decode(storage, key, found.revision, found.value))
+
+    async def wait_for(self, cls: type[T], name: str, namespace: str, timeout_s: float) -> T | None:
+        """The object, as soon as there is one; None when the time is up."""
+        storage = self.storage_for(resource_of(cls))
+        key = keys.key(storage.prefix, storage.resource.namespaced, namespace, name)
+        watcher = await (await storage.cache()).watch(None, key=key)
+        try:
+            async with asyncio.timeout(timeout_s):
+                async for _ in watcher:
+                    found = await self.read(cls, name, namespace)
+                    if found is not None:
+                        return found
+        except TimeoutError:
+            pass
+        finally:
+            watcher.close()
+        return None
+
+    async def read_all(self, cls: type[T], namespace: str = "") -> list[T]:
+        """All objects, or those of a namespace; shared, so read-only."""
+        storage = self.storage_for(resource_of(cls))
+        listing = (await storage.cache()).list(namespace)
+        return [cast(T, self._decode(storage, s.key, s.revision, s.value)) for s in listing.items]
+
+    def _decode(self, storage: Storage, key: str, revision: int, value: bytes) -> Any:
+        held = self._decoded.get(key)
+        if held is not None and held[0] == revision:
+            return held[1]
+        if len(self._decoded) >= _DECODED_LIMIT:
+            self._decoded.clear()
+        obj = storage.codec.decode(value)
+        self._decoded[key] = (revision, obj)
+        return obj
+
+
+def _core(plural: str) -> Resource:
+    found = find("", "v1", plural)
+    assert found is not None
+    return found

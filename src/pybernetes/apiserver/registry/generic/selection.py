@@ -1,0 +1,102 @@
+"""Which objects a list or watch wants, and where the next page of a list begins.
+
+Source: apiserver/pkg/registry/generic/matcher.go, storage/selection_predicate.go, storage/continue.go.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.selectors import FieldSelector, LabelSelector, SelectorError
+from pybernetes.apiserver.registry.generic.attributes import Attributes
+from pybernetes.apiserver.registry.generic.interface import ListOptions
+
+CONTINUE_VERSION = "meta.k8s.io/v1"
+
+
+@dataclass(slots=True, frozen=True)
+class Selection:
+    labels: LabelSelector
+    fields: FieldSelector
+
+    @property
+    def everything(self) -> bool:
+        return self.labels.empty and self.fields.empty
+
+    @property
+    def name(self) -> str | None:
+        """The one metadata.name that is wanted, if any."""
+        return self.fields.exact("metadata.name")
+
+    @property
+    def namespace(self) -> str | None:
+        return self.fields.exact("metadata.namespace")
+
+    @property
+    def matches(self) -> Callable[[Attributes], bool] | None:
+        """None: everything matches."""
+        labels, fields = self.labels, self.fields
+        if fields.empty:
+            return None if labels.empty else lambda found: labels.matches(found.labels)
+        if labels.empty:
+            return lambda found: fields.matches(found.fields)
+        return lambda found: labels.matches(found.labels) and fields.matches(found.fields)
+
+
+EVERYTHING = Selection(LabelSelector(), FieldSelector())
+
+
+def parse(options: ListOptions, supported: frozenset[str], aliases: dict[str, str]) -> Selection:
+    """Both selectors of a request. Raises BadRequest in upstream's words."""
+    if not options.label_selector and not options.field_selector:
+        return EVERYTHING
+    try:
+        labels = LabelSelector.parse(options.label_selector)
+        fields = FieldSelector.parse(options.field_selector)
+    except SelectorError as error:
+        raise errors.BadRequest(str(error)) from None
+    if aliases:
+        fields = fields.transformed(lambda name, value: (aliases.get(name, name), value))
+    for requirement in fields.requirements:
+        if requirement.field not in supported:
+            raise errors.BadRequest(f"field label not supported: {requirement.field}")
+    return Selection(labels, fields)
+
+
+class _Token(msgspec.Struct):
+    v: str
+    rv: int
+    start: str
+
+
+_token = msgspec.json.Decoder(_Token)
+
+
+def encode_continue(start_key: str, prefix: str, revision: int) -> str:
+    """The token for the page that begins at `start_key`."""
+    raw = msgspec.json.encode(_Token(CONTINUE_VERSION, revision, start_key.removeprefix(prefix)))
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode_continue(token: str, prefix: str) -> tuple[str, int]:
+    """The start key and the revision. Raises BadRequest."""
+    try:
+        parsed = _token.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise errors.BadRequest("continue key is not valid: it cannot be decoded") from None
+    if parsed.v != CONTINUE_VERSION:
+        why = f"server does not recognize this encoded version {json_text(parsed.v)}"
+        raise errors.BadRequest(f"continue key is not valid: {why}")
+    if not parsed.start or ".." in parsed.start.split("/"):
+        raise errors.BadRequest("continue key is not valid: invalid start key")
+    return prefix + parsed.start, parsed.rv
+
+
+def json_text(value: str) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,160 @@
+"""Subresources that read and write the main object: status, and scale over any kind with replicas.
+
+Source: pkg/registry/*/*/storage/storage.go (StatusREST, ScaleREST).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from pybernetes.api.autoscaling.v1 import Scale, ScaleSpec, ScaleStatus
+from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.scheme import GroupVersionKind
+from pybernetes.apimachinery.selectors import LabelSelector
+from pybernetes.apiserver.registry.generic import object_meta, patching
+from pybernetes.apiserver.registry.generic.interface import Body, PatchType, RequestContext, Written
+from pybernetes.apiserver.registry.generic.writing import Current, UpdateRules
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.registry.generic.storage import Storage
+
+SCALE = GroupVersionKind("autoscaling", "v1", "Scale")
+
+
+class SubresourceBase:
+    """Refuses every verb; a subresource overrides those it has."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def _refused(self, ctx: RequestContext, verb: str) -> errors.MethodNotAllowed:
+        resource = ctx.resource
+        return errors.MethodNotAllowed(
+            f'{verb} is not supported on resources of kind "{resource.qualified}"',
+            group=resource.group,
+            kind=resource.plural,
+        )
+
+    async def get(self, ctx: RequestContext) -> bytes:
+        raise self._refused(ctx, "get")
+
+    async def create(self, ctx: RequestContext, body: Body) -> Written:
+        raise self._refused(ctx, "create")
+
+    async def update(self, ctx: RequestContext, body: Body) -> Written:
+        raise self._refused(ctx, "update")
+
+    async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
+        raise self._refused(ctx, "patch")
+
+
+class ViewSubresource(SubresourceBase):
+    """The main object again, with other rules for what an update may touch."""
+
+    def __init__(self, storage: Storage, rules: UpdateRules) -> None:
+        super().__init__(storage)
+        self.rules = rules
+
+    async def get(self, ctx: RequestContext) -> bytes:
+        return await self.storage.get(ctx)
+
+    async def update(self, ctx: RequestContext, body: Body) -> Written:
+        return await self.storage.put(ctx, body, self.rules)
+
+    async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
+        return await patching.patch(self.storage, ctx, patch_type, body, self.rules)
+
+
+class StatusSubresource(ViewSubresource):
+    def __init__(self, storage: Storage) -> None:
+        strategy = storage.strategy
+        super().__init__(storage, UpdateRules(strategy.prepare_for_status_update, strategy.validate_status_update))
+
+
+def reset_meta_for_status(meta: ObjectMeta, old: ObjectMeta) -> None:
+    """For status writes of the kinds that keep all metadata but managedFields.
+
+    Source: apimachinery/pkg/apis/meta/v1/meta.go ResetObjectMetaForStatus.
+    """
+    meta.deletionTimestamp = old.deletionTimestamp
+    meta.generation = old.generation
+    meta.selfLink = old.selfLink
+    meta.labels = old.labels
+    meta.annotations = old.annotations
+    meta.finalizers = old.finalizers
+    meta.ownerReferences = old.ownerReferences
+
+
+class ScaleSubresource(SubresourceBase):
+    """spec.replicas of a workload as autoscaling/v1 Scale."""
+
+    async def get(self, ctx: RequestContext) -> bytes:
+        return self._scale(await self.storage.get(ctx))
+
+    async def update(self, ctx: RequestContext, body: Body) -> Written:
+        scale: Scale = self.storage.codec.read(ctx, body, Scale, SCALE)
+        return await self._write(ctx, lambda _current: scale)
+
+    async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
+        if patch_type == "apply":
+            tree = patching._parsed(body)
+            wanted = (tree.get("spec") or {}).get("replicas", 0)
+            return await self._write(
+                ctx, lambda current: Scale(metadata=ObjectMeta(name=ctx.name), spec=ScaleSpec(replicas=wanted))
+            )
+        apply_to = patching.tree_patch(patch_type, body, Scale)
+
+        def patched(current: bytes) -> Scale:
+            tree = apply_to(orjson.loads(self._scale(current)))
+            obj: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
+            return obj
+
+        return await self._write(ctx, patched)
+
+    async def _write(self, ctx: RequestContext, scale_of: Callable[[bytes], Scale]) -> Written:
+        def transform(old: Any, current: Current) -> Any:
+            scale = scale_of(current.served)
+            object_meta.match_name(scale.metadata, ctx.name)
+            if scale.metadata.uid and scale.metadata.uid != old.metadata.uid:
+                why = f"the UID in the precondition ({scale.metadata.uid}) does not match the UID in record ({old.metadata.uid})"
+                raise errors.conflict(ctx.resource.group, ctx.resource.plural, ctx.name, why)
+            replicas = (scale.spec.replicas if scale.spec else None) or 0
+            if replicas < 0:
+                at = Path("spec").child("replicas")
+                why_not = FieldError.invalid(at, replicas, "must be greater than or equal to 0")
+                raise invalid(SCALE, ctx.name, [why_not])
+            obj = self.storage.codec.decode(current.served)
+            obj.metadata.resourceVersion = scale.metadata.resourceVersion
+            obj.spec.replicas = replicas
+            self.storage.managed.updated(ctx, obj, current.served)
+            return obj
+
+        served, _ = await self.storage.replace(ctx, transform, self.storage.rules)
+        return Written(self._scale(served))
+
+    def _scale(self, served: bytes) -> bytes:
+        obj = self.storage.codec.decode_served(served)
+        meta = obj.metadata
+        selector = obj.spec.selector
+        text = (
+            str(LabelSelector.of(selector)) if not isinstance(selector, dict) else str(LabelSelector.of_set(selector))
+        )
+        replicas = obj.spec.replicas
+        scale = Scale(
+            metadata=ObjectMeta(
+                name=meta.name,
+                namespace=meta.namespace,
+                uid=meta.uid,
+                resourceVersion=meta.resourceVersion,
+                creationTimestamp=meta.creationTimestamp,
+            ),
+            spec=ScaleSpec(replicas=replicas),
+            status=ScaleStatus(replicas=obj.status.replicas or 0, selector=text or None),
+        )
+        return msgspec.json.encode(scale)

@@ -1,0 +1,436 @@
+"""The write pipeline of one resource: decode, default, admit, validate, encode, compare-and-set.
+
+Flow: endpoints → ResourceStorage (storage.py) → here → store. Every write of every built-in type goes
+through `insert` or `replace`; a subresource is `replace` with another `UpdateRules`.
+Source: apiserver/pkg/registry/generic/registry/store.go, endpoints/handlers/{create,update,patch,delete}.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.times import format_time
+from pybernetes.apiserver.admission.interface import Attributes, Operation
+from pybernetes.apiserver.registry.generic import deletion, object_meta
+from pybernetes.apiserver.registry.generic.codec import Codec
+from pybernetes.apiserver.registry.generic.interface import Body, Deleted, DeleteOptions, RequestContext, Written
+from pybernetes.apiserver.registry.generic.managed import Managed
+from pybernetes.apiserver.registry.generic.strategy import Finish, Strategy
+from pybernetes.storage.canonical import with_resource_version
+from pybernetes.storage.store import Cause, KeyExists, RevisionMismatch
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.registry.generic.registry import Registry
+
+_NAME_ATTEMPTS = 8
+_CONFLICT_ATTEMPTS = 100
+"""Retries of a write that others overtake; each retry means that another write succeeded."""
+
+
+@dataclass(slots=True, frozen=True)
+class Current:
+    """An object as the store has it."""
+
+    served: bytes
+    """In the storage version, with resourceVersion."""
+    revision: int
+
+
+@dataclass(slots=True)
+class UpdateRules:
+    """What one way of updating (the main resource, status, finalize, …) may touch and must fulfil."""
+
+    prepare: Callable[[RequestContext, Any, Any], None]
+    validate: Callable[[Any, Any], list[FieldError]]
+    begins: bool = False
+    """The strategy's begin_update takes part."""
+    warns: bool = False
+
+
+Transform = Callable[[Any, Current], Any]
+"""(old object, current) -> the new object, before preparation; called again when a write is overtaken."""
+
+
+class Writer:
+    def __init__(self, registry: Registry, strategy: Strategy, codec: Codec, prefix: str) -> None:
+        self.registry = registry
+        self.strategy = strategy
+        self.codec = codec
+        self.prefix = prefix
+        self.resource = codec.resource
+        self.managed = Managed(codec, registry.clock, strategy.has_status)
+        self.rules = UpdateRules(strategy.prepare_for_update, strategy.validate_update, begins=True, warns=True)
+
+    def key(self, ctx: RequestContext, name: str) -> str:
+        return f"{self.prefix}{ctx.namespace}/{name}" if self.resource.namespaced else self.prefix + name
+
+    async def current(self, key: str) -> Current | None:
+        raise NotImplementedError
+
+    def cause(self, ctx: RequestContext, verb: str = "") -> Cause:
+        """Who writes and why, for the journal; a request without a trace begins one."""
+        if not ctx.traceparent:
+            random = self.registry.random
+            ctx.traceparent = f"00-{random.hex(32)}-{random.hex(16)}-01"
+        verb = verb or ctx.verb
+        if ctx.subresource:
+            verb = f"{verb} {ctx.subresource}"
+        return Cause(ctx.user.name, ctx.user_agent, verb, ctx.traceparent, ctx.cause_revision)
+
+    # -- create ----------------------------------------------------------------------------------
+
+    async def create(self, ctx: RequestContext, body: Body) -> Written:
+        obj = self.codec.body(ctx, body)
+        self.strategy.default(obj)
+        meta = obj.metadata
+        object_meta.wipe_system_fields(meta)
+        if meta.resourceVersion:
+            raise errors.InternalError("resourceVersion should not be set on objects to be created")
+        object_meta.match_namespace(meta, ctx.namespace if self.resource.namespaced else "")
+        _warn_duplicate_owners(ctx, meta)
+        self.managed.created(ctx, obj)
+        return Written(await self.insert(ctx, obj), created=True)
+
+    async def insert(self, ctx: RequestContext, obj: Any) -> bytes:
+        """Admits, completes, validates and stores a new object; returns it as served.
+
+        Raises AlreadyExists, Invalid, Forbidden, …
+        """
+        chain = self.registry.admission
+        attributes = Attributes(ctx, "CREATE", obj)
+        await chain.admit(attributes)
+        _warn_duplicate_owners(ctx, obj.metadata)
+        if obj.metadata.name or not obj.metadata.generateName:
+            return await self._insert_once(ctx, obj, attributes)
+        pristine = self.codec.encode(obj)
+        for attempt in range(_NAME_ATTEMPTS):
+            if attempt:
+                obj = attributes.object = self.codec.decode(pristine)
+            base = obj.metadata.generateName[: object_meta.MAX_GENERATED_NAME]
+            obj.metadata.name = base + self.registry.random.suffix()
+            try:
+                return await self._insert_once(ctx, obj, attributes)
+            except errors.AlreadyExists:
+                if attempt == _NAME_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _insert_once(self, ctx: RequestContext, obj: Any, attributes: Attributes) -> bytes:
+        strategy, meta = self.strategy, obj.metadata
+        meta.uid = self.registry.random.uid()
+        meta.creationTimestamp = format_time(self.registry.clock.now())
+        finish: Finish = await strategy.begin_create(ctx, obj)
+        done = False
+        try:
+            object_meta.match_namespace(meta, ctx.namespace if self.resource.namespaced else "")
+            strategy.prepare_for_create(ctx, obj)
+            self._check_created(ctx, obj)
+            await self.registry.admission.validate(attributes)
+            served = await self._store_new(ctx, obj)
+            done = True
+            return served
+        finally:
+            await finish(done and not ctx.dry_run)
+
+    def _check_created(self, ctx: RequestContext, obj: Any) -> None:
+        strategy, meta = self.strategy, obj.metadata
+        found: list[FieldError] = []
+        if meta.name:
+            at = object_meta.METADATA.child("name")
+            found += [FieldError.invalid(at, meta.name, message) for message in strategy.validate_name(meta.name)]
+        found += object_meta.validate_object_meta(meta, self.resource.namespaced)
+        found += strategy.validate(obj)
+        if found:
+            raise invalid(self.resource.gvk, meta.name or "", _unique(found))
+        ctx.warnings += strategy.warnings(obj, None)
+        strategy.canonicalize(obj)
+
+    async def _store_new(self, ctx: RequestContext, obj: Any) -> bytes:
+        name = obj.metadata.name
+        key = self.key(ctx, name)
+        value = self.codec.encode(obj)
+        if ctx.dry_run:
+            if await self.current(key) is not None:
+                raise await self._exists(key, name)
+            return self.codec.serve(value)
+        try:
+            revision = await self.registry.store.create(key, value, self.cause(ctx), self.strategy.ttl_s)
+        except KeyExists:
+            raise await self._exists(key, name) from None
+        return self.codec.serve(with_resource_version(value, revision))
+
+    async def _exists(self, key: str, name: str) -> errors.AlreadyExists:
+        error = errors.already_exists(self.resource.group, self.resource.plural, name)
+        current = await self.current(key)
+        if current is not None and self.codec.decode(current.served).metadata.deletionTimestamp:
+            error.message = f"object is being deleted: {error.message}"
+        return error
+
+    # -- update ----------------------------------------------------------------------------------
+
+    async def replace(
+        self,
+        ctx: RequestContext,
+        transform: Transform,
+        rules: UpdateRules,
+        *,
+        create: Callable[[], Any] | None = None,
+    ) -> tuple[bytes, bool]:
+        """Reads, transforms, admits, validates and compare-and-sets, again when another write came between.
+
+        `create` makes the object where there is none (apply, PUT of a type that allows it). Returns the
+        served bytes and whether the object is new. Raises NotFound, Conflict, Invalid, …
+        """
+        key = self.key(ctx, ctx.name)
+        warned = len(ctx.warnings)
+        for _ in range(_CONFLICT_ATTEMPTS):
+            del ctx.warnings[warned:]
+            current = await self.current(key)
+            if current is None:
+                if create is None:
+                    raise errors.not_found(self.resource.group, self.resource.plural, ctx.name)
+                try:
+                    return await self.insert(ctx, create()), True
+                except errors.AlreadyExists:
+                    if await self.current(key) is None:
+                        raise
+                    continue
+            try:
+                return await self._replace_once(ctx, key, current, transform, rules), False
+            except RevisionMismatch:
+                continue
+        raise errors.modified(self.resource.group, self.resource.plural, ctx.name)
+
+    async def put(self, ctx: RequestContext, body: Body, rules: UpdateRules) -> Written:
+        """PUT of the main resource or of a view of it (status, finalize, …)."""
+        # Read once before anything else, so that a body that cannot be read is told first.
+        first = self.codec.body(ctx, body)
+        warnings = list(ctx.warnings)
+        unread: list[Any] = [first]
+
+        def new_object() -> Any:
+            obj = unread.pop() if unread else self.codec.body(ctx, body)
+            ctx.warnings[:] = warnings
+            self.strategy.default(obj)
+            object_meta.match_namespace(obj.metadata, ctx.namespace if self.resource.namespaced else "")
+            object_meta.match_name(obj.metadata, ctx.name)
+            _warn_duplicate_owners(ctx, obj.metadata)
+            return obj
+
+        def transform(old: Any, current: Current) -> Any:
+            obj = new_object()
+            uid = obj.metadata.uid
+            if uid and uid != old.metadata.uid:
+                why = (
+                    f"StorageError: invalid object, Code: 4, Key: {self.key(ctx, ctx.name)}, ResourceVersion: 0, "
+                    f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
+                    f"UID in object meta: {old.metadata.uid}"
+                )
+                raise errors.conflict(self.resource.group, self.resource.plural, ctx.name, why)
+            self.managed.updated(ctx, obj, current.served)
+            return obj
+
+        def create() -> Any:
+            obj = new_object()
+            object_meta.wipe_system_fields(obj.metadata)
+            if obj.metadata.resourceVersion:
+                raise errors.not_found(self.resource.group, self.resource.plural, ctx.name)
+            self.managed.created(ctx, obj)
+            return obj
+
+        may_create = self.strategy.allow_create_on_update and not ctx.subresource
+        served, created = await self.replace(ctx, transform, rules, create=create if may_create else None)
+        return Written(served, created)
+
+    async def _replace_once(
+        self, ctx: RequestContext, key: str, current: Current, transform: Transform, rules: UpdateRules
+    ) -> bytes:
+        old = self.codec.decode(current.served)
+        obj = transform(old, current)
+        meta = obj.metadata
+        object_meta.match_namespace(meta, ctx.namespace if self.resource.namespaced else "")
+        object_meta.match_name(meta, ctx.name)
+        _warn_duplicate_owners(ctx, meta)
+        attributes = Attributes(ctx, "UPDATE", obj, old)
+        await self.registry.admission.admit(attributes)
+        _warn_duplicate_owners(ctx, meta)
+        self._check_revision(meta, current.revision)
+        finish: Finish | None = await self.strategy.begin_update(ctx, obj, old) if rules.begins else None
+        done = False
+        try:
+            self._check_updated(ctx, obj, old, rules)
+            await self.registry.admission.validate(attributes)
+            served = await self._store_changed(ctx, key, current, obj, old)
+            done = True
+            return served
+        finally:
+            if finish is not None:
+                await finish(done and not ctx.dry_run)
+
+    def _check_revision(self, meta: Any, revision: int) -> None:
+        """The resourceVersion of an update: absent where that is allowed, or the current one."""
+        resource = self.resource
+        if not meta.resourceVersion or meta.resourceVersion == "0":
+            if not self.strategy.allow_unconditional_update:
+                at = object_meta.METADATA.child("resourceVersion")
+                why = FieldError.invalid(at, 0, "must be specified for an update")
+                raise invalid((resource.group, resource.plural), meta.name, [why])
+            meta.resourceVersion = str(revision)
+        elif meta.resourceVersion != str(revision):
+            if not meta.resourceVersion.isdecimal():
+                at = object_meta.METADATA.child("resourceVersion")
+                why = FieldError.invalid(
+                    at, meta.resourceVersion, f'strconv.ParseUint: parsing "{meta.resourceVersion}": invalid syntax'
+                )
+                raise invalid((resource.group, resource.plural), meta.name, [why])
+            raise errors.modified(resource.group, resource.plural, meta.name)
+
+    def _check_updated(self, ctx: RequestContext, obj: Any, old: Any, rules: UpdateRules) -> None:
+        meta, old_meta = obj.metadata, old.metadata
+        meta.generation = old_meta.generation
+        rules.prepare(ctx, obj, old)
+        object_meta.carry_over(meta, old_meta)
+        found = object_meta.validate_object_meta(meta, self.resource.namespaced)
+        found += object_meta.validate_object_meta_update(meta, old_meta)
+        found += rules.validate(obj, old)
+        if found:
+            raise invalid(self.resource.gvk, meta.name or "", _unique(found))
+        if rules.warns:
+            ctx.warnings += self.strategy.warnings(obj, old)
+        self.strategy.canonicalize(obj)
+
+    async def _store_changed(self, ctx: RequestContext, key: str, current: Current, obj: Any, old: Any) -> bytes:
+        value = self.codec.encode(obj)
+        if with_resource_version(value, current.revision) == current.served:
+            return self.codec.serve(current.served)
+        if self.managed.only_times_differ(obj, old):
+            obj.metadata.managedFields = old.metadata.managedFields
+            value = self.codec.encode(obj)
+            if with_resource_version(value, current.revision) == current.served:
+                return self.codec.serve(current.served)
+        if deletion.goes_with_update(obj.metadata, old.metadata) and self.strategy.should_delete_during_update(
+            obj, old
+        ):
+            if not ctx.dry_run:
+                await self._remove(ctx, key, current.revision, old)
+            return self.codec.serve(with_resource_version(value, current.revision))
+        if ctx.dry_run:
+            return self.codec.serve(with_resource_version(value, current.revision))
+        store = self.registry.store
+        revision = await store.update(key, value, current.revision, self.cause(ctx), self.strategy.ttl_s)
+        return self.codec.serve(with_resource_version(value, revision))
+
+    # -- delete ----------------------------------------------------------------------------------
+
+    async def delete(self, ctx: RequestContext, options: DeleteOptions) -> Deleted:
+        _check_delete_options(options)
+        key = self.key(ctx, ctx.name)
+        for _ in range(_CONFLICT_ATTEMPTS):
+            current = await self.current(key)
+            if current is None:
+                raise errors.not_found(self.resource.group, self.resource.plural, ctx.name)
+            attempt = DeleteOptions(
+                options.grace_period_s,
+                options.propagation_policy,
+                options.orphan_dependents,
+                options.uid,
+                options.resource_version,
+            )
+            try:
+                return await self._delete_once(ctx, key, current, attempt)
+            except RevisionMismatch:
+                continue
+        raise errors.modified(self.resource.group, self.resource.plural, ctx.name)
+
+    async def _delete_once(self, ctx: RequestContext, key: str, current: Current, options: DeleteOptions) -> Deleted:
+        now = self.registry.clock.now()
+        obj = self.codec.decode(current.served)
+        attributes = Attributes(ctx, "DELETE", None, self.codec.decode(current.served), options)
+        deletion.check_preconditions(self.resource, obj.metadata, options)
+        await self.registry.admission.admit(attributes)
+        await self.registry.admission.validate(attributes)
+        if self.strategy.holds_deletion(obj):
+            if obj.metadata.deletionTimestamp is None:
+                obj.metadata.deletionTimestamp = format_time(now)
+            return await self._mark(ctx, key, current, obj, options)
+        grace = deletion.before_delete(self.strategy, obj, options, now)
+        if grace == "pending":
+            return self._deleted(current.served, obj, options, gone=False)
+        meta = obj.metadata
+        finalizers = deletion.finalizers_after(self.strategy, meta, options)
+        if set(finalizers) != set(meta.finalizers):
+            meta.finalizers = finalizers
+        if grace == "graceful":
+            if meta.finalizers or options.grace_period_s:
+                return await self._mark(ctx, key, current, obj, options)
+        elif meta.finalizers:
+            deletion.mark_as_deleting(meta, now)
+            return await self._mark(ctx, key, current, obj, options)
+        if not ctx.dry_run:
+            await self._remove(ctx, key, current.revision, obj)
+        served = with_resource_version(self.codec.encode(obj), current.revision)
+        return self._deleted(served, obj, options, gone=True)
+
+    async def _mark(self, ctx: RequestContext, key: str, current: Current, obj: Any, options: DeleteOptions) -> Deleted:
+        value = self.codec.encode(obj)
+        served = with_resource_version(value, current.revision)
+        if not ctx.dry_run and served != current.served:
+            store = self.registry.store
+            revision = await store.update(key, value, current.revision, self.cause(ctx), self.strategy.ttl_s)
+            served = with_resource_version(value, revision)
+        return self._deleted(served, obj, options, gone=False)
+
+    async def _remove(self, ctx: RequestContext, key: str, revision: int, obj: Any) -> None:
+        await self.registry.store.delete(key, revision, self.cause(ctx))
+        await self.strategy.after_delete(obj, False)
+
+    def _deleted(self, served: bytes, obj: Any, options: DeleteOptions, *, gone: bool) -> Deleted:
+        accepted = not gone and options.orphan_dependents is False
+        if not gone or self.strategy.returns_deleted_object:
+            return Deleted(self.codec.serve(served), accepted)
+        return Deleted(success(self.resource.group, self.resource.plural, obj.metadata), accepted)
+
+
+def success(group: str, plural: str, meta: Any) -> bytes:
+    """The Status of a deletion that is done."""
+    import msgspec
+
+    from pybernetes.api.meta.v1 import Status, StatusDetails
+
+    details = StatusDetails(group=group or None, kind=plural, name=meta.name, uid=meta.uid)
+    return msgspec.json.encode(Status(status="Success", details=details))
+
+
+def _warn_duplicate_owners(ctx: RequestContext, meta: Any) -> None:
+    if len(meta.ownerReferences) > 1:
+        warning = object_meta.dedup_owner_references(meta)
+        if warning:
+            ctx.warnings.append(warning)
+
+
+def _check_delete_options(options: DeleteOptions) -> None:
+    found = []
+    policy = options.propagation_policy
+    if options.orphan_dependents is not None and policy is not None:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        found.append(FieldError.invalid(Path("propagationPolicy"), policy, why))
+    if policy is not None and policy not in ("Foreground", "Background", "Orphan"):
+        supported = ("Foreground", "Background", "Orphan", "nil")
+        found.append(FieldError.not_supported(Path("propagationPolicy"), policy, supported))
+    if found:
+        raise invalid(("meta.k8s.io", "DeleteOptions"), "", found)
+
+
+def _unique(found: list[FieldError]) -> list[FieldError]:
+    """Without repetitions: a name can be wrong by its kind's rule and by the general one."""
+    seen: dict[str, FieldError] = {}
+    for error in found:
+        seen.setdefault(str(error), error)
+    return list(seen.values())
+
+
+__all__ = ["Current", "Operation", "UpdateRules", "Writer", "success"]

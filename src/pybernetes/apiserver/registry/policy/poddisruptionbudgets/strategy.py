@@ -1,0 +1,44 @@
+"""PodDisruptionBudgets. Source: pkg/registry/policy/poddisruptionbudget/strategy.go, apis/policy/validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api.policy import v1 as policy
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.apps import templates
+from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.table import age, columns
+
+SPEC = Path("spec")
+
+
+class PodDisruptionBudgetStrategy(Strategy):
+    generation = True
+    columns = columns("Name", "Min Available", "Max Unavailable", "Allowed Disruptions:integer", "Age")
+
+    def validate(self, obj: policy.PodDisruptionBudget) -> list[FieldError]:
+        spec = obj.spec
+        found: list[FieldError] = []
+        if spec.minAvailable is not None and spec.maxUnavailable is not None:
+            found.append(FieldError.invalid(SPEC, spec, "minAvailable and maxUnavailable cannot be both set"))
+        for name in ("minAvailable", "maxUnavailable"):
+            value = getattr(spec, name)
+            found += templates.validate_int_or_percent(value, SPEC.child(name))
+            found += templates.not_more_than_all(value, SPEC.child(name))
+        if spec.unhealthyPodEvictionPolicy not in (None, "IfHealthyBudget", "AlwaysAllow"):
+            at = SPEC.child("unhealthyPodEvictionPolicy")
+            supported = ("AlwaysAllow", "IfHealthyBudget")
+            found.append(FieldError.not_supported(at, spec.unhealthyPodEvictionPolicy, supported))
+        return found + validate_label_selector(spec.selector, SPEC.child("selector"))
+
+    def row(self, obj: policy.PodDisruptionBudget, now: float) -> list[Any]:
+        spec = obj.spec
+        return [
+            obj.metadata.name,
+            "N/A" if spec.minAvailable is None else str(spec.minAvailable),
+            "N/A" if spec.maxUnavailable is None else str(spec.maxUnavailable),
+            obj.status.disruptionsAllowed or 0,
+            age(obj.metadata.creationTimestamp, now),
+        ]

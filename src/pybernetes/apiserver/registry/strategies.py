@@ -1,0 +1,62 @@
+"""The strategy of each resource by name; its module is imported when the resource is first served."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+from pybernetes.apimachinery.scheme import Resource
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+
+_HERE = "pybernetes.apiserver.registry"
+
+STRATEGIES: dict[tuple[str, str], str] = {
+    ("", "configmaps"): "core.configmaps.strategy:ConfigMapStrategy",
+    ("", "endpoints"): "core.endpoints.strategy:EndpointsStrategy",
+    ("", "events"): "core.events.strategy:EventStrategy",
+    ("", "limitranges"): "core.limitranges.strategy:LimitRangeStrategy",
+    ("", "namespaces"): "core.namespaces.strategy:NamespaceStrategy",
+    ("", "nodes"): "core.nodes.strategy:NodeStrategy",
+    ("", "persistentvolumeclaims"): "core.persistentvolumeclaims.strategy:PersistentVolumeClaimStrategy",
+    ("", "persistentvolumes"): "core.persistentvolumes.strategy:PersistentVolumeStrategy",
+    ("", "pods"): "core.pods.strategy:PodStrategy",
+    ("", "podtemplates"): "core.podtemplates.strategy:PodTemplateStrategy",
+    ("", "replicationcontrollers"): "core.replicationcontrollers.strategy:ReplicationControllerStrategy",
+    ("", "resourcequotas"): "core.resourcequotas.strategy:ResourceQuotaStrategy",
+    ("", "secrets"): "core.secrets.strategy:SecretStrategy",
+    ("", "serviceaccounts"): "core.serviceaccounts.strategy:ServiceAccountStrategy",
+    ("", "services"): "core.services.strategy:ServiceStrategy",
+    ("apps", "controllerrevisions"): "apps.controllerrevisions.strategy:ControllerRevisionStrategy",
+    ("apps", "daemonsets"): "apps.daemonsets.strategy:DaemonSetStrategy",
+    ("apps", "deployments"): "apps.deployments.strategy:DeploymentStrategy",
+    ("apps", "replicasets"): "apps.replicasets.strategy:ReplicaSetStrategy",
+    ("apps", "statefulsets"): "apps.statefulsets.strategy:StatefulSetStrategy",
+    ("autoscaling", "horizontalpodautoscalers"): "autoscaling.strategy:HorizontalPodAutoscalerStrategy",
+    ("batch", "cronjobs"): "batch.cronjobs.strategy:CronJobStrategy",
+    ("batch", "jobs"): "batch.jobs.strategy:JobStrategy",
+    ("certificates.k8s.io", "certificatesigningrequests"): "certificates.strategy:CertificateSigningRequestStrategy",
+    ("coordination.k8s.io", "leases"): "coordination.leases.strategy:LeaseStrategy",
+    ("discovery.k8s.io", "endpointslices"): "discovery.endpointslices.strategy:EndpointSliceStrategy",
+    ("networking.k8s.io", "ingressclasses"): "networking.strategy:IngressClassStrategy",
+    ("networking.k8s.io", "ingresses"): "networking.strategy:IngressStrategy",
+    ("networking.k8s.io", "networkpolicies"): "networking.strategy:NetworkPolicyStrategy",
+    ("policy", "poddisruptionbudgets"): "policy.poddisruptionbudgets.strategy:PodDisruptionBudgetStrategy",
+    ("rbac.authorization.k8s.io", "clusterrolebindings"): "rbac.strategy:ClusterRoleBindingStrategy",
+    ("rbac.authorization.k8s.io", "clusterroles"): "rbac.strategy:ClusterRoleStrategy",
+    ("rbac.authorization.k8s.io", "rolebindings"): "rbac.strategy:RoleBindingStrategy",
+    ("rbac.authorization.k8s.io", "roles"): "rbac.strategy:RoleStrategy",
+    ("scheduling.k8s.io", "priorityclasses"): "scheduling.priorityclasses.strategy:PriorityClassStrategy",
+    ("storage.k8s.io", "csidrivers"): "storage.strategy:CSIDriverStrategy",
+    ("storage.k8s.io", "csinodes"): "storage.strategy:CSINodeStrategy",
+    ("storage.k8s.io", "storageclasses"): "storage.strategy:StorageClassStrategy",
+    ("storage.k8s.io", "volumeattachments"): "storage.strategy:VolumeAttachmentStrategy",
+}
+
+
+def strategy_class(resource: Resource) -> type[Strategy]:
+    """The strategy of a stored resource; the base class where it has none of its own."""
+    place = STRATEGIES.get((resource.group, resource.plural))
+    if place is None:
+        return Strategy
+    module, _, name = place.partition(":")
+    return cast(type[Strategy], getattr(importlib.import_module(f"{_HERE}.{module}"), name))
