@@ -17,7 +17,7 @@ import logging
 import shutil
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core.v1 import Container as ContainerSpec
 from pybernetes.api.core.v1 import Node as NodeObject
@@ -42,7 +42,7 @@ from pybernetes.kubelet.node_status import default_address, initial_node, read_m
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes.manager import Probes
 from pybernetes.kubelet.runtime import FoundPod, sandbox_of
-from pybernetes.kubelet.serving import Exits
+from pybernetes.kubelet.serving import Exits, Host
 from pybernetes.kubelet.static_pods import MirrorPods, StaticPods
 from pybernetes.kubelet.status_writer import StatusWriter
 from pybernetes.kubelet.volumes.manager import Volumes
@@ -50,6 +50,9 @@ from pybernetes.kubelet.volumes.tokens import Tokens
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import PodWorker, Stage, WorkerSettings
 from pybernetes.kubelet.worker.shell import Node, PodRunner, observed
+
+if TYPE_CHECKING:
+    from pybernetes.kubelet.server import KubeletServer
 
 _LOG = logging.getLogger(__name__)
 _RUNTIME_RETRY_S = 0.1
@@ -78,6 +81,7 @@ class Kubelet:
         self.exits = Exits(self._is_running)
         self._group: asyncio.TaskGroup
         self._recorder: EventRecorder | None = None
+        self._server: KubeletServer | None = None
         self._pods: Informer[Pod] | None = None
         self._services: Informer[Service] | None = None
         self._node_informer: Informer[NodeObject] | None = None
@@ -413,7 +417,7 @@ class Kubelet:
         if kind == "relist":
             self.spawn(self._relist(), "relist")
             return
-        self.exits.told(container_id)
+        self.exits.noted(container_id)
         for runner in self.runners.values():
             known = runner.worker.runtime
             if known.by_id(container_id) is not None or any(s.id == container_id for s in known.sandboxes):
@@ -514,11 +518,27 @@ class Kubelet:
 
     # The server, which is another module's.
 
-    _server: Any = None
-
     async def _start_server(self) -> None:
-        if self.config.server_port < 0:
+        config = self.config
+        if config.server_port < 0:
             return
+        from pybernetes.kubelet.server import KubeletServer, ServerConfig
+
+        self._server = KubeletServer(
+            Host(self),
+            ServerConfig(
+                host=config.server_address,
+                port=config.server_port,
+                tls_cert_file=config.tls_cert_file,
+                tls_private_key_file=config.tls_private_key_file,
+                client_ca_file=config.client_ca_file,
+                node_name=config.node_name,
+                debugging_handlers=config.enable_debugging_handlers,
+            ),
+            self.clock,
+        )
+        await self._server.start()
+        self.server_port = self._server.port
 
     async def _stop_server(self) -> None:
         if self._server is not None:

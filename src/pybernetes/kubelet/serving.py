@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -264,17 +264,20 @@ class Host:
 class Exits:
     """Which containers have ended lately, and who waits for one to end."""
 
-    def __init__(self, is_running: Any, remembered: int = 512) -> None:
+    def __init__(self, is_running: Callable[[str], bool], remembered: int = 512) -> None:
         self._is_running = is_running
         self._remembered = remembered
         self._recent: dict[str, None] = {}
         self._waiting: dict[str, asyncio.Event] = {}
 
-    def told(self, container_id: str) -> None:
-        """The runtime said that its process is gone."""
+    def noted(self, container_id: str) -> None:
+        """An event said that its process is gone; the runtime may need a moment for the rest."""
         self._recent[container_id] = None
         if len(self._recent) > self._remembered:
             del self._recent[next(iter(self._recent))]
+
+    def told(self, container_id: str) -> None:
+        """The runtime says that it has ended: its log is whole."""
         event = self._waiting.pop(container_id, None)
         if event is not None:
             event.set()
@@ -283,7 +286,7 @@ class Exits:
         return container_id in self._recent
 
     async def wait(self, container_id: str) -> None:
-        if container_id in self._recent or not self._is_running(container_id):
+        if not self._is_running(container_id):
             return
         await self._waiting.setdefault(container_id, asyncio.Event()).wait()
 

@@ -82,6 +82,8 @@ def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
         pod, runtime, inputs, list(pod.spec.ephemeralContainers), old.ephemeralContainerStatuses, False
     )
     main.sort(key=lambda status: status.name)
+    if inputs.ended and (runtime.sandboxes or inputs.override is None):
+        _conclude(pod, init, main)
     _limit_messages(pod, [*init, *main, *ephemeral])
     found_phase = phase(pod, init, main, inputs.ended, _has_started(pod, main))
     reason, message = old.reason, old.message
@@ -89,6 +91,8 @@ def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
         found_phase, reason, message = inputs.override
     if pod_spec.is_terminal(old.phase):
         found_phase = old.phase or ""
+    elif inputs.ended and not pod_spec.is_terminal(found_phase):
+        found_phase = "Failed"
     elif pod_spec.is_terminal(found_phase) and not inputs.ended:
         found_phase = old.phase or "Pending"  # told when nothing of the pod can run any more
         reason, message = old.reason, old.message
@@ -225,8 +229,6 @@ def _container_status(
         if status.state is not None and status.state.terminated is not None:
             status.lastState = status.state
         status.state = ContainerState(waiting=ContainerStateWaiting(reason=reason, message=message or None))
-    if inputs.ended and old is not None:
-        _conclude(status, old, newest)
     _set_readiness(pod, spec, status, old, newest, inputs, init)
     return status
 
@@ -298,17 +300,20 @@ def _without_container(pod: Pod, spec: AnyContainer, old: ContainerStatus | None
     return status
 
 
-def _conclude(status: ContainerStatus, old: ContainerStatus, newest: Container | None) -> None:
-    """In a pod that ended, a container that had run and has no result left counts as failed."""
-    if newest is None and old.state is not None and old.state.running is not None:
-        status.state = ContainerState(
-            terminated=ContainerStateTerminated(
-                exitCode=_LOST_EXIT_CODE,
-                reason="ContainerStatusUnknown",
-                message="The container could not be located when the pod was terminated",
+def _conclude(pod: Pod, init: list[ContainerStatus], main: list[ContainerStatus]) -> None:
+    """In a pod that ended, a container without a result counts as failed. Source: status_manager.go TerminatePod."""
+    begun = _has_started(pod, main)
+    unsure = main if begun or not pod.spec.initContainers else []
+    last = max((i for i, s in enumerate(init) if s.lastState or (s.state and not s.state.waiting)), default=-1)
+    for status in (*unsure, *(init if begun else init[: last + 1])):
+        if status.state is None or status.state.terminated is None:
+            status.state = ContainerState(
+                terminated=ContainerStateTerminated(
+                    exitCode=_LOST_EXIT_CODE,
+                    reason="ContainerStatusUnknown",
+                    message="The container could not be located when the pod was terminated",
+                )
             )
-        )
-        status.lastState = old.lastState
 
 
 def _waits_for_start(pod: Pod, spec: AnyContainer, newest: Container | None) -> bool:
