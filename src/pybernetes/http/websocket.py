@@ -70,13 +70,10 @@ def accept(
     `supported` holds "", otherwise 400 or 403 in upstream's manner.
     """
     key = request.headers.get("sec-websocket-key", "")
-    with contextlib.suppress(binascii.Error):
-        if len(base64.b64decode(key, validate=True)) != 16:
-            key = ""
-    version = request.headers.get("sec-websocket-version", "")
-    if not key or version != "13":
+    old = request.headers.get("sec-websocket-version", "") != "13"
+    if old or not _is_key(key):
         plain = [("Content-Type", "text/plain; charset=utf-8"), ("Sec-WebSocket-Version", "13")]
-        return Response(426 if key else 400, plain, b"a WebSocket of version 13 with a key is expected\n")
+        return Response(426 if old else 400, plain, b"a WebSocket of version 13 with a key is expected\n")
     offered = offered_protocols(request)
     protocol = next((name for name in offered if name in supported), "")
     if not protocol and (offered or "" not in supported):
@@ -98,6 +95,13 @@ def accept(
     if protocol:
         headers.append(("Sec-WebSocket-Protocol", protocol))
     return Upgrade(headers, run)
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 16
+    except binascii.Error:
+        return False
 
 
 def client_headers(protocols: Sequence[str]) -> dict[str, str]:
@@ -147,7 +151,10 @@ class WebSocket:
                     await self._send(event.response())
                 elif isinstance(event, CloseConnection):
                     self.close_code, self.close_reason = int(event.code), event.reason or ""
-                    if self._codec.state is ConnectionState.REMOTE_CLOSING:
+                    if self._codec.state is ConnectionState.OPEN:
+                        # wsproto's way to tell that the peer broke the protocol.
+                        await self.close(self.close_code, self.close_reason[:100])
+                    elif self._codec.state is ConnectionState.REMOTE_CLOSING:
                         with contextlib.suppress(ConnectionError):
                             await self._send(event.response())
                     return None
@@ -181,7 +188,8 @@ class WebSocket:
                 with contextlib.suppress(ConnectionError):
                     async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                         await self._send(CloseConnection(code, reason))
-                        await self._await_close()
+                        if code in (NORMAL, GOING_AWAY):  # a peer that broke the protocol is not waited for
+                            await self._await_close()
         except TimeoutError:
             pass
         finally:
