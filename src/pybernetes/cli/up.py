@@ -20,7 +20,7 @@ from pybernetes.cli.selection import add_data_dir, add_name, up_command
 from pybernetes.cluster import kubeconfig, preparation
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import CONTROL_PLANE, record, supervisor_command
+from pybernetes.cluster.process_table import CONTROL_PLANE, process_table, record, supervisor_command
 from pybernetes.cluster.spec import MAX_NODES, ClusterSpec
 from pybernetes.host.files import exclusive, write_atomic
 from pybernetes.host.processes import Process, spawn
@@ -94,15 +94,23 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
 
 async def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress, files: list[Path]) -> int:
     spec, layout, _ = preparation.settle(wishes)
-    supervisor = Process.recorded(record(layout, "supervisor"))
+    preparation.make_folders(spec, layout)
+    supervised = Process.recorded(record(layout, "supervisor")) is not None
     control_plane = Process.recorded(record(layout, CONTROL_PLANE))
     if control_plane is None:
         preparation.check_port(spec.api_port)
-    spec, renewed = preparation.prepare(spec, layout, time.time(), progress.step)
+    with exclusive(layout.preparing):
+        early = _start_control_plane(spec, layout) if control_plane is None and not supervised else None
+        try:
+            spec, renewed = preparation.prepare(spec, layout, time.time(), progress.step)
+        except BaseException:
+            if early is not None:
+                early.stop(1)
+            raise
     if renewed and control_plane is not None:
         _restart(spec, layout)
     progress.step("control plane")
-    if supervisor is None:
+    if not supervised:
         spawn(supervisor_command(layout), log=layout.logs / "supervisor.log")
     from pybernetes.cli import readiness
 
@@ -122,6 +130,14 @@ async def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Pr
     progress.done()
     _tell(spec, layout, example, current=current, figures=(api_s, node_s))
     return 0
+
+
+def _start_control_plane(spec: ClusterSpec, layout: Layout) -> Process:
+    """Ahead of the supervisor, which takes it over: its imports take as long as the keys that it waits for."""
+    (entry,) = (entry for entry in process_table(spec, layout) if entry.name == CONTROL_PLANE)
+    process = spawn(entry.argv, log=layout.logs / f"{CONTROL_PLANE}.log")
+    write_atomic(record(layout, CONTROL_PLANE), str(process), 0o600)
+    return process
 
 
 def _restart(spec: ClusterSpec, layout: Layout) -> None:

@@ -169,5 +169,10 @@ class Layout:
         """Held by `up` and `down`, so that two of them do not work on one cluster at once."""
         return run_home() / f"{self.name}.lock"
 
+    @property
+    def preparing(self) -> Path:
+        """Locked while `up` writes keys and configurations; processes wait for it before they read those."""
+        return self.run / "preparing.lock"
+
     def node(self, node: str) -> NodeLayout:
         return NodeLayout(self.data / "nodes" / node, self.run / node)

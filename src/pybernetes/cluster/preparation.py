@@ -1,6 +1,7 @@
 """Everything that must lie ready before the processes of a cluster start. Safe to repeat.
 
-Flow of `up`: `settle` (which cluster, where) → `prepare` (keys, files, network) → supervisor → images → example.
+Flow of `up`: `settle` (which cluster, where) → `make_folders` → the control plane starts → `prepare` (keys, files,
+network) → the control plane reads them → supervisor → images → example.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from pybernetes.cluster import kubeconfig, pki
@@ -147,12 +148,11 @@ def _bindable(port: int) -> bool:
 def prepare(
     spec: ClusterSpec, layout: Layout, now_s: float, say: Callable[[str], None]
 ) -> tuple[ClusterSpec, list[str]]:
-    """Makes folders, keys, configurations and the network. The spec as it stands now, and renewed keys.
+    """Makes keys, configurations and the network. The spec as it stands now, and renewed keys.
 
-    Raises ClusterError; OSError for a folder that cannot be written.
+    The folders must be there. Raises ClusterError; OSError for a folder that cannot be written.
     """
     say("keys and configuration")
-    make_folders(spec, layout)
     if not spec.own_namespaces:
         spec = dataclasses.replace(spec, node_address=topology.lone_address(spec))
     keys = pki.Pki(layout.pki)
@@ -248,8 +248,3 @@ def user_owner() -> tuple[int, int] | None:
     """Whom files in the user's home belong to: under sudo, the user who called it."""
     uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
     return (int(uid), int(gid)) if os.geteuid() == 0 and uid.isdigit() and gid.isdigit() and uid != "0" else None
-
-
-def listens_on(spec: ClusterSpec) -> list[str]:
-    """The addresses of the apiserver: the loopback, and where nodes and pods reach it."""
-    return list(dict.fromkeys(["127.0.0.1", str(ip_address(spec.api_address))]))

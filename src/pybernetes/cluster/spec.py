@@ -82,6 +82,11 @@ class ClusterSpec:
         return self.gateway if self.own_namespaces else self.node_address
 
     @property
+    def api_listens_on(self) -> list[str]:
+        """The loopback, and where nodes and pods reach it: nothing of the network outside that needs it not."""
+        return list(dict.fromkeys(["127.0.0.1", self.api_address]))
+
+    @property
     def cluster_ip(self) -> str:
         """The ClusterIP of the `kubernetes` Service."""
         return str(ip_network(self.service_cidr)[1])

@@ -23,7 +23,7 @@ from pathlib import Path
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.process_table import ProcessSpec, down_mark, process_table, record, stopped_mark
 from pybernetes.cluster.spec import ClusterSpec
-from pybernetes.host.files import exclusive, write_atomic
+from pybernetes.host.files import exclusive, wait_unlocked, write_atomic
 from pybernetes.host.processes import Process, reap, spawn
 
 _FIRST_DELAY_S = 0.1
@@ -77,6 +77,7 @@ class Supervisor:
             if not mine:
                 return 0
             write_atomic(record(self._layout, "supervisor"), str(Process.of(os.getpid())), 0o600)
+            wait_unlocked(self._layout.preparing)
             with self._signals():
                 self._compare()
                 while not self._ending:

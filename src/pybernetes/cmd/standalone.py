@@ -24,6 +24,7 @@ from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.cmd import wiring
 from pybernetes.cmd.tasks import keep, load
 from pybernetes.host.clock import SystemClock
+from pybernetes.host.files import wait_unlocked
 from pybernetes.host.processes import Process, spawn
 from pybernetes.host.random import Random
 from pybernetes.storage.sqlite import SqliteStore
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> None:
     layout = Layout.of(args.name, args.data_dir)
+    wait_unlocked(layout.preparing)
     spec = ClusterSpec.read(layout.spec)
     if spec is None:
         raise ClusterError(f"there is no cluster in {layout.data}")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.pki import Pki
-from pybernetes.cluster.preparation import listens_on
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.cluster.teardown import network_name, tables
 
@@ -48,7 +47,7 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
 
     keys = Pki(layout.pki)
     return ApiServerConfig(
-        bind_addresses=listens_on(spec),
+        bind_addresses=spec.api_listens_on,
         port=spec.api_port,
         advertise_address=spec.api_address,
         tls_cert_file=str(keys.certificate("apiserver")),
