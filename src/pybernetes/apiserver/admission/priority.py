@@ -53,15 +53,15 @@ class Priority(Plugin):
             found = await self.reader.read(PriorityClass, name)
             if found is None:
                 raise attributes.forbidden(f"no PriorityClass with name {name} was found")
-            return name, found.value, found.preemptionPolicy
+            return name, found.value or 0, found.preemptionPolicy
         default = await self._default()
         if default is None:
             return "", 0, "PreemptLowerPriority"
-        return default.metadata.name or "", default.value, default.preemptionPolicy
+        return default.metadata.name or "", default.value or 0, default.preemptionPolicy
 
     async def _default(self) -> PriorityClass | None:
         defaults = [c for c in await self.reader.read_all(PriorityClass) if c.globalDefault]
-        return min(defaults, key=lambda c: c.value, default=None)
+        return min(defaults, key=lambda c: c.value or 0, default=None)
 
     async def validate(self, attributes: Attributes) -> None:
         if attributes.resource.plural != "priorityclasses":

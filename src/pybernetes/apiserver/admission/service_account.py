@@ -37,10 +37,11 @@ class ServiceAccounts(Plugin):
 
     async def admit(self, attributes: Attributes) -> None:
         if attributes.operation != "CREATE":
-            return None
+            return
         pod: core.Pod = attributes.object
         if MIRROR_ANNOTATION in pod.metadata.annotations:
-            return _check_mirror(attributes, pod)
+            _check_mirror(attributes, pod)
+            return
         spec = pod.spec
         if not spec.serviceAccountName:
             spec.serviceAccountName = DEFAULT
@@ -53,9 +54,10 @@ class ServiceAccounts(Plugin):
     async def validate(self, attributes: Attributes) -> None:
         pod: core.Pod = attributes.object
         if attributes.operation == "UPDATE" and attributes.subresource != "ephemeralcontainers":
-            return None
+            return
         if MIRROR_ANNOTATION in pod.metadata.annotations:
-            return _check_mirror(attributes, pod)
+            _check_mirror(attributes, pod)
+            return
         if not pod.spec.serviceAccountName:
             raise attributes.forbidden(
                 f"no service account specified for pod {attributes.namespace}/{pod.metadata.name or ''}"
@@ -134,12 +136,16 @@ def _check_mirror(attributes: Attributes, pod: core.Pod) -> None:
 def _secret_names(pod: core.Pod) -> set[str]:
     found = {v.secret.secretName or "" for v in pod.spec.volumes if v.secret is not None}
     found |= {s.name or "" for s in pod.spec.imagePullSecrets}
-    for container in [*pod.spec.initContainers, *pod.spec.containers, *pod.spec.ephemeralContainers]:
+    for container in _containers(pod):
         found |= _container_secrets(container)
     for volume in pod.spec.volumes:
         if volume.projected is not None:
             found |= {s.secret.name or "" for s in volume.projected.sources if s.secret is not None}
     return found
+
+
+def _containers(pod: core.Pod) -> list[core.Container | core.EphemeralContainer]:
+    return [*pod.spec.initContainers, *pod.spec.containers, *pod.spec.ephemeralContainers]
 
 
 def _container_secrets(container: core.Container | core.EphemeralContainer) -> set[str]:
@@ -158,7 +164,7 @@ def _check_secrets(attributes: Attributes, account: core.ServiceAccount, pod: co
     for volume in pod.spec.volumes:
         if volume.secret is not None and volume.secret.secretName not in allowed:
             raise attributes.forbidden(f'volume with secret.secretName="{volume.secret.secretName}" {tail}')
-    for container in [*pod.spec.initContainers, *pod.spec.containers, *pod.spec.ephemeralContainers]:
+    for container in _containers(pod):
         for name in sorted(_container_secrets(container) - allowed):
             raise attributes.forbidden(f'container {container.name} referencing secret.secretName="{name}" {tail}')
     pulls = {s.name for s in account.imagePullSecrets}

@@ -1,4 +1,7 @@
-"""HorizontalPodAutoscalers, stored as v2. Source: pkg/registry/autoscaling, apis/autoscaling/v2/defaults.go, printers."""
+"""HorizontalPodAutoscalers, stored as v2.
+
+Source: pkg/registry/autoscaling, apis/autoscaling/v2/defaults.go, printers.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Managed:
             new,
             manager_of(ctx),
             "Update",
-            schema_of(type(obj)),
+            schema_of(self._codec.storage_cls),
             self._clock.now(),
             ctx.subresource,
             ignored=self._ignored.get(ctx.subresource, ()),

@@ -42,29 +42,29 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
 
 def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> TreePatch:
     """A function that patches a fresh tree of `cls`. Raises BadRequest for a body that is no patch."""
-    parsed = _parsed(body)
+    patch_tree = parsed(body)
     if patch_type == "json":
-        if not isinstance(parsed, list):
+        if not isinstance(patch_tree, list):
             raise errors.BadRequest("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-        if len(parsed) > _MAX_JSON_PATCH_OPERATIONS:
+        if len(patch_tree) > _MAX_JSON_PATCH_OPERATIONS:
             raise errors.RequestEntityTooLarge(
-                f"The allowed maximum operations in a JSON patch is {_MAX_JSON_PATCH_OPERATIONS}, got {len(parsed)}"
+                f"The allowed maximum operations in a JSON patch is {_MAX_JSON_PATCH_OPERATIONS}, got {len(patch_tree)}"
             )
         from pybernetes.apimachinery.patches import json_patch
 
-        return lambda tree: cast(dict[str, Any], json_patch.apply(tree, parsed))
-    if not isinstance(parsed, dict):
+        return lambda tree: cast(dict[str, Any], json_patch.apply(tree, patch_tree))
+    if not isinstance(patch_tree, dict):
         raise errors.BadRequest(
             "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}"
         )
     if patch_type == "merge":
         from pybernetes.apimachinery.patches import merge
 
-        return lambda tree: cast(dict[str, Any], merge.apply(tree, parsed))
+        return lambda tree: cast(dict[str, Any], merge.apply(tree, patch_tree))
     from pybernetes.apimachinery.patches import strategic
 
     schema = schema_of(cls)
-    return lambda tree: cast(dict[str, Any], strategic.apply(tree, parsed, schema))
+    return lambda tree: strategic.apply(tree, patch_tree, schema)
 
 
 def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> Any:
@@ -112,7 +112,7 @@ async def _apply(writer: Writer, ctx: RequestContext, body: Body, rules: UpdateR
 
 def _applied_tree(writer: Writer, ctx: RequestContext, body: Body) -> dict[str, Any]:
     """The applied configuration, checked against its type."""
-    tree = _parsed(body)
+    tree = parsed(body)
     if not isinstance(tree, dict):
         raise errors.BadRequest("error decoding YAML: the configuration is no object")
     resource = writer.resource
@@ -137,7 +137,7 @@ def _applied_tree(writer: Writer, ctx: RequestContext, body: Body) -> dict[str, 
     return tree
 
 
-def _parsed(body: Body) -> Any:
+def parsed(body: Body) -> Any:
     """The tree of a patch: JSON, or YAML for those that are applied. Raises BadRequest."""
     if isinstance(body, msgspec.Struct):
         return msgspec.to_builtins(body)

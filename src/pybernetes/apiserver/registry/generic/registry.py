@@ -85,7 +85,7 @@ class Registry:
             found = self._storages[key] = Storage(self, self._strategy(stored, resource), codec, keys.prefix(stored))
         return found
 
-    def storage_for_struct(self, cls: type[Any]) -> Storage:
+    def storage_for_struct(self, cls: Any) -> Storage:
         return self.storage_for(resource_of(cls))
 
     def _strategy(self, stored: Resource, served: Resource) -> Strategy:
@@ -138,14 +138,14 @@ class Registry:
 
     async def read(self, cls: type[T], name: str, namespace: str = "") -> T | None:
         """One object as it is now; shared, so read-only."""
-        storage = self.storage_for(resource_of(cls))
+        storage = self.storage_for_struct(cls)
         key = keys.key(storage.prefix, storage.resource.namespaced, namespace, name)
         found = (await storage.cache()).get(key)
         return None if found is None else cast(T, self._decode(storage, key, found.revision, found.value))
 
     async def wait_for(self, cls: type[T], name: str, namespace: str, timeout_s: float) -> T | None:
         """The object, as soon as there is one; None when the time is up."""
-        storage = self.storage_for(resource_of(cls))
+        storage = self.storage_for_struct(cls)
         key = keys.key(storage.prefix, storage.resource.namespaced, namespace, name)
         watcher = await (await storage.cache()).watch(None, key=key)
         try:
@@ -162,7 +162,7 @@ class Registry:
 
     async def read_all(self, cls: type[T], namespace: str = "") -> list[T]:
         """All objects, or those of a namespace; shared, so read-only."""
-        storage = self.storage_for(resource_of(cls))
+        storage = self.storage_for_struct(cls)
         listing = (await storage.cache()).list(namespace)
         return [cast(T, self._decode(storage, s.key, s.revision, s.value)) for s in listing.items]
 

@@ -103,7 +103,7 @@ class ScaleSubresource(SubresourceBase):
 
     async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
         if patch_type == "apply":
-            tree = patching._parsed(body)
+            tree = patching.parsed(body)
             wanted = (tree.get("spec") or {}).get("replicas", 0)
             return await self._write(
                 ctx, lambda current: Scale(metadata=ObjectMeta(name=ctx.name), spec=ScaleSpec(replicas=wanted))
@@ -122,7 +122,10 @@ class ScaleSubresource(SubresourceBase):
             scale = scale_of(current.served)
             object_meta.match_name(scale.metadata, ctx.name)
             if scale.metadata.uid and scale.metadata.uid != old.metadata.uid:
-                why = f"the UID in the precondition ({scale.metadata.uid}) does not match the UID in record ({old.metadata.uid})"
+                why = (
+                    f"the UID in the precondition ({scale.metadata.uid}) does not match the UID in record "
+                    f"({old.metadata.uid})"
+                )
                 raise errors.conflict(ctx.resource.group, ctx.resource.plural, ctx.name, why)
             replicas = (scale.spec.replicas if scale.spec else None) or 0
             if replicas < 0:

@@ -283,9 +283,8 @@ class Writer:
         elif meta.resourceVersion != str(revision):
             if not meta.resourceVersion.isdecimal():
                 at = object_meta.METADATA.child("resourceVersion")
-                why = FieldError.invalid(
-                    at, meta.resourceVersion, f'strconv.ParseUint: parsing "{meta.resourceVersion}": invalid syntax'
-                )
+                problem = f'strconv.ParseUint: parsing "{meta.resourceVersion}": invalid syntax'
+                why = FieldError.invalid(at, meta.resourceVersion, problem)
                 raise invalid((resource.group, resource.plural), meta.name, [why])
             raise errors.modified(resource.group, resource.plural, meta.name)
 

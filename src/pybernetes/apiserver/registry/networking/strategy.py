@@ -1,4 +1,7 @@
-"""Resources of networking.k8s.io. Source: pkg/registry/networking, apis/networking/{v1/defaults.go,validation}, printers."""
+"""Resources of networking.k8s.io.
+
+Source: pkg/registry/networking, apis/networking/{v1/defaults.go,validation}, printers.
+"""
 
 from __future__ import annotations
 
@@ -112,8 +115,8 @@ class NetworkPolicyStrategy(Strategy):
         spec = obj.spec
         if not spec.policyTypes:
             spec.policyTypes = ["Ingress", "Egress"] if spec.egress else ["Ingress"]
-        for rule in [*spec.ingress, *spec.egress]:
-            for port in rule.ports:
+        for ports in [*(rule.ports for rule in spec.ingress), *(rule.ports for rule in spec.egress)]:
+            for port in ports:
                 port.protocol = port.protocol or "TCP"
 
     def validate(self, obj: networking.NetworkPolicy) -> list[FieldError]:

@@ -1,4 +1,7 @@
-"""Resources of storage.k8s.io: defaults and columns. Source: pkg/registry/storage, printers, apis/storage/v1/defaults.go."""
+"""Resources of storage.k8s.io: defaults and columns.
+
+Source: pkg/registry/storage, printers, apis/storage/v1/defaults.go.
+"""
 
 from __future__ import annotations
 

@@ -22,6 +22,14 @@ _INDEXED_ONLY = "requires indexed completion mode"
 _MAX_INDEXED_PARALLELISM = 100_000
 _SOFT_COMPLETIONS = 100_000
 _HIGH = 10_000
+_NEVER_CHANGES = (
+    "selector",
+    "completionMode",
+    "podFailurePolicy",
+    "backoffLimitPerIndex",
+    "managedBy",
+    "successPolicy",
+)
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 
 

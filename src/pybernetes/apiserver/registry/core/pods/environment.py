@@ -33,10 +33,7 @@ _RESOURCES = (
     "requests.ephemeral-storage",
     "requests.memory",
 )
-_DIVISORS = {
-    "cpu": frozenset({"1m", "1"}),
-    "memory": frozenset({"1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"}),
-}
+_DIVISORS = ("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei")
 _SUBSCRIPT = re.compile(r"(.+)\['(.*)'\]")
 
 
@@ -157,22 +154,21 @@ def validate_resource_ref(reference: core.ResourceFieldSelector, path: Path, *, 
         found.append(FieldError.required(path.child("resource")))
     elif name not in _RESOURCES and not name.startswith(("limits.hugepages-", "requests.hugepages-")):
         found.append(FieldError.not_supported(path.child("resource"), name, _RESOURCES))
-    divisor = reference.divisor or "0"
-    if divisor != "0":
-        allowed = _DIVISORS["cpu" if name.endswith(".cpu") else "memory"]
-        if divisor not in allowed:
-            at = path.child("divisor")
-            if name.endswith(".cpu"):
-                found.append(
-                    FieldError.invalid(at, name, "only divisor's values 1m and 1 are supported with the cpu resource")
-                )
-            else:
-                what = name.partition(".")[2]
-                what = (
-                    "the hugepages resource"
-                    if what.startswith("hugepages")
-                    else f"the {'local ephemeral storage' if what == 'ephemeral-storage' else what} resource"
-                )
-                why = f"only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with {what}"
-                found.append(FieldError.invalid(at, name, why))
-    return found
+    return found + _validate_divisor(name, reference.divisor or "0", path.child("divisor"))
+
+
+_SHOWN_AS = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}
+
+
+def _validate_divisor(resource: str, divisor: str, path: Path) -> list[FieldError]:
+    if divisor == "0":
+        return []
+    name = resource.partition(".")[2]
+    if name == "cpu":
+        why = "only divisor's values 1m and 1 are supported with the cpu resource"
+        return [] if divisor in ("1m", "1") else [FieldError.invalid(path, resource, why)]
+    if divisor in _DIVISORS:
+        return []
+    shown = _SHOWN_AS.get(name, "hugepages")
+    why = f"only divisor's values {', '.join(_DIVISORS)} are supported with the {shown} resource"
+    return [FieldError.invalid(path, resource, why)]

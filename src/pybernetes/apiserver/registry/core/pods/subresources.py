@@ -248,7 +248,7 @@ class EvictionSubresource(SubresourceBase):
                 )
             if len(status.disruptedPods) > _MAX_DISRUPTED_PODS:
                 raise errors.Forbidden("DisruptedPods map too big - too many evictions not confirmed by PDB controller")
-            status.disruptionsAllowed -= 1
+            status.disruptionsAllowed = (status.disruptionsAllowed or 0) - 1
             status.disruptedPods[pod.metadata.name or ""] = format_time(now)
             return fresh
 

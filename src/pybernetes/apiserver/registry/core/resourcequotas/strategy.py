@@ -30,7 +30,8 @@ class ResourceQuotaStrategy(Strategy):
         return found + _validate_amounts(obj.status.used, Path("status", "used"))
 
     def row(self, obj: core.ResourceQuota, now: float) -> list[Any]:
-        requests, limits = [], []
+        requests: list[str] = []
+        limits: list[str] = []
         for name in sorted(obj.status.hard):
             text = f"{name}: {obj.status.used.get(name, '0')}/{obj.status.hard[name]}"
             (limits if name.startswith("limits.") else requests).append(text)

@@ -1,4 +1,4 @@
-"""EndpointSlices. Source: pkg/registry/discovery/endpointslice/strategy.go, apis/discovery/validation, v1/defaults.go."""
+"""EndpointSlices. Source: pkg/registry/discovery/endpointslice/strategy.go, apis/discovery/{validation,v1}."""
 
 from __future__ import annotations
 

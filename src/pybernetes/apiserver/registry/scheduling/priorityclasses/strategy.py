@@ -39,7 +39,7 @@ class PriorityClassStrategy(Strategy):
                     else f"globalDefault of {name} PriorityClass must be false"
                 )
                 found.append(FieldError.forbidden(at, why))
-        elif obj.value > HIGHEST_USER_PRIORITY:
+        elif (obj.value or 0) > HIGHEST_USER_PRIORITY:
             why = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
             found.append(FieldError.forbidden(Path("value"), why))
         if obj.preemptionPolicy not in ("Never", "PreemptLowerPriority"):
@@ -58,4 +58,4 @@ class PriorityClassStrategy(Strategy):
 
     def row(self, obj: scheduling.PriorityClass, now: float) -> list[Any]:
         created = age(obj.metadata.creationTimestamp, now)
-        return [obj.metadata.name, obj.value, bool(obj.globalDefault), created, obj.preemptionPolicy or ""]
+        return [obj.metadata.name, obj.value or 0, bool(obj.globalDefault), created, obj.preemptionPolicy or ""]
