@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from pybernetes.apimachinery.scheme import find
 from pybernetes.apiserver.request_info import RequestInfo
 
 BUCKETS = (
@@ -92,6 +93,8 @@ class RequestMetrics:
 def _labels(info: RequestInfo) -> Labels:
     if not info.is_resource:
         return (info.verb.upper(), "", "", "", "", "")
+    if find(info.group, info.version, info.resource) is None:
+        return ("OTHER", "", "", "", "", "")  # whatever a path says must not become a label
     scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
     verb = _VERBS.get(info.verb, "OTHER")
     return (verb, info.group, info.version, info.resource, info.subresource, scope)

@@ -63,7 +63,7 @@ def _message_of(api_version: str, kind: str) -> str:
     group, _, version = api_version.rpartition("/")
     if kind in _META_KINDS:
         return f"meta.v1.{kind}"
-    package = "apiserverinternal" if group == "internal.apiserver.k8s.io" else group.split(".")[0] or "core"
+    package = "apiserverinternal" if group == "internal.apiserver.k8s.io" else group.split(".")[0] if group else "core"
     message = f"{package}.{version}.{kind}"
     try:
         _table(message)

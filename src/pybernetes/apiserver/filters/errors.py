@@ -5,6 +5,7 @@ Source: apiserver/pkg/server/filters/wrap.go, endpoints/filters/audit_init.go.
 
 from __future__ import annotations
 
+import itertools
 import logging
 
 from pybernetes.apimachinery.errors import InternalError, ServiceUnavailable, StatusError
@@ -18,9 +19,13 @@ log = logging.getLogger(__name__)
 
 
 def status_for_errors(random: Random) -> Filter:
+    """The filter; audit ids look like UUIDs: a random start and a count."""
+    prefix = random.uid()[:24]
+    numbers = itertools.count(1)
+
     def wrap(inner: Handler) -> Handler:
         async def handle(request: Request) -> Response | Upgrade:
-            audit_id = request.headers.get("audit-id") or random.uid()
+            audit_id = request.headers.get("audit-id") or f"{prefix}{next(numbers):012x}"
             request.context["audit_id"] = audit_id
             answer: Response | Upgrade
             try:
