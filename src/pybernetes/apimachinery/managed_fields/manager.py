@@ -163,7 +163,7 @@ class _Apply:
         conflicts.sort(key=lambda c: (c[0].name, c[0].operation, c[0].api_version, c[0].subresource))
         return merged, owners, conflicts
 
-    def _pruned(self, merged: Tree) -> Tree:
+    def _pruned(self, merged: Tree) -> Any:
         """Without the fields that were applied before, are no longer, and that nobody else owns."""
         if not self.last or not difference(self.last, self.mine):
             return merged
@@ -180,8 +180,9 @@ class _Apply:
         pruned = typed.remove(merged, difference(everything, kept), schema) or {}
         kept = typed.with_named_fields(typed.field_set(pruned, schema), schema)
         gone = intersection(difference(everything, kept), last)
-        result: Tree = typed.remove(merged, gone, schema) or {}
-        return result
+        pruned = typed.remove(merged, gone, schema) or {}
+        # A list or map that lost its last entry, but was applied as an empty one, is empty instead of gone.
+        return typed.merge(pruned, self.applied, schema)
 
 
 def _updated(

@@ -34,15 +34,13 @@ def element_of(item: Any, schema: Schema) -> str:
     if not isinstance(item, dict):
         what = "a null element" if item is None else "non-map elements"
         raise TypedError(f"associative list with keys may not have {what}")
-    if len(keys) == 1:
-        name = keys[0]
-        value = item.get(name, schema.defaults.get(name))
-        if value is not None:
-            return f'k:{{"{name}":{orjson.dumps(value).decode()}}}'
-        found = {}
-    else:
-        values = ((name, item.get(name, schema.defaults.get(name))) for name in keys)
-        found = {name: value for name, value in values if value is not None}
+    if len(keys) == 1 and keys[0] in item:
+        return f'k:{{"{keys[0]}":{orjson.dumps(item[keys[0]]).decode()}}}'
+    found = {
+        name: item[name] if name in item else schema.defaults[name]
+        for name in keys
+        if name in item or name in schema.defaults
+    }
     if not found:
         quoted = " ".join(f'"{name}"' for name in keys)
         raise TypedError(
