@@ -356,7 +356,7 @@ class _Wire(asyncio.Protocol):
         if self.upgraded:
             self.raw_eof = True
             self.raw_ready.set()
-            return True
+            return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

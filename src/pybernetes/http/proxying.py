@@ -80,25 +80,27 @@ async def proxy_upgrade(
 
 
 async def pump(near: Connection, far: Connection) -> None:
-    """Carries bytes both ways until both directions ended or one broke; closes both.
+    """Carries bytes both ways until one direction ended or broke; closes both.
 
-    When one side has ended its direction, the other may go on for as long as something still comes,
-    and is cut after some seconds of silence: over TLS an end cannot be told from a peer that is gone.
+    When the far side has said all, nobody needs what the near one still says. When the near side is
+    done, the far one may go on for as long as something still comes, and is cut after some seconds of
+    silence: over TLS a client that has ended its input cannot be told from one that is gone.
     """
     inward = _Carrier(far, near)
     outward = _Carrier(near, far)
-    tasks = [asyncio.create_task(inward.run()), asyncio.create_task(outward.run())]
+    receiving = asyncio.create_task(inward.run())
+    sending = asyncio.create_task(outward.run())
     try:
-        done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if all(task.exception() is None for task in done) and left:
+        await asyncio.wait((receiving, sending), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done() and sending.exception() is None:
             carried = -1
-            while left and carried != inward.carried + outward.carried:
-                carried = inward.carried + outward.carried
-                _, left = await asyncio.wait(left, timeout=_SILENCE_S)
+            while not receiving.done() and carried != inward.carried:
+                carried = inward.carried
+                await asyncio.wait((receiving,), timeout=_SILENCE_S)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        receiving.cancel()
+        sending.cancel()
+        await asyncio.gather(receiving, sending, return_exceptions=True)
         await far.close()
         await near.close()
 
