@@ -92,7 +92,8 @@ def apply(
         who = Manager.of(BEFORE_FIRST_APPLY, "Update", api_version, subresource)
         managers = _updated(empty_object(shape, live), live, managers, who, shape, now, ())
     who = Manager.of(manager, "Apply", api_version, subresource)
-    run = _Apply(_plain(before), _plain(applied), managers, who, api_version, shape, format_time(now), ignored)
+    wanted = typed.canonical(_plain(applied), shape)
+    run = _Apply(_plain(before), wanted, managers, who, api_version, shape, format_time(now), ignored)
     merged, owners, conflicts = run.result()
     if conflicts and not force and manager == "kubectl":
         conflicts = _not_last_applied(conflicts, before, shape, api_version)

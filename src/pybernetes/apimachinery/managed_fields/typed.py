@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from pybernetes.apimachinery.managed_fields.field_set import SELF, FieldSet, is_member, path_text, union
+from pybernetes.apimachinery.scalars import CANONICAL
 from pybernetes.apimachinery.schema import ATOMIC, DEDUCED, Schema
 
 _SORTED = orjson.OPT_SORT_KEYS
@@ -339,6 +340,27 @@ def with_named_fields(fields: FieldSet, schema: Schema) -> FieldSet:
         else:
             result[element] = with_named_fields(node, schema.element or DEDUCED)
     return result
+
+
+def canonical(value: Any, schema: Schema) -> Any:
+    """The value with quantities and times as the API writes them, so that 0.5 and 500m are no difference.
+
+    What cannot be read is left as it is; decoding refuses it later with a better message.
+    """
+    if isinstance(value, dict):
+        if schema.kind == "object":
+            return {name: canonical(child, schema.fields.get(name) or DEDUCED) for name, child in value.items()}
+        if schema.kind == "map" and schema.element is not None:
+            return {name: canonical(child, schema.element) for name, child in value.items()}
+    elif isinstance(value, list):
+        if schema.kind == "list" and schema.element is not None and schema.element.kind != "any":
+            return [canonical(item, schema.element) for item in value]
+    elif schema.scalar in CANONICAL and isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            return CANONICAL[schema.scalar](value if isinstance(value, str) else repr(value))
+        except ValueError:
+            return value
+    return value
 
 
 _SCALAR_WORDS = {

@@ -178,6 +178,19 @@ def test_atomic_maps_are_owned_as_a_whole() -> None:
         apply(live, deployment(selector={"matchLabels": {"app": "other"}}), "b", schema=DEPLOYMENT)
 
 
+def test_a_quantity_written_differently_is_no_change() -> None:
+    def limited(cpu: Any) -> Tree:
+        container = {"name": "c", "resources": {"limits": {"cpu": cpu}}}
+        return deployment(template={"metadata": {}, "spec": {"containers": [container]}})
+
+    live = apply(None, limited("500m"), "a", schema=DEPLOYMENT)
+    for cpu in ("0.5", 0.5, "500m"):
+        shared = apply(live, limited(cpu), "b", schema=DEPLOYMENT)
+        assert plain(shared) == plain(live)
+    with pytest.raises(Conflict):
+        apply(live, limited("0.6"), "b", schema=DEPLOYMENT)
+
+
 def test_sets_of_scalars() -> None:
     def with_finalizers(*names: str) -> Tree:
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "finalizers": list(names)}}
