@@ -7,6 +7,8 @@ own, so that it runs beside other clusters and over what a killed run left behin
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import os
 import pty
 import select
@@ -49,7 +51,8 @@ class Cluster:
         return self.command("up", "--name", self.name, "--data-dir", str(self.folder / "data"), "--no-example", *args)
 
     def down(self) -> subprocess.CompletedProcess[str]:
-        return self.command("down", "--name", self.name, "--data-dir", str(self.folder / "data"))
+        """Takes the cluster of this name away, also one that a killed run left behind."""
+        return self.command("down", "--name", self.name, "--purge")
 
     def kubectl(
         self, *args: str, stdin: str | None = None, check: bool = True, timeout_s: float = 90, **env: str
@@ -141,7 +144,24 @@ def _run(
 def make_cluster(folder: Path, suffix: str = "") -> Cluster:
     if os.geteuid() != 0 or shutil.which("kubectl") is None or not Path("/usr/bin/containerd").exists():
         pytest.skip("needs root, containerd and kubectl")
-    return Cluster(f"e2e{suffix}", folder)
+    return Cluster(f"e2e{_run_slot()}{suffix}", folder)
+
+
+@functools.cache
+def _run_slot() -> int:
+    """A number that no other test run on this machine has now; the lock ends with the process.
+
+    So two runs never share a cluster's name, and a name that a killed run used is taken, and cleaned, again.
+    """
+    for slot in range(100):
+        lock = os.open(f"/run/pybernetes-e2e-{slot}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return slot
+    raise AssertionError("a hundred test runs at once")
 
 
 @pytest.fixture(scope="session")

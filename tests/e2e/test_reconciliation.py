@@ -162,25 +162,25 @@ spec:
 
 
 def test_down_leaves_nothing(own: Cluster) -> None:
-    before = footprint()
+    before = footprint(own.name)
     own.up()
     own.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "100000")
     own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=60s")
-    assert footprint() != before
+    assert footprint(own.name) != before
     own.up()
     own.down()
-    assert footprint() == before
+    assert footprint(own.name) == before
     assert "pybernetes" not in own.kubeconfig.read_text() if own.kubeconfig.exists() else True
     own.down()
 
 
-def footprint() -> dict[str, set[str]]:
+def footprint(name: str) -> dict[str, set[str]]:
     """What a cluster could leave behind on a machine."""
     return {
         "processes": {
             entry.name
             for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and any(w in cmdline(entry) for w in ("containerd", "pybernetes up", "e2ekill"))
+            if entry.name.isdigit() and any(w in cmdline(entry) for w in (f"--name {name} ", f"/{name}/"))
         },
         "mounts": {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()},
         "links": {entry.name for entry in Path("/sys/class/net").iterdir()},
@@ -192,7 +192,7 @@ def footprint() -> dict[str, set[str]]:
         ),
         "routes": set(subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout.split("\n")),
         "cgroups": {
-            str(path) for root in Path("/sys/fs/cgroup").iterdir() if root.is_dir() for path in root.glob("*e2ekill*")
+            str(path) for root in Path("/sys/fs/cgroup").iterdir() if root.is_dir() for path in root.glob(f"*{name}*")
         },
     }
 
