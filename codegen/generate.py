@@ -217,55 +217,71 @@ def key_defaults(defs: dict[str, Any], names: list[str]) -> dict[str, dict[str, 
     return found
 
 
-def main() -> None:
+def struct_module(here: tuple[str, str], names: list[str], defs: dict[str, Any]) -> str:
+    """The module text with the Structs of a group-version."""
+    uses: set[tuple[str, str]] = set()
+    body: list[str] = []
+    for name in sorted(names, key=lambda n: place(n)[2]):
+        schema = defs[name]
+        gvks = schema.get("x-kubernetes-group-version-kind", [])
+        top = bool(gvks) and "apiVersion" in schema.get("properties", {}) and "kind" in schema["properties"]
+        options = "kw_only=True, omit_defaults=True, forbid_unknown_fields=True"
+        body += ["", "", f"class {place(name)[2]}(Struct, {options}):"]
+        properties = schema.get("properties", {})
+        order = [p for p in ("apiVersion", "kind", "metadata") if p in properties and top]
+        order += [p for p in properties if p not in order]
+        if not order:
+            body.append("    pass")
+        for p in order:
+            body.append(field_line(p, properties[p], p in schema.get("required", []), top, here, uses, defs, name))
+    text = "\n".join(body)
+    return "\n".join(module_head(here, text, uses)).rstrip() + text.rstrip() + "\n"
+
+
+def module_head(here: tuple[str, str], text: str, uses: set[tuple[str, str]]) -> list[str]:
+    head = [
+        f'"""Structs of the group-version {here[0]}/{here[1]}. Written by codegen/generate.py; do not edit."""',
+        "",
+        "from __future__ import annotations",
+        "",
+    ]
+    if "Any" in re.findall(r"\bAny\b", text):
+        head += ["from typing import Any", ""]
+    head.append("from msgspec import Struct" + (", field" if "field(" in text else ""))
+    head.append("")
+    scalars = sorted(
+        s
+        for s in {"Bytes", "Int32", "Int64", "IntOrString", "MicroTime", "Quantity", "Time"}
+        if re.search(rf"\b{s}\b", re.sub(r"\bclass \w+", "", text))
+    )
+    if "zero." in text:
+        head.append("from pybernetes.api import _zero as zero")
+    if scalars:
+        head.append(f"from pybernetes.api._scalars import {', '.join(scalars)}")
+    return head + [f"from pybernetes.api.{g} import {v} as {g}_{v}" for g, v in sorted(uses)]
+
+
+def generated() -> dict[Path, str]:
+    """Every file below src/pybernetes/api that is written here, by path."""
     defs = definitions()
     modules: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in defs:
         if name not in SCALARS:
             modules[place(name)[:2]].append(name)
+    files: dict[Path, str] = {}
     for here, names in sorted(modules.items()):
-        uses: set[tuple[str, str]] = set()
-        body: list[str] = []
-        for name in sorted(names, key=lambda n: place(n)[2]):
-            schema = defs[name]
-            gvks = schema.get("x-kubernetes-group-version-kind", [])
-            top = bool(gvks) and "apiVersion" in schema.get("properties", {}) and "kind" in schema["properties"]
-            options = "kw_only=True, omit_defaults=True, forbid_unknown_fields=True"
-            body += ["", "", f"class {place(name)[2]}(Struct, {options}):"]
-            properties = schema.get("properties", {})
-            order = [p for p in ("apiVersion", "kind", "metadata") if p in properties and top]
-            order += [p for p in properties if p not in order]
-            if not order:
-                body.append("    pass")
-            for p in order:
-                body.append(field_line(p, properties[p], p in schema.get("required", []), top, here, uses, defs, name))
-        text = "\n".join(body)
-        head = [
-            f'"""Structs of the group-version {here[0]}/{here[1]}. Written by codegen/generate.py; do not edit."""',
-            "",
-            "from __future__ import annotations",
-            "",
-        ]
-        if "Any" in re.findall(r"\bAny\b", text):
-            head += ["from typing import Any", ""]
-        head.append("from msgspec import Struct" + (", field" if "field(" in text else ""))
-        head.append("")
-        scalars = sorted(
-            s
-            for s in {"Bytes", "Int32", "Int64", "IntOrString", "MicroTime", "Quantity", "Time"}
-            if re.search(rf"\b{s}\b", re.sub(r"\bclass \w+", "", text))
-        )
-        if "zero." in text:
-            head.append("from pybernetes.api import _zero as zero")
-        if scalars:
-            head.append(f"from pybernetes.api._scalars import {', '.join(scalars)}")
-        head += [f"from pybernetes.api.{g} import {v} as {g}_{v}" for g, v in sorted(uses)]
         folder = OUT / here[0]
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "__init__.py").write_text("")
-        (folder / f"{here[1]}.py").write_text("\n".join(head).rstrip() + text.rstrip() + "\n")
+        files[folder / "__init__.py"] = ""
+        files[folder / f"{here[1]}.py"] = struct_module(here, names, defs)
         if facts := merge_facts(defs, names):
-            (folder / f"{here[1]}_merge.py").write_text(facts)
+            files[folder / f"{here[1]}_merge.py"] = facts
+    return files
+
+
+def main() -> None:
+    for path, text in generated().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 if __name__ == "__main__":
