@@ -362,9 +362,10 @@ def test_the_python_client_execs(tmp_path: Path) -> None:
         failing.run_forever(timeout=5)
         options["stdin"] = True
         cat = stream.stream(connect, "web", "shop", command=["cat"], _preload_content=False, **options)
-        cat.write_stdin("spam")
-        cat.run_forever(timeout=5)
-        return output, failing.returncode, cat.read_stdout()
+        cat.write_stdin("spam\n")
+        echoed = cat.readline_stdout(timeout=5)
+        cat.close()
+        return output, failing.returncode, echoed
 
     async def body(parts: Parts, client: HttpClient) -> None:
         output, code, echoed = await asyncio.to_thread(use, parts.url)
