@@ -94,8 +94,13 @@ class FakeApi:
                 expected = body["metadata"].get("resourceVersion")
                 if expected and expected != old["metadata"]["resourceVersion"]:
                     raise errors.Conflict(f"{plural} {name} was modified")
-                return self._store(key, {**old, **body, "metadata": {**old["metadata"], **body["metadata"]}})
+                kept = {"status": old["status"]} if "status" in old else {}
+                meta = {**body["metadata"], "uid": old["metadata"]["uid"]}
+                return self._store(key, {**body, **kept, "metadata": meta})
             case "PATCH":
+                expected = body.get("metadata", {}).get("resourceVersion")
+                if expected and expected != old["metadata"]["resourceVersion"]:
+                    raise errors.Conflict(f"{plural} {name} was modified")
                 uid = body.get("metadata", {}).get("uid")
                 if uid and uid != old["metadata"]["uid"]:
                     raise errors.Conflict(f"{plural} {name} has another uid")

@@ -20,6 +20,7 @@ class ControllerManagerConfig:
     service_cidr: str = "10.96.0.0/16"
     node_monitor_period_s: float = 5.0
     node_monitor_grace_period_s: float = 50.0
+    node_startup_grace_period_s: float = 60.0
     node_eviction_rate: float = 0.1
     secondary_node_eviction_rate: float = 0.01
     unhealthy_zone_threshold: float = 0.55

@@ -1,0 +1,1 @@
+"""Endpoints: the older object with all addresses of a Service in one."""

@@ -1,0 +1,1 @@
+"""Gives every node a range of Pod addresses of its own."""

@@ -1,0 +1,1 @@
+"""Node health: heartbeats, the Ready condition, taints, Pods marked not ready."""

@@ -1,0 +1,1 @@
+"""Evicts Pods that do not tolerate, or no longer tolerate, a NoExecute taint."""

@@ -1,0 +1,123 @@
+"""Deletes Pods whose patience with a NoExecute taint is over; a timer a Pod, none where there is no taint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pybernetes.api.core.v1 import Node, ObjectReference, Pod
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.times import format_time
+from pybernetes.client.objects import key_of
+from pybernetes.controllers.runtime.context import ControllerContext
+from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.pods import condition
+from pybernetes.controllers.taint_eviction.plan import no_execute, patience_s
+
+
+@dataclass(slots=True, frozen=True)
+class _Scheduled:
+    uid: str
+    since_s: float
+
+
+def node_index(pod: Pod) -> list[str]:
+    """Index function: the name of the node a Pod is on."""
+    return [pod.spec.nodeName] if pod.spec.nodeName else []
+
+
+class TaintEvictionController(Controller):
+    name = "taint-eviction-controller"
+    workers = 8
+
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        pods, nodes = self.informer(Pod), self.informer(Node)
+        self._pods, self._nodes = pods.lister, nodes.lister
+        self._scheduled: dict[str, _Scheduled] = {}
+        """Pods that a timer runs for: since when they have stood under a taint."""
+        pods.add_index("node", node_index)
+        pods.add_handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self.enqueue)
+        nodes.add_handler(
+            on_add=self._node_added, on_update=self._node_updated, on_delete=lambda node: self._pods_of(node)
+        )
+
+    async def reconcile(self, key: str) -> None:
+        pod = self._pods.by_key(key)
+        scheduled = self._scheduled.get(key)
+        if scheduled is not None and (pod is None or pod.metadata.uid != scheduled.uid):
+            self._cancel(key)
+            scheduled = None
+        if pod is None or not pod.spec.nodeName:
+            return
+        taints = no_execute(self._nodes.get("", pod.spec.nodeName))
+        patience = patience_s(taints, pod.spec.tolerations)
+        if patience is None:
+            self._cancel(key)
+            return
+        now = self.clock.now()
+        since = scheduled.since_s if scheduled is not None else now
+        if since + patience > now:
+            self._scheduled[key] = _Scheduled(pod.metadata.uid or "", since)
+            self.queue.add_after(key, since + patience - now)
+            return
+        self._scheduled.pop(key, None)
+        if pod.metadata.deletionTimestamp is None:
+            await self._evict(key, pod)
+
+    async def _evict(self, key: str, pod: Pod) -> None:
+        name, namespace = pod.metadata.name or "", pod.metadata.namespace or ""
+        self._say(key, f"Marking for deletion Pod {key}")
+        try:
+            if not _is_target(pod):
+                body = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [self._condition(pod)]}}
+                await self.client.patch(Pod, name, namespace, body, patch_type="strategic", subresource="status")
+            await self.client.delete(Pod, name, namespace, uid=pod.metadata.uid or "")
+        except errors.NotFound:
+            return
+
+    def _condition(self, pod: Pod) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "DeletionByTaintManager",
+            "message": "Taint manager: deleting due to NoExecute taint",
+            "lastTransitionTime": format_time(self.clock.now()),
+        }
+        if pod.metadata.generation:
+            found["observedGeneration"] = pod.metadata.generation
+        return found
+
+    def _cancel(self, key: str) -> None:
+        if self._scheduled.pop(key, None) is not None:
+            self._say(key, f"Cancelling deletion of Pod {key}")
+
+    def _say(self, key: str, message: str) -> None:
+        namespace, _, name = key.partition("/")
+        about = ObjectReference(apiVersion="v1", kind="Pod", namespace=namespace, name=name)
+        self.recorder.event(about, "Normal", "TaintManagerEviction", message)
+
+    def _pod_added(self, pod: Pod) -> None:
+        if pod.spec.nodeName and no_execute(self._nodes.get("", pod.spec.nodeName)):
+            self.enqueue(pod)
+
+    def _pod_updated(self, old: Pod, new: Pod) -> None:
+        if old.spec.nodeName != new.spec.nodeName or old.spec.tolerations != new.spec.tolerations:
+            self.enqueue(new)
+
+    def _node_added(self, node: Node) -> None:
+        if no_execute(node):
+            self._pods_of(node)
+
+    def _node_updated(self, old: Node, new: Node) -> None:
+        if no_execute(old) != no_execute(new):
+            self._pods_of(new)
+
+    def _pods_of(self, node: Node) -> None:
+        for pod in self._pods.by_index("node", node.metadata.name or ""):
+            self.queue.add(key_of(pod))
+
+
+def _is_target(pod: Pod) -> bool:
+    found = condition(pod, "DisruptionTarget")
+    return found is not None and found.status == "True"
