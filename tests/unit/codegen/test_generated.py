@@ -16,5 +16,5 @@ def test_the_generated_modules_are_current() -> None:
     files: dict[Path, str] = generator.generated()
     stale = [path.name for path, text in files.items() if not path.exists() or path.read_text() != text]
     assert stale == []
-    written = {path for path in generator.OUT.rglob("v*.py")}
+    written = set(generator.OUT.rglob("v*.py"))
     assert written <= set(files)
