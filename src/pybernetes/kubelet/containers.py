@@ -175,8 +175,10 @@ class Configs:
         environment = container_environment(
             pod, spec, self._objects, self._services(), self.facts(pod, pod_ips), self._file_reader(pod)
         )
-        image_uid = image.uid.value if image is not None and image.HasField("uid") else None
         image_user = image.username if image is not None else ""
+        image_uid = image.uid.value if image is not None and image.HasField("uid") else None
+        if image_uid is None and not image_user:
+            image_uid = 0  # an image that names no user runs as root
         context = security.container_context(
             pb,
             pod,

@@ -31,7 +31,7 @@ def test_from_nothing_to_running_and_ready() -> None:
         "ContainersReady": "True",
         "PodScheduled": "True",
     }
-    assert [s.phase for s in node.statuses][0] == "Pending"
+    assert node.statuses[0].phase == "Pending"
     assert node.statuses[0].startTime == "2026-01-01T00:00:00Z"
     assert last.podIP and last.hostIP == "192.168.0.1"
 
