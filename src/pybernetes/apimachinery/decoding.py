@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -24,7 +24,6 @@ from pybernetes.apimachinery.scalars import normalise
 from pybernetes.apimachinery.schema import schema_of
 
 T = TypeVar("T", bound=msgspec.Struct)
-FieldValidation = Literal["Strict", "Warn", "Ignore"]
 _SUMMARY_LENGTH = 30
 _GO_TYPE_META = (
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
@@ -41,7 +40,8 @@ def decode(
 ) -> tuple[T, list[str]]:
     """(object, warnings) of a request's body.
 
-    Strict refuses unknown and duplicate fields, Warn tells them as warnings, Ignore drops them silently.
+    Strict refuses unknown and duplicate fields, Warn (and "", the server's default) tells them as warnings, Ignore
+    drops them silently.
     `content_type` may name YAML. Raises BadRequest with upstream's message.
     """
     if "yaml" in content_type:
@@ -97,7 +97,7 @@ def tree_of(
             problems = duplicates(parse_json(body), "")
     if problems and field_validation == "Strict":
         raise BadRequest(f"strict decoding error: {', '.join(problems)}")
-    return tree, problems if field_validation == "Warn" else []
+    return tree, [] if field_validation == "Ignore" else problems
 
 
 def duplicates(tree: Any, path: str) -> list[str]:
@@ -169,7 +169,7 @@ def _from_tree(tree: Any, cls: type[T], field_validation: str, body: bytes, prob
         raise _bad_request(tree, cls, str(error)) from None
     if walk.problems and field_validation == "Strict":
         raise _bad_request(tree, cls, f"strict decoding error: {', '.join(walk.problems)}")
-    return found, walk.problems if field_validation == "Warn" else []
+    return found, [] if field_validation == "Ignore" else walk.problems
 
 
 def _check_type(api_version: str, kind: str, cls: type[msgspec.Struct]) -> None:

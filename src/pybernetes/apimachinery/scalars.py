@@ -55,49 +55,52 @@ _Visit = Callable[[Any], Any]
 
 def normalise(found: T) -> T:
     """`found`, its scalars in canonical form. Raises ValueError with upstream's message."""
-    steps = _steps(type(found))
-    if steps:
-        _run(found, steps)
+    visit = _struct_visit(type(found))
+    if visit is not None:
+        visit(found)
     return found
 
 
-def _run(found: Any, steps: tuple[tuple[str, _Visit], ...]) -> None:
-    for name, visit in steps:
-        value = getattr(found, name)
-        if value:
-            changed = visit(value)
-            if changed is not value:
-                setattr(found, name, changed)
-
-
 @functools.cache
+def _struct_visit(struct: type[msgspec.Struct]) -> _Visit | None:
+    """What to do with a value of the Struct; None where no such scalar lies below."""
+    if not _reaches(schema_of(struct), ()):
+        return None
+    steps: tuple[tuple[str, _Visit], ...] | None = None
+
+    def into(found: Any) -> Any:
+        nonlocal steps
+        if steps is None:
+            steps = _steps(struct)
+        for name, visit in steps:
+            value = getattr(found, name)
+            if value:
+                changed = visit(value)
+                if changed is not value:
+                    setattr(found, name, changed)
+        return found
+
+    return into
+
+
 def _steps(struct: type[msgspec.Struct]) -> tuple[tuple[str, _Visit], ...]:
     """(attribute, what to do with its value) for the attributes that lead to such a scalar."""
     schema = schema_of(struct)
-    steps = []
-    for name, wire in zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True):
-        visit = _visit(schema.fields[wire], (struct,))
-        if visit is not None:
-            steps.append((name, visit))
-    return tuple(steps)
+    names = zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True)
+    found = ((name, _visit(schema.fields[wire])) for name, wire in names)
+    return tuple((name, visit) for name, visit in found if visit is not None)
 
 
-def _visit(schema: Schema, above: tuple[type[msgspec.Struct], ...]) -> _Visit | None:
+def _visit(schema: Schema) -> _Visit | None:
     if schema.kind == "scalar":
         return CANONICAL.get(schema.scalar)
     if schema.struct is not None:
-        struct = schema.struct
-        if not _reaches(schema, above):
-            return None
-
-        def into(value: Any) -> Any:
-            _run(value, _steps(struct))
-            return value
-
-        return into
-    if schema.element is None or (inner := _visit(schema.element, above)) is None:
+        return _struct_visit(schema.struct)
+    if schema.element is None or (inner := _visit(schema.element)) is None:
         return None
-    return _each_value(inner) if schema.kind == "map" else _each_item(inner)
+    if schema.kind == "map":
+        return _each_value(inner)
+    return _each_struct(inner) if schema.element.struct is not None else _each_item(inner)
 
 
 def _reaches(schema: Schema, above: tuple[type[msgspec.Struct] | None, ...]) -> bool:
@@ -115,6 +118,15 @@ def _each_value(visit: _Visit) -> _Visit:
     def into(values: dict[str, Any]) -> dict[str, Any]:
         for key, value in values.items():
             values[key] = visit(value)
+        return values
+
+    return into
+
+
+def _each_struct(visit: _Visit) -> _Visit:
+    def into(values: list[Any]) -> list[Any]:
+        for value in values:
+            visit(value)
         return values
 
     return into
