@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     check_name(args.name)
     found = find(args.name, args.data_dir)
     if found is None:
+        Layout.of(args.name).forget_lock()
         print(f"There is no cluster {args.name!r}; nothing to do.")
         return 0
     spec, layout = found
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         if not mine:
             raise ClusterError(f"another `up` or `down` of the cluster {args.name!r} is at work; wait for it to end")
         _remove(spec, layout, purge=args.purge)
-    layout.lock.unlink(missing_ok=True)
+    layout.forget_lock()
     if not args.purge:
         print(f"Its state stays in {layout.data}: `{up_command(args.name)}` starts it again, `--purge` deletes it.")
     print(f"The cluster {args.name!r} is down.")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.cli.output import Progress, bold
-from pybernetes.cli.selection import add_data_dir, add_name, up_command
+from pybernetes.cli.selection import add_data_dir, add_name, find, up_command
 from pybernetes.cluster import kubeconfig, preparation
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
@@ -69,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
             return asyncio.run(_up(wishes, args, progress, files))
     except BaseException:
         progress.abandon()
+        if find(args.name, args.data_dir) is None:
+            Layout.of(args.name).forget_lock()
         raise
 
 

@@ -6,6 +6,7 @@ mounts are under a run directory with a short path, because the path of a unix s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -173,6 +174,12 @@ class Layout:
     def preparing(self) -> Path:
         """Locked while `up` writes keys and configurations; processes wait for it before they read those."""
         return self.run / "preparing.lock"
+
+    def forget_lock(self) -> None:
+        """Removes the lock, and the folder of all runs when this was the last."""
+        self.lock.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            run_home().rmdir()
 
     def node(self, node: str) -> NodeLayout:
         return NodeLayout(self.data / "nodes" / node, self.run / node)
