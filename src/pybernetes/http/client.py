@@ -275,6 +275,7 @@ class _Wire(asyncio.Protocol):
         self._writable.set()
         self._lost: OSError | None = None
         self.upgraded = False
+        self._half_closes = False
         self.raw: deque[bytes] = deque()
         self.raw_size = 0
         self.raw_eof = False
@@ -356,7 +357,7 @@ class _Wire(asyncio.Protocol):
         if self.upgraded:
             self.raw_eof = True
             self.raw_ready.set()
-            return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
+            return self._half_closes
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -210,6 +210,7 @@ class _HttpConnection(asyncio.Protocol):
         self._lost = False
         self._idle_since = self._loop.time()
         self._peer_certificate: bytes | None = None
+        self._half_closes = True
         self._remote = ""
         self._url = b""
         self._headers: dict[str, str] = {}
@@ -229,6 +230,7 @@ class _HttpConnection(asyncio.Protocol):
             _keep_alive_probes(transport.get_extra_info("socket"))
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
+            self._half_closes = False
             self._peer_certificate = tls.getpeercert(binary_form=True)
         self._server.opened(self)
 
@@ -258,7 +260,7 @@ class _HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         if self._tunnel is not None:
             self._tunnel.feed_eof()
-            return self._transport.get_extra_info("ssl_object") is None
+            return self._half_closes
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
