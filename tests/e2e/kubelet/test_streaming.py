@@ -140,7 +140,7 @@ def test_exec_and_cp(containerd: PrivateContainerd, tmp_path: Path, environment:
         assert (await machine.kubectl("exec", "-i", "sh", "--", "cat", stdin=text))[0] == text
         count = await machine.kubectl("exec", "-i", "sh", "--", "wc", "-c", stdin=text)
         assert count[0].strip() == b"3000003"
-        _, stderr = await machine.kubectl("exec", "sh", "--", "nothing-like-this", code=126)
+        _, stderr = await machine.kubectl("exec", "sh", "--", "nothing-like-this", code=1)
         assert b"nothing-like-this" in stderr
         _, stderr = await machine.kubectl("exec", "sh", "-c", "nope", "--", "true", code=1)
         assert stderr == b"Error from server (BadRequest): container nope is not valid for pod sh\n"
