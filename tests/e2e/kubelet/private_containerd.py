@@ -96,7 +96,9 @@ class PrivateContainerd:
 
     def ctr(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = ["ctr", "--address", str(self.socket), "--namespace", "k8s.io", *args]
-        return subprocess.run(command, check=check, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 0 or not check, f"{' '.join(command)}: {done.stderr}"
+        return done
 
     def tasks(self) -> dict[str, int]:
         """pid by container id, of what runs."""

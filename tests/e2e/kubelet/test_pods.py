@@ -346,7 +346,7 @@ def test_a_missing_configmap_is_waited_for(containerd: PrivateContainerd) -> Non
         pod = await k.until("waits", waiting)
         assert pod.status.containerStatuses[0].state.waiting.message == 'configmap "late" not found'
         await k.admin.create(ConfigMap(metadata=ObjectMeta(name="late", namespace="default"), data={"k": "v"}))
-        pod = await k.until("waits", _up, timeout_s=5)
+        pod = await k.until("waits", _up, timeout_s=10)
         assert (await k.exec(pod, "sh", "-c", "echo $V")).strip() == "v"
 
     play(containerd, scene)
@@ -360,7 +360,8 @@ def test_a_kubelet_that_dies_and_comes_back(containerd: PrivateContainerd) -> No
     """Pods run on and are adopted; one deleted meanwhile is ended; others' containers are nobody's business."""
 
     async def scene(k: Cluster) -> None:
-        containerd.ctr("run", "-d", IMAGE, "bystander", "sleep", "3600")
+        bystander = f"bystander-{os.getpid()}"
+        containerd.ctr("run", "-d", IMAGE, bystander, "sleep", "3600")
         await k.create("stays")
         await k.create("goes")
         before = await k.running("stays")
@@ -373,13 +374,13 @@ def test_a_kubelet_that_dies_and_comes_back(containerd: PrivateContainerd) -> No
         after = await k.running("stays")
         assert after.status == before.status
         left = containerd.tasks()
-        assert left["bystander"] == pids["bystander"]
+        assert left[bystander] == pids[bystander]
         assert len(left) == 3, "the bystander, and two of the pod that stays"
         assert all(pids[container_id] == pid for container_id, pid in left.items())
         container_id = (after.status.containerStatuses[0].containerID or "").rpartition("//")[2]
         os.kill(left[container_id], signal.SIGKILL)
         await k.until("stays", lambda p: p.status.containerStatuses[0].restartCount == 1 and _running(p))
-        containerd.ctr("tasks", "kill", "-s", "9", "bystander")
+        containerd.ctr("tasks", "kill", "-s", "9", bystander)
 
     play(containerd, scene)
 
