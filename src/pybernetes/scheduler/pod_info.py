@@ -53,9 +53,38 @@ class PodInfo:
     def required_affinity(self) -> node_selector.RequiredAffinity:
         return node_selector.required_affinity(self.pod)
 
+    def newer(self, pod: Pod) -> PodInfo | None:
+        """This Pod's next version, if it takes the same place on a node; then nothing is computed again.
+
+        Most updates are of status: they must cost next to nothing. None when anything that counts may differ.
+        """
+        old, new = self.pod, pod
+        if (
+            old.metadata.labels != new.metadata.labels
+            or (old.metadata.deletionTimestamp is None) != (new.metadata.deletionTimestamp is None)
+            or old.spec.containers != new.spec.containers
+            or old.spec.initContainers != new.spec.initContainers
+            or old.spec.resources != new.spec.resources
+            or _in_place_resources(old) != _in_place_resources(new)
+        ):
+            return None
+        info = PodInfo(pod)
+        for name in ("requests", "non_zero_requests", "host_ports"):
+            if name in self.__dict__:
+                info.__dict__[name] = self.__dict__[name]
+        return info
+
     @property
     def terminating(self) -> bool:
         return self.pod.metadata.deletionTimestamp is not None
+
+
+def _in_place_resources(pod: Pod) -> list[object]:
+    """What in the status counts for requests."""
+    statuses = (*pod.status.initContainerStatuses, *pod.status.containerStatuses)
+    return [(s.name, s.resources, s.allocatedResources) for s in statuses if s.resources is not None] + [
+        c.reason for c in pod.status.conditions if c.type == "PodResizePending"
+    ]
 
 
 @dataclass(slots=True, eq=False)

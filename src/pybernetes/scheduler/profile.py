@@ -35,6 +35,7 @@ class Profile:
         self.post_filter_plugins = _of(plugins, fw.PostFilterPlugin)
         self.pre_score_plugins = _of(plugins, fw.PreScorePlugin)
         self.score_plugins = _of(plugins, fw.ScorePlugin)
+        self._normalizers = dict(_of(plugins, fw.NormalizeScorePlugin))
         self.reserve_plugins = _of(plugins, fw.ReservePlugin)
         self.permit_plugins = _of(plugins, fw.PermitPlugin)
         self.pre_bind_plugins = _of(plugins, fw.PreBindPlugin)
@@ -149,8 +150,9 @@ class Profile:
             if name in state.skip_score:
                 continue
             scores = plugin.score(state, info, snapshot, rows)
-            if isinstance(plugin, fw.NormalizeScorePlugin):
-                scores = plugin.normalize(state, info, scores)
+            normalizer = self._normalizers.get(name)
+            if normalizer is not None:
+                scores = normalizer.normalize(state, info, scores)
             parts[name] = scores * self.weights[name]
             total += parts[name]
         return total, parts, SUCCESS

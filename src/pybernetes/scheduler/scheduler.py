@@ -167,7 +167,7 @@ class Scheduler:
         elif not old.spec.nodeName:
             self._pod_placed(new)
         else:
-            self.snapshot.place(PodInfo(new), new.spec.nodeName)
+            self.snapshot.place_pod(new)
             for event in events.pod_changes(old, new):
                 self.queue.move(event, old, new)
 
@@ -184,7 +184,7 @@ class Scheduler:
     def _pod_placed(self, pod: Pod) -> None:
         """Bound, by us or by somebody else: the watch has the last word on where it runs."""
         uid = pod.metadata.uid or ""
-        self.snapshot.place(PodInfo(pod), pod.spec.nodeName or "")
+        self.snapshot.place_pod(pod)
         self._assumed.discard(uid)
         self.queue.delete(uid)
         self.queue.move(events.ASSIGNED_POD_ADD, None, pod)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pybernetes.api.core.v1 import Node
+from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.scheduler.columns import Bools, Ints, LabelColumn, SparseColumn, grown
 from pybernetes.scheduler.node_selector import RequiredAffinity
 from pybernetes.scheduler.pod_info import HostPort, PodInfo
@@ -153,6 +153,17 @@ class Snapshot:
         self._pods_of.setdefault(node_name, set()).add(info.uid)
         if placed.row >= 0:
             self._count_pod(placed, 1)
+
+    def place_pod(self, pod: Pod) -> None:
+        """Counts a bound Pod on its node; a newer version of a Pod that takes the same place costs little."""
+        node_name = pod.spec.nodeName or ""
+        placed = self._pods.get(pod.metadata.uid or "")
+        if placed is not None and placed.node_name == node_name:
+            info = placed.info.newer(pod)
+            if info is not None:
+                placed.info = info
+                return
+        self.place(PodInfo(pod), node_name)
 
     def unplace(self, uid: str) -> None:
         placed = self._pods.pop(uid, None)
