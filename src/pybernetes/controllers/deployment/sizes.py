@@ -18,7 +18,11 @@ def replicas_of(obj: Deployment | ReplicaSet) -> int:
 
 
 def available(replica_set: ReplicaSet) -> int:
-    return replica_set.status.availableReplicas or 0
+    """Available Pods that will stay: no more than it wants, though its status may be from before it shrank.
+
+    Differs: upstream believes the status and can take one Pod too many while it is stale.
+    """
+    return min(replica_set.status.availableReplicas or 0, replicas_of(replica_set))
 
 
 def wanted_sum(replica_sets: Iterable[ReplicaSet]) -> int:

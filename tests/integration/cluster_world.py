@@ -1,0 +1,227 @@
+"""A control plane in one event loop and virtual time: the real apiserver in memory, real controllers, and
+nodes that only pretend: they bind, run and end Pods as the Pod's image says.
+
+Images: `good` (runs, ready at once), `never-ready`, `ok` (succeeds after a second), `fail` (exits with 1
+after a second), `fail-CODE`. A Pod that is being deleted goes after a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from pybernetes.api.core.v1 import Binding, Node, ObjectReference, Pod
+from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.times import format_time
+from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
+from pybernetes.apiserver.config import ApiServerConfig
+from pybernetes.apiserver.server import ApiServer
+from pybernetes.client.client import Client
+from pybernetes.client.informer import InformerFactory
+from pybernetes.client.objects import KubernetesObject
+from pybernetes.client.transport import LocalTransport
+from pybernetes.controllers.config import ControllerManagerConfig
+from pybernetes.controllers.manager import ControllerManager, local_client_for
+from pybernetes.host.clock import LoopClock
+from pybernetes.host.random import Random
+from pybernetes.sim.loop import run
+from pybernetes.storage.memory import MemoryStore
+
+T = TypeVar("T", bound=KubernetesObject)
+_ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
+NODE = "node-1"
+WITHOUT_NODE_HEALTH = ["*", "-node-lifecycle-controller", "-taint-eviction-controller"]
+"""The pretended node sends no heartbeats."""
+
+
+class World:
+    def __init__(self, seed: int, config: ControllerManagerConfig) -> None:
+        self.clock = LoopClock()
+        self.random = Random(seed)
+        self.store = MemoryStore()
+        self.api = ApiServer(ApiServerConfig(bind_addresses=(), port=-1), self.store, self.clock, self.random)
+        self.client = Client(LocalTransport(self.api.handler, _ADMIN), "test")
+        self._config = config
+        self._tasks: list[asyncio.Task[None]] = []
+        self._pods_in_work: set[asyncio.Task[None]] = set()
+        self.manager = self._manager()
+
+    def _manager(self) -> ControllerManager:
+        return ControllerManager(local_client_for(self.api.handler), self._config, self.clock, self.random)
+
+    async def start(self) -> None:
+        await self.api.start()
+        await self.client.create(Node(metadata=ObjectMeta(name=NODE)))
+        self._tasks.append(asyncio.create_task(self._run_pods()))
+        await self.start_controllers()
+
+    async def start_controllers(self) -> None:
+        self.manager = self._manager()
+        self._controllers = asyncio.create_task(self.manager.run())
+        await asyncio.wait_for(self.manager.started.wait(), 60)
+
+    async def kill_controllers(self) -> None:
+        self._controllers.cancel()
+        await asyncio.gather(self._controllers, return_exceptions=True)
+
+    async def stop(self) -> None:
+        await self.kill_controllers()
+        for task in [*self._tasks, *self._pods_in_work]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._pods_in_work, return_exceptions=True)
+        await self.api.stop()
+
+    # What tests do.
+
+    async def create(self, cls: type[T], tree: dict[str, Any]) -> T:
+        tree.setdefault("metadata", {}).setdefault("namespace", "default")
+        return await self.client.create(msgspec.convert(tree, cls))
+
+    async def items(self, cls: type[T], namespace: str = "default") -> list[T]:
+        return (await self.client.list(cls, namespace)).items
+
+    async def gone(self, cls: type[T], name: str, namespace: str = "default") -> bool:
+        try:
+            await self.client.get(cls, name, namespace)
+        except errors.NotFound:
+            return True
+        return False
+
+    async def until(self, what: Callable[[], Awaitable[bool]], within_s: float = 120.0) -> float:
+        """Waits in virtual time; returns how long it took."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        while not await what():
+            if loop.time() - start > within_s:
+                raise AssertionError(f"not within {within_s} s (virtual)")
+            await asyncio.sleep(0.05)
+        return loop.time() - start
+
+    async def settle(self, seconds: float = 5.0) -> None:
+        await asyncio.sleep(seconds)
+
+    # What nodes do.
+
+    async def _run_pods(self) -> None:
+        factory = InformerFactory(self.client, self.clock, self.random)
+        pods = factory.informer(Pod)
+        pods.add_handler(on_add=self._pod_seen, on_update=self._pod_changed)
+        async with asyncio.TaskGroup() as group:
+            await factory.start(group)
+
+    def _pod_changed(self, old: Pod, new: Pod) -> None:
+        if new.metadata.deletionTimestamp and not old.metadata.deletionTimestamp:
+            self._later(self._end(new))
+
+    def _pod_seen(self, pod: Pod) -> None:
+        if pod.metadata.deletionTimestamp:
+            self._later(self._end(pod))
+        elif pod.status.phase == "Pending":
+            self._later(self._live(pod))
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._pods_in_work.add(task)
+        task.add_done_callback(self._pods_in_work.discard)
+
+    async def _live(self, pod: Pod) -> None:
+        with contextlib.suppress(errors.NotFound, errors.Conflict):
+            name, namespace = pod.metadata.name or "", pod.metadata.namespace or ""
+            binding = Binding(
+                metadata=ObjectMeta(name=name, namespace=namespace), target=ObjectReference(kind="Node", name=NODE)
+            )
+            if not pod.spec.nodeName:
+                await self.client.create_subresource(Pod, name, namespace, "binding", binding, binding_answer())
+            image = pod.spec.containers[0].image or ""
+            await self._tell(pod, "Running", ready=image != "never-ready")
+            if image == "ok" or image.startswith("fail"):
+                await asyncio.sleep(1)
+                code = 0 if image == "ok" else int(image.partition("-")[2] or 1)
+                await self._tell(pod, "Failed" if code else "Succeeded", ready=False, code=code)
+
+    async def _end(self, pod: Pod) -> None:
+        await asyncio.sleep(1)
+        with contextlib.suppress(errors.NotFound):
+            name, namespace = pod.metadata.name or "", pod.metadata.namespace or ""
+            await self.client.delete(Pod, name, namespace, grace_period_s=0, uid=pod.metadata.uid or "")
+
+    async def _tell(self, pod: Pod, phase: str, ready: bool, code: int | None = None) -> None:
+        now = format_time(self.clock.now())
+        state: dict[str, Any] = {"running": {"startedAt": now}}
+        if code is not None:
+            state = {"terminated": {"exitCode": code, "finishedAt": now, "startedAt": now}}
+        container = pod.spec.containers[0]
+        status = {
+            "phase": phase,
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": now}],
+            "containerStatuses": [
+                {
+                    "name": container.name,
+                    "image": container.image,
+                    "imageID": "",
+                    "ready": ready,
+                    "restartCount": 0,
+                    "state": state,
+                }
+            ],
+        }
+        await self.client.patch(
+            Pod,
+            pod.metadata.name or "",
+            pod.metadata.namespace or "",
+            {"status": status},
+            patch_type="merge",
+            subresource="status",
+        )
+
+
+def binding_answer() -> Any:
+    from pybernetes.api.meta.v1 import Status
+
+    return Status
+
+
+@contextlib.asynccontextmanager
+async def world(seed: int = 1, **config: Any) -> AsyncIterator[World]:
+    config.setdefault("controllers", WITHOUT_NODE_HEALTH)
+    made = World(seed, ControllerManagerConfig(root_ca_pem="the CA", **config))
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+def in_world(body: Callable[[World], Awaitable[None]], seed: int = 1, **config: Any) -> None:
+    async def main() -> None:
+        async with world(seed, **config) as w:
+            await body(w)
+
+    run(main())
+
+
+def pod_template(image: str = "good", **labels: str) -> dict[str, Any]:
+    return {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": image}]}}
+
+
+def deployment(name: str = "web", replicas: int = 3, image: str = "good", **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": pod_template(image, app=name),
+            **spec,
+        },
+    }
+
+
+def job(name: str = "work", image: str = "ok", **spec: Any) -> dict[str, Any]:
+    template = pod_template(image)
+    template["spec"]["restartPolicy"] = "Never"
+    return {"metadata": {"name": name}, "spec": {"template": template, **spec}}
