@@ -49,22 +49,21 @@ def labels_of(template: core.PodTemplateSpec | None) -> dict[str, str]:
     return template.metadata.labels if template is not None and template.metadata is not None else {}
 
 
-def validate_selector(
-    selector: LabelSelector | None, template: core.PodTemplateSpec | None, empty: str
-) -> list[FieldError]:
-    """spec.selector: there, not empty (`empty` says why not), and matching the template."""
+def validate_selector(selector: LabelSelector, template: core.PodTemplateSpec | None) -> list[FieldError]:
+    """spec.selector: there, valid, and matching the template.
+
+    Differs: `{}` is told as missing, since the Struct does not tell the two apart.
+    """
     at = SPEC.child("selector")
-    if selector is None:
-        return [FieldError.required(at)]
     found = validate_label_selector(selector, at)
     if not selector.matchLabels and not selector.matchExpressions:
-        found.append(FieldError.invalid(at, selector, empty))
+        return [FieldError.required(at)]
     try:
         parsed = Selector.of(selector)
     except SelectorError:
         return [*found, FieldError.invalid(at, selector, "invalid label selector")]
     labels = labels_of(template)
-    if not parsed.empty and not parsed.matches(labels):
+    if not parsed.matches(labels):
         where = SPEC.child("template", "metadata", "labels")
         found.append(FieldError.invalid(where, labels, "`selector` does not match template `labels`"))
     return found

@@ -45,7 +45,7 @@ class DaemonSetStrategy(Strategy):
     def validate(self, obj: apps.DaemonSet) -> list[FieldError]:
         spec = obj.spec
         found = templates.validate_not_negative(spec, SPEC, ("minReadySeconds", "revisionHistoryLimit"))
-        found += templates.validate_selector(spec.selector, spec.template, "empty selector is invalid for daemonset")
+        found += templates.validate_selector(spec.selector, spec.template)
         found += templates.validate_template(spec.template, SPEC.child("template"))
         found += templates.validate_always(spec.template, "DaemonSet")
         update = spec.updateStrategy or apps.DaemonSetUpdateStrategy()

@@ -59,7 +59,7 @@ class DeploymentStrategy(Strategy):
         found = templates.validate_not_negative(
             spec, SPEC, ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds")
         )
-        found += templates.validate_selector(spec.selector, spec.template, "empty selector is invalid for deployment")
+        found += templates.validate_selector(spec.selector, spec.template)
         found += templates.validate_template(spec.template, SPEC.child("template"))
         found += templates.validate_always(spec.template, "ReplicaSet")
         found += _validate_strategy(spec.strategy or apps.DeploymentStrategy(), SPEC.child("strategy"))

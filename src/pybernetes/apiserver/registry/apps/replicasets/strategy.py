@@ -36,7 +36,7 @@ class ReplicaSetStrategy(Strategy):
     def validate(self, obj: apps.ReplicaSet) -> list[FieldError]:
         spec = obj.spec
         found = templates.validate_not_negative(spec, SPEC, ("replicas", "minReadySeconds"))
-        found += templates.validate_selector(spec.selector, spec.template, "empty selector is invalid for deployment")
+        found += templates.validate_selector(spec.selector, spec.template)
         found += templates.validate_template(spec.template, SPEC.child("template"))
         return found + templates.validate_always(spec.template, "ReplicaSet")
 

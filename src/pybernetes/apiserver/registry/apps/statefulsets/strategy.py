@@ -77,7 +77,7 @@ class StatefulSetStrategy(Strategy):
         if kind not in ("RollingUpdate", "OnDelete"):
             why = "must be 'RollingUpdate' or 'OnDelete'"
             found.append(FieldError.invalid(SPEC.child("updateStrategy"), kind, why))
-        found += templates.validate_selector(spec.selector, spec.template, "empty selector is invalid for statefulset")
+        found += templates.validate_selector(spec.selector, spec.template)
         found += templates.validate_template(_with_claims(spec), SPEC.child("template"))
         return found + templates.validate_always(spec.template, "StatefulSet")
 

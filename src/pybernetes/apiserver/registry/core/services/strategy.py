@@ -19,6 +19,7 @@ from pybernetes.apiserver.registry.core.services.allocators import (
     PortAllocator,
     Taken,
 )
+from pybernetes.apiserver.registry.core.services.type_change import drop_fields_of_the_old_type
 from pybernetes.apiserver.registry.core.services.validation import SPEC, externally_accessible, needs_health_port
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Finish, Strategy, nothing_to_finish
@@ -76,6 +77,8 @@ class ServiceStrategy(Strategy):
 
     def prepare_for_update(self, ctx: RequestContext, obj: core.Service, old: core.Service) -> None:
         obj.status = old.status
+        if obj.spec.type != "LoadBalancer":
+            obj.status.loadBalancer = core.LoadBalancerStatus()
 
     def validate(self, obj: core.Service) -> list[FieldError]:
         return validation.validate_service(obj)
@@ -92,6 +95,7 @@ class ServiceStrategy(Strategy):
 
     async def begin_update(self, ctx: RequestContext, obj: core.Service, old: core.Service) -> Finish:
         await self._load()
+        drop_fields_of_the_old_type(obj, old)
         self._keep_from(obj, old)
         self._default_families(obj, old)
         return self._claim(obj, old)
@@ -139,10 +143,6 @@ class ServiceStrategy(Strategy):
     def _default_families(self, obj: core.Service, old: core.Service | None) -> None:
         spec = obj.spec
         if spec.type == "ExternalName":
-            if old is not None and old.spec.type != "ExternalName":
-                if spec.clusterIPs == old.spec.clusterIPs:
-                    spec.clusterIP, spec.clusterIPs = None, []
-                spec.ipFamilies, spec.ipFamilyPolicy = [], None
             return
         if spec.clusterIP and not spec.clusterIPs:
             spec.clusterIPs = [spec.clusterIP]
@@ -251,12 +251,6 @@ class ServiceStrategy(Strategy):
     def _claim_ports(self, obj: core.Service, before: list[tuple[int, str]], taken: list[tuple[int, str]]) -> None:
         spec = obj.spec
         if spec.type not in ("NodePort", "LoadBalancer"):
-            if before:
-                # The ports go with the type, unless the client asks for them against the rules.
-                held = {number for number, _ in before}
-                for port in spec.ports:
-                    if port.nodePort in held:
-                        port.nodePort = None
             return
         wanted = spec.type == "NodePort" or spec.allocateLoadBalancerNodePorts is not False
         shared: dict[int, list[str]] = {}

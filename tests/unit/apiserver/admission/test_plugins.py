@@ -1,0 +1,425 @@
+"""The admission plugins, each against a reader that knows a few objects."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pybernetes.api.authentication import v1 as authentication
+from pybernetes.api.coordination.v1 import Lease
+from pybernetes.api.core import v1 as core
+from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
+from pybernetes.api.scheduling.v1 import PriorityClass
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.scheme import find
+from pybernetes.apimachinery.user import UserInfo
+from pybernetes.apiserver.admission.chain import AdmissionChain, default_plugins
+from pybernetes.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from pybernetes.apiserver.admission.interface import Attributes, Plugin
+from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from pybernetes.apiserver.admission.node_restriction import NodeRestriction, node_name
+from pybernetes.apiserver.admission.priority import Priority
+from pybernetes.apiserver.admission.service_account import ServiceAccounts
+from pybernetes.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
+from pybernetes.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.host.random import Random
+
+ADMIN = UserInfo("admin")
+NODE = UserInfo("system:node:n1", groups=("system:nodes",))
+
+
+class Objects:
+    """A reader of objects given by (class, namespace, name)."""
+
+    def __init__(self, *objects: Any) -> None:
+        self.objects = {(type(o), o.metadata.namespace or "", o.metadata.name): o for o in objects}
+
+    async def read(self, cls: type, name: str, namespace: str = "") -> Any:
+        return self.objects.get((cls, namespace, name))
+
+    async def wait_for(self, cls: type, name: str, namespace: str, timeout_s: float) -> Any:
+        return await self.read(cls, name, namespace)
+
+    async def read_all(self, cls: type, namespace: str = "") -> list[Any]:
+        return [o for (c, ns, _), o in self.objects.items() if c is cls and (not namespace or ns == namespace)]
+
+
+def meta(name: str, namespace: str | None = "default", **more: Any) -> ObjectMeta:
+    return ObjectMeta(name=name, namespace=namespace, **more)
+
+
+def pod(name: str = "web", **spec: Any) -> core.Pod:
+    spec.setdefault("containers", [core.Container(name="c", image="i")])
+    return core.Pod(metadata=meta(name), spec=core.PodSpec(**spec))
+
+
+def attributes(
+    plural: str,
+    obj: Any,
+    operation: Any = "CREATE",
+    old: Any = None,
+    user: UserInfo = ADMIN,
+    sub: str = "",
+    name: str = "",
+) -> Attributes:
+    plural, _, group = plural.partition(".")
+    resource = find(group, "v1", plural)
+    assert resource is not None
+    shown = obj if obj is not None else old
+    namespace = (shown.metadata.namespace or "") if shown is not None else ""
+    ctx = RequestContext(user=user, resource=resource, verb="create", namespace=namespace, name=name, subresource=sub)
+    return Attributes(ctx, operation, obj, old)
+
+
+def admit(plugin: Plugin, given: Attributes) -> None:
+    asyncio.run(plugin.admit(given))
+
+
+def refused(plugin: Plugin, given: Attributes, error: type[errors.StatusError] = errors.Forbidden) -> str:
+    with pytest.raises(error) as caught:
+        admit(plugin, given)
+    return caught.value.message
+
+
+# -- the chain -----------------------------------------------------------------------------------
+
+
+def test_the_chain_asks_only_those_that_want():
+    asked: list[str] = []
+
+    class Mutating(Plugin):
+        name, mutates = "Mutating", True
+        operations = frozenset({"CREATE"})
+        resources = frozenset({("", "pods", "")})
+
+        async def admit(self, attributes: Attributes) -> None:
+            asked.append("admit")
+
+    class Validating(Plugin):
+        name, validates = "Validating", True
+        operations = frozenset({"CREATE", "DELETE"})
+
+        async def validate(self, attributes: Attributes) -> None:
+            asked.append("validate")
+
+    chain = AdmissionChain([Validating(Objects()), Mutating(Objects())])
+
+    async def run() -> None:
+        for given in (
+            attributes("pods", pod()),
+            attributes("nodes", core.Node()),
+            attributes("pods", None, "DELETE", pod()),
+        ):
+            await chain.admit(given)
+            await chain.validate(given)
+
+    asyncio.run(run())
+    assert asked == ["admit", "validate", "validate", "validate"]
+
+
+def test_the_plugins_that_are_on():
+    names = [plugin.name for plugin in default_plugins(Objects(), Random(1))]
+    assert names[0] == "NamespaceLifecycle"
+    assert {"ServiceAccount", "Priority", "NodeRestriction", "DefaultTolerationSeconds"} <= set(names)
+
+
+# -- NamespaceLifecycle -----------------------------------------------------------------------------
+
+
+def test_namespaces_must_be_there():
+    active = core.Namespace(metadata=meta("default", None), status=core.NamespaceStatus(phase="Active"))
+    admit(NamespaceLifecycle(Objects(active)), attributes("pods", pod()))
+    plugin = NamespaceLifecycle(Objects())
+    assert refused(plugin, attributes("pods", pod()), errors.NotFound) == 'namespaces "default" not found'
+    admit(plugin, attributes("nodes", core.Node(metadata=meta("n", None))))
+    admit(plugin, attributes("pods", None, "DELETE", pod()))
+
+
+def test_some_namespaces_never_go():
+    plugin = NamespaceLifecycle(Objects())
+    given = attributes(
+        "namespaces", None, "DELETE", core.Namespace(metadata=meta("kube-system", None)), name="kube-system"
+    )
+    assert refused(plugin, given) == 'namespaces "kube-system" is forbidden: this namespace may not be deleted'
+    admit(plugin, attributes("namespaces", None, "DELETE", core.Namespace(metadata=meta("x", None)), name="x"))
+
+
+def test_nothing_is_created_in_one_that_goes():
+    going = core.Namespace(metadata=meta("default", None), status=core.NamespaceStatus(phase="Terminating"))
+    plugin = NamespaceLifecycle(Objects(going))
+    assert "because it is being terminated" in refused(plugin, attributes("pods", pod()))
+    admit(plugin, attributes("pods", pod(), "UPDATE", pod()))
+
+
+# -- ServiceAccount ---------------------------------------------------------------------------------
+
+
+def account(name: str = "default", **more: Any) -> core.ServiceAccount:
+    return core.ServiceAccount(metadata=meta(name), **more)
+
+
+def test_a_pod_gets_the_default_account_and_its_token():
+    given = attributes("pods", pod())
+    secrets = [core.LocalObjectReference(name="pull")]
+    admit(ServiceAccounts(Objects(account(imagePullSecrets=secrets)), Random(1)), given)
+    spec = given.object.spec
+    mount = spec.containers[0].volumeMounts[0]
+    assert spec.serviceAccountName == "default"
+    assert mount.mountPath == "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert mount.name == spec.volumes[0].name and mount.name.startswith("kube-api-access-")
+    token = spec.volumes[0].projected.sources[0].serviceAccountToken
+    assert (token.path, token.expirationSeconds) == ("token", 3607)
+    assert spec.imagePullSecrets == secrets
+
+
+@pytest.mark.parametrize(
+    ("spec", "more"), [({"automountServiceAccountToken": False}, {}), ({}, {"automountServiceAccountToken": False})]
+)
+def test_no_token_where_none_is_wanted(spec, more):
+    given = attributes("pods", pod(**spec))
+    admit(ServiceAccounts(Objects(account(**more)), Random(1)), given)
+    assert given.object.spec.volumes == []
+
+
+def test_an_own_mount_keeps_the_token_out():
+    mount = core.VolumeMount(name="v", mountPath="/var/run/secrets/kubernetes.io/serviceaccount")
+    given = attributes("pods", pod(containers=[core.Container(name="c", image="i", volumeMounts=[mount])]))
+    admit(ServiceAccounts(Objects(account()), Random(1)), given)
+    assert given.object.spec.volumes == []
+
+
+def test_an_account_must_be_there():
+    given = attributes("pods", pod(serviceAccountName="missing"))
+    assert refused(ServiceAccounts(Objects()), given) == (
+        'pods "web" is forbidden: error looking up service account default/missing: serviceaccount "missing" not found'
+    )
+
+
+def test_a_mirror_pod_has_no_account():
+    mirror = pod(serviceAccountName="x")
+    mirror.metadata.annotations = {"kubernetes.io/config.mirror": "h"}
+    assert "a mirror pod may not reference service accounts" in refused(
+        ServiceAccounts(Objects()), attributes("pods", mirror)
+    )
+
+
+def test_an_account_may_limit_secrets():
+    strict = account(secrets=[core.ObjectReference(name="ok")])
+    strict.metadata.annotations = {"kubernetes.io/enforce-mountable-secrets": "true"}
+    volume = core.Volume(name="v", secret=core.SecretVolumeSource(secretName="other"))
+    plugin = ServiceAccounts(Objects(strict))
+    with pytest.raises(errors.Forbidden) as caught:
+        asyncio.run(plugin.validate(attributes("pods", pod(serviceAccountName="default", volumes=[volume]))))
+    assert 'volume with secret.secretName="other" is not allowed' in caught.value.message
+
+
+# -- Priority, tolerations, taints, finalizers ---------------------------------------------------------
+
+
+def test_priority_comes_from_the_class():
+    classes = [
+        PriorityClass(metadata=meta("high", None), value=1000, preemptionPolicy="Never"),
+        PriorityClass(
+            metadata=meta("normal", None), value=7, globalDefault=True, preemptionPolicy="PreemptLowerPriority"
+        ),
+    ]
+    plugin = Priority(Objects(*classes))
+    named, unnamed = attributes("pods", pod(priorityClassName="high")), attributes("pods", pod())
+    admit(plugin, named)
+    admit(plugin, unnamed)
+    assert (named.object.spec.priority, named.object.spec.preemptionPolicy) == (1000, "Never")
+    assert (unnamed.object.spec.priority, unnamed.object.spec.priorityClassName) == (7, "normal")
+    assert "no PriorityClass with name x was found" in refused(plugin, attributes("pods", pod(priorityClassName="x")))
+    message = refused(plugin, attributes("pods", pod(priority=5)))
+    assert "the integer value of priority (5) must not be provided in pod spec" in message
+
+
+def test_there_is_one_default_class():
+    plugin = Priority(Objects(PriorityClass(metadata=meta("a", None), value=1, globalDefault=True)))
+    second = attributes(
+        "priorityclasses.scheduling.k8s.io", PriorityClass(metadata=meta("b", None), globalDefault=True)
+    )
+    with pytest.raises(errors.Forbidden) as caught:
+        asyncio.run(plugin.validate(second))
+    assert "PriorityClass a is already marked as default" in caught.value.message
+
+
+def test_tolerations_for_five_minutes():
+    own = core.Toleration(
+        key="node.kubernetes.io/not-ready", operator="Exists", effect="NoExecute", tolerationSeconds=1
+    )
+    given = attributes("pods", pod(tolerations=[own]))
+    admit(DefaultTolerationSeconds(Objects()), given)
+    assert [(t.key, t.tolerationSeconds) for t in given.object.spec.tolerations] == [
+        ("node.kubernetes.io/not-ready", 1),
+        ("node.kubernetes.io/unreachable", 300),
+    ]
+    everything = attributes("pods", pod(tolerations=[core.Toleration(operator="Exists")]))
+    admit(DefaultTolerationSeconds(Objects()), everything)
+    assert len(everything.object.spec.tolerations) == 1
+
+
+def test_a_new_node_is_tainted():
+    given = attributes("nodes", core.Node(metadata=meta("n", None)))
+    admit(TaintNodesByCondition(Objects()), given)
+    assert [(t.key, t.effect) for t in given.object.spec.taints] == [("node.kubernetes.io/not-ready", "NoSchedule")]
+
+
+def test_claims_are_protected():
+    given = attributes("persistentvolumeclaims", core.PersistentVolumeClaim(metadata=meta("c")))
+    admit(StorageObjectInUseProtection(Objects()), given)
+    assert given.object.metadata.finalizers == ["kubernetes.io/pvc-protection"]
+
+
+# -- NodeRestriction ----------------------------------------------------------------------------------
+
+
+def test_who_is_a_node():
+    assert node_name(NODE) == "n1"
+    assert node_name(UserInfo("system:node:n1")) is None
+    assert node_name(ADMIN) is None
+
+
+def node(name: str = "n1", **labels: str) -> core.Node:
+    return core.Node(metadata=meta(name, None, labels=labels, uid="u"))
+
+
+def mirror(name: str = "n1", **more: Any) -> core.Pod:
+    owner = OwnerReference(apiVersion="v1", kind="Node", name=name, uid="u", controller=True)
+    made = pod(nodeName=name, **more)
+    made.metadata.annotations = {"kubernetes.io/config.mirror": "h"}
+    made.metadata.ownerReferences = [owner]
+    return made
+
+
+def lease(namespace: str, name: str) -> Lease:
+    return Lease(metadata=meta(name, namespace))
+
+
+NODE_CASES = [
+    ("its node", "nodes", node(), "CREATE", None, "", None),
+    ("another node", "nodes", node("n2"), "UPDATE", node("n2"), "", 'node "n1" is not allowed to modify node "n2"'),
+    (
+        "a label",
+        "nodes",
+        node(**{"node-restriction.kubernetes.io/x": "y"}),
+        "CREATE",
+        None,
+        "",
+        "is not allowed to set the following labels: node-restriction.kubernetes.io/x",
+    ),
+    (
+        "a role",
+        "nodes",
+        node(**{"node-role.kubernetes.io/control-plane": ""}),
+        "UPDATE",
+        node(),
+        "",
+        "is not allowed to modify labels: node-role.kubernetes.io/control-plane",
+    ),
+    ("its own labels", "nodes", node(**{"kubernetes.io/hostname": "n1", "mine": "x"}), "CREATE", None, "", None),
+    (
+        "taints",
+        "nodes",
+        core.Node(metadata=node().metadata, spec=core.NodeSpec(taints=[core.Taint(key="a", effect="NoSchedule")])),
+        "UPDATE",
+        node(),
+        "",
+        "is not allowed to modify taints",
+    ),
+    ("a pod", "pods", pod(nodeName="n1"), "CREATE", None, "", "can only create mirror pods"),
+    ("a mirror pod", "pods", mirror(), "CREATE", None, "", None),
+    ("another's mirror pod", "pods", mirror("n2"), "CREATE", None, "", "spec.nodeName set to itself"),
+    (
+        "a mirror pod with an account",
+        "pods",
+        mirror(serviceAccountName="x"),
+        "CREATE",
+        None,
+        "",
+        "can not create pods that reference serviceaccounts",
+    ),
+    ("deleting its pod", "pods", None, "DELETE", pod(nodeName="n1"), "", None),
+    (
+        "deleting another's",
+        "pods",
+        None,
+        "DELETE",
+        pod(nodeName="n2"),
+        "",
+        "can only delete pods with spec.nodeName set to itself",
+    ),
+    ("updating a pod", "pods", pod(nodeName="n1"), "UPDATE", pod(nodeName="n1"), "", 'unexpected operation "UPDATE"'),
+    ("its pod's status", "pods", pod(nodeName="n1"), "UPDATE", pod(nodeName="n1"), "status", None),
+    (
+        "another's status",
+        "pods",
+        pod(nodeName="n2"),
+        "UPDATE",
+        pod(nodeName="n2"),
+        "status",
+        "can only update pod status",
+    ),
+    (
+        "a binding",
+        "pods",
+        core.Binding(metadata=meta("web")),
+        "CREATE",
+        None,
+        "binding",
+        'unexpected pod subresource "binding"',
+    ),
+    ("its lease", "leases.coordination.k8s.io", lease("kube-node-lease", "n1"), "CREATE", None, "", None),
+    (
+        "another lease",
+        "leases.coordination.k8s.io",
+        lease("kube-node-lease", "n2"),
+        "UPDATE",
+        None,
+        "",
+        "can only access node lease",
+    ),
+    ("a foreign lease", "leases.coordination.k8s.io", lease("default", "n1"), "UPDATE", None, "", "system namespace"),
+]
+
+
+@pytest.mark.parametrize(
+    ("plural", "obj", "operation", "old", "sub", "message"), [c[1:] for c in NODE_CASES], ids=[c[0] for c in NODE_CASES]
+)
+def test_what_a_node_may_write(plural, obj, operation, old, sub, message):
+    plugin = NodeRestriction(Objects(node()))
+    shown = obj if obj is not None else old
+    given = attributes(plural, obj, operation, old, NODE, sub, shown.metadata.name)
+    if message is None:
+        admit(plugin, given)
+    else:
+        assert message in refused(plugin, given)
+    admit(plugin, attributes(plural, obj, operation, old, ADMIN, sub, shown.metadata.name))
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        (None, "node requested token not bound to a pod"),
+        ({"name": "web"}, "node requested token with a pod binding without a uid"),
+        ({"name": "web", "uid": "other"}, "does not match the UID in record"),
+        ({"name": "far", "uid": "u"}, "node requested token bound to a pod scheduled on a different node"),
+        ({"name": "web", "uid": "u"}, None),
+    ],
+)
+def test_tokens_for_a_nodes_own_pods(reference, message):
+    near, far = pod("web", nodeName="n1"), pod("far", nodeName="n2")
+    near.metadata.uid = far.metadata.uid = "u"
+    bound = None if reference is None else authentication.BoundObjectReference(apiVersion="v1", kind="Pod", **reference)
+    request = authentication.TokenRequest(
+        metadata=meta("default"), spec=authentication.TokenRequestSpec(boundObjectRef=bound)
+    )
+    given = attributes("serviceaccounts", request, user=NODE, sub="token", name="default")
+    plugin = NodeRestriction(Objects(near, far))
+    if message is None:
+        admit(plugin, given)
+    else:
+        assert message in refused(plugin, given)
