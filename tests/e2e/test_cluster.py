@@ -149,3 +149,25 @@ def test_images_are_loaded_into_every_node(own: Cluster, tmp_path: Path) -> None
         done = own.command("image", "load", bad, "--name", own.name, check=False)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
         assert words in done.stderr
+
+
+def test_a_data_directory_on_a_full_disk(own: Cluster, tmp_path: Path) -> None:
+    disk, place = tmp_path / "disk.img", tmp_path / "full"
+    place.mkdir()
+    with disk.open("wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    subprocess.run(["mount", "-o", "loop", disk, place], check=True)
+    try:
+        done = own.command("up", "--name", own.name, "--data-dir", str(place / "data"), check=False)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert "free some space" in done.stderr
+        with (place / "fill").open("wb") as file, pytest.raises(OSError, match="No space left"):
+            while True:
+                file.write(b"0" * (1 << 20))
+                file.flush()
+        done = own.command("up", "--name", own.name, "--data-dir", str(place / "other"), check=False)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert "--data-dir" in done.stderr
+    finally:
+        subprocess.run(["umount", place], check=True)

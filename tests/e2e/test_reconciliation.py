@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pybernetes.cluster.spec import interface_tag
+
 from .conftest import IMAGE, Cluster, eventually, make_cluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -161,39 +163,42 @@ spec:
 """
 
 
-def test_down_leaves_nothing(own: Cluster) -> None:
-    before = footprint(own.name)
-    own.up()
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_down_leaves_nothing(own: Cluster, nodes: int) -> None:
+    assert not any(footprint(own).values())
+    own.up("--nodes", str(nodes))
     own.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "100000")
     own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=60s")
-    assert footprint(own.name) != before
+    seen = footprint(own)
+    assert all(seen[kind] for kind in ("processes", "mounts", "links", "tables", "routes", "cgroups")), seen
+    assert bool(seen["namespaces"]) == (nodes > 1)
     own.up()
     own.down()
-    assert footprint(own.name) == before
-    assert "pybernetes" not in own.kubeconfig.read_text() if own.kubeconfig.exists() else True
+    assert not any(footprint(own).values()), footprint(own)
+    assert not own.kubeconfig.exists() or own.name not in own.kubeconfig.read_text()
     own.down()
 
 
-def footprint(name: str) -> dict[str, set[str]]:
-    """What a cluster could leave behind on a machine."""
+def footprint(cluster: Cluster) -> dict[str, list[str]]:
+    """What this cluster has on the machine; others may run beside it."""
+    words = (cluster.name, f"-{interface_tag(cluster.name)}", str(cluster.folder))
+
+    def lines(text: str) -> list[str]:
+        return [line for line in text.splitlines() if any(word in line for word in words)]
+
+    def said(*command: str) -> list[str]:
+        return lines(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    processes = "\n".join(cmdline(entry) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    groups = "\n".join(str(p) for root in Path("/sys/fs/cgroup").iterdir() if root.is_dir() for p in root.iterdir())
     return {
-        "processes": {
-            entry.name
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and any(w in cmdline(entry) for w in (f"--name {name} ", f"/{name}/"))
-        },
-        "mounts": {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()},
-        "links": {entry.name for entry in Path("/sys/class/net").iterdir()},
-        "namespaces": set(
-            subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split("\n")
-        ),
-        "tables": set(
-            subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout.split("\n")
-        ),
-        "routes": set(subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout.split("\n")),
-        "cgroups": {
-            str(path) for root in Path("/sys/fs/cgroup").iterdir() if root.is_dir() for path in root.glob(f"*{name}*")
-        },
+        "processes": [line for line in lines(processes) if "pytest" not in line.split("/tmp")[0]],
+        "mounts": lines(Path("/proc/mounts").read_text()),
+        "links": lines("\n".join(entry.name for entry in Path("/sys/class/net").iterdir())),
+        "namespaces": said("ip", "netns", "list"),
+        "tables": said("nft", "list", "tables"),
+        "routes": said("ip", "route"),
+        "cgroups": lines(groups),
     }
 
 
