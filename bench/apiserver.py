@@ -8,6 +8,7 @@ Usage: python bench/apiserver.py [SECONDS]
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -29,7 +30,8 @@ URL = f"https://127.0.0.1:{PORT}"
 START = "import sys; from pybernetes.cmd.main import main; sys.exit(main())"
 CREATE = """
 local made = 0
-local head = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b'
+local start = os.time()
+local head = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b' .. start .. '-'
 function setup(thread) made = made + 1; thread:set("id", made) end
 function init(args) count = 0 end
 function request()
@@ -84,6 +86,11 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) // 1024  # type: ignore[index]
 
+    def cpu_s(self) -> float:
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def _ready(self) -> bool:
         try:
             return self.request("GET", "/readyz") == b"ok"
@@ -92,17 +99,27 @@ class Server:
 
 
 def load(
-    label: str, path: str, seconds: int, connections: int, token: str = "secret", script: Path | None = None
+    server: Server,
+    label: str,
+    path: str,
+    seconds: int,
+    connections: int,
+    token: str = "secret",
+    script: Path | None = None,
 ) -> None:
     """One run of wrk; prints requests a second, the middle latency and what was not 2xx."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", f"Authorization: Bearer {token}"]
     command += ["-s", str(script)] if script else []
+    before = server.cpu_s()
     text = subprocess.run([*command, URL + path], capture_output=True, text=True, check=True).stdout
+    used = server.cpu_s() - before
+    total = re.search(r"(\d+) requests in", text)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     middle = re.search(r"50%\s+(\S+)", text)
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    assert rate and middle
-    figure(label, f"{float(rate[1]):.0f}", f"/s   median {middle[1]}" + (f"   NOT 2xx: {bad[1]}" if bad else ""))
+    assert rate and middle and total
+    cost = f"   {used / int(total[1]) * 1e6:.0f} us of CPU each"
+    figure(label, f"{float(rate[1]):.0f}", f"/s   median {middle[1]}" + cost + (f"   NOT 2xx: {bad[1]}" if bad else ""))
 
 
 def figure(label: str, value: str, unit: str) -> None:
@@ -134,13 +151,13 @@ def main() -> int:
             }
             server.request("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/bench/rolebindings", binding)
             one, all_ = "/api/v1/namespaces/bench/configmaps/c7", "/api/v1/namespaces/bench/configmaps"
-            load("GET /version", "/version", seconds, 32)
-            load("GET a ConfigMap, 1 connection", one, seconds, 1)
-            load("GET a ConfigMap, 32 connections", one, seconds, 32)
-            load("GET a ConfigMap, 32 connections, through RBAC", one, seconds, 32, "view")
-            load("LIST of 500 ConfigMaps, 16 connections", all_, seconds, 16)
-            load("CREATE, 1 connection", "/", seconds, 1, script=script)
-            load("CREATE, 32 connections", "/", seconds, 32, script=Path(name) / "create.lua")
+            load(server, "GET /version", "/version", seconds, 32)
+            load(server, "GET a ConfigMap, 1 connection", one, seconds, 1)
+            load(server, "GET a ConfigMap, 32 connections", one, seconds, 32)
+            load(server, "GET a ConfigMap, 32 connections, through RBAC", one, seconds, 32, "view")
+            load(server, "LIST of 500 ConfigMaps, 16 connections", all_, seconds, 16)
+            load(server, "CREATE, 1 connection", "/", seconds, 1, script=script)
+            load(server, "CREATE, 32 connections", "/", seconds, 32, script=Path(name) / "create.lua")
             figure("resident, at the end", str(server.resident_mb()), "MB")
         finally:
             server.stop()

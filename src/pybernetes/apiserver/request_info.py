@@ -6,7 +6,8 @@ Source: staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.http.messages import Request
@@ -20,6 +21,8 @@ LONG_RUNNING_SUBRESOURCES = frozenset(("attach", "exec", "proxy", "log", "portfo
 
 @dataclass(slots=True)
 class RequestInfo:
+    """Shared between requests of the same path: to change one, `dataclasses.replace` it."""
+
     path: str
     verb: str
     is_resource: bool = False
@@ -44,8 +47,15 @@ class RequestInfo:
 
 def resolve(request: Request) -> RequestInfo:
     """The RequestInfo of a request. Raises BadRequest for /api/v1/watch without anything to watch."""
-    path = request.path
-    info = RequestInfo(path, request.method.lower())
+    info = _of_path(request.method, request.path)
+    if info.is_resource and (request.query or not info.name):
+        info = _from_query(request, replace(info))
+    return info
+
+
+@functools.lru_cache(2048)
+def _of_path(method: str, path: str) -> RequestInfo:
+    info = RequestInfo(path, method.lower())
     parts = path.strip("/").split("/")
     if len(parts) < 3 or parts[0] not in ("api", "apis"):
         return info
@@ -67,7 +77,7 @@ def resolve(request: Request) -> RequestInfo:
         info.verb = parts[0]
         parts = parts[1:]
     else:
-        info.verb = _VERBS.get(request.method, "")
+        info.verb = _VERBS.get(method, "")
     if parts[0] == "namespaces" and len(parts) > 1:
         info.namespace = parts[1]
         if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:
@@ -78,13 +88,12 @@ def resolve(request: Request) -> RequestInfo:
     if len(parts) >= 2:
         info.name = parts[1]
     info.resource = parts[0]
-    if request.query or not info.name:
-        _from_query(request, info, by_path)
     return info
 
 
-def _from_query(request: Request, info: RequestInfo, by_path: bool) -> None:
+def _from_query(request: Request, info: RequestInfo) -> RequestInfo:
     """Tells list from watch, finds the one name a field selector allows, keeps the selectors."""
+    by_path = info.verb in _PATH_VERBS
     params = request.params() if request.query else {}
     if not info.name and info.verb == "get":
         info.verb = "watch" if truth(params.get("watch", ["false"])[0]) else "list"
@@ -94,6 +103,7 @@ def _from_query(request: Request, info: RequestInfo, by_path: bool) -> None:
     if not by_path and info.verb in _SELECTOR_VERBS:
         info.field_selector = params.get("fieldSelector", [""])[0]
         info.label_selector = params.get("labelSelector", [""])[0]
+    return info
 
 
 def truth(text: str) -> bool:

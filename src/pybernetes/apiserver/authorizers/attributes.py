@@ -6,7 +6,6 @@ Source: apiserver/pkg/authorization/authorizer/interfaces.go, endpoints/handlers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pybernetes.api.rbac.v1 import PolicyRule
@@ -16,9 +15,8 @@ from pybernetes.apiserver.authorizers.rules import FULL_AUTHORITY
 from pybernetes.apiserver.request_info import RequestInfo
 
 
-@dataclass(slots=True, frozen=True)
-class Attributes:
-    """One question: may this user do this?"""
+class Attributes(NamedTuple):
+    """One question: may this user do this? A tuple, because every request makes one."""
 
     user: UserInfo
     verb: str

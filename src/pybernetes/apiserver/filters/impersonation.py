@@ -18,7 +18,8 @@ _EXTRA = "impersonate-extra-"
 def impersonating(authorizer: Authorizer) -> Filter:
     def wrap(inner: Handler) -> Handler:
         async def handle(request: Request) -> Response | Upgrade:
-            if any(key.startswith("impersonate-") for key in request.headers):
+            headers = request.headers
+            if "impersonate-user" in headers or "impersonate-group" in headers or "impersonate-uid" in headers:
                 await _impersonate(request, authorizer)
             return await inner(request)
 
