@@ -7,20 +7,23 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 
+from pybernetes.host.processes import age_s
+
 _GREEN, _DIM, _BOLD = "32", "2", "1"
 
 
 class Progress:
     """Steps on stderr: shown on a terminal, silent otherwise. NO_COLOR takes the colours away."""
 
-    def __init__(self, start_s: float | None = None) -> None:
+    def __init__(self) -> None:
         self._shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._colours = self._shown and not os.environ.get("NO_COLOR")
-        self._start_s = time.monotonic() if start_s is None else start_s
+        self._start_s = time.monotonic() - age_s(os.getpid())
         self._open = ""
 
     @property
     def elapsed_s(self) -> float:
+        """Since the command was started, the interpreter's own start included."""
         return time.monotonic() - self._start_s
 
     def step(self, text: str) -> None:

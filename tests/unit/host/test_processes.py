@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from pybernetes.host.processes import Process, arguments, memory_kb, spawn
+from pybernetes.host.processes import Process, age_s, arguments, memory_kb, spawn
 
 
 def test_a_process_is_its_id_and_its_start(tmp_path: Path) -> None:
@@ -47,6 +47,7 @@ def test_spawned_in_a_session_of_its_own_with_a_log(tmp_path: Path) -> None:
         assert (tmp_path / "log").read_text() == "out\nerr\n"
         resident, proportional = memory_kb(process.pid)
         assert resident >= proportional > 0
+        assert 0 <= age_s(process.pid) < age_s(os.getpid())
     finally:
         process.stop(5)
 
@@ -58,3 +59,4 @@ def test_records_of_nothing(tmp_path: Path) -> None:
     assert Process.of(2**22 + 1) is None
     assert arguments(2**22 + 1) == []
     assert memory_kb(2**22 + 1) == (0, 0)
+    assert age_s(2**22 + 1) == 0
