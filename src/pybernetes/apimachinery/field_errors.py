@@ -72,7 +72,7 @@ class Path:
 
     @staticmethod
     def _with(text: str) -> Path:
-        path = Path()
+        path = Path.__new__(Path)
         path.text = text
         return path
 
