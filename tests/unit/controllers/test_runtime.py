@@ -1,0 +1,145 @@
+"""The loop that every controller shares, expectations, and the manager's supervision."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from pybernetes.api.core.v1 import ConfigMap
+from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.client.informer import InformerFactory
+from pybernetes.controllers.config import ControllerManagerConfig
+from pybernetes.controllers.descriptors import DESCRIPTORS, chosen
+from pybernetes.controllers.runtime.context import ControllerContext
+from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.expectations import Expectations
+from pybernetes.controllers.runtime.pod_control import slow_start
+from pybernetes.host.clock import LoopClock
+from pybernetes.host.random import Random
+from pybernetes.sim.loop import run
+from tests.fake_api import FakeApi
+
+
+class Watching(Controller):
+    name = "watching"
+    workers = 2
+
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        self.seen: list[str] = []
+        self.broken: dict[str, list[Exception]] = {}
+        self.enqueue_all(self.informer(ConfigMap))
+
+    def background(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._fails()]
+
+    async def _fails(self) -> None:
+        raise RuntimeError("a loop of its own fails")
+
+    async def reconcile(self, key: str) -> None:
+        if self.broken.get(key):
+            raise self.broken[key].pop(0)
+        await asyncio.sleep(0.01)
+        self.seen.append(key)
+
+
+def watched(body: Any) -> None:
+    async def main() -> None:
+        api = FakeApi()
+        clock, random = LoopClock(), Random(1)
+        informers = InformerFactory(api.client(), clock, random)
+        context = ControllerContext(api.client(), informers, clock, random, ControllerManagerConfig())
+        controller = Watching(context)
+        async with asyncio.TaskGroup() as group:
+            await informers.start(group)
+            task = group.create_task(controller.run())
+            await body(api, controller, task)
+            controller.stop()
+            await task
+            informers.stop()
+
+    run(main())
+
+
+def config_map(name: str) -> ConfigMap:
+    return ConfigMap(metadata=ObjectMeta(name=name, namespace="default"))
+
+
+def test_an_error_in_one_key_stops_no_other() -> None:
+    async def body(api: FakeApi, controller: Watching, task: asyncio.Task[None]) -> None:
+        controller.broken["default/bad"] = [ValueError("bug"), ConnectionError("down"), ValueError("bug")]
+        api.put(config_map("bad"), "configmaps")
+        api.put(config_map("good"), "configmaps")
+        await asyncio.sleep(5)
+        assert controller.seen == ["default/good", "default/bad"]
+        assert controller.counts.errors == 3
+        assert controller.counts.reconciles == 5
+        assert controller.idle
+
+    watched(body)
+
+
+def test_stopping_finishes_what_is_in_work() -> None:
+    async def body(api: FakeApi, controller: Watching, task: asyncio.Task[None]) -> None:
+        for number in range(6):
+            api.put(config_map(f"c{number}"), "configmaps")
+        await asyncio.sleep(0.015)
+        controller.stop()
+        await task
+        assert len(controller.seen) == 6
+
+    watched(body)
+
+
+def test_expectations() -> None:
+    async def main() -> None:
+        expectations = Expectations()
+        assert expectations.satisfied("a")
+        expectations.expect_creations("a", 2)
+        expectations.creation_observed("a")
+        assert not expectations.satisfied("a")
+        expectations.creation_observed("a")
+        assert expectations.satisfied("a")
+        expectations.expect_deletions("a", ["x", "y"])
+        expectations.deletion_observed("a", "x")
+        expectations.deletion_observed("a", "x")
+        assert not expectations.satisfied("a"), "the same deletion twice is one"
+        await asyncio.sleep(301)
+        assert expectations.satisfied("a"), "after five minutes one stops waiting"
+
+    run(main())
+
+
+def test_slow_start_gives_up_after_the_first_bad_batch() -> None:
+    async def main() -> None:
+        calls: list[int] = []
+
+        async def call(number: int) -> None:
+            calls.append(number)
+            if number == 4:
+                raise ValueError("quota")
+
+        done, failure = await slow_start(100, call)
+        assert calls == list(range(7)), "1 + 2 + 4"
+        assert (done, str(failure)) == (6, "quota")
+        calls.clear()
+        assert (await slow_start(3, call))[0] == 3
+
+    run(main())
+
+
+def test_choosing_controllers() -> None:
+    every = [d.name for d in DESCRIPTORS]
+    assert [d.name for d in chosen(["*"])] == every
+    assert [d.name for d in chosen(["*", "-job-controller"])] == [n for n in every if n != "job-controller"]
+    assert [d.name for d in chosen(["job-controller"])] == ["job-controller"]
+    with pytest.raises(ValueError, match="unknown controller 'jobs'"):
+        chosen(["jobs"])
+
+
+@pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=lambda d: d.name)
+def test_every_descriptor_names_its_class(descriptor: Any) -> None:
+    assert descriptor.load().name == descriptor.name
