@@ -38,7 +38,7 @@ def one_line(error: BaseException, report: Callable[[BaseException], str | None]
         error = error.exceptions[0]
     if isinstance(error, ClusterError):
         return _flat(str(error))
-    if _is_status_error(error):
+    if _tells_itself(error):
         return _flat(str(error))
     if isinstance(error, OSError) and error.errno in _WAYS_OUT:
         place = f"{error.filename}: " if error.filename else ""
@@ -49,11 +49,15 @@ def one_line(error: BaseException, report: Callable[[BaseException], str | None]
     return f"internal error: {type(error).__name__}: {_flat(str(error))[:200]}{report(whole) or ''}"
 
 
-def _is_status_error(error: BaseException) -> bool:
+def _tells_itself(error: BaseException) -> bool:
+    """Whether its text is made for users. Looked up among the modules that are loaded: importing costs."""
     import sys
 
-    errors = sys.modules.get("pybernetes.apimachinery.errors")
-    return errors is not None and isinstance(error, errors.StatusError)
+    for module, name in (("apimachinery.errors", "StatusError"), ("client.kubeconfig", "KubeconfigError")):
+        loaded = sys.modules.get(f"pybernetes.{module}")
+        if loaded is not None and isinstance(error, getattr(loaded, name)):
+            return True
+    return False
 
 
 def _flat(text: str) -> str:

@@ -24,9 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="schedule only while holding the lease kube-system/kube-scheduler",
     )
-    parser.add_argument("--leader-elect-lease-duration", type=float, default=15.0, metavar="SECONDS")
-    parser.add_argument("--leader-elect-renew-deadline", type=float, default=10.0, metavar="SECONDS")
-    parser.add_argument("--leader-elect-retry-period", type=float, default=2.0, metavar="SECONDS")
+    for flag, default, what in (
+        ("lease-duration", "15s", "others take over when the lease was not renewed for this long"),
+        ("renew-deadline", "10s", "a leader gives up when it cannot renew for this long"),
+        ("retry-period", "2s", "between two tries to get or renew the lease"),
+    ):
+        parser.add_argument(
+            f"--leader-elect-{flag}", type=_duration, default=default, help=f"{what} (default {default})"
+        )
 
 
 async def run(args: argparse.Namespace) -> None:
@@ -53,6 +58,15 @@ async def run(args: argparse.Namespace) -> None:
     except ConfigError as error:
         print(f"pybernetes scheduler: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _duration(text: str) -> float:
+    from pybernetes.apimachinery.times import TimeError, parse_duration
+
+    try:
+        return parse_duration(text)
+    except TimeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _read(path: str) -> SchedulerConfig:
