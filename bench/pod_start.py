@@ -19,10 +19,10 @@ from tempfile import mkdtemp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from e2e.kubelet.harness import Cluster, cluster  # noqa: E402
-from e2e.kubelet.private_containerd import IMAGE, PrivateContainerd  # noqa: E402
+from e2e.kubelet.harness import Cluster, cluster
+from e2e.kubelet.private_containerd import IMAGE, PrivateContainerd
 
-from pybernetes.api.core.v1 import Pod  # noqa: E402
+from pybernetes.api.core.v1 import Pod
 
 
 async def bare(k: Cluster, number: int) -> float:

@@ -421,6 +421,8 @@ class PodRunner:
         node, delay_s, waited_s = self._node, 0.002, 0.0
         is_sandbox = any(s.id == container_id for s in self.worker.runtime.sandboxes)
         while waited_s < _EXIT_WAIT_S:
+            if {f"stop/{container_id}", f"stop-sandbox/{container_id}"} & self.worker.in_flight.keys():
+                return  # what stops it will tell
             with suppress(CriError):
                 if is_sandbox:
                     answer = await node.cri.pod_sandbox_status(container_id)
