@@ -12,11 +12,13 @@ import functools
 import logging
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.apimachinery.scheme import Resource, find
 from pybernetes.apiserver import chain
 from pybernetes.apiserver.admission.chain import AdmissionChain
+from pybernetes.apiserver.admission.interface import Plugin
 from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.authenticators.client_certificate import ClientCertificates
 from pybernetes.apiserver.authenticators.service_account import ServiceAccountTokens, TokenKeys
@@ -51,8 +53,9 @@ from pybernetes.apiserver.registry.generic.registry import Registry, RegistryCon
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
+from pybernetes.http import tls
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
-from pybernetes.http.server import HttpServer, server_context
+from pybernetes.http.server import HttpServer
 from pybernetes.storage.store import Store
 
 if TYPE_CHECKING:
@@ -100,7 +103,7 @@ class ApiServer:
         self._graph = node.NodeGraph()
         self.authorizer = self._authorizer()
         check = EscalationCheck(self.registry, self._rbac, self.authorizer)
-        self.registry.admission = AdmissionChain([*self.registry.admission.plugins, check])
+        self.registry.admission = AdmissionChain([*self._plugins(), check])
         self._authentication = authentication.Authentication(
             ClientCertificates(
                 clock,
@@ -162,10 +165,7 @@ class ApiServer:
         config = self.config
         if config.port < 0 and not config.unix_path:
             return
-        context: ssl.SSLContext | None = None
-        if config.tls_cert_file:
-            authorities = [config.client_ca_file, config.requestheader_client_ca_file]
-            context = server_context(config.tls_cert_file, config.tls_private_key_file, authorities)
+        context = _tls_context(config) if config.tls_cert_file else None
         hosts = list(config.bind_addresses) if config.port >= 0 else []
         self._http = HttpServer(
             self.handler, context, hosts, max(config.port, 0), unix_path=config.unix_path, clock=self._clock
@@ -185,6 +185,15 @@ class ApiServer:
         if unknown:
             raise ValueError(f"unknown authorization mode {unknown[0]!r}; there are {', '.join(made)}")
         return Union([PrivilegedGroups(), *(made[mode]() for mode in self.config.authorization_modes)])
+
+    def _plugins(self) -> list[Plugin]:
+        plugins = list(self.registry.admission.plugins)
+        known = [plugin.name for plugin in plugins]
+        off = set(self.config.disable_admission_plugins)
+        unknown = sorted((off | set(self.config.enable_admission_plugins)) - set(known))
+        if unknown:
+            raise ValueError(f"unknown admission plugin {unknown[0]!r}; there are {', '.join(known)}")
+        return [plugin for plugin in plugins if plugin.name not in off]
 
     def _chain(self) -> Handler:
         config = self.config
@@ -262,6 +271,19 @@ class ApiServer:
         except Exception as error:
             return str(error)
         return ""
+
+
+def _tls_context(config: ApiServerConfig) -> ssl.SSLContext:
+    """Raises OSError, ValueError with one line for the user."""
+    authorities = [config.client_ca_file, config.requestheader_client_ca_file]
+    try:
+        return tls.server_context(
+            Path(config.tls_cert_file).read_bytes(),
+            Path(config.tls_private_key_file or config.tls_cert_file).read_bytes(),
+            b"\n".join(Path(file).read_bytes() for file in authorities if file) or None,
+        )
+    except ssl.SSLError as error:
+        raise ValueError(f"cannot use the certificates: {error.reason or error.strerror or error}") from None
 
 
 def graph_remove(graph: node.NodeGraph, resource: str) -> Remove:

@@ -80,10 +80,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-request-timeout", type=int, default=1800, help="seconds a watch lasts at least (default %(default)s)"
     )
     limits.add_argument("--runtime-config", default="", help="API versions on or off: api/beta=true,…")
+    limits.add_argument("--enable-admission-plugins", default="", help="plugins to have on, by comma")
+    limits.add_argument("--disable-admission-plugins", default="", help="plugins to have off, by comma")
     limits.add_argument("--feature-gates", default="", help="features on or off: Name=true,…")
 
 
 async def run(args: argparse.Namespace) -> int:
+    """Serves until told to end. Raises ClusterError with one line for a configuration that cannot be served."""
+    from pybernetes.cluster.errors import ClusterError
+    from pybernetes.storage.store import StoreError
+
+    try:
+        await _serve(args)
+    except (ValueError, StoreError) as error:
+        raise ClusterError(str(error)) from error
+    return 0
+
+
+async def _serve(args: argparse.Namespace) -> None:
     from pybernetes.apiserver.server import ApiServer
     from pybernetes.host.clock import SystemClock
     from pybernetes.host.random import Random
@@ -93,15 +107,16 @@ async def run(args: argparse.Namespace) -> int:
         raise ValueError("give --tls-cert-file and --tls-private-key-file, or --bind-address 127.0.0.1")
     store = _store(args.data_file)
     await store.start()
-    server = ApiServer(config, store, SystemClock(), Random())
     try:
-        await server.start()
-        log.info("serving on %s port %d", ", ".join(config.bind_addresses), server.port)
-        await asyncio.Event().wait()
+        server = ApiServer(config, store, SystemClock(), Random())
+        try:
+            await server.start()
+            log.info("serving on %s port %d", ", ".join(config.bind_addresses), server.port)
+            await asyncio.Event().wait()
+        finally:
+            await server.stop()
     finally:
-        await server.stop()
         await store.stop()
-    return 0
 
 
 def configuration(args: argparse.Namespace) -> ApiServerConfig:
@@ -132,6 +147,8 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         static_tokens=read_tokens(args.token_auth_file) if args.token_auth_file else {},
         bootstrap_token_auth=args.enable_bootstrap_token_auth,
         feature_gates=_switches(args.feature_gates),
+        enable_admission_plugins=_split(args.enable_admission_plugins),
+        disable_admission_plugins=_split(args.disable_admission_plugins),
         runtime_config=_switches(args.runtime_config),
         cache_dir=str(Path(args.data_file).resolve().parent) if args.data_file else "",
         min_request_timeout_s=args.min_request_timeout,

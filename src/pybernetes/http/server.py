@@ -54,23 +54,10 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _LIST_PREFIXES = ("impersonate-", "x-remote-")
 
 
-def server_context(cert_file: str, key_file: str, client_ca_file: str | Sequence[str] = ()) -> ssl.SSLContext:
-    """The TLS side of a listener; with CA files, client certificates are asked for and verified."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(cert_file, key_file)
-    context.set_alpn_protocols(["http/1.1"])
-    files = [client_ca_file] if isinstance(client_ca_file, str) else client_ca_file
-    for file in files:
-        if file:
-            context.load_verify_locations(file)
-            context.verify_mode = ssl.CERT_OPTIONAL
-    return context
-
-
 class HttpServer:
     """Listeners that share one handler. `port` is the bound port once started.
 
+    `ssl_context` comes from `http.tls.server_context`.
     `host` is one address or several (all on the same port, also when `port` is 0); with
     `unix_path` it listens on that socket (mode 0600) and, when `host` is given too, on both.
     """

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from pybernetes.http import tls
 from pybernetes.http.messages import Connection, Request, Response, Upgrade
-from pybernetes.http.server import GZIP_FROM_BYTES, HttpServer, server_context
+from pybernetes.http.server import GZIP_FROM_BYTES, HttpServer
 from tests.unit.http.certificates import Authority
 
 Scenario = Callable[[HttpServer, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -250,8 +251,10 @@ def test_tls_gives_the_client_certificate_and_speaks_http11_only(tmp_path: Path)
     async def handler(request: Request) -> Response:
         return Response(200, [], b"none" if request.peer_certificate is None else b"cert")
 
+    pems = [Path(file).read_bytes() for file in (*server_files, authority.certificate_file)]
+
     async def main() -> None:
-        server = HttpServer(handler, server_context(*server_files, authority.certificate_file), ["127.0.0.1", "::1"])
+        server = HttpServer(handler, tls.server_context(*pems), ["127.0.0.1", "::1"])
         await server.start()
         try:
             for host in ("127.0.0.1", "::1"):

@@ -65,37 +65,47 @@ class _Claims(msgspec.Struct):
 
 
 class TokenKeys:
-    """The signing key and every key whose tokens are accepted; read at the first use."""
+    """The signing key and every key whose tokens are accepted.
+
+    Files are read at once (OSError, ValueError); keys are made of them at the first use, because
+    that imports `cryptography`.
+    """
 
     def __init__(self, signing_key_file: str, key_files: Sequence[str]) -> None:
-        self._signing_key_file = signing_key_file
-        self._key_files = key_files
+        self._signing_pem = Path(signing_key_file).read_bytes() if signing_key_file else b""
+        if signing_key_file and b"PRIVATE KEY-----" not in self._signing_pem:
+            raise ValueError(f"{signing_key_file} holds no private key")
+        self._other_pems = [(file, Path(file).read_bytes()) for file in key_files]
+        for file, pem in self._other_pems:
+            if b"-----BEGIN " not in pem:
+                raise ValueError(f"{file} holds no key")
         self._signing: SigningKey | None = None
         self._verifying: list[VerifyingKey] = []
 
     @property
+    def loaded(self) -> bool:
+        return self._signing is not None
+
+    @property
     def signing(self) -> SigningKey:
-        self._load()
+        self.load()
         assert self._signing is not None
         return self._signing
 
     @property
     def verifying(self) -> list[VerifyingKey]:
-        self._load()
+        self.load()
         return self._verifying
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Makes the keys; takes tens of milliseconds the first time, so best in a thread."""
         if self._signing is not None:
             return
-        if self._signing_key_file:
-            signing, _ = read_keys(Path(self._signing_key_file).read_bytes())
-            if signing is None:
-                raise ValueError(f"{self._signing_key_file} holds no private key")
-        else:
-            signing = SigningKey.generate()
+        signing = read_keys(self._signing_pem)[0] if self._signing_pem else SigningKey.generate()
+        assert signing is not None
         found = {signing.verifying.kid: signing.verifying}
-        for file in self._key_files:
-            _, key = read_keys(Path(file).read_bytes())
+        for _, pem in self._other_pems:
+            _, key = read_keys(pem)
             found.setdefault(key.kid, key)
         self._verifying = list(found.values())
         self._signing = signing
@@ -166,8 +176,8 @@ class ServiceAccountTokens:
             "nbf": now,
             "sub": f"system:serviceaccount:{metadata.namespace}:{metadata.name}",
         }
-        if not self.keys._verifying:
-            await asyncio.to_thread(self.keys._load)
+        if not self.keys.loaded:
+            await asyncio.to_thread(self.keys.load)
         return self.keys.signing.sign(claims), format_time(shown)
 
     async def authenticate(self, token: str, audiences: Sequence[str] = ()) -> tuple[UserInfo, tuple[str, ...]] | None:
@@ -187,8 +197,8 @@ class ServiceAccountTokens:
             return None
         if claims.iss != self.issuer:
             return None
-        if not self.keys._verifying:
-            await asyncio.to_thread(self.keys._load)
+        if not self.keys.loaded:
+            await asyncio.to_thread(self.keys.load)
         candidates = [key for key in self.keys.verifying if key.alg == header.alg]
         candidates = [key for key in candidates if key.kid == header.kid] or candidates
         if not any(key.verifies(signed, signature) for key in candidates):
