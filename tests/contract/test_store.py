@@ -275,6 +275,7 @@ def test_journal_tells_who_when_why(run: Run) -> None:
         assert [e.revision for e in await store.journal(after_revision=first, limit=1)] == [second]
         assert await store.journal_at(second) == entries[1]
         assert await store.journal_at(third + 1) is None
+        assert [store.trace_of(r) for r in (first, second, third + 1, 0)] == ["00-aa-bb-01", "", "", ""]
 
     run(body)
 

@@ -129,6 +129,11 @@ class MemoryStore:
         at = bisect_left(self._journal, revision, key=lambda entry: entry.revision)
         return self._journal[at] if at < len(self._journal) and self._journal[at].revision == revision else None
 
+    def trace_of(self, revision: int) -> str:
+        at = bisect_left(self._journal, revision, key=lambda entry: entry.revision)
+        found = at < len(self._journal) and self._journal[at].revision == revision
+        return self._journal[at].traceparent if found else ""
+
     def _put(self, key: str, value: bytes, current: Stored | None, cause: Cause, ttl_s: int) -> int:
         revision = self._hub.revision + 1
         create_revision = current.create_revision if current else revision

@@ -143,6 +143,12 @@ class SqliteStore:
         rows = self._select(sqlite_file.JOURNAL_AT, (revision,))
         return JournalEntry(*rows[0]) if rows else None
 
+    def trace_of(self, revision: int) -> str:
+        if not 0 < revision <= self._hub.revision:
+            return ""
+        rows = self._select(sqlite_file.TRACE, (revision,))
+        return str(rows[0][0]) if rows else ""
+
     async def revision_at(self, time_s: float) -> int:
         low, high = self._compact_revision, self._hub.revision
         while low < high:

@@ -65,6 +65,7 @@ FROM writes w WHERE w.revision > ? AND w.revision <= ? AND +w.key >= ? AND +w.ke
 _ENTRY = "SELECT revision, time_s, verb, key, user, user_agent, traceparent, cause_revision FROM writes"
 JOURNAL = _ENTRY + " WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
 JOURNAL_OF_KEY = _ENTRY + " WHERE key = ? AND revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
+TRACE = "SELECT traceparent FROM writes WHERE revision = ?"
 JOURNAL_AT = _ENTRY + " WHERE revision = ?"
 MARK = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision"
 # A write up to the compact revision makes the version before it unreachable.
@@ -85,7 +86,12 @@ def insert(rows: int) -> str:
 
 
 def open_writer(path: Path, vfs: str = "") -> apsw.Connection:
-    """Opens the file for writing, making the schema where there is none. Raises StoreError."""
+    """Opens the file for writing, making it and its schema where there is none. Raises StoreError."""
+    try:
+        # Secrets lie in it; SQLite gives its other files the mode of this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"cannot write {path} ({error.strerror}): check the folder, its owner and its mode") from error
     try:
         connection = _connect(path, vfs)
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

@@ -33,6 +33,8 @@ def test_survives_a_restart(tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "deep" / "store.db")
         await store.start()
         first = await store.create("/a", b"1", CAUSE)
+        for name in ("store.db", "store.db-wal"):
+            assert (tmp_path / "deep" / name).stat().st_mode & 0o777 == 0o600
         second = await store.create("/b", b"2", CAUSE)
         last = await store.delete("/b", second, CAUSE)
         await store.stop()

@@ -72,10 +72,11 @@ class Writer:
         raise NotImplementedError
 
     def cause(self, ctx: RequestContext, verb: str = "") -> Cause:
-        """Who writes and why, for the journal; a request without a trace begins one."""
+        """Who writes and why, for the journal; a request without a trace joins its cause's, or begins one."""
         if not ctx.traceparent:
             random = self.registry.random
-            ctx.traceparent = f"00-{random.hex(32)}-{random.hex(16)}-01"
+            trace = self.registry.store.trace_of(ctx.cause_revision)[3:35] if ctx.cause_revision else ""
+            ctx.traceparent = f"00-{trace or random.hex(32)}-{random.hex(16)}-01"
         verb = verb or ctx.verb
         if ctx.subresource:
             verb = f"{verb} {ctx.subresource}"

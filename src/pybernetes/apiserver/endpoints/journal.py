@@ -1,0 +1,108 @@
+"""`/pybernetes/v1/journal`: who wrote what, when, and because of which write. Read-only, for cluster admins.
+
+One entry (`?revision=`), those of one object (`?resource=pods&namespace=…&name=…`, with `&group=`), or all after a
+revision (`?after=`), at most `limit`, in order of revision. `objects=true` adds the object after the write
+and before it, where the store still has these versions. Access is that to a path which is no resource:
+`system:masters`, and whoever a ClusterRole with `nonResourceURLs` lets in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pybernetes.apimachinery.errors import BadRequest, ServiceUnavailable
+from pybernetes.apimachinery.scheme import RESOURCES, Resource
+from pybernetes.apimachinery.times import format_micro_time
+from pybernetes.apiserver.endpoints.answers import answer
+from pybernetes.apiserver.endpoints.negotiation import error_form
+from pybernetes.apiserver.registry.generic import keys
+from pybernetes.http.messages import Request, Response
+from pybernetes.storage.store import Compacted, JournalEntry, Store, StoreError
+
+PATH = "/pybernetes/v1/journal"
+_MAX_LIMIT = 5000
+
+Params = dict[str, list[str]]
+
+
+class JournalPage:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._resources = {keys.prefix(resource): resource for resource in reversed(RESOURCES)}
+
+    async def answer(self, request: Request) -> Response:
+        """Raises BadRequest, ServiceUnavailable."""
+        if request.path.rstrip("/") != PATH:
+            return Response(404, [("Content-Type", "text/plain; charset=utf-8")], b"404 page not found\n")
+        params = request.params()
+        try:
+            entries = await self._entries(params)
+            items = [await self._item(entry, "objects" in params) for entry in entries]
+        except StoreError as error:
+            raise ServiceUnavailable(str(error)) from None
+        shown = {"revision": self._store.current_revision(), "items": items}
+        return answer(request, error_form(request), msgspec.json.encode(shown))
+
+    async def _entries(self, params: Params) -> list[JournalEntry]:
+        revision = _number(params, "revision", 0)
+        if revision:
+            entry = await self._store.journal_at(revision)
+            return [entry] if entry is not None else []
+        key = self._key(params) if "resource" in params else ""
+        limit = min(_number(params, "limit", 1000), _MAX_LIMIT)
+        return await self._store.journal(key=key, after_revision=_number(params, "after", 0), limit=limit)
+
+    def _key(self, params: Params) -> str:
+        plural, group = params["resource"][0], params.get("group", [""])[0]
+        namespace, name = params.get("namespace", [""])[0], params.get("name", [""])[0]
+        for prefix, resource in self._resources.items():
+            if (resource.group, resource.plural) == (group, plural):
+                return keys.key(prefix, resource.namespaced, namespace, name)
+        raise BadRequest(f"the server does not know the resource {plural!r} of the group {group!r}")
+
+    async def _item(self, entry: JournalEntry, objects: bool) -> dict[str, Any]:
+        resource, namespace, name = self._identity(entry.key)
+        item: dict[str, Any] = {
+            "revision": entry.revision,
+            "time": format_micro_time(entry.time_s),
+            "verb": entry.verb,
+            "group": resource.group if resource else "",
+            "resource": resource.plural if resource else "",
+            "namespace": namespace,
+            "name": name,
+            "user": entry.user,
+            "userAgent": entry.user_agent,
+            "traceparent": entry.traceparent,
+            "causeRevision": entry.cause_revision,
+        }
+        if objects:
+            try:
+                changes = await self._store.changes(entry.key, entry.revision - 1, limit=1)
+            except Compacted:
+                return item
+            if changes and changes[0].revision == entry.revision:
+                change = changes[0]
+                item["object"] = msgspec.Raw(change.value) if change.kind == "put" else None
+                item["previous"] = msgspec.Raw(change.previous) if change.previous is not None else None
+        return item
+
+    def _identity(self, key: str) -> tuple[Resource | None, str, str]:
+        """(resource, namespace, name) of a key; the whole key as name when it is nobody's."""
+        parts = key.split("/")
+        for length in range(len(parts) - 1, 2, -1):
+            resource = self._resources.get("/".join(parts[:length]) + "/")
+            if resource is not None:
+                rest = parts[length:]
+                return resource, "/".join(rest[:-1]), rest[-1]
+        return None, "", key
+
+
+def _number(params: Params, name: str, default: int) -> int:
+    text = params.get(name, [""])[0]
+    if not text:
+        return default
+    if not text.isdecimal():
+        raise BadRequest(f"{name} must be a number, not {text!r}")
+    return int(text)
