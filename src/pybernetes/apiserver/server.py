@@ -31,6 +31,7 @@ from pybernetes.apiserver.bootstrap.bootstrap import Bootstrap
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import Health
+from pybernetes.apiserver.endpoints.journal import JournalPage
 from pybernetes.apiserver.endpoints.pages import Pages
 from pybernetes.apiserver.endpoints.reviews import Reviews
 from pybernetes.apiserver.endpoints.router import Router
@@ -216,6 +217,7 @@ class ApiServer:
         served = ServedResources(self.config.runtime_config)
         discovery = Discovery(served, self._address)
         pages = Pages(discovery, self.health, self.metrics, self.tokens, self._address, self.config.cache_dir)
+        pages.table["pybernetes"] = JournalPage(self._store).answer
         services = Services(self.config, self._clock, self._random, self.metrics)
         return Router(self.registry, served, services, reviews, self.health, self._connect, pages.table)
 
