@@ -31,6 +31,8 @@ _JSON = {"accept": "application/json", "content-type": "application/json"}
 _MOST_TRIES = 10
 _UNREACHABLE_TRIES = 3
 _READS = ("GET", "HEAD")
+_WRITES_AT_ONCE = 64
+"""Of one client: a burst of a controller must not use up the apiserver's places for all others."""
 
 
 @dataclass(slots=True)
@@ -59,6 +61,7 @@ class Client:
         self.user_agent = user_agent
         self.timeout_s = timeout_s
         self.dynamic = DynamicClient(self)
+        self._writing = asyncio.Semaphore(_WRITES_AT_ONCE)
         self._headers = {**_JSON, "user-agent": user_agent}
 
     def with_user_agent(self, user_agent: str) -> Client:
@@ -268,7 +271,7 @@ class Client:
         sent = {**self._headers, **cause.current().headers(), **(headers or {})}
         for attempt in range(1, _MOST_TRIES + 1):
             try:
-                answer = await self.transport.request(method, where, sent, body, self.timeout_s)
+                answer = await self._once(method, where, sent, body)
             except ConnectionError:
                 if method not in _READS or attempt >= _UNREACHABLE_TRIES:
                     raise
@@ -281,6 +284,12 @@ class Client:
                 raise _error_of(answer.status, answer.body, answer.headers)
             await asyncio.sleep(wait_s)
         raise AssertionError("unreachable")
+
+    async def _once(self, method: str, where: str, headers: Mapping[str, str], body: bytes) -> RawResponse:
+        if method in _READS:
+            return await self.transport.request(method, where, headers, body, self.timeout_s)
+        async with self._writing:
+            return await self.transport.request(method, where, headers, body, self.timeout_s)
 
 
 def _named(name: str) -> str:
