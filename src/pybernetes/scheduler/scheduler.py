@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 _EVENT_MESSAGE_LIMIT = 1024
+_NO_NODES = "NoNodes"
+"""Stands for a plugin: it rejects every Pod while there is no node. Differs: upstream tries again and again."""
 
 
 class Scheduler:
@@ -114,7 +116,11 @@ class Scheduler:
         self.explanations: Explanations = Explanations()
         self.queue = SchedulingQueue(
             {
-                name: QueueProfile(profile.queue_sort.sort_key, profile.pre_enqueue, profile.registrations)
+                name: QueueProfile(
+                    profile.queue_sort.sort_key,
+                    profile.pre_enqueue,
+                    {**profile.registrations, _NO_NODES: [events.Registration(events.NODE_ADD)]},
+                )
                 for name, profile in self.profiles.items()
             },
             self._config,
@@ -226,7 +232,7 @@ class Scheduler:
             self.queue.done(info.uid)
             return
         if not self.snapshot.node_count:
-            self._fail(queued, "no nodes available to schedule pods", None)
+            self._fail(queued, "no nodes available to schedule pods", None, rejectors={_NO_NODES})
             return
         profile = self.profiles[info.pod.spec.schedulerName or ""]
         state = CycleState()

@@ -196,7 +196,7 @@ def check(cluster: reference.Cluster, pod: Pod, snapshot: Snapshot) -> None:
             assert found == plain, name
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(clusters(), new_pods())
 def test_filters_and_scores_agree(cluster: reference.Cluster, pod: Pod) -> None:
     check(cluster, pod, snapshot_of(cluster.nodes, cluster.pods))

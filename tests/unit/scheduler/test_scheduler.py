@@ -80,7 +80,9 @@ def test_says_why_not_and_schedules_when_a_node_comes() -> None:
     async def body(world: World) -> None:
         world.api.put(pod(cpu="1"), "pods")
         await until(lambda: bool(world.events("FailedScheduling")))
+        await asyncio.sleep(100)
         assert world.events("FailedScheduling") == ["no nodes available to schedule pods"]
+        assert len(world.api.requests) == 2, "the event and the condition, once"
         world.api.put(node("small", cpu="500m"), "nodes")
         await until(lambda: "conditions" in world.pod().get("status", {}))
         await until(lambda: "0/1" in world.pod()["status"]["conditions"][0]["message"])
