@@ -7,6 +7,7 @@ apiserver/pkg/registry/rest/table.go (the columns of a kind without a printer).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pybernetes.api.meta.v1 import LabelSelector
 from pybernetes.apimachinery.times import parse_time
@@ -93,7 +94,7 @@ def columns(*names: str) -> tuple[Column, ...]:
     for text in names:
         name, _, kind = text.removesuffix("*").partition(":")
         if name == "Name":
-            found.append(NAME)
+            found.append(replace(NAME, priority=1 if text.endswith("*") else 0))
         elif name == "Age":
             found.append(AGE)
         else:
