@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import DEFAULT_NAME, Layout, check_name
@@ -51,5 +52,10 @@ def running(name: str) -> tuple[ClusterSpec, Layout]:
     return spec, layout
 
 
+def own_name() -> str:
+    """The command as the user calls it: the launcher of a checkout says how."""
+    return os.environ.get("PYBERNETES_COMMAND", "pybernetes")
+
+
 def up_command(name: str, verb: str = "up") -> str:
-    return f"pybernetes {verb}" if name == DEFAULT_NAME else f"pybernetes {verb} --name {name}"
+    return f"{own_name()} {verb}" if name == DEFAULT_NAME else f"{own_name()} {verb} --name {name}"

@@ -7,26 +7,25 @@ nodes Ready → example.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import socket
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.cli.output import Progress, bold
-from pybernetes.cli.selection import add_data_dir, add_name, find, up_command
+from pybernetes.cli.selection import add_data_dir, add_name, find, own_name, up_command
 from pybernetes.cluster import kubeconfig, preparation
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import CONTROL_PLANE, process_table, record, supervisor_command
+from pybernetes.cluster.process_table import CONTROL_PLANE, process_table, record, stopped_mark, supervisor_command
 from pybernetes.cluster.spec import MAX_NODES, ClusterSpec
 from pybernetes.host.files import exclusive, write_atomic
 from pybernetes.host.processes import Process, spawn
 
 if TYPE_CHECKING:
-    from pybernetes.client.client import Client
+    from pybernetes.cli.bringup import Arrived
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
                 raise ClusterError(
                     f"another `up` or `down` of the cluster {args.name!r} is at work; wait for it to end"
                 )
-            return asyncio.run(_up(wishes, args, progress, files))
+            return _up(wishes, args, progress, files)
     except BaseException:
         progress.abandon()
         if find(args.name, args.data_dir) is None:
@@ -94,7 +93,7 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
     return preparation.Wishes(args.name, args.nodes, args.data_dir, args.store, args.runtime, args.port)
 
 
-async def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress, files: list[Path]) -> int:
+def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress, files: list[Path]) -> int:
     spec, layout, _ = preparation.settle(wishes)
     preparation.make_folders(spec, layout)
     supervised = Process.recorded(record(layout, "supervisor")) is not None
@@ -112,34 +111,36 @@ async def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Pr
     if renewed and control_plane is not None:
         _restart(spec, layout)
     progress.step("control plane")
-    if not supervised:
+    if supervised:
+        _start_stopped(spec, layout)
+    else:
         spawn(supervisor_command(layout), log=layout.logs / "supervisor.log")
-    from pybernetes.cli import readiness
+    # Only now: what waits needs an event loop and the client, and the processes start meanwhile.
+    from pybernetes.cli.bringup import wait_for
 
-    async with readiness.admin(layout) as client:
-        images = asyncio.create_task(_images(spec, layout, args.wait))
-        try:
-            await readiness.api_ready(client, layout, args.wait)
-            api_s = progress.elapsed_s
-            current = kubeconfig.merge(files, spec.context, _entry(layout), preparation.user_owner())
-            progress.step("images and nodes")
-            await readiness.nodes_ready(client, spec, layout, args.wait)
-            node_s = progress.elapsed_s
-            await images
-        finally:
-            images.cancel()
-        example = "" if args.no_example else await _example(client, layout, progress, args.wait)
+    arrived = wait_for(spec, layout, files, progress, example=not args.no_example, timeout_s=args.wait)
     progress.done()
-    _tell(spec, layout, example, current=current, figures=(api_s, node_s))
+    _tell(spec, arrived)
     return 0
 
 
 def _start_control_plane(spec: ClusterSpec, layout: Layout) -> Process:
     """Ahead of the supervisor, which takes it over: its imports take as long as the keys that it waits for."""
     (entry,) = (entry for entry in process_table(spec, layout) if entry.name == CONTROL_PLANE)
-    process = spawn(entry.argv, log=layout.logs / f"{CONTROL_PLANE}.log")
+    log = layout.logs / f"{CONTROL_PLANE}.log"
+    process = spawn(entry.argv, log=log, env={**os.environ, **entry.environment})
     write_atomic(record(layout, CONTROL_PLANE), str(process), 0o600)
     return process
+
+
+def _start_stopped(spec: ClusterSpec, layout: Layout) -> None:
+    """Nodes that the user stopped one by one."""
+    marks = [mark for node in spec.node_names if (mark := stopped_mark(layout, node)).exists()]
+    supervisor = Process.recorded(record(layout, "supervisor"))
+    for mark in marks:
+        mark.unlink()
+    if marks and supervisor is not None:
+        supervisor.signal(signal.SIGHUP)
 
 
 def _restart(spec: ClusterSpec, layout: Layout) -> None:
@@ -150,67 +151,21 @@ def _restart(spec: ClusterSpec, layout: Layout) -> None:
             process.stop(10)
 
 
-async def _images(spec: ClusterSpec, layout: Layout, timeout_s: float) -> None:
-    from pybernetes.cli import readiness
-    from pybernetes.cluster import node_images
-
-    await asyncio.to_thread(node_images.builtin_archive, layout)
-    for node in spec.node_names:
-        path = layout.node(node).containerd_socket
-        if not await readiness.until(lambda path=path: _accepts(str(path)), timeout_s):  # type: ignore[misc]
-            raise ClusterError(f"containerd does not start: {readiness.last_line(layout, f'containerd-{node}')}")
-    await asyncio.to_thread(node_images.load_builtin, spec, layout)
-
-
-def _accepts(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except OSError:
-            return False
-        return True
-
-
-def _entry(layout: Layout) -> dict[str, object]:
-    import yaml
-
-    tree: dict[str, object] = yaml.safe_load(layout.kubeconfig("admin").read_text())
-    return tree
-
-
-async def _example(client: Client, layout: Layout, progress: Progress, timeout_s: float) -> str:
-    """Applies examples/hello the first time; the answer of its Service, "" when the user took it away."""
-    from pybernetes.cli import example, readiness
-
-    mark = layout.example_mark
-    if not mark.exists():
-        progress.step("the example")
-        await example.apply(client)
-        write_atomic(mark, b"")
-    address = await readiness.service_address(client, "default", "hello")
-    if not address or not await example.present(client):
-        return ""
-    progress.step("the example, over HTTP through its Service")
-    await readiness.deployment_ready(client, "default", "hello", timeout_s)
-    answer = await readiness.http_answer(address, 80, timeout_s)
-    return f"http://{address}/ says: {answer}"
-
-
-def _tell(spec: ClusterSpec, layout: Layout, example: str, *, current: bool, figures: tuple[float, float]) -> None:
-    kubectl = "kubectl" if current else f"kubectl --context {spec.context}"
+def _tell(spec: ClusterSpec, arrived: Arrived) -> None:
+    kubectl = "kubectl" if arrived.current else f"kubectl --context {spec.context}"
     nodes = "1 node" if spec.nodes == 1 else f"{spec.nodes} nodes"
-    print(f"API ready after {figures[0]:.1f} s, {nodes} Ready after {figures[1]:.1f} s.")
+    print(f"API ready after {arrived.api_s:.1f} s, {nodes} Ready after {arrived.nodes_s:.1f} s.")
     print(f"The context {spec.context!r} is in your kubeconfig.")
-    if example:
-        print(f"The example runs: {example}")
+    if arrived.example:
+        print(f"The example runs: {arrived.example}")
     print("\nTry next:")
     suffix = "" if spec.name == "default" else f" --name {spec.name}"
     for command, meaning in (
         (f"{kubectl} get pods -o wide", "what runs"),
         (f"{kubectl} create deployment web --image=pybernetes.local/hello:1.0 --replicas=2", "something of your own"),
         (f"{kubectl} run -it --rm box --image=pybernetes.local/busybox:1.35 -- sh", "a shell in the cluster"),
-        (f"pybernetes why deployment/hello{suffix}", "the chain of causes behind an object"),
-        (f"pybernetes image load FILE.tar{suffix}", "an image of yours"),
+        (f"{own_name()} why deployment/hello{suffix}", "the chain of causes behind an object"),
+        (f"{own_name()} image load FILE.tar{suffix}", "an image of yours"),
         (up_command(spec.name, "down"), "all of it gone"),
     ):
         print(f"  {command:<84} {meaning}")

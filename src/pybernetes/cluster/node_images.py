@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pybernetes.cluster.images.archive import write_archive
-from pybernetes.cluster.images.builtin import BUSYBOX, HELLO, PAUSE, builtin_images, busybox_path
+from pybernetes.cluster.images.builtin import builtin_images, busybox_path
 from pybernetes.cluster.images.containerd import ContainerdImages, NodeImage
+from pybernetes.cluster.images.names import BUSYBOX, HELLO, PAUSE
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.spec import ClusterSpec
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from pybernetes.cluster import kubeconfig, pki
 from pybernetes.cluster import spec as spec_module
 from pybernetes.cluster.errors import ClusterError
-from pybernetes.cluster.images.builtin import PAUSE
+from pybernetes.cluster.images.names import PAUSE
 from pybernetes.cluster.layout import Layout, check_name, home_of, known_names, run_home, state_home
 from pybernetes.cluster.machine import cgroups, containerd, topology
 from pybernetes.cluster.process_table import down_mark, record

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pybernetes.cluster.images import builtin
+from pybernetes.cluster.images import builtin, names
 from pybernetes.cluster.images.archive import Image, architecture, archive, names_in, write_archive
 from pybernetes.cluster.images.layers import Layer
 from pybernetes.cluster.images.pause import program
@@ -107,11 +107,11 @@ def test_pause_for_arm64_is_the_one_that_was_tried() -> None:
 @pytest.mark.skipif(not Path("/bin/busybox").exists(), reason="needs busybox-static")
 def test_the_builtin_images() -> None:
     images = {image.name: image for image in builtin.builtin_images()}
-    assert set(images) == {builtin.PAUSE, builtin.BUSYBOX, builtin.HELLO}
-    assert images[builtin.BUSYBOX].layers[0] == images[builtin.HELLO].layers[0], "shared, stored once"
-    with tarfile.open(fileobj=io.BytesIO(images[builtin.BUSYBOX].layers[0])) as tar:
-        names = tar.getnames()
-        assert {"bin/sh", "bin/wget", "bin/nslookup", "bin/tar", "tmp", "etc/passwd"} <= set(names)
+    assert set(images) == {names.PAUSE, names.BUSYBOX, names.HELLO}
+    assert images[names.BUSYBOX].layers[0] == images[names.HELLO].layers[0], "shared, stored once"
+    with tarfile.open(fileobj=io.BytesIO(images[names.BUSYBOX].layers[0])) as tar:
+        held = tar.getnames()
+        assert {"bin/sh", "bin/wget", "bin/nslookup", "bin/tar", "tmp", "etc/passwd"} <= set(held)
         assert tar.getmember("bin/busybox").mode == 0o755
     assert builtin.hello_image("2.0").name == "pybernetes.local/hello:2.0"
     assert b"Hello (2.0) from" in builtin.hello_image("2.0").layers[1]

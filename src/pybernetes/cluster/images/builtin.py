@@ -9,12 +9,9 @@ from pathlib import Path
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.images.archive import Image, architecture
 from pybernetes.cluster.images.layers import Layer
+from pybernetes.cluster.images.names import BUSYBOX, HELLO, PAUSE
 from pybernetes.cluster.images.pause import program
 
-PAUSE = "pybernetes.local/pause:1.0"
-BUSYBOX_REPOSITORY = "pybernetes.local/busybox"
-BUSYBOX = f"{BUSYBOX_REPOSITORY}:1.35"
-HELLO = "pybernetes.local/hello:1.0"
 _BUSYBOX_PATHS = ("/bin/busybox", "/usr/bin/busybox")
 
 _HELLO_SCRIPT = b"""#!/bin/sh

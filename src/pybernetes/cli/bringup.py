@@ -1,0 +1,101 @@
+"""The second half of `up`: waits for the API, loads images, waits for the nodes, applies the example."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pybernetes.cli import example as example_manifests
+from pybernetes.cli import readiness
+from pybernetes.cli.output import Progress
+from pybernetes.client.client import Client
+from pybernetes.cluster import kubeconfig, node_images, preparation
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.host.files import write_atomic
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What `up` tells at its end. Times are seconds since the command was started."""
+
+    api_s: float
+    nodes_s: float
+    current: bool
+    """Whether the cluster's context is the current one."""
+    example: str
+    """What the example answered; "" without it."""
+
+
+def wait_for(
+    spec: ClusterSpec, layout: Layout, files: list[Path], progress: Progress, *, example: bool, timeout_s: float
+) -> Arrived:
+    """Returns when the cluster is ready. Raises ClusterError with what is in the way."""
+    return asyncio.run(_wait_for(spec, layout, files, progress, example, timeout_s))
+
+
+async def _wait_for(
+    spec: ClusterSpec, layout: Layout, files: list[Path], progress: Progress, example: bool, timeout_s: float
+) -> Arrived:
+    async with readiness.admin(layout) as client:
+        images = asyncio.create_task(_images(spec, layout, timeout_s))
+        try:
+            await readiness.api_ready(client, layout, timeout_s)
+            api_s = progress.elapsed_s
+            current = kubeconfig.merge(files, spec.context, _entry(layout), preparation.user_owner())
+            progress.step("images and nodes")
+            nodes_s, _ = await asyncio.gather(_nodes(client, spec, layout, progress, timeout_s), images)
+        finally:
+            images.cancel()
+        answer = await _example(client, layout, progress, timeout_s) if example else ""
+    return Arrived(api_s, nodes_s, current, answer)
+
+
+async def _nodes(client: Client, spec: ClusterSpec, layout: Layout, progress: Progress, timeout_s: float) -> float:
+    await readiness.nodes_ready(client, spec, layout, timeout_s)
+    return progress.elapsed_s
+
+
+async def _images(spec: ClusterSpec, layout: Layout, timeout_s: float) -> None:
+    await asyncio.to_thread(node_images.builtin_archive, layout)
+    for node in spec.node_names:
+        path = layout.node(node).containerd_socket
+        if not await readiness.until(lambda path=path: _accepts(str(path)), timeout_s):  # type: ignore[misc]
+            raise ClusterError(f"containerd does not start: {readiness.last_line(layout, f'containerd-{node}')}")
+    await asyncio.to_thread(node_images.load_builtin, spec, layout)
+
+
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+        return True
+
+
+def _entry(layout: Layout) -> dict[str, Any]:
+    import yaml
+
+    tree: dict[str, Any] = yaml.safe_load(layout.kubeconfig("admin").read_text())
+    return tree
+
+
+async def _example(client: Client, layout: Layout, progress: Progress, timeout_s: float) -> str:
+    """Applies examples/hello the first time; the answer of its Service, "" when the user took it away."""
+    mark = layout.example_mark
+    if not mark.exists():
+        progress.step("the example")
+        await example_manifests.apply(client)
+        write_atomic(mark, b"")
+    address = await readiness.service_address(client, "default", "hello")
+    if not address or not await example_manifests.present(client):
+        return ""
+    progress.step("the example, over HTTP through its Service")
+    await readiness.deployment_ready(client, "default", "hello", timeout_s)
+    answer = await readiness.http_answer(address, 80, timeout_s)
+    return f"http://{address}/ says: {answer}"
