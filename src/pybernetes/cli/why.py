@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from pybernetes.cluster.errors import ClusterError
 
 _JOURNAL = "/pybernetes/v1/journal"
 _SHOWN = 30
+_MAX_OWNERS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,18 +39,18 @@ def run(args: argparse.Namespace) -> int:
     resource = resource_named(kind)
     _, layout = running(args.name)
 
-    async def ask() -> tuple[list[Entry], int]:
+    async def ask() -> Told | None:
         from pybernetes.cli.readiness import admin
 
         async with admin(layout, "pybernetes-why") as client:
             namespace = args.namespace if resource.namespaced else ""
             return await told(Journal(client), resource, namespace, name, 0 if args.all else _SHOWN)
 
-    entries, left_out = asyncio.run(ask())
-    if not entries:
+    found = asyncio.run(ask())
+    if found is None:
         place = f" in the namespace {args.namespace!r}" if resource.namespaced else ""
         raise ClusterError(f"nothing is known of {resource.plural} {name!r}{place}")
-    print(json.dumps(entries, indent=2) if args.output == "json" else _text(entries, left_out))
+    print(json.dumps(found.entries, indent=2) if args.output == "json" else text(found))
     return 0
 
 
@@ -97,22 +99,40 @@ class Journal:
         return items
 
 
-async def told(journal: Journal, resource: Resource, namespace: str, name: str, limit: int) -> tuple[list[Entry], int]:
-    """What led to the object, and what happened to it since; how much was left out."""
+@dataclass(slots=True)
+class Told:
+    entries: list[Entry]
+    """What led to the object, and what happened to it since, in order."""
+    left_out: int
+    owners: list[Entry]
+    """The creation of its owner, of that one's owner, …"""
+
+
+async def told(journal: Journal, resource: Resource, namespace: str, name: str, limit: int) -> Told | None:
+    """None: the journal has nothing of the object."""
     own = await journal.of(resource.group, resource.plural, namespace, name)
     if not own:
-        return [], 0
-    # The latest life of the name: an object of the same name may have been deleted before.
-    start = max(
-        (n for n, entry in enumerate(own) if entry["verb"].split(" ")[0] == "create" and _creates(entry)), default=0
-    )
-    own = own[start:]
-    ancestors = await _ancestors(journal, own[0])
-    return story(ancestors, own, limit)
+        return None
+    own = _latest_life(own)
+    entries, left_out = story(await _ancestors(journal, own[0]), own, limit)
+    owners: list[Entry] = []
+    last = own[-1]
+    while (writes := await _owner_writes(journal, last)) and len(owners) < _MAX_OWNERS:
+        life = _latest_life([w for w in writes if w["revision"] <= last["revision"]] or writes)
+        owners.append(life[0])
+        last = life[-1]
+    return Told(entries, left_out, owners)
+
+
+def _latest_life(writes: list[Entry]) -> list[Entry]:
+    """From the last creation on: an object of the same name may have been deleted before."""
+    starts = [number for number, entry in enumerate(writes) if _creates(entry)]
+    return writes[starts[-1] :] if starts else writes
 
 
 def _creates(entry: Entry) -> bool:
-    return entry.get("previous") is None and " " not in entry["verb"]
+    applied = entry["verb"] in ("apply", "patch", "update") and "object" in entry and entry["previous"] is None
+    return entry["verb"] == "create" or applied
 
 
 async def _ancestors(journal: Journal, first: Entry) -> list[Entry]:
@@ -144,41 +164,45 @@ async def _ancestors(journal: Journal, first: Entry) -> list[Entry]:
 
 
 async def _owner_before(journal: Journal, entry: Entry) -> Entry | None:
+    writes = await _owner_writes(journal, entry)
+    earlier = [w for w in writes if w["revision"] < entry["revision"] and "status" not in w["verb"]]
+    return earlier[-1] if earlier else None
+
+
+async def _owner_writes(journal: Journal, entry: Entry) -> list[Entry]:
     reference = owner_of(entry)
     if reference is None:
-        return None
+        return []
     kind = GroupVersionKind.of(reference["apiVersion"], reference["kind"])
     for resource in RESOURCES:
         if (resource.group, resource.kind) == (kind.group, kind.kind):
             namespace = entry["namespace"] if resource.namespaced else ""
-            writes = await journal.of(resource.group, resource.plural, namespace, reference["name"])
-            earlier = [w for w in writes if w["revision"] < entry["revision"] and "status" not in w["verb"]]
-            return earlier[-1] if earlier else None
-    return None
+            return await journal.of(resource.group, resource.plural, namespace, reference["name"])
+    return []
 
 
-def _text(entries: list[Entry], left_out: int) -> str:
+def text(found: Told) -> str:
+    """The table that people read."""
+    entries = found.entries
+    days = {str(entry["time"])[:10] for entry in entries}
     rows = [
-        [
-            _clock(entry["time"]),
-            who(entry),
-            entry["verb"],
-            what(entry),
-            str(entry["revision"]),
-            why(entry),
-            change_of(entry),
-        ]
+        [_clock(entry, len(days) > 1), who(entry), entry["verb"], what(entry), str(entry["revision"]), why(entry),
+         change_of(entry)]
         for entry in entries
-    ]
+    ]  # fmt: skip
     header = ["TIME", "WHO", "DID", "TO", "REVISION", "BECAUSE OF", "CHANGE"]
-    lines = table(header, rows).splitlines()
-    if left_out:
-        lines.append(f"{left_out} more writes in between; see them with --all")
-    first, last = entries[0], entries[-1]
-    day = str(first["time"])[:10]
-    lines.insert(0, bold(f"{what(last)} goes back to {who(first)}, {day} (times in UTC):"))
+    day = f"{min(days)}, " if len(days) == 1 else ""
+    lines = [bold(f"{what(entries[-1])} goes back to {who(entries[0])} ({day}times in UTC):")]
+    lines.append(table(header, rows))
+    if found.left_out:
+        lines.append(f"{found.left_out} more writes in between; see them with --all")
+    lines += [
+        f"It belongs to {what(owner)}, made by {who(owner)} at {_clock(owner, len(days) > 1)}."
+        for owner in found.owners
+    ]
     return "\n".join(lines)
 
 
-def _clock(time: str) -> str:
-    return time[11:23]
+def _clock(entry: Entry, with_day: bool) -> str:
+    time = str(entry["time"])
+    return f"{time[:10]} {time[11:23]}" if with_day else time[11:23]
