@@ -47,6 +47,7 @@ class AdmissionChain:
 def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
     """The plugins that are on, in upstream's order."""
     from pybernetes.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+    from pybernetes.apiserver.admission.limit_ranger import LimitRanger
     from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
     from pybernetes.apiserver.admission.node_restriction import NodeRestriction
     from pybernetes.apiserver.admission.priority import Priority
@@ -56,6 +57,7 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
 
     return [
         NamespaceLifecycle(reader),
+        LimitRanger(reader),
         ServiceAccounts(reader, random),
         NodeRestriction(reader),
         TaintNodesByCondition(reader),

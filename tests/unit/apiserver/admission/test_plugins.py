@@ -18,6 +18,7 @@ from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.admission.chain import AdmissionChain, default_plugins
 from pybernetes.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from pybernetes.apiserver.admission.interface import Attributes, Plugin
+from pybernetes.apiserver.admission.limit_ranger import LimitRanger
 from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from pybernetes.apiserver.admission.node_restriction import NodeRestriction, node_name
 from pybernetes.apiserver.admission.priority import Priority
@@ -272,6 +273,61 @@ def test_claims_are_protected():
     given = attributes("persistentvolumeclaims", core.PersistentVolumeClaim(metadata=meta("c")))
     admit(StorageObjectInUseProtection(Objects()), given)
     assert given.object.metadata.finalizers == ["kubernetes.io/pvc-protection"]
+
+
+# -- LimitRanger --------------------------------------------------------------------------------------
+
+
+def limit_range(**item: Any) -> core.LimitRange:
+    return core.LimitRange(metadata=meta("limits"), spec=core.LimitRangeSpec(limits=[core.LimitRangeItem(**item)]))
+
+
+def sized(requests: dict[str, str], limits: dict[str, str]) -> core.Pod:
+    held = core.ResourceRequirements(requests=requests, limits=limits)
+    return pod(containers=[core.Container(name="c", image="i", resources=held)])
+
+
+def test_a_namespace_sets_defaults():
+    ranges = limit_range(type="Container", default={"cpu": "1"}, defaultRequest={"cpu": "100m", "memory": "1Gi"})
+    given = attributes("pods", sized({"memory": "2Gi"}, {}))
+    admit(LimitRanger(Objects(ranges)), given)
+    held = given.object.spec.containers[0].resources
+    assert (held.requests, held.limits) == ({"memory": "2Gi", "cpu": "100m"}, {"cpu": "1"})
+    assert given.object.metadata.annotations == {
+        "kubernetes.io/limit-ranger": "LimitRanger plugin set: cpu request for container c; cpu limit for container c"
+    }
+
+
+@pytest.mark.parametrize(
+    ("item", "requests", "limits", "message"),
+    [
+        ({"min": {"cpu": "1"}}, {}, {}, "minimum cpu usage per Container is 1.  No request is specified"),
+        ({"min": {"cpu": "1"}}, {"cpu": "500m"}, {}, "minimum cpu usage per Container is 1, but request is 500m"),
+        ({"max": {"cpu": "1"}}, {"cpu": "1"}, {}, "maximum cpu usage per Container is 1.  No limit is specified"),
+        ({"max": {"cpu": "1"}}, {}, {"cpu": "1500m"}, "maximum cpu usage per Container is 1, but limit is 1500m"),
+        ({"maxLimitRequestRatio": {"cpu": "2"}}, {"cpu": "1"}, {"cpu": "3"}, "but provided ratio is 3.000000"),
+        ({"max": {"cpu": "1"}}, {"cpu": "1"}, {"cpu": "1000m"}, None),
+    ],
+)
+def test_bounds_of_a_container(item, requests, limits, message):
+    plugin = LimitRanger(Objects(limit_range(type="Container", **item)))
+    given = attributes("pods", sized(requests, limits))
+    if message is None:
+        asyncio.run(plugin.validate(given))
+        return
+    with pytest.raises(errors.Forbidden) as caught:
+        asyncio.run(plugin.validate(given))
+    assert message in caught.value.message
+
+
+def test_bounds_of_a_pod_count_what_runs_together():
+    plugin = LimitRanger(Objects(limit_range(type="Pod", max={"cpu": "2"})))
+    held = core.ResourceRequirements(limits={"cpu": "1"})
+    three = [core.Container(name=f"c{i}", image="i", resources=held) for i in range(3)]
+    asyncio.run(plugin.validate(attributes("pods", pod(containers=three[:2], initContainers=three[2:]))))
+    with pytest.raises(errors.Forbidden) as caught:
+        asyncio.run(plugin.validate(attributes("pods", pod(containers=three))))
+    assert "maximum cpu usage per Pod is 2, but limit is 3" in caught.value.message
 
 
 # -- NodeRestriction ----------------------------------------------------------------------------------

@@ -150,7 +150,8 @@ INVALID = [
     (
         "resource",
         container(resources={"limits": {"gold": "1"}}),
-        'spec.containers[0].resources.limits[gold]: Invalid value: "gold": must be a standard resource type or fully qualified',
+        'spec.containers[0].resources.limits[gold]: Invalid value: "gold": '
+        "must be a standard resource type or fully qualified",
     ),
     (
         "negative",

@@ -1,23 +1,19 @@
 """What selectors look at in an object's bytes: labels, and the fields its strategy names.
 
-One function per resource, given to its watch cache, which calls it at most once an event.
+Given to the watch cache of a resource, which makes one an event, whatever the number of watchers;
+each half is read when a selector first asks for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 
-
-@dataclass(slots=True, frozen=True)
-class Attributes:
-    labels: dict[str, str]
-    fields: dict[str, str]
+FieldsOf = Callable[[bytes], dict[str, str]]
 
 
 class _Meta(msgspec.Struct):
@@ -33,21 +29,45 @@ class _Labelled(msgspec.Struct):
 _labelled = msgspec.json.Decoder(_Labelled)
 
 
+class Attributes:
+    __slots__ = ("_fields", "_fields_of", "_labels", "_value")
+
+    def __init__(self, value: bytes, fields_of: FieldsOf) -> None:
+        self._value = value
+        self._fields_of = fields_of
+        self._labels: dict[str, str] | None = None
+        self._fields: dict[str, str] | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        found = self._labels
+        if found is None:
+            found = self._labels = _labelled.decode(self._value).metadata.labels
+        return found
+
+    @property
+    def fields(self) -> dict[str, str]:
+        found = self._fields
+        if found is None:
+            found = self._fields = self._fields_of(self._value)
+        return found
+
+
 def attributes_function(strategy: Strategy, decode: Callable[[bytes], Any]) -> Callable[[bytes], Attributes]:
     """From served bytes of the storage version to what selectors match."""
-    if not strategy.extra_fields:
-        return _plain
 
-    def full(value: bytes) -> Attributes:
+    def all_fields(value: bytes) -> dict[str, str]:
         obj = decode(value)
         fields = strategy.fields(obj)
         fields["metadata.name"] = obj.metadata.name or ""
         fields["metadata.namespace"] = obj.metadata.namespace or ""
-        return Attributes(obj.metadata.labels, fields)
+        return fields
 
-    return full
+    fields_of = all_fields if strategy.extra_fields else metadata_fields
+    return lambda value: Attributes(value, fields_of)
 
 
-def _plain(value: bytes) -> Attributes:
+def metadata_fields(value: bytes) -> dict[str, str]:
+    """The two fields that every object can be selected by."""
     meta = _labelled.decode(value).metadata
-    return Attributes(meta.labels, {"metadata.name": meta.name, "metadata.namespace": meta.namespace})
+    return {"metadata.name": meta.name, "metadata.namespace": meta.namespace}
