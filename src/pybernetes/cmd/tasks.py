@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
@@ -12,11 +13,21 @@ log = logging.getLogger(__name__)
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 30.0
 _STEADY_S = 60.0
+_SWITCH_INTERVAL_S = 0.0002
 
 
 async def load(module: str) -> None:
-    """Imports a module in a thread, so that the event loop goes on serving meanwhile."""
-    await asyncio.to_thread(importlib.import_module, module)
+    """Imports a module in a thread, so that the event loop goes on serving meanwhile.
+
+    The interpreter changes threads more often for that time: with its usual 5 ms, each step of a TLS handshake would
+    wait that long for the import.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    try:
+        await asyncio.to_thread(importlib.import_module, module)
+    finally:
+        sys.setswitchinterval(before)
 
 
 async def keep(name: str, make: Callable[[], Awaitable[None]]) -> None:
