@@ -46,6 +46,8 @@ class KubeletConfig:
     node_status_report_frequency_s: float = 300.0
     node_lease_duration_s: int = 40
     max_dead_containers_per_container: int = 1
+    container_log_max_bytes: int = 10 * 1024 * 1024
+    container_log_max_files: int = 5
     image_gc_high_threshold_percent: int = 85
     image_gc_low_threshold_percent: int = 80
     image_minimum_gc_age_s: float = 120.0

@@ -37,6 +37,7 @@ from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.cri.events import ContainerEvents
 from pybernetes.kubelet.garbage import Garbage
 from pybernetes.kubelet.images import Images
+from pybernetes.kubelet.log_rotation import LogRotation
 from pybernetes.kubelet.node_agent import NodeAgent
 from pybernetes.kubelet.node_status import default_address, initial_node, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
@@ -476,6 +477,7 @@ class Kubelet:
 
     async def _housekeep(self, garbage: Garbage) -> None:
         rounds = 0
+        logs = LogRotation(self.cri, self.config, self.clock)
         while True:
             await asyncio.sleep(self.config.housekeeping_period_s)
             rounds += 1
@@ -484,8 +486,11 @@ class Kubelet:
             await self._guarded(self._relist(), "relist")
             for runner in list(self.runners.values()):
                 if runner.worker.stage is Stage.SYNCING:
+                    await logs.rotate(runner.worker.runtime)
                     for container_id in await garbage.collect_containers(runner.worker.runtime):
                         runner.post(m.ContainerStopped(container_id, None))
+            if self.agent is not None:
+                self.agent.something_changed()
             if rounds % 5 == 0:
                 try:
                     await garbage.collect_images()

@@ -20,6 +20,7 @@ from pybernetes.kubelet.backoff import BackOff
 from pybernetes.kubelet.cgroups import Cgroups, Hierarchies, detect
 from pybernetes.kubelet.garbage import ImageUse, containers_to_remove, images_to_remove
 from pybernetes.kubelet.images import ImageError, credentials_for, registry_of, with_default_tag
+from pybernetes.kubelet.log_rotation import compress_older
 from pybernetes.kubelet.probes.thresholds import Thresholds
 from pybernetes.kubelet.serving import log_container_id
 from pybernetes.kubelet.static_pods import parse_manifest
@@ -193,7 +194,7 @@ spec:
     assert found.metadata.uid == parse_manifest(text, "Node-A", SystemClock()).metadata.uid
     assert found.metadata.uid != parse_manifest(text, "Node-B", SystemClock()).metadata.uid
     for bad in (b"kind: Node", b"- a", b"{", b"kind: Pod\nspec: {containers: 1}", b"kind: Pod\nmetadata: {name: x}"):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"\w"):
             parse_manifest(bad, "n", SystemClock())
 
 
@@ -258,18 +259,22 @@ def test_garbage() -> None:
     assert images_to_remove(images, 0, 100, 60) == []
 
 
+BEFORE = {"terminated": {"containerID": "containerd://before", "exitCode": 1}}
+WAITING = 'container "c" in pod "web" is waiting to start'
+
+
 @pytest.mark.parametrize(
     ("state", "last", "previous", "expected"),
     [
         ({"running": {}}, {}, False, "now"),
-        ({"running": {}}, {"terminated": {"containerID": "containerd://before", "exitCode": 1}}, True, "before"),
+        ({"running": {}}, BEFORE, True, "before"),
         ({"running": {}}, {}, True, 'previous terminated container "c" in pod "web" not found'),
-        ({"waiting": {"reason": "ContainerCreating"}}, {}, False, 'container "c" in pod "web" is waiting to start: ContainerCreating'),
-        ({"waiting": {"reason": "ErrImagePull"}}, {}, False, "container \"c\" in pod \"web\" is waiting to start: image can't be pulled"),
-        ({"waiting": {"reason": "CrashLoopBackOff"}}, {"terminated": {"containerID": "containerd://before", "exitCode": 1}}, False, "before"),
+        ({"waiting": {"reason": "ContainerCreating"}}, {}, False, f"{WAITING}: ContainerCreating"),
+        ({"waiting": {"reason": "ErrImagePull"}}, {}, False, f"{WAITING}: image can't be pulled"),
+        ({"waiting": {"reason": "CrashLoopBackOff"}}, BEFORE, False, "before"),
         ({"terminated": {"containerID": "containerd://now", "exitCode": 0}}, {}, False, "now"),
     ],
-)  # fmt: skip
+)
 def test_which_log_is_meant(state: Any, last: Any, previous: bool, expected: str) -> None:
     tree = {
         "containerStatuses": [
@@ -291,3 +296,14 @@ def test_which_log_is_meant(state: Any, last: Any, previous: bool, expected: str
     except errors.BadRequest as error:
         found = error.message
     assert found == expected
+
+
+def test_log_rotation_keeps_so_many_files(tmp_path: Path) -> None:
+    log = tmp_path / "0.log"
+    log.write_text("now")
+    for number in range(6):
+        (tmp_path / f"0.log.2026010{number}-000000{'.gz' if number < 5 else ''}").write_text("x")
+    compress_older(log, 5)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "0.log", "0.log.20260103-000000.gz", "0.log.20260104-000000.gz", "0.log.20260105-000000.gz",
+    ]  # fmt: skip

@@ -5,8 +5,9 @@ Events are facts; instructions are asked of the shell, which answers each with o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from pybernetes.api.core.v1 import Pod, PodStatus
 from pybernetes.kubelet.runtime import Container, PodRuntime, Sandbox
@@ -16,20 +17,17 @@ ProbeKind = Literal["startup", "liveness", "readiness"]
 # Events.
 
 
-@dataclass(frozen=True, slots=True)
-class PodUpdated:
+class PodUpdated(Struct, frozen=True):
     """The pod is wanted, as given."""
 
     pod: Pod
 
 
-@dataclass(frozen=True, slots=True)
-class PodRemoved:
+class PodRemoved(Struct, frozen=True):
     """The pod is no longer in the source it came from."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodEnded:
+class PodEnded(Struct, frozen=True):
     """Something outside decided that the pod must end: eviction, shutdown."""
 
     reason: str
@@ -38,68 +36,57 @@ class PodEnded:
     grace_period_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeObserved:
+class RuntimeObserved(Struct, frozen=True):
     """All that the runtime has of this pod."""
 
     runtime: PodRuntime
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerObserved:
+class ContainerObserved(Struct, frozen=True):
     container: Container
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxObserved:
+class SandboxObserved(Struct, frozen=True):
     sandbox: Sandbox
 
 
-@dataclass(frozen=True, slots=True)
-class HostPrepared:
+class HostPrepared(Struct, frozen=True):
     """cgroups, directories and volumes are there; or not, and why."""
 
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxCreated:
+class SandboxCreated(Struct, frozen=True):
     sandbox: Sandbox
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxFailed:
+class SandboxFailed(Struct, frozen=True):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxStopped:
+class SandboxStopped(Struct, frozen=True):
     sandbox_id: str
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageReady:
+class ImageReady(Struct, frozen=True):
     name: str
     image_ref: str
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFailed:
+class ImageFailed(Struct, frozen=True):
     name: str
     reason: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerStarted:
+class ContainerStarted(Struct, frozen=True):
     """Created, started and its postStart hook done."""
 
     container: Container
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerFailed:
+class ContainerFailed(Struct, frozen=True):
     """The start did not succeed; `container` is what it left in the runtime."""
 
     name: str
@@ -108,38 +95,32 @@ class ContainerFailed:
     container: Container | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerStopped:
+class ContainerStopped(Struct, frozen=True):
     container_id: str
     container: Container | None
     """None when the runtime no longer has it."""
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeReported:
+class ProbeReported(Struct, frozen=True):
     kind: ProbeKind
     container_id: str
     success: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectsChanged:
+class ObjectsChanged(Struct, frozen=True):
     """A ConfigMap, Secret or Service that the pod may wait for has changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CleanedUp:
+class CleanedUp(Struct, frozen=True):
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftoversRemoved:
+class LeftoversRemoved(Struct, frozen=True):
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """The time the worker asked to be woken at has come."""
 
 
@@ -152,19 +133,16 @@ Event = (
 # Instructions. `key` names what is in flight: at most one instruction of a key at a time.
 
 
-@dataclass(frozen=True, slots=True)
-class PrepareHost:
+class PrepareHost(Struct, frozen=True):
     key: str = "host"
 
 
-@dataclass(frozen=True, slots=True)
-class CreateSandbox:
+class CreateSandbox(Struct, frozen=True):
     attempt: int
     key: str = "sandbox"
 
 
-@dataclass(frozen=True, slots=True)
-class StopSandbox:
+class StopSandbox(Struct, frozen=True):
     sandbox_id: str
 
     @property
@@ -172,8 +150,7 @@ class StopSandbox:
         return f"stop-sandbox/{self.sandbox_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class EnsureImage:
+class EnsureImage(Struct, frozen=True):
     name: str
     may_pull: bool
     """False while pulling is backed off: then only an image that is there will do."""
@@ -183,8 +160,7 @@ class EnsureImage:
         return f"start/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class StartContainer:
+class StartContainer(Struct, frozen=True):
     name: str
     image_ref: str
     restart_count: int | None
@@ -197,16 +173,14 @@ class StartContainer:
         return f"start/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class CancelStart:
+class CancelStart(Struct, frozen=True):
     """Gives up an image pull or a start under way; answered by the start's own event."""
 
     name: str
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StopContainer:
+class StopContainer(Struct, frozen=True):
     container: Container
     grace_period_s: int
     run_pre_stop: bool = True
@@ -216,32 +190,28 @@ class StopContainer:
         return f"stop/{self.container.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class StartProbes:
+class StartProbes(Struct, frozen=True):
     container: Container
     startup_known: bool = False
     """The container had passed its startup probe before this kubelet began."""
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StopProbes:
+class StopProbes(Struct, frozen=True):
     container_id: str
     only_liveness: bool = False
     """In a pod that is being stopped readiness is still told."""
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteStatus:
+class WriteStatus(Struct, frozen=True):
     status: PodStatus
     final: bool = False
     """The pod has ended and holds nothing on this node: it may be deleted from the API."""
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """An event for the user; about one container where `container` names it."""
 
     type: Literal["Normal", "Warning"]
@@ -251,15 +221,13 @@ class Record:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CleanUp:
+class CleanUp(Struct, frozen=True):
     """Unmounts volumes, removes cgroups."""
 
     key: str = "cleanup"
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveLeftovers:
+class RemoveLeftovers(Struct, frozen=True):
     """Removes containers, sandboxes, logs and directories of a pod that nobody asks for any more."""
 
     key: str = "leftovers"
