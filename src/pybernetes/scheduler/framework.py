@@ -24,6 +24,8 @@ from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import Status
 
 MAX_NODE_SCORE = 100
+MOST_REASONS = 64
+"""Bits of a verdict."""
 
 T = TypeVar("T")
 

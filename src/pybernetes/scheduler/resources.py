@@ -20,6 +20,9 @@ DEFAULT_MILLI_CPU = 100
 DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024
 """What a container without a request counts for in scores. Source: pkg/scheduler/util/pod_resources.go."""
 
+_MOST = 2**56
+"""More than any node has, and a hundred times it still fits a column: absurd requests just do not fit."""
+
 _NON_MISSING = {CPU: DEFAULT_MILLI_CPU, MEMORY: DEFAULT_MEMORY_BYTES * 1000}
 
 
@@ -113,7 +116,7 @@ def node_allocatable(node: Node) -> dict[str, int]:
 
 
 def _scaled(name: str, milli: int) -> int:
-    return milli if name == CPU else -(-milli // 1000)
+    return min(milli if name == CPU else -(-milli // 1000), _MOST)
 
 
 def _add(total: dict[str, int], more: Mapping[str, int]) -> None:

@@ -81,6 +81,17 @@ def test_no_fit_message(new: Pod, nodes: list[Node], placed: list[Pod], message:
     assert result.diagnosis.message() == message
 
 
+def test_absurd_requests_do_not_fit_and_break_nothing() -> None:
+    result = decide(pod(cpu="100E", memory="99999999999999E"), [node("a")])
+    assert isinstance(result, NoFit)
+    assert result.diagnosis.counts() == {"Insufficient cpu": 1, "Insufficient memory": 1}
+    many = pod(more={f"example.com/r{index}": "1" for index in range(100)})
+    offering = node("a", **{f"example.com__r{index}": "1" for index in range(99)})
+    refused = decide(many, [offering])
+    assert isinstance(refused, NoFit)
+    assert decide(many, [node("b", **{f"example.com__r{index}": "1" for index in range(100)})]).node_name == "b"  # type: ignore[union-attr]
+
+
 def test_affinity_to_named_nodes_says_what_the_others_failed() -> None:
     new = pod(required=[[]])
     assert new.spec.affinity and new.spec.affinity.nodeAffinity

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pybernetes.api.core.v1 import Node
 from pybernetes.scheduler.columns import Ints
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
-from pybernetes.scheduler.framework import MAX_NODE_SCORE, CycleState, PluginArguments, Verdict
+from pybernetes.scheduler.framework import MAX_NODE_SCORE, MOST_REASONS, CycleState, PluginArguments, Verdict
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.resources import (
     CPU,
@@ -62,8 +62,9 @@ class Fit:
             else:
                 short = amount > allocatable - snapshot.requested(name)
                 unresolvable |= amount > allocatable
-            failures |= short.astype(np.uint64) << np.uint64(len(reasons))
-            reasons.append(f"Insufficient {name}")
+            failures |= short.astype(np.uint64) << np.uint64(min(len(reasons), MOST_REASONS - 1))
+            if len(reasons) < MOST_REASONS:
+                reasons.append(f"Insufficient {name}")
         return Verdict(tuple(reasons), failures, unresolvable)
 
     def score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Ints:
