@@ -32,9 +32,15 @@ def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str,
         )
     if pod.spec.os is not None and pod.spec.os.name != system:
         return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
-    lacking = _lacking(pod, list(others), allocatable)
+    others = list(others)
+    lacking = _lacking(pod, others, allocatable)
     if lacking is not None:
         return lacking
+    if _host_ports(pod) & {port for other in others for port in _host_ports(other)}:
+        return Rejection(
+            "NodePorts",
+            "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+        )
     if not _matches_node(pod, node):
         return Rejection(
             "NodeAffinity",
@@ -49,6 +55,12 @@ def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str,
                     "node(s) had taints that the pod didn't tolerate",
                 )
     return None
+
+
+def _host_ports(pod: Pod) -> set[tuple[str, str, int]]:
+    """Protocol, address and number; an address of its own does not clash with another's."""
+    containers = (*pod.spec.containers, *(c for c in pod.spec.initContainers if c.restartPolicy == "Always"))
+    return {(p.protocol or "TCP", p.hostIP or "0.0.0.0", p.hostPort) for c in containers for p in c.ports if p.hostPort}
 
 
 def _lacking(pod: Pod, others: list[Pod], allocatable: Mapping[str, str]) -> Rejection | None:

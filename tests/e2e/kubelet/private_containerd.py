@@ -76,15 +76,25 @@ class PrivateContainerd:
         (self.folder / "config.toml").write_text(text)
         network = _CNI.format(folder=self.folder, bridge=self.bridge, subnet=self._subnet)
         (self.folder / "cni" / "10-test.conflist").write_text(network)
+        self._launch()
+        archive = self.folder / "images.tar"
+        if not archive.exists():
+            write_archive(builtin_images(), archive)
+            self.ctr("images", "import", "--all-platforms", str(archive))
+
+    def _launch(self) -> None:
         log = (self.folder / "log").open("ab")
         self._process = subprocess.Popen(
             ["containerd", "--config", str(self.folder / "config.toml")], stdout=log, stderr=log, start_new_session=True
         )
         self._wait()
-        archive = self.folder / "images.tar"
-        if not archive.exists():
-            write_archive(builtin_images(), archive)
-            self.ctr("images", "import", "--all-platforms", str(archive))
+
+    def restart(self) -> None:
+        """Kills the daemon and starts it anew; containers run on."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(20)
+        self._launch()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 20

@@ -6,6 +6,9 @@ import asyncio
 import base64
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -383,6 +386,71 @@ def test_a_kubelet_that_dies_and_comes_back(containerd: PrivateContainerd) -> No
         containerd.ctr("tasks", "kill", "-s", "9", bystander)
 
     play(containerd, scene)
+
+
+def test_a_runtime_that_is_restarted(containerd: PrivateContainerd) -> None:
+    """Containers run on, nothing is replaced, and the next exit is noticed again."""
+
+    async def scene(k: Cluster) -> None:
+        await k.create("web")
+        before = await k.running("web")
+        pids = containerd.tasks()
+        await asyncio.to_thread(containerd.restart)
+
+        async def listening() -> bool:
+            return k.kubelet.agent is not None and not k.kubelet.agent.health.error
+
+        await asyncio.sleep(1)
+        assert await eventually(listening)
+        assert containerd.tasks() == pids
+        container_id = (before.status.containerStatuses[0].containerID or "").rpartition("//")[2]
+        os.kill(pids[container_id], signal.SIGKILL)
+        await k.until("web", lambda p: p.status.containerStatuses[0].restartCount == 1 and _running(p))
+
+    play(containerd, scene)
+
+
+def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None:
+    """The command itself, without an apiserver: kill -9, start again, the same containers."""
+    folder = containerd.folder / "alone"
+    (folder / "manifests").mkdir(parents=True)
+    spec = {
+        "terminationGracePeriodSeconds": 1,
+        "containers": [{"name": "c", "image": IMAGE, "command": ["sleep", "3600"]}],
+    }
+    tree = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"}, "spec": spec}
+    (folder / "manifests" / "pod.json").write_bytes(msgspec.json.encode(tree))
+    command = [sys.executable, "-m", "pybernetes", "kubelet", "--hostname-override", "alone", "--port", "-1"]
+    command += ["--container-runtime-endpoint", str(containerd.socket), "--root-dir", str(folder / "kubelet")]
+    command += ["--pod-log-dir", str(folder / "pods"), "--cgroup-root", containerd.cgroup_root]
+    command += ["--pod-manifest-path", str(folder / "manifests")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        pids = _until(lambda: found if len(found := containerd.tasks()) == 2 else None)
+        process.kill()
+        process.wait()
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        victim = max(pids.values())
+        time.sleep(3)
+        assert containerd.tasks() == pids
+        os.kill(victim, signal.SIGKILL)
+        again = _until(lambda: found if (found := containerd.tasks()) != pids and len(found) == 2 else None)
+        assert len(set(again.items()) & set(pids.items())) == 1
+        (folder / "manifests" / "pod.json").unlink()
+        _until(lambda: containerd.tasks() == {})
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _until(look: Callable[[], Any], timeout_s: float = 40) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("not in time")
 
 
 def test_static_pods_have_mirrors(containerd: PrivateContainerd) -> None:

@@ -272,6 +272,9 @@ def test_admission() -> None:
     assert reason(pod(affinity={"nodeAffinity": required})) == ""
     term["matchExpressions"][0]["operator"] = "NotIn"
     assert reason(pod(affinity={"nodeAffinity": required})) == "NodeAffinity"
+    port = {"name": "c", "image": "i", "ports": [{"containerPort": 80, "hostPort": 8080}]}
+    assert reason(pod([port]), [pod([port])]) == "NodePorts"
+    assert reason(pod([port]), [pod()]) == ""
     assert reason(pod(os={"name": "windows"})) == "PodOSNotSupported"
 
 
