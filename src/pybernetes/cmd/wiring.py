@@ -60,6 +60,7 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         kubelet_client_certificate=str(keys.certificate("apiserver-kubelet-client")),
         kubelet_client_key=str(keys.key("apiserver-kubelet-client")),
         kubelet_certificate_authority=str(keys.ca),
+        cache_dir=str(layout.data / "cache"),
     )
 
 
