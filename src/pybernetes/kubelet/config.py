@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-VERSION = "v1.36.2+pybernetes.0.1.0"
+from pybernetes.apimachinery.version import GIT_VERSION
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class KubeletConfig:
     """How often garbage is looked for, while there is any reason to."""
     seccomp_default: bool = False
     enable_debugging_handlers: bool = True
-    version: str = VERSION
+    version: str = GIT_VERSION
 
     def __post_init__(self) -> None:
         self.hostname = self.hostname or self.node_name
