@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pybernetes.apimachinery.scheme import Resource, find
 from pybernetes.apiserver import chain
 from pybernetes.apiserver.admission.chain import AdmissionChain
+from pybernetes.apiserver.admission.create_on_update import CreateOnUpdate
 from pybernetes.apiserver.admission.interface import Plugin
 from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.authenticators.client_certificate import ClientCertificates
@@ -104,7 +105,8 @@ class ApiServer:
         self._graph = node.NodeGraph()
         self.authorizer = self._authorizer()
         check = EscalationCheck(self.registry, self._rbac, self.authorizer)
-        self.registry.admission = AdmissionChain([*self._plugins(), check])
+        creation = CreateOnUpdate(self.registry, self.authorizer)
+        self.registry.admission = AdmissionChain([*self._plugins(), check, creation])
         self._authentication = authentication.Authentication(
             ClientCertificates(
                 clock,

@@ -10,6 +10,7 @@ from typing import Any
 from pybernetes.api.networking import v1 as networking
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NONE, age, columns, selector_text
 
@@ -20,6 +21,10 @@ _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 class IngressStrategy(Strategy):
     generation = True
     columns = columns("Name", "Class", "Hosts", "Address", "Ports", "Age")
+
+    def prepare_for_create(self, ctx: RequestContext, obj: networking.Ingress) -> None:
+        super().prepare_for_create(ctx, obj)
+        obj.status.loadBalancer = networking.IngressLoadBalancerStatus()
 
     def validate(self, obj: networking.Ingress) -> list[FieldError]:
         spec = obj.spec
