@@ -130,8 +130,10 @@ class DnsServer:
                 ],
             ),
         )
-        with contextlib.suppress(errors.AlreadyExists):
-            await self._client.create(service)
+        # Looked for first: creating it again is refused for its address, which the existing one holds.
+        if not (await self._client.list(Service, NAMESPACE, field_selector=f"metadata.name={SERVICE}")).items:
+            with contextlib.suppress(errors.AlreadyExists):
+                await self._client.create(service)
         slice_ = EndpointSlice(
             metadata=ObjectMeta(
                 name=f"{SERVICE}-pybernetes",
