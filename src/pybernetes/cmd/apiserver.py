@@ -150,7 +150,7 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         enable_admission_plugins=_split(args.enable_admission_plugins),
         disable_admission_plugins=_split(args.disable_admission_plugins),
         runtime_config=_switches(args.runtime_config),
-        cache_dir=str(Path(args.data_file).resolve().parent) if args.data_file else "",
+        cache_dir=str(Path(args.data_file).resolve().parent / "cache") if args.data_file else "",
         min_request_timeout_s=args.min_request_timeout,
         max_requests_inflight=args.max_requests_inflight,
         max_mutating_requests_inflight=args.max_mutating_requests_inflight,
