@@ -116,11 +116,15 @@ async def told(journal: Journal, resource: Resource, namespace: str, name: str, 
     own = _latest_life(own)
     entries, left_out = story(await _ancestors(journal, own[0]), own, limit)
     owners: list[Entry] = []
-    last = own[-1]
-    while (writes := await _owner_writes(journal, last)) and len(owners) < _MAX_OWNERS:
+    life = own
+    while len(owners) < _MAX_OWNERS:
+        # Of the newest write that still has its object: older versions may be compacted away.
+        last = next((entry for entry in reversed(life) if owner_of(entry)), life[-1])
+        writes = await _owner_writes(journal, last)
+        if not writes:
+            break
         life = _latest_life([w for w in writes if w["revision"] <= last["revision"]] or writes)
         owners.append(life[0])
-        last = life[-1]
     return Told(entries, left_out, owners)
 
 
