@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _RUNTIME_RETRY_S = 0.1
+_MIRROR_RETRY_S = 2.0
 
 
 class Kubelet:
@@ -359,8 +360,13 @@ class Kubelet:
         self._reconcile_mirrors()
 
     def _mirror_seen(self, mirror: Pod) -> None:
+        before = self._mirrors.get(_full_name(mirror))
+        new = before is None or before.metadata.uid != mirror.metadata.uid
         self._mirrors[_full_name(mirror)] = mirror
         self._reconcile_mirrors()
+        for uid, pod in self._static.items():
+            if new and _full_name(pod) == _full_name(mirror) and (runner := self.runners.get(uid)) is not None:
+                self.node.statuses.write(uid, runner.worker.status, False)
 
     def _reconcile_mirrors(self) -> None:
         if self._mirror_pods is None:
@@ -388,10 +394,9 @@ class Kubelet:
         try:
             await self._mirror_pods.ensure(pod, existing)
         except (errors.StatusError, OSError) as error:
-            _LOG.warning("the mirror of static pod %s cannot be made: %s", pod.metadata.name, error)
-        runner = self.runners.get(pod_spec.uid_of(pod))
-        if runner is not None:
-            self.node.statuses.write(runner.uid, runner.worker.status, False)
+            _LOG.warning("the mirror of static pod %s cannot be made yet: %s", pod.metadata.name, error)
+            await asyncio.sleep(_MIRROR_RETRY_S)
+            self._reconcile_mirrors()
 
     async def _remove_mirror(self, mirror: Pod) -> None:
         assert self._mirror_pods is not None

@@ -79,6 +79,7 @@ class PodWorker:
         """How many events were handled: a look at the runtime that was overtaken is not used."""
         self._crashes = backoff or BackOff()
         self._pulls = BackOff()
+        self._troubles = BackOff(1.0, 30.0)
         self._pull_errors: dict[str, str] = {}
         self._retry_at: dict[str, float] = {}
         self._probed: dict[str, bool] = {}
@@ -144,15 +145,14 @@ class PodWorker:
             case m.HostPrepared(failure=failure):
                 self.in_flight.pop("host", None)
                 self.host_ready = not failure
-                if failure:
-                    self._retry_at["host"] = now_s + RETRY_S
+                self._tried("host", not failure, now_s)
             case m.SandboxCreated(sandbox=sandbox):
                 self.in_flight.pop("sandbox", None)
-                self._retry_at.pop("sandbox", None)
+                self._tried("sandbox", True, now_s)
                 self.runtime = self.runtime.with_sandbox(sandbox)
             case m.SandboxFailed(message=message):
                 self.in_flight.pop("sandbox", None)
-                self._retry_at["sandbox"] = now_s + RETRY_S
+                self._tried("sandbox", False, now_s)
                 self._out.append(
                     m.Record("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {message}")
                 )
@@ -183,15 +183,13 @@ class PodWorker:
                         del self._retry_at[key]
             case m.CleanedUp(failure=failure):
                 self.in_flight.pop("cleanup", None)
-                if failure:
-                    self._retry_at["cleanup"] = now_s + RETRY_S
-                else:
+                self._tried("cleanup", not failure, now_s)
+                if not failure:
                     self._go(Stage.FINISHED)
             case m.LeftoversRemoved(failure=failure):
                 self.in_flight.pop("leftovers", None)
-                if failure:
-                    self._retry_at["leftovers"] = now_s + RETRY_S
-                else:
+                self._tried("leftovers", not failure, now_s)
+                if not failure:
                     self.runtime = PodRuntime()
                     self._go(Stage.GONE)
             case m.Tick():
@@ -204,8 +202,8 @@ class PodWorker:
             self.runtime = self.runtime.with_container(container)
 
     def _sandbox_stopped(self, sandbox_id: str, failure: str, now_s: float) -> None:
+        self._tried(f"stop-sandbox/{sandbox_id}", not failure, now_s)
         if failure:
-            self._retry_at[f"stop-sandbox/{sandbox_id}"] = now_s + RETRY_S
             self._out.append(m.Record("Warning", "FailedKillPod", f"error killing pod: {failure}"))
             return
         for sandbox in self.runtime.sandboxes:
@@ -499,6 +497,15 @@ class PodWorker:
             self._wake(retry_at)
             return False
         return True
+
+    def _tried(self, key: str, success: bool, now_s: float) -> None:
+        """What failed is tried again soon at first, and ever later."""
+        if success:
+            self._troubles.reset(key)
+            self._retry_at.pop(key, None)
+        else:
+            self._troubles.next(key, now_s, now_s)
+            self._retry_at[key] = now_s + self._troubles.delay_s(key)
 
     def _wake(self, at_s: float) -> None:
         self.wake_at_s = min(self.wake_at_s, at_s)
