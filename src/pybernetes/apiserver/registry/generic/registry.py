@@ -25,7 +25,7 @@ from pybernetes.storage.store import Store
 from pybernetes.storage.watch_cache import WatchCache
 
 T = TypeVar("T")
-_DECODED_LIMIT = 4096
+_DECODED_LIMIT = 1024
 
 
 @dataclass(slots=True, frozen=True)

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 Finish = Callable[[bool], Awaitable[None]]
 """Called once with True after the write, with False when it did not happen."""
 
-NameCheck = Callable[[str], list[str]]
-"""The messages for what is wrong with a name; none when it is right."""
-
 
 async def nothing_to_finish(success: bool) -> None:
     """The Finish of a hook that holds nothing."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.times import format_time
-from pybernetes.apiserver.admission.interface import Attributes, Operation
+from pybernetes.apiserver.admission.interface import Attributes
 from pybernetes.apiserver.registry.generic import deletion, object_meta
 from pybernetes.apiserver.registry.generic.codec import Codec
 from pybernetes.apiserver.registry.generic.interface import Body, Deleted, DeleteOptions, RequestContext, Written
@@ -431,6 +431,3 @@ def _unique(found: list[FieldError]) -> list[FieldError]:
     for error in found:
         seen.setdefault(str(error), error)
     return list(seen.values())
-
-
-__all__ = ["Current", "Operation", "UpdateRules", "Writer", "success"]

@@ -19,7 +19,7 @@ from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.admission.interface import Attributes
 from pybernetes.apiserver.registry.core.pods import validation
-from pybernetes.apiserver.registry.core.pods.strategy import PodStrategy, scheduled_condition
+from pybernetes.apiserver.registry.core.pods.strategy import scheduled_condition
 from pybernetes.apiserver.registry.generic.interface import Body, DeleteOptions, RequestContext, Written
 from pybernetes.apiserver.registry.generic.object_meta import match_namespace
 from pybernetes.apiserver.registry.generic.subresources import SubresourceBase, ViewSubresource, reset_meta_for_status
@@ -308,12 +308,3 @@ def _too_many(budget: policy.PodDisruptionBudget, message: str, why: str) -> err
     return errors.TooManyRequests(
         message, causes=[StatusCause(reason="DisruptionBudget", message=why)], retry_after_s=0
     )
-
-
-__all__ = [
-    "BindingSubresource",
-    "EphemeralContainersSubresource",
-    "EvictionSubresource",
-    "PodStrategy",
-    "ResizeSubresource",
-]
