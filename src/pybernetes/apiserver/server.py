@@ -58,6 +58,7 @@ from pybernetes.host.random import Random
 from pybernetes.http import tls
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
 from pybernetes.http.server import HttpServer
+from pybernetes.storage.compaction import compact_regularly
 from pybernetes.storage.store import Store
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class ApiServer:
         feeds = self._feeds()
         for feed in feeds:
             self._tasks.append(asyncio.create_task(feed.run(), name=f"feed {feed.name}"))
+        self._tasks.append(asyncio.create_task(compact_regularly(self._store, self._clock), name="compaction"))
         await self._listen()
         await Bootstrap(self.registry, self.config, self.advertise_address, self.port).run()
         for feed in feeds:
