@@ -103,8 +103,10 @@ class Configs:
         return self.log_folder(pod.metadata.namespace or "", pod.metadata.name or "", uid_of(pod))
 
     def sandbox(self, pod: Pod, attempt: int) -> tuple[Any, list[str]]:
-        """PodSandboxConfig, and warnings about its DNS."""
+        """PodSandboxConfig, and warnings about its DNS. Raises ValueError for what cannot be had here."""
         meta, pb = pod.metadata, self._pb
+        if pod.spec.hostUsers is False:
+            raise ValueError("user namespaces (hostUsers: false) are not supported by this kubelet")
         dns = self._dns(pod)
         labels = {**meta.labels, **self._pod_labels(pod)}
         config = pb.PodSandboxConfig(

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.api.core.v1 import Container as ContainerSpec
 from pybernetes.api.core.v1 import Node as NodeObject
 from pybernetes.api.core.v1 import ObjectReference, Pod, Service
+from pybernetes.api.node.v1 import RuntimeClass
 from pybernetes.apimachinery import errors
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
@@ -153,6 +154,7 @@ class Kubelet:
             spawn=self.spawn,
             services_known=asyncio.Event(),
             on_stage=self._stage_changed,
+            runtime_handler=self._runtime_handler,
             has_exited=lambda container_id: container_id in self.exits,
             on_exit=self.exits.told,
         )
@@ -331,6 +333,12 @@ class Kubelet:
         if found is not None:
             runner.worker.runtime = found.runtime
         return runner
+
+    async def _runtime_handler(self, pod: Pod) -> str:
+        name = pod.spec.runtimeClassName
+        if not name or self.client is None:
+            return ""
+        return (await self.client.get(RuntimeClass, name)).handler
 
     def _own_node(self) -> NodeObject:
         if self._node_informer is not None:

@@ -552,3 +552,22 @@ def test_host_network(containerd: PrivateContainerd) -> None:
         assert (await k.exec(pod, "readlink", "/proc/self/ns/net")).strip() == HOST_NETWORK
 
     play(containerd, scene)
+
+
+def test_what_this_node_cannot_do_is_told(containerd: PrivateContainerd) -> None:
+    async def scene(k: Cluster) -> None:
+        await k.create("mapped", hostUsers=False)
+
+        async def refused() -> list[str]:
+            return [e for e in await k.events("mapped") if e.startswith("FailedCreatePodSandBox")]
+
+        assert "user namespaces (hostUsers: false) are not supported" in (await eventually(refused))[0]
+        await k.create("claims", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "none"}}])
+
+        async def unmounted() -> list[str]:
+            return [e for e in await k.events("claims") if e.startswith("FailedMount")]
+
+        told = (await eventually(unmounted))[0]
+        assert told == 'FailedMount: MountVolume.SetUp failed for volume "v" : no volume plugin matched'
+
+    play(containerd, scene)

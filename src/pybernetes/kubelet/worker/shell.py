@@ -11,12 +11,13 @@ import logging
 import math
 import shutil
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pybernetes.api.core.v1 import EphemeralContainer, Pod, Probe
+from pybernetes.apimachinery.errors import StatusError
 from pybernetes.client import cause
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet import pod_spec
@@ -62,6 +63,8 @@ class Node:
     services_known: asyncio.Event
     on_stage: Callable[[str], None]
     """Called with a pod's uid when its worker went on to another stage."""
+    runtime_handler: Callable[[Pod], Awaitable[str]]
+    """The runtime's name for the pod's RuntimeClass."""
     on_exit: Callable[[str], None] = lambda _id: None
     has_exited: Callable[[str], bool] = lambda _id: False
     """Whether the end of a container was told lately, maybe before its pod knew of it."""
@@ -245,10 +248,11 @@ class PodRunner:
             config, warnings = node.configs.sandbox(pod, attempt)
             for warning in warnings:
                 node.record(pod, "Warning", "DNSConfigForming", warning, "")
-            sandbox_id = await node.cri.run_pod_sandbox(config)
+            handler = await node.runtime_handler(pod)
+            sandbox_id = await node.cri.run_pod_sandbox(config, handler)
             self._sandbox_configs = {sandbox_id: config}
             answer = await node.cri.pod_sandbox_status(sandbox_id)
-        except (CriError, OSError, ValueError) as error:
+        except (CriError, StatusError, OSError, ValueError) as error:
             self.post(m.SandboxFailed(str(error)))
             return
         self.post(m.SandboxCreated(sandbox_of(answer.status, bool(pod.spec.hostNetwork))))
