@@ -37,6 +37,7 @@ SPDY = "SPDY/3.1"
 PROTOCOL_HEADER = "x-stream-protocol-version"
 _QUEUE_BYTES = 1 << 18
 _MAX_INCOMING = 256
+_REPLY_TIMEOUT_S = 30.0
 
 
 class StreamReset(ConnectionError):
@@ -76,13 +77,14 @@ class Session:
         await self.close()
 
     async def open(self, headers: Headers, *, fin: bool = False) -> Stream:
-        """Opens a stream and waits for the peer's reply. Raises StreamReset, ConnectionError."""
+        """Opens a stream and waits for the peer's reply. Raises StreamReset, ConnectionError, TimeoutError."""
         stream = Stream(self, self._next_id, headers)
         self._next_id += 2
         stream.ended = fin
         self._streams[stream.stream_id] = stream
         await self.send(SynStream(stream.stream_id, headers, fin))
-        await stream.replied
+        async with asyncio.timeout(_REPLY_TIMEOUT_S):
+            await stream.replied
         return stream
 
     async def incoming(self) -> AsyncIterator[Stream]:

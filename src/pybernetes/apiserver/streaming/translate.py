@@ -60,8 +60,8 @@ async def _run(channels: Channels, client: HttpClient, target: str, streams: Str
     translation = _Translation(channels, connection, streams)
     try:
         return await translation.run()
-    except ConnectionError as error:
-        raise InternalError(f"the connection to the kubelet broke: {error}") from None
+    except (ConnectionError, TimeoutError) as error:
+        raise InternalError(f"the connection to the kubelet broke: {error or 'it does not answer'}") from None
 
 
 def refusal(answer: HttpResponse) -> StatusError:
