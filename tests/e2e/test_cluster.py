@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,12 +66,46 @@ def test_the_example_answers_and_a_second_up_is_harmless(own: Cluster) -> None:
 def test_down_keeps_the_state_and_purge_does_not(own: Cluster) -> None:
     own.up()
     own.kubectl("create", "configmap", "kept")
-    own.down()
+    own.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0", "--replicas=2")
+    own.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080")
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    told = own.command("down", "--name", own.name).stdout
+    assert f"Its state stays in {own.folder / 'data'}" in told
     assert "pybernetes" not in own.kubeconfig.read_text()
     own.up()
     own.kubectl("get", "configmap", "kept")
+    address = own.get("service", "web")["spec"]["clusterIP"]
+    eventually("its pods run again", lambda: _answers(f"http://{address}/"), 60)
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     own.command("down", "--name", own.name, "--purge")
     assert not (own.folder / "data").exists()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return "Hello" in fetch(url)
+    except OSError:
+        return False
+
+
+def test_keys_that_run_out_are_renewed(own: Cluster) -> None:
+    own.up()
+    own.kubectl("create", "configmap", "kept")
+    index = own.folder / "data" / "pki" / "index.json"
+    entries = json.loads(index.read_text())
+    for name in ("apiserver", "admin", "kubelet-server-node-1"):
+        entries[name]["not_after_s"] = int(time.time()) + 86400
+    index.write_text(json.dumps(entries))
+    certificates = {name: own.folder / "data" / "pki" / f"{name}.crt" for name in ("apiserver", "admin", "proxy")}
+    before = {name: path.read_text() for name, path in certificates.items()}
+    plane = parts(own)["control-plane"]
+    own.up()
+    after = {name: path.read_text() for name, path in certificates.items()}
+    assert [name for name in before if before[name] != after[name]] == ["apiserver", "admin"]
+    assert parts(own)["control-plane"] != plane, "started again with the new keys"
+    port = json.loads(own.command("status", "--name", own.name, "-o", "json").stdout)["api"]["url"].rpartition(":")[2]
+    assert ssl.get_server_certificate(("127.0.0.1", int(port))).split() == after["apiserver"].split()
+    own.kubectl("get", "configmap", "kept")
 
 
 def test_two_clusters_side_by_side(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> None:
