@@ -187,19 +187,19 @@ def binding_answer() -> Any:
 
 
 @contextlib.asynccontextmanager
-async def world(seed: int = 1, **config: Any) -> AsyncIterator[World]:
+async def world(seed: int = 1, made: type[World] = World, **config: Any) -> AsyncIterator[World]:
     config.setdefault("controllers", WITHOUT_NODE_HEALTH)
-    made = World(seed, ControllerManagerConfig(root_ca_pem="the CA", **config))
-    await made.start()
+    found = made(seed, ControllerManagerConfig(root_ca_pem="the CA", **config))
+    await found.start()
     try:
-        yield made
+        yield found
     finally:
-        await made.stop()
+        await found.stop()
 
 
-def in_world(body: Callable[[World], Awaitable[None]], seed: int = 1, **config: Any) -> None:
+def in_world(body: Callable[[World], Awaitable[None]], seed: int = 1, made: type[World] = World, **config: Any) -> None:
     async def main() -> None:
-        async with world(seed, **config) as w:
+        async with world(seed, made, **config) as w:
             await body(w)
 
     run(main())

@@ -68,9 +68,9 @@ class Informer(Generic[T]):
         await self.reflector.run()
 
     def _replace(self, items: list[T], version: str) -> None:
-        gone = set(self.lister.keys())
+        gone = dict.fromkeys(self.lister.keys())  # in order, so that a run can be replayed
         for obj in items:
-            gone.discard(key_of(obj))
+            gone.pop(key_of(obj), None)
             self._put(obj)
         for key in gone:
             self._remove(key, version)

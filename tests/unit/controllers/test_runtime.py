@@ -113,6 +113,20 @@ def test_expectations() -> None:
     run(main())
 
 
+def test_after_a_lost_answer_one_looks_before_trying_again() -> None:
+    async def main() -> None:
+        expectations = Expectations()
+        expectations.expect_creations("a", 1)
+        expectations.creation_observed("a")
+        expectations.doubt("a")
+        assert expectations.wait_s("a") == 2
+        assert not expectations.satisfied("a")
+        await asyncio.sleep(2)
+        assert expectations.satisfied("a")
+
+    run(main())
+
+
 def test_slow_start_gives_up_after_the_first_bad_batch() -> None:
     async def main() -> None:
         calls: list[int] = []

@@ -96,12 +96,12 @@ class GarbageCollectorController(Controller):
             for r in served
             if set(r.verbs) >= _NEEDED_VERBS and (r.group, r.plural) not in _IGNORED
         }
-        for key in self._monitors.keys() - wanted.keys():
+        for key in sorted(self._monitors.keys() - wanted.keys()):
             informer, task = self._monitors.pop(key)
             task.cancel()
             for obj in informer.lister.list():
                 self._queue(self.graph.remove(obj.metadata.uid or ""))
-        for key in wanted.keys() - self._monitors.keys():
+        for key in sorted(wanted.keys() - self._monitors.keys()):
             informer = self._informer_of(wanted[key])
             task = group.create_task(informer.run(), name=informer.name)
             self._monitors[key] = (informer, task)
@@ -260,7 +260,7 @@ class GarbageCollectorController(Controller):
         self.graph.mark_absent(node.identity)
         uid = node.identity.uid
         if node.virtual:
-            for dependent in node.dependents:
+            for dependent in sorted(node.dependents):
                 self.queue.add(_DELETE + dependent)
         else:
             self._queue(self.graph.remove(uid))

@@ -63,7 +63,7 @@ class Graph:
             node.virtual = False
             if node.identity != identity:
                 node.identity = identity
-                work.delete += [uid for uid in node.dependents if not self._refers(uid, identity)]
+                work.delete += [uid for uid in sorted(node.dependents) if not self._refers(uid, identity)]
         self._set_owners(node, meta.ownerReferences, work)
         self._follow_deletion(node, meta, work)
         return work

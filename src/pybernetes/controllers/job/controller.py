@@ -67,6 +67,8 @@ class JobController(Controller):
             self.recorder.event(known, "Warning", "UnknownCompletionMode", text)
             return
         satisfied = self._expectations.satisfied(key)
+        if not satisfied:
+            self.queue.add_after(key, self._expectations.wait_s(key))
         job = fresh(known)
         pods = await self._claim(job)
         record = self._records.get(key, backoff.Record())
@@ -168,6 +170,8 @@ class JobController(Controller):
         created, failure = await slow_start(todo.create, create)
         if created < todo.create:
             self._expectations.creation_observed(key, todo.create - created)
+        if isinstance(failure, OSError):
+            self._expectations.doubt(key)
         return created, failure
 
     async def _delete(self, key: str, view: plan.View, pods: list[Pod], release: bool) -> tuple[int, Exception | None]:

@@ -47,6 +47,8 @@ class ReplicaSetController(Controller):
             self._expectations.forget(key)
             return
         satisfied = self._expectations.satisfied(key)
+        if not satisfied:
+            self.queue.add_after(key, self._expectations.wait_s(key))
         try:
             selector = LabelSelector.of(replica_set.spec.selector)
         except SelectorError as error:
@@ -97,6 +99,8 @@ class ReplicaSetController(Controller):
         created, failure = await slow_start(count, create)
         if created < count:
             self._expectations.creation_observed(key, count - created)
+        if isinstance(failure, OSError):
+            self._expectations.doubt(key)
         return failure
 
     async def _delete(self, key: str, replica_set: ReplicaSet, doomed: list[Pod]) -> Exception | None:

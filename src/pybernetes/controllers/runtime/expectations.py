@@ -10,6 +10,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 _TIMEOUT_S = 300.0
+_DOUBT_S = 2.0
+"""How long to look out for what a request without an answer may have done."""
 
 
 @dataclass(slots=True)
@@ -24,13 +26,20 @@ class Expectations:
 
     def __init__(self) -> None:
         self._expected: dict[str, _Expected] = {}
+        self._doubtful_until: dict[str, float] = {}
 
     def satisfied(self, key: str) -> bool:
         """True when all was observed, nothing was ever expected, or the wait has been too long."""
+        return self.wait_s(key) <= 0
+
+    def wait_s(self, key: str) -> float:
+        """Seconds until `satisfied` by the passing of time alone; <= 0: it is."""
+        now = asyncio.get_running_loop().time()
+        left_s = self._doubtful_until.get(key, now) - now
         expected = self._expected.get(key)
-        if expected is None or (expected.creations <= 0 and not expected.deletions):
-            return True
-        return asyncio.get_running_loop().time() - expected.since > _TIMEOUT_S
+        if expected is not None and (expected.creations > 0 or expected.deletions):
+            left_s = max(left_s, expected.since + _TIMEOUT_S - now)
+        return left_s
 
     def expect_creations(self, key: str, count: int) -> None:
         """Replaces what was expected before."""
@@ -49,5 +58,13 @@ class Expectations:
         if (expected := self._expected.get(key)) is not None:
             expected.deletions.discard(deleted)
 
+    def doubt(self, key: str) -> None:
+        """A request got no answer: it may have been done, and then the informer will soon show it.
+
+        Differs: upstream tries again at once, and makes a Pod too many when the answer was lost.
+        """
+        self._doubtful_until[key] = asyncio.get_running_loop().time() + _DOUBT_S
+
     def forget(self, key: str) -> None:
         self._expected.pop(key, None)
+        self._doubtful_until.pop(key, None)
