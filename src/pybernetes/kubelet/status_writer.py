@@ -1,4 +1,4 @@
-"""Writes pods' statuses to the API: at once, one write a pod at a time, the newest wins.
+"""Writes pods' statuses to the API: soon, one write a pod at a time, the newest wins.
 
 Only what changed is sent, as a strategic merge patch: conditions of others are never touched.
 
@@ -24,6 +24,8 @@ from pybernetes.client.client import Client
 from pybernetes.kubelet.pod_spec import is_mirror, uid_of
 
 _LOG = logging.getLogger(__name__)
+_FIRST_PENDING_S = 0.02
+"""The first «Pending» waits until the runtime is at work on the pod: the write then costs its start nothing."""
 _RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 # Not the kubelet's to say.
 _FOREIGN = ("resourceClaimStatuses", "extendedResourceClaimStatus", "nodeAllocatableResourceClaimStatuses",
@@ -70,6 +72,8 @@ class StatusWriter:
     async def _run(self, uid: str) -> None:
         failures = 0
         try:
+            if uid not in self._written and self._pending[uid].status.phase == "Pending":
+                await asyncio.sleep(_FIRST_PENDING_S)
             while (pending := self._pending.get(uid)) is not None:
                 try:
                     await self._write_one(uid, pending)

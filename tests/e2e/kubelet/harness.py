@@ -74,6 +74,9 @@ class Cluster:
             self._running = None
 
     async def create(self, name: str, containers: list[dict[str, Any]] | None = None, **spec: Any) -> Pod:
+        return await self.admin.create(self.pod(name, containers, **spec))
+
+    def pod(self, name: str, containers: list[dict[str, Any]] | None = None, node_name: str = NODE, **spec: Any) -> Pod:
         given = containers or [{"name": "c", "command": ["sleep", "3600"]}]
         tree = {
             "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
@@ -84,7 +87,7 @@ class Cluster:
                 **spec,
             },
         }
-        return await self.admin.create(msgspec.convert(tree, Pod))
+        return msgspec.convert(tree, Pod)
 
     async def get(self, name: str) -> Pod:
         return await self.admin.get(Pod, name, "default")
