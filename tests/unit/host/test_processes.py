@@ -9,11 +9,16 @@ from pybernetes.host.processes import Process, age_s, arguments, memory_kb, spaw
 
 
 def test_a_process_is_its_id_and_its_start(tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "1000"]) as child:
+    with subprocess.Popen(["cat", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()  # it runs: right after exec the arguments are empty for a moment
         process = Process.of(child.pid)
         assert process is not None
         assert process.alive()
-        assert arguments(child.pid) == ["sleep", "1000"]
+        assert arguments(child.pid) == ["cat", "-"]
         assert Process.parse(str(process)) == process
         (tmp_path / "record").write_text(str(process))
         assert Process.recorded(tmp_path / "record") == process
