@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from pybernetes.api.core.v1 import Toleration
+from pybernetes.apimachinery.node_selector import RequiredAffinity, Requirement, Term
+from pybernetes.apimachinery.tolerations import any_tolerates
 from pybernetes.scheduler.columns import Bools
-from pybernetes.scheduler.node_selector import RequiredAffinity, Requirement, Term
 from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.tolerations import any_tolerates
 
 _KEPT_MASKS = 128
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery import node_selector
 from pybernetes.client import cause as causes
 from pybernetes.client.cause import Cause
-from pybernetes.scheduler import node_selector
 from pybernetes.scheduler.resources import CPU, MEMORY, is_scheduled_resource, pod_requests
 
 HostPort = tuple[str, str, int]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pybernetes.api.core.v1 import Node, Pod
+from pybernetes.apimachinery.node_selector import RequiredAffinity
 from pybernetes.scheduler.columns import Bools, Ints, LabelColumn, SparseColumn, grown
-from pybernetes.scheduler.node_selector import RequiredAffinity
 from pybernetes.scheduler.pod_info import HostPort, PodInfo
 from pybernetes.scheduler.resources import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, node_allocatable
 

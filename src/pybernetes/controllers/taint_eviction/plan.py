@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybernetes.api.core.v1 import Node, Taint, Toleration
+from pybernetes.apimachinery.tolerations import tolerates
 
 
 def no_execute(node: Node | None) -> list[Taint]:
@@ -17,21 +18,10 @@ def patience_s(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> fl
     """Seconds that a Pod may stay under the taints: 0 when one is not tolerated, None for ever."""
     shortest: float | None = None
     for taint in taints:
-        tolerating = next((t for t in tolerations if tolerates(t, taint)), None)
+        tolerating = next((t for t in tolerations if tolerates(t, taint.key, taint.value or "", taint.effect)), None)
         if tolerating is None:
             return 0.0
         if tolerating.tolerationSeconds is not None:
             seconds = max(0.0, float(tolerating.tolerationSeconds))
             shortest = seconds if shortest is None else min(shortest, seconds)
     return shortest
-
-
-def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """Source: api/core/v1/toleration.go."""
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    if toleration.operator == "Exists":
-        return True
-    return toleration.operator in (None, "", "Equal") and (toleration.value or "") == (taint.value or "")

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from pybernetes.apimachinery.node_selector import named_nodes, preferred_terms
 from pybernetes.scheduler.columns import Ints
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import CycleState, PreFilterResult, Verdict, default_normalize
 from pybernetes.scheduler.node_masks import affinity_mask, term_mask
-from pybernetes.scheduler.node_selector import named_nodes, preferred_terms
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SKIP, SUCCESS, Status, unresolvable

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery.tolerations import NO_SCHEDULE, UNSCHEDULABLE_TAINT, any_tolerates
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import CycleState, Verdict
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.tolerations import NO_SCHEDULE, UNSCHEDULABLE_TAINT, any_tolerates
 
 REASON = "node(s) were unschedulable"
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from pybernetes.api.core.v1 import Pod, TopologySpreadConstraint
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
+from pybernetes.apimachinery.tolerations import NO_EXECUTE, NO_SCHEDULE
 from pybernetes.scheduler.columns import Bools, Ints
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import MAX_NODE_SCORE, CycleState, PluginArguments, PreFilterResult, Verdict
@@ -22,7 +23,6 @@ from pybernetes.scheduler.node_masks import affinity_mask, untolerated_mask
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SKIP, SUCCESS, Status, failed
-from pybernetes.scheduler.tolerations import NO_EXECUTE, NO_SCHEDULE
 
 REASON = "node(s) didn't match pod topology spread constraints"
 REASON_NO_LABEL = f"{REASON} (missing required label)"

@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from pybernetes.scheduler.columns import Ints
-from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
-from pybernetes.scheduler.framework import CycleState, Verdict, default_normalize
-from pybernetes.scheduler.node_masks import untolerated_mask
-from pybernetes.scheduler.pod_info import PodInfo
-from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.tolerations import (
+from pybernetes.apimachinery.tolerations import (
     NO_EXECUTE,
     NO_SCHEDULE,
     PREFER_NO_SCHEDULE,
     any_tolerates,
     untolerated,
 )
+from pybernetes.scheduler.columns import Ints
+from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
+from pybernetes.scheduler.framework import CycleState, Verdict, default_normalize
+from pybernetes.scheduler.node_masks import untolerated_mask
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.snapshot import Snapshot
 
 REASON = "node(s) had untolerated taint(s)"
 REFUSING = (NO_SCHEDULE, NO_EXECUTE)

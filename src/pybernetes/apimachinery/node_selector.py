@@ -1,7 +1,7 @@
 """Node selectors and node affinity, parsed once per Pod: terms ORed, requirements ANDed.
 
-The parsed form is matched against one node's labels here (queueing hints) and against the label
-columns of all nodes in `plugins/node_affinity.py`. Pure.
+The parsed form is matched against one node's labels here (daemons, queueing hints) and against the label
+columns of all nodes by the scheduler (`scheduler/plugins/node_affinity.py`). Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether tolerations accept a taint. Pure; used by filters over the distinct taints of a cluster, and by hints."""
+"""Whether tolerations accept a taint: for the scheduler's filters and hints, evictions, daemons. Pure."""
 
 from __future__ import annotations
 
