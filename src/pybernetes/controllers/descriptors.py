@@ -36,6 +36,12 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor("taint-eviction-controller", "node-controller", "taint_eviction", "TaintEvictionController"),
     Descriptor("deployment-controller", "deployment-controller", "deployment", "DeploymentController"),
     Descriptor("replicaset-controller", "replicaset-controller", "replicaset", "ReplicaSetController"),
+    Descriptor(
+        "replicationcontroller-controller",
+        "replication-controller",
+        "replicationcontroller",
+        "ReplicationControllerController",
+    ),
     Descriptor("job-controller", "job-controller", "job", "JobController"),
     Descriptor(
         "ttl-after-finished-controller",

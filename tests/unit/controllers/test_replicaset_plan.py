@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pybernetes.api.core.v1 import ReplicationController, ReplicationControllerStatus
 from pybernetes.controllers.replicaset import plan
 from pybernetes.controllers.runtime.pods import DELETION_COST, by_deletion_preference
-from tests.unit.controllers.builders import NOW, pod, replica_set
+from tests.unit.controllers.builders import NOW, make, pod, replica_set, template
 
 
 @pytest.mark.parametrize(
@@ -72,3 +73,19 @@ def test_a_failure_is_told_once_and_taken_back() -> None:
 def test_never_more_than_a_burst_at_once() -> None:
     assert plan.difference(replica_set("a", 10_000), []) == plan.BURST
     assert plan.difference(replica_set("a", 0), [pod("x")] * 600) == -plan.BURST
+
+
+def test_a_replication_controller_is_planned_alike() -> None:
+    spec = {"replicas": 2, "selector": {"app": "web"}, "template": template()}
+    controller = make(ReplicationController, {"metadata": {"name": "a", "generation": 4}, "spec": spec})
+    assert plan.difference(controller, [pod("one")]) == 1
+    assert plan.selector_of(controller).matches({"app": "web", "more": "labels"})
+    status = plan.status(controller, [pod("one", ready_s=1)], [], RuntimeError("quota"), NOW)
+    assert isinstance(status, ReplicationControllerStatus)
+    assert (status.replicas, status.fullyLabeledReplicas, status.readyReplicas, status.observedGeneration) == (
+        1,
+        1,
+        1,
+        4,
+    )
+    assert [(c.type, c.reason) for c in status.conditions] == [("ReplicaFailure", "FailedCreate")]

@@ -1,16 +1,22 @@
-"""Keeps as many Pods of a ReplicaSet as it wants. Source: pkg/controller/replicaset/replica_set.go."""
+"""Keeps as many Pods of a ReplicaSet as it wants. Source: pkg/controller/replicaset/replica_set.go.
+
+A ReplicationController is the same with a plainer selector: `kind` tells which of the two a controller keeps.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any, ClassVar
 
-from pybernetes.api.apps.v1 import ReplicaSet, ReplicaSetStatus
+from pybernetes.api.apps.v1 import ReplicaSet
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
+from pybernetes.client.informer import Informer
 from pybernetes.client.objects import key_of
 from pybernetes.controllers.replicaset import plan
+from pybernetes.controllers.replicaset.plan import ReplicaOwner, ReplicaStatus
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.expectations import Expectations
@@ -27,12 +33,14 @@ from pybernetes.controllers.runtime.pods import is_active, is_ready, is_terminat
 
 class ReplicaSetController(Controller):
     name = "replicaset-controller"
+    kind: ClassVar[type[ReplicaOwner]] = ReplicaSet
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
         self._expectations = Expectations()
         self._pod_control = PodControl(self.client, self.recorder)
-        replica_sets, pods = self.informer(ReplicaSet), self.informer(Pod)
+        replica_sets: Informer[Any] = self.informer(self.kind)
+        pods = self.informer(Pod)
         self._replica_sets, self._pods = replica_sets.lister, pods.lister
         replica_sets.add_index("controller", controller_index)
         pods.add_index("controller", controller_index)
@@ -42,7 +50,7 @@ class ReplicaSetController(Controller):
         pods.add_handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted)
 
     async def reconcile(self, key: str) -> None:
-        replica_set = self._replica_sets.by_key(key)
+        replica_set: ReplicaOwner | None = self._replica_sets.by_key(key)
         if replica_set is None:
             self._expectations.forget(key)
             return
@@ -50,9 +58,9 @@ class ReplicaSetController(Controller):
         if not satisfied:
             self.queue.add_after(key, self._expectations.wait_s(key))
         try:
-            selector = LabelSelector.of(replica_set.spec.selector)
+            selector = plan.selector_of(replica_set)
         except SelectorError as error:
-            self.log.warning("ReplicaSet %s has no usable selector: %s", key, error)
+            self.log.warning("%s %s has no usable selector: %s", replica_set.kind, key, error)
             return
         uid, namespace = replica_set.metadata.uid or "", replica_set.metadata.namespace or ""
         owned = self._pods.by_index("controller", uid)
@@ -72,7 +80,7 @@ class ReplicaSetController(Controller):
             wait_s = plan.next_availability_check_s(active, min_ready_s, now)
             self.queue.add_after(key, min_ready_s if wait_s is None else wait_s)
 
-    async def _scale(self, key: str, replica_set: ReplicaSet, active: list[Pod]) -> Exception | None:
+    async def _scale(self, key: str, replica_set: ReplicaOwner, active: list[Pod]) -> Exception | None:
         """Creates or deletes; the first failure is returned, the rest was tried."""
         difference = plan.difference(replica_set, active)
         if difference > 0:
@@ -82,7 +90,7 @@ class ReplicaSetController(Controller):
             return await self._delete(key, replica_set, doomed)
         return None
 
-    async def _create(self, key: str, replica_set: ReplicaSet, count: int) -> Exception | None:
+    async def _create(self, key: str, replica_set: ReplicaOwner, count: int) -> Exception | None:
         template = replica_set.spec.template
         if template is None:
             return None
@@ -103,7 +111,7 @@ class ReplicaSetController(Controller):
             self._expectations.doubt(key)
         return failure
 
-    async def _delete(self, key: str, replica_set: ReplicaSet, doomed: list[Pod]) -> Exception | None:
+    async def _delete(self, key: str, replica_set: ReplicaOwner, doomed: list[Pod]) -> Exception | None:
         self._expectations.expect_deletions(key, [_identity(pod) for pod in doomed])
 
         async def delete(pod: Pod) -> None:
@@ -117,17 +125,17 @@ class ReplicaSetController(Controller):
         results = await asyncio.gather(*map(delete, doomed), return_exceptions=True)
         return next((r for r in results if isinstance(r, Exception)), None)
 
-    async def _write_status(self, replica_set: ReplicaSet, status: ReplicaSetStatus) -> None:
+    async def _write_status(self, replica_set: ReplicaOwner, status: ReplicaStatus) -> None:
         """Only when it differs; one retry on the newest version."""
         if replica_set.status == status:
             return
-        changed = fresh(replica_set)
+        changed: Any = fresh(replica_set)
         changed.status = status
         try:
             await self.client.update_status(changed)
         except errors.Conflict:
             meta = replica_set.metadata
-            newest = await self.client.get(ReplicaSet, meta.name or "", meta.namespace or "")
+            newest: Any = await self.client.get(self.kind, meta.name or "", meta.namespace or "")
             if newest.metadata.uid != meta.uid:
                 return
             newest.status = status
@@ -135,22 +143,22 @@ class ReplicaSetController(Controller):
         except errors.NotFound:
             return
 
-    def _claims(self, replica_set: ReplicaSet, selector: LabelSelector) -> Claims[Pod]:
+    def _claims(self, replica_set: ReplicaOwner, selector: LabelSelector) -> Claims[Pod]:
         meta = replica_set.metadata
 
-        async def read() -> ReplicaSet:
-            return await self.client.get(ReplicaSet, meta.name or "", meta.namespace or "")
+        async def read() -> ReplicaOwner:
+            return await self.client.get(self.kind, meta.name or "", meta.namespace or "")
 
         return Claims(self.client, Pod, replica_set, selector, read)
 
-    def _related(self, replica_set: ReplicaSet) -> list[Pod]:
+    def _related(self, replica_set: ReplicaOwner) -> list[Pod]:
         """Pods of every ReplicaSet with the same controller, its own included."""
         ref = controller_of(replica_set)
         related = self._replica_sets.by_index("controller", ref.uid) if ref else [replica_set]
         return [pod for other in related for pod in self._pods.by_index("controller", other.metadata.uid or "")]
 
     def _owner_key(self, namespace: str, ref: OwnerReference | None) -> str | None:
-        if ref is None or ref.kind != "ReplicaSet":
+        if ref is None or ref.kind != self.kind.__name__:
             return None
         found = self._replica_sets.get(namespace, ref.name)
         return key_of(found) if found is not None and found.metadata.uid == ref.uid else None
@@ -159,11 +167,11 @@ class ReplicaSetController(Controller):
         if not pod.metadata.labels:
             return
         for replica_set in self._replica_sets.list(pod.metadata.namespace or ""):
-            selector = LabelSelector.of(replica_set.spec.selector)
+            selector = plan.selector_of(replica_set)
             if not selector.empty and selector.matches(pod.metadata.labels):
                 self.enqueue(replica_set)
 
-    def _replica_set_deleted(self, replica_set: ReplicaSet) -> None:
+    def _replica_set_deleted(self, replica_set: ReplicaOwner) -> None:
         self._expectations.forget(key_of(replica_set))
         self.enqueue(replica_set)
 

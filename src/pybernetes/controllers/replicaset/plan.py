@@ -1,29 +1,46 @@
-"""What a ReplicaSet needs: Pods to create, Pods to delete, its status. Pure.
+"""What a ReplicaSet or a ReplicationController needs: Pods to create, Pods to delete, its status. Pure.
 
-Source: pkg/controller/replicaset/replica_set.go, replica_set_utils.go.
+Source: pkg/controller/replicaset/replica_set.go, replica_set_utils.go; replication/conversion.go.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from pybernetes.api.apps.v1 import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
-from pybernetes.api.core.v1 import Pod
+from pybernetes.api.core.v1 import (
+    Pod,
+    ReplicationController,
+    ReplicationControllerCondition,
+    ReplicationControllerStatus,
+)
+from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.apimachinery.times import format_time
 from pybernetes.controllers.runtime.pods import available_in, by_deletion_preference, is_active, is_ready
 
+ReplicaOwner = ReplicaSet | ReplicationController
+ReplicaStatus = ReplicaSetStatus | ReplicationControllerStatus
+Condition = ReplicaSetCondition | ReplicationControllerCondition
 BURST = 500
 """Most Pods created or deleted in one reconcile."""
 REPLICA_FAILURE = "ReplicaFailure"
 
 
-def replicas_of(replica_set: ReplicaSet) -> int:
+def selector_of(owner: ReplicaOwner) -> LabelSelector:
+    """Raises SelectorError."""
+    if isinstance(owner, ReplicationController):
+        return LabelSelector.of_set(owner.spec.selector)
+    return LabelSelector.of(owner.spec.selector)
+
+
+def replicas_of(replica_set: ReplicaOwner) -> int:
     wanted = replica_set.spec.replicas
     return 1 if wanted is None else wanted
 
 
-def difference(replica_set: ReplicaSet, active: Sequence[Pod]) -> int:
+def difference(replica_set: ReplicaOwner, active: Sequence[Pod]) -> int:
     """How many Pods to create (> 0) or to delete (< 0) now."""
     return max(-BURST, min(BURST, replicas_of(replica_set) - len(active)))
 
@@ -38,38 +55,39 @@ def pods_to_delete(active: Sequence[Pod], related: Sequence[Pod], count: int, no
 
 
 def status(
-    replica_set: ReplicaSet, active: Sequence[Pod], terminating: Sequence[Pod], failure: Exception | None, now: float
-) -> ReplicaSetStatus:
+    owner: ReplicaOwner, active: Sequence[Pod], terminating: Sequence[Pod], failure: Exception | None, now: float
+) -> ReplicaStatus:
     """The status to write; observedGeneration is that of the spec looked at."""
-    template = replica_set.spec.template
+    template = owner.spec.template
     wanted = (template.metadata.labels if template and template.metadata else {}).items()
-    min_ready_s = replica_set.spec.minReadySeconds or 0
-    return ReplicaSetStatus(
-        replicas=len(active),
-        fullyLabeledReplicas=sum(wanted <= pod.metadata.labels.items() for pod in active) or None,
-        readyReplicas=sum(map(is_ready, active)) or None,
-        availableReplicas=sum(available_in(pod, min_ready_s, now) == 0 for pod in active) or None,
-        terminatingReplicas=len(terminating),
-        observedGeneration=replica_set.metadata.generation,
-        conditions=_conditions(replica_set, len(active), failure, now),
-    )
+    min_ready_s = owner.spec.minReadySeconds or 0
+    counts: dict[str, Any] = {
+        "replicas": len(active),
+        "fullyLabeledReplicas": sum(wanted <= pod.metadata.labels.items() for pod in active) or None,
+        "readyReplicas": sum(map(is_ready, active)) or None,
+        "availableReplicas": sum(available_in(pod, min_ready_s, now) == 0 for pod in active) or None,
+        "observedGeneration": owner.metadata.generation,
+        "conditions": _conditions(owner, len(active), failure, now),
+    }
+    if isinstance(owner, ReplicationController):
+        return ReplicationControllerStatus(**counts)
+    return ReplicaSetStatus(**counts, terminatingReplicas=len(terminating))
 
 
-def _conditions(
-    replica_set: ReplicaSet, active: int, failure: Exception | None, now: float
-) -> list[ReplicaSetCondition]:
+def _conditions(owner: ReplicaOwner, active: int, failure: Exception | None, now: float) -> list[Condition]:
     """A failure already told keeps its first words and time."""
-    known = replica_set.status.conditions
+    known: list[Condition] = list(owner.status.conditions)
     failed = any(c.type == REPLICA_FAILURE for c in known)
     if failure is None:
         return [c for c in known if c.type != REPLICA_FAILURE]
     if failed:
-        return list(known)
-    wanted = replicas_of(replica_set)
+        return known
+    wanted = replicas_of(owner)
     reason = "FailedCreate" if active < wanted else "FailedDelete" if active > wanted else ""
+    cls = ReplicationControllerCondition if isinstance(owner, ReplicationController) else ReplicaSetCondition
     return [
         *known,
-        ReplicaSetCondition(
+        cls(
             type=REPLICA_FAILURE,
             status="True",
             lastTransitionTime=format_time(now),
