@@ -15,7 +15,7 @@ from pybernetes.storage.store import Change
 class WatchEvent:
     """One event as watchers get it; the same instance goes to all of them."""
 
-    __slots__ = ("_line", "key", "revision", "type", "value")
+    __slots__ = ("_line", "_other", "key", "revision", "type", "value")
 
     def __init__(self, type: str, key: str, value: bytes, revision: int) -> None:
         self.type = type
@@ -25,6 +25,7 @@ class WatchEvent:
         """The object with its resourceVersion."""
         self.revision = revision
         self._line: bytes | None = None
+        self._other: bytes | None = None
 
     @property
     def line(self) -> bytes:
@@ -32,6 +33,12 @@ class WatchEvent:
         if self._line is None:
             self._line = b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.value)
         return self._line
+
+    def otherwise(self, encode: Callable[[str, bytes], bytes]) -> bytes:
+        """The event in the other encoding than JSON, made of type and value at the first use."""
+        if self._other is None:
+            self._other = encode(self.type, self.value)
+        return self._other
 
     def __repr__(self) -> str:
         return f"WatchEvent({self.type}, {self.key}, {self.revision})"

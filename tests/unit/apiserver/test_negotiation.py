@@ -6,7 +6,7 @@ import pytest
 
 from pybernetes.apimachinery.errors import NotAcceptable, UnsupportedMediaType
 from pybernetes.apiserver.endpoints import bodies
-from pybernetes.apiserver.endpoints.negotiation import LIST_FORMS, OBJECT_FORMS, negotiate
+from pybernetes.apiserver.endpoints.negotiation import LIST_FORMS, OBJECT_FORMS, PROTOBUF, negotiate
 from pybernetes.http.messages import Request
 
 KUBECTL = (
@@ -27,7 +27,8 @@ def asking(accept: str, query: str = "", agent: str = "") -> Request:
         ("application/yaml", "application/yaml", "", ""),
         (KUBECTL, "application/json", "Table", "v1"),
         ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", "application/json", "Table", "v1beta1"),
-        ("application/vnd.kubernetes.protobuf,application/json", "application/json", "", ""),
+        ("application/vnd.kubernetes.protobuf,application/json", PROTOBUF, "", ""),
+        (f"{PROTOBUF};as=Table;v=v1;g=meta.k8s.io,application/json", "application/json", "", ""),
         ("application/json;q=0.5,application/yaml", "application/yaml", "", ""),
         ("text/html,application/xhtml+xml,*/*;q=0.8", "application/json", "", ""),
         (
@@ -47,15 +48,16 @@ def test_forms_of_a_list(accept: str, media_type: str, kind: str, version: str) 
 
 @pytest.mark.parametrize(
     "accept",
-    ["text/html", "application/vnd.kubernetes.protobuf", "application/json;as=Table;v=v2;g=meta.k8s.io"],
+    ["text/html", "application/cbor", "application/json;as=Table;v=v2;g=meta.k8s.io"],
 )
 def test_nothing_acceptable(accept: str) -> None:
     with pytest.raises(NotAcceptable, match="only the following media types are accepted: application/json, "):
         negotiate(asking(accept), OBJECT_FORMS)
 
 
-def test_watches_are_json_alone() -> None:
-    assert negotiate(asking("application/json;stream=watch"), stream=True).media_type == "application/json"
+def test_watches_are_never_yaml() -> None:
+    for media_type in ("application/json", PROTOBUF):
+        assert negotiate(asking(f"{media_type};stream=watch"), stream=True).media_type == media_type
     with pytest.raises(NotAcceptable):
         negotiate(asking("application/yaml"), stream=True)
 

@@ -15,11 +15,15 @@ import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from pybernetes.apimachinery.scheme import RESOURCES
 from pybernetes.apimachinery.times import format_duration, format_micro_time, format_time
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\0"
-_META_KINDS = ("DeleteOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "Status")
+_META_KINDS = (
+    "APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "CreateOptions", "DeleteOptions",
+    "PartialObjectMetadata", "PartialObjectMetadataList", "PatchOptions", "Status", "UpdateOptions",
+)  # fmt: skip
 _ZERO_TIME_S = -62135596800
 _DEPTH = 64
 
@@ -28,7 +32,7 @@ class ProtobufError(ValueError):
     """The bytes are not what they should be."""
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
     name: str
     """"" for a message whose fields are its parent's in JSON."""
     shape: str
@@ -54,26 +58,34 @@ def decode(data: bytes) -> dict[str, Any]:
             raw = bytes(_bytes(value))
         elif number == 3 and bytes(_bytes(value)):
             raise ProtobufError("content encodings are not supported")
-    message = _message_of(api_version, kind)
+    message = message_of(api_version, kind)
     tree = _message(memoryview(raw), message, 0)
     return {"apiVersion": api_version, "kind": kind, **tree}
 
 
-def _message_of(api_version: str, kind: str) -> str:
+def message_of(api_version: str, kind: str) -> str:
+    """The name of a kind's message in the tables ("core.v1.Pod"). Raises ProtobufError."""
     group, _, version = api_version.rpartition("/")
     if kind in _META_KINDS:
         return f"meta.v1.{kind}"
     package = "apiserverinternal" if group == "internal.apiserver.k8s.io" else group.split(".")[0] if group else "core"
     message = f"{package}.{version}.{kind}"
     try:
-        _table(message)
+        if group not in _groups():
+            raise KeyError(group)
+        table_of(message)
     except KeyError:
         raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"') from None
     return message
 
 
 @functools.cache
-def _table(message: str) -> dict[int, _Field]:
+def _groups() -> frozenset[str]:
+    return frozenset(resource.group for resource in RESOURCES)
+
+
+@functools.cache
+def table_of(message: str) -> dict[int, Field]:
     """The fields of a message by number. Raises KeyError."""
     package, _, name = message.rpartition(".")
     module = package.replace(".", "_")
@@ -83,20 +95,20 @@ def _table(message: str) -> dict[int, _Field]:
         texts = importlib.import_module(f"pybernetes.apimachinery.protobuf.messages.{module}").MESSAGES
     except ModuleNotFoundError:
         raise KeyError(message) from None
-    found: dict[int, _Field] = {}
+    found: dict[int, Field] = {}
     for text in filter(None, texts[name].split("|")):
         number, field, code = text.split(" ")
         omit = code.endswith("?")
         code = code.rstrip("?")
         shape = code[0] if code[0] in "[{" else ""
-        found[int(number)] = _Field(field, shape, code[len(shape) :], omit)
+        found[int(number)] = Field(field, shape, code[len(shape) :], omit)
     return found
 
 
 def _message(data: memoryview, message: str, depth: int) -> dict[str, Any]:
     if depth > _DEPTH:
         raise ProtobufError("the object is nested too deeply")
-    table = _table(message)
+    table = table_of(message)
     tree: dict[str, Any] = {}
     for number, value in _fields(data):
         field = table.get(number)

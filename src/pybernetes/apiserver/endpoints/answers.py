@@ -6,6 +6,7 @@ Source: staging/src/k8s.io/apiserver/pkg/endpoints/handlers/responsewriters.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -14,11 +15,14 @@ import orjson
 
 from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.scheme import Resource
-from pybernetes.apiserver.endpoints.negotiation import JSON, YAML, Form, error_form
+from pybernetes.apiserver.endpoints.negotiation import JSON, PROTOBUF, YAML, Form, error_form
 from pybernetes.http.messages import Request, Response
 
 _JSON_HEADERS = (("Cache-Control", "no-cache, private"), ("Content-Type", JSON))
 _YAML_HEADERS = (("Cache-Control", "no-cache, private"), ("Content-Type", YAML))
+_PROTOBUF_HEADERS = (("Cache-Control", "no-cache, private"), ("Content-Type", PROTOBUF))
+_SLICE = 200
+"""So many objects are written in protobuf before others get their turn."""
 _QUOTED = re.compile(r'[\\"]')
 
 
@@ -27,12 +31,20 @@ def answer(request: Request, form: Form, body: bytes, status: int = 200) -> Resp
     headers = list(_JSON_HEADERS)
     if form.media_type == YAML:
         headers, body = list(_YAML_HEADERS), to_yaml(body)
+    elif form.media_type == PROTOBUF:
+        written = protobuf(body)
+        if written is not None:
+            headers, body = list(_PROTOBUF_HEADERS), written
     elif form.pretty:
         body = prettily(body)
+    return _with_warnings(request, Response(status, headers, body))
+
+
+def _with_warnings(request: Request, response: Response) -> Response:
     warnings = request.context.get("warnings")
     if warnings:
-        headers += warning_headers(warnings)
-    return Response(status, headers, body)
+        response.headers += warning_headers(warnings)
+    return response
 
 
 def error_answer(request: Request, error: StatusError) -> Response:
@@ -71,6 +83,30 @@ def list_body(resource: Resource, items: list[bytes], metadata: bytes) -> bytes:
     )
     bare = [b"{" + item[size:] if item.startswith(prefix) else item for item in items]
     return b"".join((head, b",".join(bare), b"]}"))
+
+
+def protobuf(body: bytes) -> bytes | None:
+    """An enveloped object from its JSON; None for kinds that have no form in protobuf."""
+    # Imported with the first client that asks for it.
+    from pybernetes.apimachinery.protobuf import encoding
+
+    tree = orjson.loads(body)
+    return encoding.encode(tree) if encoding.known(tree.get("apiVersion") or "", tree.get("kind") or "") else None
+
+
+async def protobuf_list(request: Request, api_version: str, kind: str, items: list[bytes], metadata: bytes) -> Response:
+    """A List in protobuf; long ones let others have their turn."""
+    from pybernetes.apimachinery.protobuf import encoding
+
+    messages: list[bytes] = []
+    for start in range(0, len(items), _SLICE):
+        if start:
+            await asyncio.sleep(0)
+        messages += map(encoding.encode_json, items[start : start + _SLICE])
+    raw = encoding.list_message(orjson.loads(metadata), messages)
+    return _with_warnings(
+        request, Response(200, list(_PROTOBUF_HEADERS), encoding.envelope(api_version, f"{kind}List", raw))
+    )
 
 
 def prettily(body: bytes) -> bytes:

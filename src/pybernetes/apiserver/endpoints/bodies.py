@@ -12,12 +12,11 @@ import msgspec
 
 from pybernetes.apimachinery import decoding
 from pybernetes.apimachinery.errors import BadRequest, UnsupportedMediaType
-from pybernetes.apiserver.endpoints.negotiation import JSON, YAML
+from pybernetes.apiserver.endpoints.negotiation import JSON, PROTOBUF, YAML
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
 from pybernetes.http.messages import Request
 
 T = TypeVar("T", bound=msgspec.Struct)
-PROTOBUF = "application/vnd.kubernetes.protobuf"
 ACCEPTED = (JSON, YAML, PROTOBUF)
 
 

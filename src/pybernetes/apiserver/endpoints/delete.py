@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.apiserver.endpoints import options
 from pybernetes.apiserver.endpoints.list import list_answer
-from pybernetes.apiserver.endpoints.negotiation import LIST_FORMS, negotiate
+from pybernetes.apiserver.endpoints.negotiation import LIST_FORMS
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.http.messages import Response
 
@@ -19,10 +19,10 @@ async def delete(scope: Scope) -> Response:
 
 
 async def delete_collection(scope: Scope) -> Response:
-    form = negotiate(scope.request, LIST_FORMS)
+    form = scope.form(LIST_FORMS)
     params = scope.request.params() if scope.request.query else {}
     ctx = options.context(scope.request, scope.info, scope.resource, "deletecollection")
     scope.require_namespace(ctx)
     chosen = options.delete_options(ctx, scope.request)
     result = await scope.storage.delete_collection(ctx, options.list_options(params), chosen)
-    return list_answer(scope, form, result)
+    return await list_answer(scope, form, result)

@@ -14,7 +14,7 @@ import orjson
 
 from pybernetes.apimachinery.scheme import Resource, Subresource
 from pybernetes.apiserver.endpoints.answers import answer, page_not_found
-from pybernetes.apiserver.endpoints.negotiation import Form, negotiate
+from pybernetes.apiserver.endpoints.negotiation import PROTOBUF, Form, negotiate
 from pybernetes.apiserver.endpoints.served import ServedResources
 from pybernetes.http.messages import Request, Response
 
@@ -35,11 +35,15 @@ class Discovery:
         self._served = served
         self._server_address = server_address
         self._documents: dict[tuple[str, ...], bytes] = {}
+        self._made_of = served.changes
 
     def answer(self, request: Request) -> Response | None:
         """The answer to a discovery path; None when the path is none."""
         parts = request.path.strip("/").split("/")
         served = self._served
+        if served.changes != self._made_of:
+            self._documents.clear()
+            self._made_of = served.changes
         if parts == ["api"]:
             return self._root(request, "api", self._api_versions)
         if parts == ["apis"]:
@@ -54,6 +58,8 @@ class Discovery:
 
     def _root(self, request: Request, prefix: str, plain: Callable[[], dict[str, Any]]) -> Response:
         form = negotiate(request, _AGGREGATED)
+        if form.kind and form.media_type == PROTOBUF:
+            form = negotiate(request, _AGGREGATED, protobuf=False)
         if not form.kind:
             return self._answer(request, form, (prefix,), plain)
         made = self._answer(request, form, (prefix, form.version), lambda: self._aggregated(prefix, form.version))

@@ -1,7 +1,8 @@
 """Which form the answer takes (Accept).
 
 Source: staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation.
-Differs: protobuf and CBOR are not offered; a client that accepts only those gets 406.
+Protobuf is offered for built-in kinds, and never for Tables: they have no form in it.
+Differs: CBOR is not offered, as upstream without its gate; a client that accepts only that gets 406.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pybernetes.http.messages import Request
 
 JSON = "application/json"
 YAML = "application/yaml"
-SERVED = (JSON, YAML)
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+SERVED = (JSON, YAML, PROTOBUF)
+_STREAMED = (JSON, PROTOBUF)
 _META = "meta.k8s.io"
 _HUMANS = ("curl", "Wget", "Mozilla/5.0")
 
@@ -66,10 +69,12 @@ def clauses(accept: str) -> tuple[Clause, ...]:
 
 
 @functools.lru_cache(1024)
-def _negotiate(accept: str, transforms: tuple[tuple[str, str], ...], stream: bool) -> Form | None:
+def _negotiate(
+    accept: str, transforms: tuple[tuple[str, str], ...], stream: bool, protobuf: bool = True
+) -> Form | None:
     if not accept:
         return Form()
-    served = SERVED[:1] if stream else SERVED
+    served = _served(stream, protobuf)
     for clause in clauses(accept):
         for media_type in served:
             type_, _, subtype = media_type.partition("/")
@@ -83,12 +88,14 @@ def _negotiate(accept: str, transforms: tuple[tuple[str, str], ...], stream: boo
 
 def _form(clause: Clause, media_type: str, transforms: tuple[tuple[str, str], ...], stream: bool) -> Form | None:
     params = clause.params
-    if params.get("stream") and (params["stream"] != "watch" or media_type != JSON):
+    if params.get("stream") and (params["stream"] != "watch" or media_type not in _STREAMED):
         return None
     if params.get("sv"):
         return None
     kind, group, version = params.get("as", ""), params.get("g", ""), params.get("v", "")
     if (kind or group or version) and (kind, f"{group}/{version}") not in transforms:
+        return None
+    if kind == "Table" and media_type == PROTOBUF:
         return None
     return Form(media_type, kind, version, group, params.get("pretty") == "1", params.get("stream", ""))
 
@@ -97,11 +104,13 @@ OBJECT_FORMS = tuple((kind, f"{_META}/{v}") for kind in ("Table", "PartialObject
 LIST_FORMS = tuple((kind, f"{_META}/{v}") for kind in ("Table", "PartialObjectMetadataList") for v in ("v1", "v1beta1"))
 
 
-def negotiate(request: Request, transforms: tuple[tuple[str, str], ...] = (), *, stream: bool = False) -> Form:
+def negotiate(
+    request: Request, transforms: tuple[tuple[str, str], ...] = (), *, stream: bool = False, protobuf: bool = True
+) -> Form:
     """The form to answer in. Raises NotAcceptable when nothing the client accepts is served."""
-    form = _negotiate(request.headers.get("accept", ""), transforms, stream)
+    form = _negotiate(request.headers.get("accept", ""), transforms, stream, protobuf)
     if form is None:
-        raise NotAcceptable(f"only the following media types are accepted: {_names(stream)}")
+        raise NotAcceptable(f"only the following media types are accepted: {_names(stream, protobuf)}")
     if not form.pretty and pretty(request):
         return Form(form.media_type, form.kind, form.version, form.group, True, form.stream)
     return form
@@ -120,5 +129,10 @@ def pretty(request: Request) -> bool:
     return request.headers.get("user-agent", "").startswith(_HUMANS)
 
 
-def _names(stream: bool) -> str:
-    return "application/json;stream=watch" if stream else ", ".join(SERVED)
+def _served(stream: bool, protobuf: bool) -> tuple[str, ...]:
+    served = _STREAMED if stream else SERVED
+    return served if protobuf else served[:-1]
+
+
+def _names(stream: bool, protobuf: bool) -> str:
+    return ", ".join(f"{name};stream=watch" if stream else name for name in _served(stream, protobuf))

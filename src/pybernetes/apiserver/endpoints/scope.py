@@ -9,7 +9,7 @@ from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.endpoints import answers, tables
-from pybernetes.apiserver.endpoints.negotiation import OBJECT_FORMS, Form, negotiate
+from pybernetes.apiserver.endpoints.negotiation import OBJECT_FORMS, PROTOBUF, Form, negotiate
 from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.apiserver.registry.generic.interface import RequestContext, ResourceStorage
 from pybernetes.apiserver.request_info import RequestInfo
@@ -38,7 +38,17 @@ class Scope:
 
     def object_form(self) -> Form:
         """How one object is answered. Raises NotAcceptable."""
-        return negotiate(self.request, OBJECT_FORMS)
+        return self.form(OBJECT_FORMS)
+
+    def form(self, transforms: tuple[tuple[str, str], ...], *, stream: bool = False) -> Form:
+        """How the resource is answered: in protobuf only where it has a form in it. Raises NotAcceptable."""
+        form = negotiate(self.request, transforms, stream=stream)
+        if form.media_type == PROTOBUF and not form.kind:
+            from pybernetes.apimachinery.protobuf import encoding
+
+            if not encoding.known(self.resource.api_version, self.resource.kind):
+                return negotiate(self.request, transforms, stream=stream, protobuf=False)
+        return form
 
     def object_answer(self, form: Form, value: bytes, status: int = 200) -> Response:
         """One object in `form`."""

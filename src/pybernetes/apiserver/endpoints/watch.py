@@ -9,17 +9,18 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
+import orjson
 
 from pybernetes.apimachinery.errors import Expired, StatusError
 from pybernetes.apiserver.endpoints import answers, options, tables
-from pybernetes.apiserver.endpoints.negotiation import JSON, LIST_FORMS, OBJECT_FORMS, Form, negotiate
+from pybernetes.apiserver.endpoints.negotiation import JSON, LIST_FORMS, OBJECT_FORMS, PROTOBUF, Form
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.apiserver.registry.generic.interface import Watch, WatchFrame
 from pybernetes.http.messages import Response
 
 
 async def watch(scope: Scope) -> Response:
-    form = negotiate(scope.request, OBJECT_FORMS + LIST_FORMS, stream=True)
+    form = scope.form(OBJECT_FORMS + LIST_FORMS, stream=True)
     params = scope.request.params() if scope.request.query else {}
     include = tables.include_object(params) if form.kind == "Table" else ""
     ctx = options.context(scope.request, scope.info, scope.resource, "watch")
@@ -32,10 +33,14 @@ async def watch(scope: Scope) -> Response:
         frames = await scope.storage.watch(ctx, chosen)
     except Expired as error:
         frames = error
-    encode = _transformer(scope, form, include) if form.kind else None
-    headers = [("Cache-Control", "no-cache, private"), ("Content-Type", JSON)]
+    protobuf = form.media_type == PROTOBUF
+    encode = _transformer(scope, form, include) if form.kind else _protobuf if protobuf else None
+    media = f"{PROTOBUF};stream=watch" if protobuf else JSON
+    headers = [("Cache-Control", "no-cache, private"), ("Content-Type", media)]
     headers += answers.warning_headers(scope.request.context.get("warnings", []))
-    return Response(200, headers, _Lines(scope, frames, encode, timeout_s))
+    return Response(
+        200, headers, _Lines(scope, frames, encode, timeout_s, _protobuf_error if protobuf else _error_line)
+    )
 
 
 class _Lines:
@@ -51,7 +56,9 @@ class _Lines:
         frames: Watch | Expired,
         encode: Callable[[WatchFrame], bytes] | None,
         timeout_s: float,
+        error_frame: Callable[[StatusError], bytes],
     ) -> None:
+        self._error_frame = error_frame
         self._info = scope.info
         self._metrics = scope.services.metrics
         self._frames: Watch | Expired | None = frames
@@ -68,7 +75,7 @@ class _Lines:
             raise StopAsyncIteration
         if isinstance(frames, Expired):
             await self.aclose()
-            return _error_line(frames)
+            return self._error_frame(frames)
         try:
             async with asyncio.timeout_at(self._deadline):
                 batch = await anext(frames)
@@ -77,7 +84,7 @@ class _Lines:
             raise StopAsyncIteration from None
         except StatusError as error:
             await self.aclose()
-            return _error_line(error)
+            return self._error_frame(error)
         if self._encode is not None:
             return b"".join([self._encode(frame) for frame in batch])
         if len(batch) == 1:
@@ -96,6 +103,21 @@ def _error_line(error: StatusError) -> bytes:
     return b'{"type":"ERROR","object":%b}\n' % msgspec.json.encode(error.status)
 
 
+def _protobuf_error(error: StatusError) -> bytes:
+    return _protobuf_frame("ERROR", msgspec.json.encode(error.status))
+
+
+def _protobuf_frame(type_: str, value: bytes) -> bytes:
+    from pybernetes.apimachinery.protobuf import encoding
+
+    return encoding.watch_frame(type_, encoding.encode(orjson.loads(value)))
+
+
+def _protobuf(frame: WatchFrame) -> bytes:
+    """The event in protobuf, encoded once for all that want it so."""
+    return frame.otherwise(_protobuf_frame)
+
+
 def _transformer(scope: Scope, form: Form, include: str) -> Callable[[WatchFrame], bytes]:
     """Frames as Tables (columns in the first alone) or metadata."""
     storage, clock = scope.storage, scope.services.clock
@@ -109,6 +131,8 @@ def _transformer(scope: Scope, form: Form, include: str) -> Callable[[WatchFrame
             first = False
         else:
             value = tables.partial(frame.value, form)
+        if form.media_type == PROTOBUF:
+            return _protobuf_frame(frame.type, value)
         return b'{"type":"%b","object":%b}\n' % (frame.type.encode(), value)
 
     return encode

@@ -7,7 +7,7 @@ metadata.resourceVersion, in the version of the storage's resource); errors are 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -128,6 +128,10 @@ class WatchFrame(Protocol):
     @property
     def line(self) -> bytes:
         """The frame on the wire: `{"type":…,"object":…}` and a newline."""
+        ...
+
+    def otherwise(self, encode: Callable[[str, bytes], bytes]) -> bytes:
+        """The frame in the other encoding, made of type and value once for all watchers."""
         ...
 
 

@@ -30,8 +30,9 @@ class LeaseStrategy(Strategy):
             if value is not None and value < low:
                 why = "must be greater than 0" if low else "must be greater than or equal to 0"
                 found.append(FieldError.invalid(Path("spec", name), value, why))
-        if spec.holderIdentity is not None and not spec.holderIdentity:
-            found.append(FieldError.invalid(Path("spec", "holderIdentity"), "", "must not be empty"))
+        if spec.preferredHolder and not spec.strategy:
+            why = "may only be specified if `strategy` is defined"
+            found.append(FieldError.forbidden(Path("spec", "preferredHolder"), why))
         return found
 
     def row(self, obj: coordination.Lease, now: float) -> list[Any]:
