@@ -16,3 +16,13 @@ class UserInfo:
     uid: str = ""
     groups: tuple[str, ...] = ()
     extra: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def with_authenticated_group(user: UserInfo) -> UserInfo:
+    """Everyone but the anonymous is in system:authenticated.
+
+    Source: apiserver/pkg/authentication/group/authenticated_group_adder.go.
+    """
+    if AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups or user.name == ANONYMOUS:
+        return user
+    return UserInfo(user.name, user.uid, (*user.groups, AUTHENTICATED), user.extra)

@@ -18,7 +18,11 @@ Filter = Callable[[Handler], Handler]
 
 
 def compose(filters: Sequence[Filter], innermost: Handler) -> Handler:
-    """The handler that passes a request through `filters` in their order."""
+    """The handler that passes a request through `filters` in their order.
+
+    A filter that waits for nothing and does nothing afterwards is a plain function that returns what the
+    inner handler returns: one coroutine less on the way of every request.
+    """
     handler = innermost
     for wrap in reversed(filters):
         handler = wrap(handler)

@@ -1,6 +1,6 @@
 """Figures of the apiserver, kept in plain dicts and written in Prometheus' text form when asked.
 
-A request costs two dict updates. prometheus_client is imported by whoever serves /metrics, for the
+A request costs three dict look-ups. prometheus_client is imported by whoever serves /metrics, for the
 process's own figures; these here need only its text format.
 Source: apiserver/pkg/endpoints/metrics/metrics.go.
 """
@@ -16,40 +16,69 @@ from pybernetes.apiserver.request_info import RequestInfo
 BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
-_READS = ("get", "list", "watch")
+_KNOWN_MAX = 4096
 _VERBS = {
     "get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "update": "PUT", "patch": "PATCH",
     "delete": "DELETE", "deletecollection": "DELETECOLLECTION", "proxy": "CONNECT",
 }  # fmt: skip
 
+_UNKNOWN = "OTHER"
+
 Labels = tuple[str, str, str, str, str, str]
 """verb, group, version, resource, subresource, scope."""
 
 
+class _Series:
+    """The figures of all requests with the same labels."""
+
+    __slots__ = ("codes", "hits", "sum_s")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
+        self.sum_s = 0.0
+        self.hits = [0] * (len(BUCKETS) + 1)
+        """A count for each bucket and one for all beyond."""
+
+
 class RequestMetrics:
     def __init__(self) -> None:
-        self._totals: dict[tuple[Labels, int], int] = {}
-        self._durations: dict[Labels, list[float]] = {}
-        """The sum, then a count for each bucket and one for all beyond."""
-        self._in_flight = {"readOnly": 0, "mutating": 0}
+        self._series: dict[Labels, _Series] = {}
+        self._known: dict[RequestInfo, _Series] = {}
+        """The same by RequestInfo: requests of one target share theirs."""
+        self._reading = 0
+        self._mutating = 0
         self.watches: dict[tuple[str, str, str], int] = {}
 
     def begin(self, info: RequestInfo) -> None:
-        if not info.long_running:
-            self._in_flight["readOnly" if info.verb in _READS or not info.is_resource else "mutating"] += 1
-
-    def end(self, info: RequestInfo, code: int, seconds: float) -> None:
-        labels = _labels(info)
-        key = (labels, code)
-        self._totals[key] = self._totals.get(key, 0) + 1
         if info.long_running:
             return
-        self._in_flight["readOnly" if info.verb in _READS or not info.is_resource else "mutating"] -= 1
-        series = self._durations.get(labels)
+        if info.reading:
+            self._reading += 1
+        else:
+            self._mutating += 1
+
+    def end(self, info: RequestInfo, code: int, seconds: float) -> None:
+        series = self._known.get(info) or self._series_of(info)
+        series.codes[code] = series.codes.get(code, 0) + 1
+        if info.long_running:
+            return
+        if info.reading:
+            self._reading -= 1
+        else:
+            self._mutating -= 1
+        series.sum_s += seconds
+        series.hits[bisect_left(BUCKETS, seconds)] += 1
+
+    def _series_of(self, info: RequestInfo) -> _Series:
+        labels = _labels(info)
+        series = self._series.get(labels)
         if series is None:
-            series = self._durations[labels] = [0.0] * (len(BUCKETS) + 2)
-        series[0] += seconds
-        series[1 + bisect_left(BUCKETS, seconds)] += 1
+            series = self._series[labels] = _Series()
+        if labels[0] != _UNKNOWN:  # what is not served yet may be later
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[info] = series
+        return series
 
     def watch_began(self, info: RequestInfo) -> None:
         key = (info.group, info.version, info.resource)
@@ -63,25 +92,28 @@ class RequestMetrics:
         name = "apiserver_request_total"
         yield f"# HELP {name} Requests by verb, resource, scope and HTTP code."
         yield f"# TYPE {name} counter"
-        for (labels, code), count in sorted(self._totals.items()):
-            yield f'{name}{{{_text(labels)},code="{code}"}} {count}'
+        for labels, series in sorted(self._series.items(), key=_by_labels):
+            for code, count in sorted(series.codes.items()):
+                yield f'{name}{{{_text(labels)},code="{code}"}} {count}'
         name = "apiserver_request_duration_seconds"
         yield f"# HELP {name} Time from request to answer, without watches and connections."
         yield f"# TYPE {name} histogram"
-        for labels, series in sorted(self._durations.items()):
+        for labels, series in sorted(self._series.items(), key=_by_labels):
+            if not any(series.hits):
+                continue  # watches alone
             text = _text(labels)
             running = 0
-            for bound, hits in zip(BUCKETS, series[1:], strict=False):
-                running += int(hits)
+            for bound, hits in zip(BUCKETS, series.hits, strict=False):
+                running += hits
                 yield f'{name}_bucket{{{text},le="{bound:g}"}} {running}'
-            running += int(series[-1])
+            running += series.hits[-1]
             yield f'{name}_bucket{{{text},le="+Inf"}} {running}'
-            yield f"{name}_sum{{{text}}} {series[0]:.6f}"
+            yield f"{name}_sum{{{text}}} {series.sum_s:.6f}"
             yield f"{name}_count{{{text}}} {running}"
         name = "apiserver_current_inflight_requests"
         yield f"# HELP {name} Requests running now, by kind."
         yield f"# TYPE {name} gauge"
-        for kind, count in self._in_flight.items():
+        for kind, count in (("readOnly", self._reading), ("mutating", self._mutating)):
             yield f'{name}{{request_kind="{kind}"}} {count}'
         name = "apiserver_longrunning_requests"
         yield f"# HELP {name} Watches running now."
@@ -94,10 +126,14 @@ def _labels(info: RequestInfo) -> Labels:
     if not info.is_resource:
         return (info.verb.upper(), "", "", "", "", "")
     if find(info.group, info.version, info.resource) is None:
-        return ("OTHER", "", "", "", "", "")  # whatever a path says must not become a label
+        return (_UNKNOWN, "", "", "", "", "")  # whatever a path says must not become a label
     scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
-    verb = _VERBS.get(info.verb, "OTHER")
+    verb = _VERBS.get(info.verb, _UNKNOWN)
     return (verb, info.group, info.version, info.resource, info.subresource, scope)
+
+
+def _by_labels(item: tuple[Labels, _Series]) -> Labels:
+    return item[0]
 
 
 def _text(labels: Labels) -> str:

@@ -7,7 +7,8 @@ Source: staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qs
 
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.http.messages import Request
@@ -16,12 +17,15 @@ _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH
 _PATH_VERBS = ("proxy", "watch")
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _SELECTOR_VERBS = ("list", "watch", "deletecollection")
+_READS = ("get", "list", "watch")
+_REMEMBERED_CHARACTERS = 1024
+"""Longer targets are not remembered, so that a client cannot fill memory with them."""
 LONG_RUNNING_SUBRESOURCES = frozenset(("attach", "exec", "proxy", "log", "portforward"))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RequestInfo:
-    """Shared between requests of the same path: to change one, `dataclasses.replace` it."""
+    """Shared between requests of the same target: to change one, `dataclasses.replace` it."""
 
     path: str
     verb: str
@@ -38,22 +42,35 @@ class RequestInfo:
     """Path segments after the subresource (those of a proxied URL)."""
     label_selector: str = ""
     field_selector: str = ""
+    long_running: bool = field(init=False)
+    """Watches and connections, which no timeout and no in-flight limit touches."""
+    reading: bool = field(init=False)
+    """Counts as a read where requests under way are counted and limited."""
 
-    @property
-    def long_running(self) -> bool:
-        """Watches and connections, which no timeout and no in-flight limit touches."""
-        return self.is_resource and (self.verb in _PATH_VERBS or self.subresource in LONG_RUNNING_SUBRESOURCES)
+    def __post_init__(self) -> None:
+        """Derives what every filter asks."""
+        self.long_running = self.is_resource and (
+            self.verb in _PATH_VERBS or self.subresource in LONG_RUNNING_SUBRESOURCES
+        )
+        self.reading = not self.is_resource or self.verb in _READS
 
 
 def resolve(request: Request) -> RequestInfo:
     """The RequestInfo of a request. Raises BadRequest for /api/v1/watch without anything to watch."""
-    info = _of_path(request.method, request.path)
-    if info.is_resource and (request.query or not info.name):
-        info = _from_query(request, replace(info))
-    return info
+    path, query = request.path, request.query
+    if len(path) + len(query) > _REMEMBERED_CHARACTERS:
+        return _of_target.__wrapped__(request.method, path, query)
+    return _of_target(request.method, path, query)
 
 
-@functools.lru_cache(2048)
+@functools.lru_cache(4096)
+def _of_target(method: str, path: str, query: str) -> RequestInfo:
+    info = _of_path(method, path)
+    if info.is_resource and (query or not info.name):
+        _add_query(info, query)
+    return replace(info)  # what is derived follows the verb, which is known only now
+
+
 def _of_path(method: str, path: str) -> RequestInfo:
     info = RequestInfo(path, method.lower())
     parts = path.strip("/").split("/")
@@ -91,10 +108,10 @@ def _of_path(method: str, path: str) -> RequestInfo:
     return info
 
 
-def _from_query(request: Request, info: RequestInfo) -> RequestInfo:
+def _add_query(info: RequestInfo, query: str) -> None:
     """Tells list from watch, finds the one name a field selector allows, keeps the selectors."""
     by_path = info.verb in _PATH_VERBS
-    params = request.params() if request.query else {}
+    params = parse_qs(query, keep_blank_values=True) if query else {}
     if not info.name and info.verb == "get":
         info.verb = "watch" if truth(params.get("watch", ["false"])[0]) else "list"
         info.name = _exact_name(params.get("fieldSelector", [""])[0])
@@ -103,7 +120,6 @@ def _from_query(request: Request, info: RequestInfo) -> RequestInfo:
     if not by_path and info.verb in _SELECTOR_VERBS:
         info.field_selector = params.get("fieldSelector", [""])[0]
         info.label_selector = params.get("labelSelector", [""])[0]
-    return info
 
 
 def truth(text: str) -> bool:

@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pybernetes.apimachinery.user import UserInfo
+from pybernetes.apimachinery.user import UserInfo, with_authenticated_group
 from pybernetes.apiserver.authenticators.service_account import CREDENTIAL_ID
 from pybernetes.host.clock import Clock
 
@@ -77,7 +77,8 @@ def _user(parsed: x509.Certificate, names: list[str], certificate: bytes) -> Use
     groups = tuple(_values(parsed.subject, NameOID.ORGANIZATION_NAME.dotted_string))
     uids = _values(parsed.subject, _UID_OID)
     credential = f"X509SHA256={hashlib.sha256(certificate).hexdigest()}"
-    return UserInfo(names[-1], uids[0] if uids else "", groups, {CREDENTIAL_ID: (credential,)})
+    user = UserInfo(names[-1], uids[0] if uids else "", groups, {CREDENTIAL_ID: (credential,)})
+    return with_authenticated_group(user)  # once a certificate, not once a request
 
 
 def _values(subject: x509.Name, oid: str) -> list[str]:

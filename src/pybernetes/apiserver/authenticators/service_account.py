@@ -16,7 +16,7 @@ import msgspec
 from pybernetes.api.authentication.v1 import TokenRequest
 from pybernetes.api.core.v1 import Node, Pod, Secret, ServiceAccount
 from pybernetes.apimachinery.times import format_time, parse_time
-from pybernetes.apimachinery.user import UserInfo
+from pybernetes.apimachinery.user import UserInfo, with_authenticated_group
 from pybernetes.apiserver.authenticators.jws import SigningKey, TokenError, VerifyingKey, read_keys, split
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
@@ -206,7 +206,7 @@ class ServiceAccountTokens:
         shared = tuple(a for a in wanted if a in ([claims.aud] if isinstance(claims.aud, str) else claims.aud))
         if not shared:
             raise TokenError(f"token audiences {claims.aud} is invalid for the target audiences {list(wanted)}")
-        user = await self._user(claims, now)
+        user = with_authenticated_group(await self._user(claims, now))
         if len(self._known) >= _REMEMBER_MAX:
             self._known.clear()
         until = min(now + _REMEMBER_S, (claims.exp or now) + _LEEWAY_S)

@@ -16,12 +16,12 @@ from pybernetes.api.meta.v1 import FieldSelectorRequirement, LabelSelectorRequir
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.scheme import Resource
-from pybernetes.apimachinery.user import UserInfo
+from pybernetes.apimachinery.user import UserInfo, with_authenticated_group
 from pybernetes.apiserver.authenticators.jws import TokenError
 from pybernetes.apiserver.authorizers.attributes import Attributes, Authorizer
 from pybernetes.apiserver.endpoints import bodies, negotiation, options
 from pybernetes.apiserver.endpoints.answers import answer
-from pybernetes.apiserver.filters.authentication import Authentication, with_authenticated_group
+from pybernetes.apiserver.filters.authentication import Authentication
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.http.messages import Request, Response
 

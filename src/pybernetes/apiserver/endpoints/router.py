@@ -84,9 +84,9 @@ class Router:
             return await virtual.create_binding(request, info, self._registry)
         if not resource.group and resource.plural == "componentstatuses":
             return virtual.component_statuses(request, info, resource, self._health)
-        return await self._resource(request, info, resource)
+        return await self._verb(request, info, resource)
 
-    async def _resource(self, request: Request, info: RequestInfo, resource: Resource) -> Response | Upgrade:
+    def _verb(self, request: Request, info: RequestInfo, resource: Resource) -> Awaitable[Response | Upgrade]:
         try:
             storage = self._registry.storage_for(resource)
         except KeyError:
@@ -99,7 +99,7 @@ class Router:
             raise NotFound("the server could not find the requested resource")
         scope = Scope(request, info, resource, storage, self._services)
         if info.subresource:
-            return await subresources.subresource(scope)
+            return subresources.subresource(scope)
         serve = VERBS.get(info.verb)
         if serve is None or info.verb not in resource.verbs or (info.verb == "create" and info.name):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
@@ -107,7 +107,7 @@ class Router:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if info.verb not in _WITHOUT_NAME and not info.name:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
-        return await serve(scope)
+        return serve(scope)
 
     async def _page(self, request: Request) -> Response | Upgrade:
         if request.path == "/":

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from pybernetes.apimachinery.errors import Unauthorized
-from pybernetes.apimachinery.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
+from pybernetes.apimachinery.user import ANONYMOUS, UNAUTHENTICATED, UserInfo, with_authenticated_group
 from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.authenticators.client_certificate import ClientCertificates
 from pybernetes.apiserver.authenticators.jws import TokenError
@@ -34,6 +34,9 @@ class Authentication:
     static_tokens: Mapping[str, UserInfo]
     bootstrap_tokens: BootstrapTokens | None = None
     anonymous: bool = True
+
+    def __post_init__(self) -> None:
+        self.static_tokens = {token: with_authenticated_group(user) for token, user in self.static_tokens.items()}
 
     async def user(self, request: Request) -> UserInfo | None:
         """Who it is; None for nobody. Raises Unauthorized for credentials that are not valid."""
@@ -87,13 +90,6 @@ def authenticated(authentication: Authentication) -> Filter:
         return handle
 
     return wrap
-
-
-def with_authenticated_group(user: UserInfo) -> UserInfo:
-    """Everyone but the anonymous is in system:authenticated."""
-    if AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups or user.name == ANONYMOUS:
-        return user
-    return replace(user, groups=(*user.groups, AUTHENTICATED))
 
 
 def _bearer_token(request: Request) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from urllib.parse import unquote
 
 from pybernetes.apimachinery.errors import BadRequest
@@ -17,11 +18,15 @@ _EXTRA = "impersonate-extra-"
 
 def impersonating(authorizer: Authorizer) -> Filter:
     def wrap(inner: Handler) -> Handler:
-        async def handle(request: Request) -> Response | Upgrade:
+        async def impersonated(request: Request) -> Response | Upgrade:
+            await _impersonate(request, authorizer)
+            return await inner(request)
+
+        def handle(request: Request) -> Awaitable[Response | Upgrade]:
             headers = request.headers
             if "impersonate-user" in headers or "impersonate-group" in headers or "impersonate-uid" in headers:
-                await _impersonate(request, authorizer)
-            return await inner(request)
+                return impersonated(request)
+            return inner(request)
 
         return handle
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
 
 from pybernetes.apimachinery.errors import TooManyRequests
 from pybernetes.apimachinery.user import SYSTEM_MASTERS
@@ -16,7 +17,6 @@ from pybernetes.apiserver.chain import Filter
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
 
-_READS = ("get", "list", "watch")
 _WAITING_PER_SEAT = 10
 
 
@@ -60,17 +60,19 @@ class Seats:
 
 def limited(reads: Seats, writes: Seats) -> Filter:
     def wrap(inner: Handler) -> Handler:
-        async def handle(request: Request) -> Response | Upgrade:
-            info: RequestInfo = request.context["info"]
-            user = request.user
-            if info.long_running or user is None or SYSTEM_MASTERS in user.groups:
-                return await inner(request)
-            seats = reads if info.verb in _READS or not info.is_resource else writes
+        async def seated(request: Request, seats: Seats) -> Response | Upgrade:
             await seats.take()
             try:
                 return await inner(request)
             finally:
                 seats.give_back()
+
+        def handle(request: Request) -> Awaitable[Response | Upgrade]:
+            info: RequestInfo = request.context["info"]
+            user = request.user
+            if info.long_running or user is None or SYSTEM_MASTERS in user.groups:
+                return inner(request)
+            return seated(request, reads if info.reading else writes)
 
         return handle
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from pybernetes.apiserver.request_info import resolve
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
 
 
 def with_request_info(inner: Handler) -> Handler:
-    async def handle(request: Request) -> Response | Upgrade:
+    def handle(request: Request) -> Awaitable[Response | Upgrade]:
         request.context["info"] = resolve(request)
-        return await inner(request)
+        return inner(request)
 
     return handle

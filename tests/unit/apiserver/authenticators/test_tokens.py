@@ -83,7 +83,7 @@ def test_a_token_bound_to_a_pod() -> None:
     user, audiences = setting.user(token)
     assert audiences == (ISSUER,)
     assert user.name == "system:serviceaccount:ns:robot" and user.uid == "uid-robot"
-    assert user.groups == ("system:serviceaccounts", "system:serviceaccounts:ns")
+    assert user.groups == ("system:serviceaccounts", "system:serviceaccounts:ns", "system:authenticated")
     extra = {key.removeprefix("authentication.kubernetes.io/"): value for key, value in user.extra.items()}
     assert extra.pop("credential-id")[0].startswith("JTI=")
     assert extra == {"pod-name": ("p",), "pod-uid": ("uid-p",), "node-name": ("n",), "node-uid": ("uid-n",)}
@@ -213,7 +213,7 @@ def test_client_certificates(tmp_path: Path) -> None:
     clock.time = datetime.datetime.now(datetime.UTC).timestamp()
     found = ClientCertificates(clock, clients.certificate_file, proxies.certificate_file, ("front-proxy",))
     user = found.user(alice)
-    assert user is not None and (user.name, user.groups) == ("alice", ("dev", "ops"))
+    assert user is not None and (user.name, user.groups) == ("alice", ("dev", "ops", "system:authenticated"))
     assert user.extra["authentication.kubernetes.io/credential-id"][0].startswith("X509SHA256=")
     assert not found.is_front_proxy(alice)
     assert found.is_front_proxy(proxy) and found.user(proxy) is None

@@ -100,6 +100,11 @@ class Registry:
 
     # -- caches ----------------------------------------------------------------------------------
 
+    def running_cache(self, prefix: str) -> WatchCache | None:
+        """The watch cache of a prefix when it can answer at once, else None: then `cache_for` waits for it."""
+        cache = self._caches.get(prefix)
+        return cache if cache is not None and cache.ready else None
+
     async def cache_for(self, stored: Resource) -> WatchCache:
         """The running watch cache of a stored resource."""
         prefix = keys.prefix(stored)

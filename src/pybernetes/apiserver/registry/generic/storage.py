@@ -59,7 +59,7 @@ class Storage(Writer):
         return await self.registry.cache_for(self.codec.stored)
 
     async def current(self, key: str) -> Current | None:
-        found = (await self.cache()).get(key)
+        found = (self.registry.running_cache(self.prefix) or await self.cache()).get(key)
         return None if found is None else Current(found.value, found.revision)
 
     # -- reading ---------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ class Storage(Writer):
         return self._subresources
 
     async def get(self, ctx: RequestContext, resource_version: str = "") -> bytes:
-        cache = await self.cache()
+        cache = self.registry.running_cache(self.prefix) or await self.cache()
         if resource_version and resource_version != "0":
             await self._wait_for(cache, _revision(resource_version))
         found = cache.get(self.key(ctx, ctx.name))
