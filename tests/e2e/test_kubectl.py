@@ -16,8 +16,8 @@ from .conftest import IMAGE, Cluster, eventually
 
 pytestmark = pytest.mark.e2e
 
-SERVE = ("sh", "-c", "hostname > /tmp/index.html; exec httpd -f -p 8080 -h /tmp")
-"""A web server that says which Pod answered."""
+SERVE = ("sh", "-c", "trap 'exit 0' TERM; hostname > /tmp/index.html; httpd -f -p 8080 -h /tmp & wait")
+"""A web server that says which Pod answered, and ends when told to."""
 
 
 def fetch(url: str) -> str:

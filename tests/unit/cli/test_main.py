@@ -22,7 +22,7 @@ from pybernetes.cmd.main import VERBS, main
         pytest.param(["up", "--nodes", "0"], 1, "from 1 to", id="no nodes"),
         pytest.param(["up", "--simulated-nodes", "3"], 1, "not there yet", id="what is to come"),
         pytest.param(["up", "--name", "Not/A/Name"], 1, "is no cluster name", id="bad name"),
-        pytest.param(["status", "--name", "no-such-cluster"], 1, "make it with: pybernetes up --name", id="no cluster"),
+        pytest.param(["status", "--name", "no-such-cluster"], 1, "pybernetes up --name no-such-cluster", id="no cluster"),
         pytest.param(["kubeconfig", "--name", "no-such-cluster"], 1, "there is no cluster", id="no cluster's config"),
         pytest.param(["node", "stop", "x", "--name", "no-such-cluster"], 1, "there is no cluster", id="no node"),
     ],
