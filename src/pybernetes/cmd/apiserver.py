@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
+import gc
 import ipaddress
 import logging
 import socket
@@ -111,6 +112,8 @@ async def _serve(args: argparse.Namespace) -> None:
         server = ApiServer(config, store, SystemClock(), Random())
         try:
             await server.start()
+            gc.collect()
+            gc.freeze()  # what is there now stays for good: the collector need not look at it again and again
             log.info("serving on %s port %d", ", ".join(config.bind_addresses), server.port)
             await asyncio.Event().wait()
         finally:

@@ -52,6 +52,12 @@ _REASONS = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.e
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _LIST_PREFIXES = ("impersonate-", "x-remote-")
+_NAMES = {
+    form.encode(): name
+    for name in ("host", "user-agent", "accept", "accept-encoding", "authorization", "content-type", "content-length")
+    for form in (name, name.title())
+}
+"""Headers that nearly every request has, as clients write them."""
 
 
 class HttpServer:
@@ -283,7 +289,7 @@ class _HttpConnection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
+        key = _NAMES.get(name) or name.decode("latin-1").lower()
         text = value.decode("latin-1")
         earlier = self._headers.get(key)
         if earlier is not None:
@@ -313,9 +319,8 @@ class _HttpConnection(asyncio.Protocol):
         if self._deaf:
             return
         try:
-            url = httptools.parse_url(self._url)
-            path = (url.path or b"/").decode("utf-8")
-            query = (url.query or b"").decode("utf-8")
+            raw_path, raw_query = _target(self._url)
+            path, query = raw_path.decode("utf-8"), raw_query.decode("utf-8")
             if "%" in path:
                 path = unquote(path, errors="strict")
         except (httptools.HttpParserError, UnicodeDecodeError):
@@ -587,6 +592,15 @@ class _Tunnel:
 
     async def close(self) -> None:
         self._transport.close()
+
+
+def _target(url: bytes) -> tuple[bytes, bytes]:
+    """Path and query. Raises HttpParserError."""
+    if url[:1] == b"/" and b"#" not in url and url[:2] != b"//":
+        path, _, query = url.partition(b"?")
+        return path, query
+    parsed = httptools.parse_url(url)
+    return parsed.path or b"/", parsed.query or b""
 
 
 def _too_large(limit: int) -> _Refusal:

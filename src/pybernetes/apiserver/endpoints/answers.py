@@ -73,16 +73,24 @@ def list_metadata(revision: int, continue_: str, remaining: int | None) -> bytes
 
 
 def list_body(resource: Resource, items: list[bytes], metadata: bytes) -> bytes:
-    """A List of served objects; the items go without apiVersion and kind, as upstream's do."""
-    prefix = list_prefix(resource)
-    size = len(prefix)
-    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
+    """A List of served objects."""
+    return b"".join((list_head(resource, metadata), list_items(resource, items), b"]}"))
+
+
+def list_head(resource: Resource, metadata: bytes) -> bytes:
+    """How a List of served objects begins; then come its items and `]}`."""
+    return b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
         resource.kind.encode(),
         resource.api_version.encode(),
         metadata,
     )
-    bare = [b"{" + item[size:] if item.startswith(prefix) else item for item in items]
-    return b"".join((head, b",".join(bare), b"]}"))
+
+
+def list_items(resource: Resource, items: list[bytes]) -> bytes:
+    """The items of a List, joined; they go without apiVersion and kind, as upstream's do."""
+    prefix = list_prefix(resource)
+    size = len(prefix)
+    return b",".join([b"{" + item[size:] if item.startswith(prefix) else item for item in items])
 
 
 def protobuf(body: bytes) -> bytes | None:

@@ -34,5 +34,5 @@ async def list_answer(scope: Scope, form: Form, result: ListResult) -> Response:
         resource = scope.resource
         return await answers.protobuf_list(scope.request, resource.api_version, resource.kind, result.items, metadata)
     else:
-        body = answers.list_body(scope.resource, result.items, metadata)
+        body = scope.services.lists.body(scope.info, scope.resource, result.items, metadata)
     return answers.answer(scope.request, form, body)

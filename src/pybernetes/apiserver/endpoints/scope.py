@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.endpoints import answers, tables
+from pybernetes.apiserver.endpoints.joined import JoinedLists
 from pybernetes.apiserver.endpoints.negotiation import OBJECT_FORMS, PROTOBUF, Form, negotiate
 from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.apiserver.registry.generic.interface import RequestContext, ResourceStorage
@@ -26,6 +27,7 @@ class Services:
     clock: Clock
     random: Random
     metrics: RequestMetrics
+    lists: JoinedLists = field(default_factory=JoinedLists)
 
 
 @dataclass(slots=True)

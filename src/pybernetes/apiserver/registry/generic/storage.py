@@ -95,7 +95,8 @@ class Storage(Writer):
             return await self._list_one(ctx, cache, name, wanted, options)
         listing, revision = await self._listing(cache, namespace, wanted, options)
         scope = f"{self.prefix}{namespace}/" if namespace else self.prefix
-        result = ListResult([self.codec.serve(stored.value) for stored in listing.items], revision)
+        values = [stored.value for stored in listing.items]
+        result = ListResult(values if self.codec.same_version else list(map(self.codec.serve, values)), revision)
         if listing.more and listing.items:
             result.continue_ = selection.encode_continue(listing.items[-1].key + "\0", scope, revision)
             if wanted.everything:
