@@ -8,7 +8,10 @@ How a property becomes a field:
   Go encodes a field without omitempty; a required time is null then.
 * An optional list or map is empty by default and left out when empty.
 * An optional scalar or object is None by default and left out then.
-* `metadata` is always there; so are `spec`, `status` and `template` where Go has no pointer there.
+* `metadata` is always there; so are other structs, and times as null, where Go has no pointer there.
+* An optional scalar that Go holds as a value is a Zero… scalar: "", false and 0 count as absent (scalars.normalise).
+
+What OpenAPI does not say of the last two is in go_facts.json, which go_facts.py writes.
 
 Beside each module stands `<version>_merge.py` with what its lists and maps mean to a merge (the x-kubernetes-*
 extensions); `pybernetes.apimachinery.schema` reads it when a patch or an apply needs it.
@@ -28,6 +31,7 @@ from typing import Any
 
 VERSION = "v1.36.0-local"
 OUT = Path(__file__).parent.parent / "src/pybernetes/api"
+FACTS = Path(__file__).parent / "go_facts.json"
 SCALARS = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": "Quantity",
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "IntOrString",
@@ -57,6 +61,7 @@ KEY_DEFAULTS = {
     ("LocalObjectReference", "name"): "",
 }
 """What an absent field of a list's key counts as, where that is not the zero value of a required field."""
+ABSENT = {"str": "ZeroStr", "bool": "ZeroBool", "Int32": "ZeroInt32", "Int64": "ZeroInt64", "float": "ZeroFloat"}
 RESERVED = {"list", "dict", "str", "int", "bool", "float", "Any", "field"}
 
 
@@ -120,6 +125,7 @@ def field_line(
     uses: set[tuple[str, str]],
     defs: dict[str, Any],
     owner: str,
+    fact: str,
 ) -> str:
     kind = type_of(schema, here, uses)
     python = re.sub(r"\W", "_", name)
@@ -138,22 +144,30 @@ def field_line(
     if name == "kind" and top:
         return f"    kind: str = {made(repr_factory(owner, defs, 'kind'))}"
     if struct and (
-        required
+        (required and fact != "dropped")
+        or fact == "shown"
         or (top and name in {"metadata", "spec", "status"})
         or (name == "metadata" and kind.endswith("ObjectMeta"))
     ):
         return f"    {python}: {kind} = {made(f'lambda: {kind}()')}"
+    if fact == "dropped":
+        required = False
+        if kind == "str":
+            return f"    {python}: str = " + (f'field(default="", {renamed})' if renamed else '""')
     if kind.startswith("list["):
         return f"    {python}: {kind} = " + (made("zero.array") if required else plain.format("[]"))
     if kind.startswith("dict["):
         empty = f"field(default_factory=dict, {renamed})" if renamed else "{}"
         return f"    {python}: {kind} = " + (made("zero.object") if required else empty)
-    if required and kind in {"Time", "MicroTime"}:
+    required = required or fact == "shown"
+    if (required and kind in {"Time", "MicroTime"}) or (fact == "null" and not required):
         return f"    {python}: {kind} | None = {made('zero.null')}"
     if required and kind in ZERO:
         return f"    {python}: {kind} = {made('zero.' + ZERO[kind])}"
     if kind == "Any":
         return f"    {python}: Any = " + plain.format("None")
+    if fact == "absent":
+        kind = ABSENT.get(kind, kind)
     return f"    {python}: {kind} | None = " + plain.format("None")
 
 
@@ -217,7 +231,15 @@ def key_defaults(defs: dict[str, Any], names: list[str]) -> dict[str, dict[str, 
     return found
 
 
-def struct_module(here: tuple[str, str], names: list[str], defs: dict[str, Any]) -> str:
+def go_facts(here: tuple[str, str], struct: str, known: dict[str, dict[str, list[str]]]) -> dict[str, str]:
+    """The fact of go_facts.json by field of a Struct."""
+    groups = known.get(f"{here[0]}/{here[1]}.{struct}", {})
+    return {name: what for what, names in groups.items() for name in names}
+
+
+def struct_module(
+    here: tuple[str, str], names: list[str], defs: dict[str, Any], known: dict[str, dict[str, list[str]]]
+) -> str:
     """The module text with the Structs of a group-version."""
     uses: set[tuple[str, str]] = set()
     body: list[str] = []
@@ -232,8 +254,10 @@ def struct_module(here: tuple[str, str], names: list[str], defs: dict[str, Any])
         order += [p for p in properties if p not in order]
         if not order:
             body.append("    pass")
+        facts = go_facts(here, place(name)[2], known)
         for p in order:
-            body.append(field_line(p, properties[p], p in schema.get("required", []), top, here, uses, defs, name))
+            required = p in schema.get("required", [])
+            body.append(field_line(p, properties[p], required, top, here, uses, defs, name, facts.get(p, "")))
     text = "\n".join(body)
     return "\n".join(module_head(here, text, uses)).rstrip() + text.rstrip() + "\n"
 
@@ -251,7 +275,7 @@ def module_head(here: tuple[str, str], text: str, uses: set[tuple[str, str]]) ->
     head.append("")
     scalars = sorted(
         s
-        for s in {"Bytes", "Int32", "Int64", "IntOrString", "MicroTime", "Quantity", "Time"}
+        for s in {"Bytes", "Int32", "Int64", "IntOrString", "MicroTime", "Quantity", "Time", *ABSENT.values()}
         if re.search(rf"\b{s}\b", re.sub(r"\bclass \w+", "", text))
     )
     if "zero." in text:
@@ -264,6 +288,7 @@ def module_head(here: tuple[str, str], text: str, uses: set[tuple[str, str]]) ->
 def generated() -> dict[Path, str]:
     """Every file below src/pybernetes/api that is written here, by path."""
     defs = definitions()
+    known: dict[str, dict[str, list[str]]] = json.loads(FACTS.read_text())
     modules: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in defs:
         if name not in SCALARS:
@@ -272,7 +297,7 @@ def generated() -> dict[Path, str]:
     for here, names in sorted(modules.items()):
         folder = OUT / here[0]
         files[folder / "__init__.py"] = ""
-        files[folder / f"{here[1]}.py"] = struct_module(here, names, defs)
+        files[folder / f"{here[1]}.py"] = struct_module(here, names, defs, known)
         if facts := merge_facts(defs, names):
             files[folder / f"{here[1]}_merge.py"] = facts
     return files

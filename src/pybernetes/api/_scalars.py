@@ -20,3 +20,10 @@ Time = str
 """RFC 3339, seconds, UTC: 2026-01-02T03:04:05Z."""
 MicroTime = str
 """RFC 3339 with six digits of a second, UTC."""
+
+ZeroStr = str
+"""A text that counts as absent when it is empty: a Go value with omitempty. So with the next ones."""
+ZeroBool = bool
+ZeroInt32 = Int32
+ZeroInt64 = Int64
+ZeroFloat = float

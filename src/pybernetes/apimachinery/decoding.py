@@ -109,7 +109,7 @@ def duplicates(tree: Any, path: str) -> list[str]:
     elif isinstance(tree, dict):
         at = f"{path}." if path else ""
         repeated = tree.repeated if isinstance(tree, Members) else ()
-        found += [f'duplicate field "{at}{name}"' for name in repeated]
+        found += [f'duplicate field "{at}{name}"' for _, name in repeated]
         for name, value in tree.items():
             if isinstance(value, dict | list):
                 found += duplicates(value, at + name)
@@ -169,6 +169,7 @@ def _from_tree(tree: Any, cls: type[T], field_validation: str, body: bytes, prob
         raise _bad_request(tree, cls, str(error)) from None
     if walk.problems and field_validation == "Strict":
         raise _bad_request(tree, cls, f"strict decoding error: {', '.join(walk.problems)}")
+    normalise(found)
     return found, [] if field_validation == "Ignore" else walk.problems
 
 

@@ -1,4 +1,5 @@
-"""Quantities, times and base64 as the API writes them back, in place on a freshly decoded Struct.
+"""Quantities, times and base64 as the API writes them back, in place on a freshly decoded Struct; zeros that count
+as absent (Go's omitempty) become absent.
 
 Only the branches of a Struct that can hold such a scalar are visited; which those are is worked out once a class.
 """
@@ -67,11 +68,16 @@ def _struct_visit(struct: type[msgspec.Struct]) -> _Visit | None:
     if not _reaches(schema_of(struct), ()):
         return None
     steps: tuple[tuple[str, _Visit], ...] | None = None
+    zeros = _zeros(struct)
 
     def into(found: Any) -> Any:
         nonlocal steps
         if steps is None:
             steps = _steps(struct)
+        for name in zeros:
+            value = getattr(found, name)
+            if not value and value is not None:
+                setattr(found, name, None)
         for name, visit in steps:
             value = getattr(found, name)
             if value:
@@ -89,6 +95,11 @@ def _steps(struct: type[msgspec.Struct]) -> tuple[tuple[str, _Visit], ...]:
     names = zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True)
     found = ((name, _visit(schema.fields[wire])) for name, wire in names)
     return tuple((name, visit) for name, visit in found if visit is not None)
+
+
+def _zeros(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The attributes whose zero value counts as absent."""
+    return tuple(name for name in struct.__struct_fields__ if struct.__annotations__[name].startswith("Zero"))
 
 
 def _visit(schema: Schema) -> _Visit | None:
@@ -111,6 +122,8 @@ def _reaches(schema: Schema, above: tuple[type[msgspec.Struct] | None, ...]) -> 
         return schema.element is not None and _reaches(schema.element, above)
     if schema.struct in above:
         return False
+    if _zeros(schema.struct):
+        return True
     return any(_reaches(field, (*above, schema.struct)) for field in schema.fields.values())
 
 

@@ -26,6 +26,11 @@ _SCALARS = {
     "float": "number",
     "Int32": "int32",
     "Int64": "int64",
+    "ZeroStr": "string",
+    "ZeroBool": "boolean",
+    "ZeroFloat": "number",
+    "ZeroInt32": "int32",
+    "ZeroInt64": "int64",
     "Bytes": "bytes",
     "Quantity": "quantity",
     "Time": "time",
@@ -118,7 +123,7 @@ class Schema:
 DEDUCED = Schema("any")
 """A tree without a schema: maps are granular, lists atomic."""
 ATOMIC = Schema("any", atomic=True)
-_SCALAR_SCHEMAS = {name: Schema("scalar", scalar=name) for name in _SCALARS.values()}
+_SCALAR_SCHEMAS = {name: Schema("scalar", scalar=name) for name in sorted(set(_SCALARS.values()))}
 
 
 @functools.cache

@@ -246,3 +246,16 @@ def test_trees_without_a_struct() -> None:
     assert tree_of(body, field_validation="Ignore") == ({"spec": {"a": 2}, "l": [{"b": 2}]}, [])
     with pytest.raises(BadRequest, match="invalid character 'x'"):
         tree_of(b"x")
+
+
+@pytest.mark.parametrize("body", ['"hostNetwork": false, "nodeName": ""', '"hostNetwork": false, "nodeName": null'])
+def test_zeros_that_go_leaves_out_count_as_absent(body: str) -> None:
+    text = '{"spec": {"containers": [{"name": "c", "stdin": false}], "hostUsers": false, ' + body + "}}"
+    pod, _ = decode(text.encode(), core.Pod)
+    assert pod.spec.hostNetwork is None and pod.spec.nodeName is None and pod.spec.containers[0].stdin is None
+    assert pod.spec.hostUsers is False, "a pointer keeps its zero"
+
+
+def test_what_go_always_writes_is_there() -> None:
+    event = msgspec.to_builtins(core.Event())
+    assert event["eventTime"] is None and event["source"] == {} and event["reportingComponent"] == ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Bytes, Int32, Int64
+from pybernetes.api._scalars import Bytes, Int32, ZeroInt64, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class ApplyConfiguration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    expression: str | None = None
+    expression: ZeroStr | None = None
 
 
 class AuditAnnotation(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -23,7 +23,7 @@ class ExpressionWarning(Struct, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class JSONPatch(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    expression: str | None = None
+    expression: ZeroStr | None = None
 
 
 class MatchCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -63,7 +63,7 @@ class MutatingAdmissionPolicyBindingList(Struct, kw_only=True, omit_defaults=Tru
 class MutatingAdmissionPolicyBindingSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     matchResources: MatchResources | None = None
     paramRef: ParamRef | None = None
-    policyName: str | None = None
+    policyName: ZeroStr | None = None
 
 
 class MutatingAdmissionPolicyList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ class MutatingAdmissionPolicySpec(Struct, kw_only=True, omit_defaults=True, forb
     matchConstraints: MatchResources | None = None
     mutations: list[Mutation] = []
     paramKind: ParamKind | None = None
-    reinvocationPolicy: str | None = None
+    reinvocationPolicy: ZeroStr | None = None
     variables: list[Variable] = []
 
 
@@ -133,8 +133,8 @@ class ParamKind(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class ParamRef(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
-    namespace: str | None = None
+    name: ZeroStr | None = None
+    namespace: ZeroStr | None = None
     parameterNotFoundAction: str | None = None
     selector: meta_v1.LabelSelector | None = None
 
@@ -183,8 +183,8 @@ class ValidatingAdmissionPolicyBindingList(Struct, kw_only=True, omit_defaults=T
 class ValidatingAdmissionPolicyBindingSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     matchResources: MatchResources | None = None
     paramRef: ParamRef | None = None
-    policyName: str = field(default_factory=zero.string)
-    validationActions: list[str] = field(default_factory=zero.array)
+    policyName: str = ""
+    validationActions: list[str] = []
 
 
 class ValidatingAdmissionPolicyList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -206,7 +206,7 @@ class ValidatingAdmissionPolicySpec(Struct, kw_only=True, omit_defaults=True, fo
 
 class ValidatingAdmissionPolicyStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     conditions: list[meta_v1.Condition] = []
-    observedGeneration: Int64 | None = None
+    observedGeneration: ZeroInt64 | None = None
     typeChecking: TypeChecking | None = None
 
 
@@ -240,8 +240,8 @@ class ValidatingWebhookConfigurationList(Struct, kw_only=True, omit_defaults=Tru
 
 class Validation(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     expression: str = field(default_factory=zero.string)
-    message: str | None = None
-    messageExpression: str | None = None
+    message: ZeroStr | None = None
+    messageExpression: ZeroStr | None = None
     reason: str | None = None
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
+from pybernetes.api._scalars import ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class ApplyConfiguration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    expression: str | None = None
+    expression: ZeroStr | None = None
 
 
 class JSONPatch(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    expression: str | None = None
+    expression: ZeroStr | None = None
 
 
 class MatchCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -52,7 +53,7 @@ class MutatingAdmissionPolicyBindingList(Struct, kw_only=True, omit_defaults=Tru
 class MutatingAdmissionPolicyBindingSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     matchResources: MatchResources | None = None
     paramRef: ParamRef | None = None
-    policyName: str | None = None
+    policyName: ZeroStr | None = None
 
 
 class MutatingAdmissionPolicyList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -93,8 +94,8 @@ class ParamKind(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class ParamRef(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
-    namespace: str | None = None
+    name: ZeroStr | None = None
+    namespace: ZeroStr | None = None
     parameterNotFoundAction: str | None = None
     selector: meta_v1.LabelSelector | None = None
 

@@ -7,15 +7,15 @@ from typing import Any
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Bytes, Int32, Int64, Time
+from pybernetes.api._scalars import Bytes, Int32, Int64, Time, ZeroBool, ZeroInt32, ZeroInt64, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class CustomResourceColumnDefinition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    description: str | None = None
-    format: str | None = None
+    description: ZeroStr | None = None
+    format: ZeroStr | None = None
     jsonPath: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
-    priority: Int32 | None = None
+    priority: ZeroInt32 | None = None
     type: str = field(default_factory=zero.string)
 
 
@@ -33,10 +33,10 @@ class CustomResourceDefinition(Struct, kw_only=True, omit_defaults=True, forbid_
 
 
 class CustomResourceDefinitionCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    observedGeneration: Int64 | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    observedGeneration: ZeroInt64 | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -51,31 +51,31 @@ class CustomResourceDefinitionList(Struct, kw_only=True, omit_defaults=True, for
 class CustomResourceDefinitionNames(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     categories: list[str] = []
     kind: str = field(default_factory=zero.string)
-    listKind: str | None = None
+    listKind: ZeroStr | None = None
     plural: str = field(default_factory=zero.string)
     shortNames: list[str] = []
-    singular: str | None = None
+    singular: ZeroStr | None = None
 
 
 class CustomResourceDefinitionSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     conversion: CustomResourceConversion | None = None
     group: str = field(default_factory=zero.string)
     names: CustomResourceDefinitionNames = field(default_factory=lambda: CustomResourceDefinitionNames())
-    preserveUnknownFields: bool | None = None
+    preserveUnknownFields: ZeroBool | None = None
     scope: str = field(default_factory=zero.string)
     versions: list[CustomResourceDefinitionVersion] = field(default_factory=zero.array)
 
 
 class CustomResourceDefinitionStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    acceptedNames: CustomResourceDefinitionNames | None = None
+    acceptedNames: CustomResourceDefinitionNames = field(default_factory=lambda: CustomResourceDefinitionNames())
     conditions: list[CustomResourceDefinitionCondition] = []
-    observedGeneration: Int64 | None = None
+    observedGeneration: ZeroInt64 | None = None
     storedVersions: list[str] = []
 
 
 class CustomResourceDefinitionVersion(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     additionalPrinterColumns: list[CustomResourceColumnDefinition] = []
-    deprecated: bool | None = None
+    deprecated: ZeroBool | None = None
     deprecationWarning: str | None = None
     name: str = field(default_factory=zero.string)
     schema: CustomResourceValidation | None = None
@@ -105,13 +105,13 @@ class CustomResourceValidation(Struct, kw_only=True, omit_defaults=True, forbid_
 
 
 class ExternalDocumentation(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    description: str | None = None
-    url: str | None = None
+    description: ZeroStr | None = None
+    url: ZeroStr | None = None
 
 
 class JSONSchemaProps(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     _ref: str | None = field(default=None, name='$ref')
-    _schema: str | None = field(default=None, name='$schema')
+    _schema: ZeroStr | None = field(default=None, name='$schema')
     additionalItems: Any = None
     additionalProperties: Any = None
     allOf: list[JSONSchemaProps] = []
@@ -119,14 +119,14 @@ class JSONSchemaProps(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
     default: Any = None
     definitions: dict[str, JSONSchemaProps] = {}
     dependencies: dict[str, Any] = {}
-    description: str | None = None
+    description: ZeroStr | None = None
     enum: list[Any] = []
     example: Any = None
-    exclusiveMaximum: bool | None = None
-    exclusiveMinimum: bool | None = None
+    exclusiveMaximum: ZeroBool | None = None
+    exclusiveMinimum: ZeroBool | None = None
     externalDocs: ExternalDocumentation | None = None
-    format: str | None = None
-    id: str | None = None
+    format: ZeroStr | None = None
+    id: ZeroStr | None = None
     items: Any = None
     maxItems: Int64 | None = None
     maxLength: Int64 | None = None
@@ -138,17 +138,17 @@ class JSONSchemaProps(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
     minimum: float | None = None
     multipleOf: float | None = None
     not_: JSONSchemaProps | None = field(default=None, name='not')
-    nullable: bool | None = None
+    nullable: ZeroBool | None = None
     oneOf: list[JSONSchemaProps] = []
-    pattern: str | None = None
+    pattern: ZeroStr | None = None
     patternProperties: dict[str, JSONSchemaProps] = {}
     properties: dict[str, JSONSchemaProps] = {}
     required: list[str] = []
-    title: str | None = None
-    type: str | None = None
-    uniqueItems: bool | None = None
-    x_kubernetes_embedded_resource: bool | None = field(default=None, name='x-kubernetes-embedded-resource')
-    x_kubernetes_int_or_string: bool | None = field(default=None, name='x-kubernetes-int-or-string')
+    title: ZeroStr | None = None
+    type: ZeroStr | None = None
+    uniqueItems: ZeroBool | None = None
+    x_kubernetes_embedded_resource: ZeroBool | None = field(default=None, name='x-kubernetes-embedded-resource')
+    x_kubernetes_int_or_string: ZeroBool | None = field(default=None, name='x-kubernetes-int-or-string')
     x_kubernetes_list_map_keys: list[str] = field(default=[], name='x-kubernetes-list-map-keys')
     x_kubernetes_list_type: str | None = field(default=None, name='x-kubernetes-list-type')
     x_kubernetes_map_type: str | None = field(default=None, name='x-kubernetes-map-type')
@@ -168,9 +168,9 @@ class ServiceReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_
 
 
 class ValidationRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fieldPath: str | None = None
-    message: str | None = None
-    messageExpression: str | None = None
+    fieldPath: ZeroStr | None = None
+    message: ZeroStr | None = None
+    messageExpression: ZeroStr | None = None
     optionalOldSelf: bool | None = None
     reason: str | None = None
     rule: str = field(default_factory=zero.string)

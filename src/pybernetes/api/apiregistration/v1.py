@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Bytes, Int32, Time
+from pybernetes.api._scalars import Bytes, Int32, Time, ZeroBool, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class APIService(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -17,9 +17,9 @@ class APIService(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
 
 
 class APIServiceCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -33,11 +33,11 @@ class APIServiceList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 class APIServiceSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     caBundle: Bytes | None = None
-    group: str | None = None
+    group: ZeroStr | None = None
     groupPriorityMinimum: Int32 = field(default_factory=zero.zero)
-    insecureSkipTLSVerify: bool | None = None
+    insecureSkipTLSVerify: ZeroBool | None = None
     service: ServiceReference | None = None
-    version: str | None = None
+    version: ZeroStr | None = None
     versionPriority: Int32 = field(default_factory=zero.zero)
 
 
@@ -46,6 +46,6 @@ class APIServiceStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_
 
 
 class ServiceReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
-    namespace: str | None = None
+    name: ZeroStr | None = None
+    namespace: ZeroStr | None = None
     port: Int32 | None = None

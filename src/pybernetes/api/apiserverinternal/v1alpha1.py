@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int64, Time
+from pybernetes.api._scalars import Time, ZeroInt64
 from pybernetes.api.meta import v1 as meta_v1
 
 class ServerStorageVersion(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiServerID: str = field(default_factory=zero.string)
-    decodableVersions: list[str] = field(default_factory=zero.array)
-    encodingVersion: str = field(default_factory=zero.string)
+    apiServerID: str = ""
+    decodableVersions: list[str] = []
+    encodingVersion: str = ""
     servedVersions: list[str] = []
 
 
@@ -24,9 +24,9 @@ class StorageVersion(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 
 class StorageVersionCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str = field(default_factory=zero.string)
-    observedGeneration: Int64 | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: str = ""
+    observedGeneration: ZeroInt64 | None = None
     reason: str = field(default_factory=zero.string)
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)

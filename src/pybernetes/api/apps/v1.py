@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Int64, IntOrString, Time
+from pybernetes.api._scalars import Int32, Int64, IntOrString, Time, ZeroBool, ZeroInt32, ZeroInt64, ZeroStr
 from pybernetes.api.core import v1 as core_v1
 from pybernetes.api.meta import v1 as meta_v1
 
@@ -35,9 +35,9 @@ class DaemonSet(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class DaemonSetCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -50,11 +50,11 @@ class DaemonSetList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
 
 
 class DaemonSetSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    minReadySeconds: Int32 | None = None
+    minReadySeconds: ZeroInt32 | None = None
     revisionHistoryLimit: Int32 | None = None
     selector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
     template: core_v1.PodTemplateSpec = field(default_factory=lambda: core_v1.PodTemplateSpec())
-    updateStrategy: DaemonSetUpdateStrategy | None = None
+    updateStrategy: DaemonSetUpdateStrategy = field(default_factory=lambda: DaemonSetUpdateStrategy())
 
 
 class DaemonSetStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -62,17 +62,17 @@ class DaemonSetStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
     conditions: list[DaemonSetCondition] = []
     currentNumberScheduled: Int32 = field(default_factory=zero.zero)
     desiredNumberScheduled: Int32 = field(default_factory=zero.zero)
-    numberAvailable: Int32 | None = None
+    numberAvailable: ZeroInt32 | None = None
     numberMisscheduled: Int32 = field(default_factory=zero.zero)
     numberReady: Int32 = field(default_factory=zero.zero)
-    numberUnavailable: Int32 | None = None
-    observedGeneration: Int64 | None = None
-    updatedNumberScheduled: Int32 | None = None
+    numberUnavailable: ZeroInt32 | None = None
+    observedGeneration: ZeroInt64 | None = None
+    updatedNumberScheduled: ZeroInt32 | None = None
 
 
 class DaemonSetUpdateStrategy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     rollingUpdate: RollingUpdateDaemonSet | None = None
-    type: str | None = None
+    type: ZeroStr | None = None
 
 
 class Deployment(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -84,10 +84,10 @@ class Deployment(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
 
 
 class DeploymentCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    lastUpdateTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    lastUpdateTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -100,31 +100,31 @@ class DeploymentList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 
 class DeploymentSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    minReadySeconds: Int32 | None = None
-    paused: bool | None = None
+    minReadySeconds: ZeroInt32 | None = None
+    paused: ZeroBool | None = None
     progressDeadlineSeconds: Int32 | None = None
     replicas: Int32 | None = None
     revisionHistoryLimit: Int32 | None = None
     selector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
-    strategy: DeploymentStrategy | None = None
+    strategy: DeploymentStrategy = field(default_factory=lambda: DeploymentStrategy())
     template: core_v1.PodTemplateSpec = field(default_factory=lambda: core_v1.PodTemplateSpec())
 
 
 class DeploymentStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    availableReplicas: Int32 | None = None
+    availableReplicas: ZeroInt32 | None = None
     collisionCount: Int32 | None = None
     conditions: list[DeploymentCondition] = []
-    observedGeneration: Int64 | None = None
-    readyReplicas: Int32 | None = None
-    replicas: Int32 | None = None
+    observedGeneration: ZeroInt64 | None = None
+    readyReplicas: ZeroInt32 | None = None
+    replicas: ZeroInt32 | None = None
     terminatingReplicas: Int32 | None = None
-    unavailableReplicas: Int32 | None = None
-    updatedReplicas: Int32 | None = None
+    unavailableReplicas: ZeroInt32 | None = None
+    updatedReplicas: ZeroInt32 | None = None
 
 
 class DeploymentStrategy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     rollingUpdate: RollingUpdateDeployment | None = None
-    type: str | None = None
+    type: ZeroStr | None = None
 
 
 class ReplicaSet(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -136,9 +136,9 @@ class ReplicaSet(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
 
 
 class ReplicaSetCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -151,18 +151,18 @@ class ReplicaSetList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 
 class ReplicaSetSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    minReadySeconds: Int32 | None = None
+    minReadySeconds: ZeroInt32 | None = None
     replicas: Int32 | None = None
     selector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
-    template: core_v1.PodTemplateSpec | None = None
+    template: core_v1.PodTemplateSpec = field(default_factory=lambda: core_v1.PodTemplateSpec())
 
 
 class ReplicaSetStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    availableReplicas: Int32 | None = None
+    availableReplicas: ZeroInt32 | None = None
     conditions: list[ReplicaSetCondition] = []
-    fullyLabeledReplicas: Int32 | None = None
-    observedGeneration: Int64 | None = None
-    readyReplicas: Int32 | None = None
+    fullyLabeledReplicas: ZeroInt32 | None = None
+    observedGeneration: ZeroInt64 | None = None
+    readyReplicas: ZeroInt32 | None = None
     replicas: Int32 = field(default_factory=zero.zero)
     terminatingReplicas: Int32 | None = None
 
@@ -191,9 +191,9 @@ class StatefulSet(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 
 class StatefulSetCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -206,41 +206,41 @@ class StatefulSetList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
 
 
 class StatefulSetOrdinals(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    start: Int32 | None = None
+    start: Int32 = field(default_factory=zero.zero)
 
 
 class StatefulSetPersistentVolumeClaimRetentionPolicy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    whenDeleted: str | None = None
-    whenScaled: str | None = None
+    whenDeleted: ZeroStr | None = None
+    whenScaled: ZeroStr | None = None
 
 
 class StatefulSetSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    minReadySeconds: Int32 | None = None
+    minReadySeconds: ZeroInt32 | None = None
     ordinals: StatefulSetOrdinals | None = None
     persistentVolumeClaimRetentionPolicy: StatefulSetPersistentVolumeClaimRetentionPolicy | None = None
-    podManagementPolicy: str | None = None
+    podManagementPolicy: ZeroStr | None = None
     replicas: Int32 | None = None
     revisionHistoryLimit: Int32 | None = None
     selector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
-    serviceName: str | None = None
+    serviceName: str = field(default_factory=zero.string)
     template: core_v1.PodTemplateSpec = field(default_factory=lambda: core_v1.PodTemplateSpec())
-    updateStrategy: StatefulSetUpdateStrategy | None = None
+    updateStrategy: StatefulSetUpdateStrategy = field(default_factory=lambda: StatefulSetUpdateStrategy())
     volumeClaimTemplates: list[core_v1.PersistentVolumeClaim] = []
 
 
 class StatefulSetStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    availableReplicas: Int32 | None = None
+    availableReplicas: Int32 = field(default_factory=zero.zero)
     collisionCount: Int32 | None = None
     conditions: list[StatefulSetCondition] = []
-    currentReplicas: Int32 | None = None
-    currentRevision: str | None = None
-    observedGeneration: Int64 | None = None
-    readyReplicas: Int32 | None = None
+    currentReplicas: ZeroInt32 | None = None
+    currentRevision: ZeroStr | None = None
+    observedGeneration: ZeroInt64 | None = None
+    readyReplicas: ZeroInt32 | None = None
     replicas: Int32 = field(default_factory=zero.zero)
-    updateRevision: str | None = None
-    updatedReplicas: Int32 | None = None
+    updateRevision: ZeroStr | None = None
+    updatedReplicas: ZeroInt32 | None = None
 
 
 class StatefulSetUpdateStrategy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     rollingUpdate: RollingUpdateStatefulSetStrategy | None = None
-    type: str | None = None
+    type: ZeroStr | None = None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int64, Time
+from pybernetes.api._scalars import Int64, Time, ZeroBool, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class BoundObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     apiVersion: str | None = None
     kind: str | None = None
-    name: str | None = None
-    uid: str | None = None
+    name: ZeroStr | None = None
+    uid: ZeroStr | None = None
 
 
 class SelfSubjectReview(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -23,7 +23,7 @@ class SelfSubjectReview(Struct, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class SelfSubjectReviewStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    userInfo: UserInfo | None = None
+    userInfo: UserInfo = field(default_factory=lambda: UserInfo())
 
 
 class TokenRequest(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -36,13 +36,13 @@ class TokenRequest(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
 
 class TokenRequestSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     audiences: list[str] = []
-    boundObjectRef: BoundObjectReference | None = None
-    expirationSeconds: Int64 | None = None
+    boundObjectRef: BoundObjectReference | None = field(default_factory=zero.null)
+    expirationSeconds: Int64 | None = field(default_factory=zero.null)
 
 
 class TokenRequestStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    expirationTimestamp: Time | None = None
-    token: str | None = None
+    expirationTimestamp: Time | None = field(default_factory=zero.null)
+    token: str = field(default_factory=zero.string)
 
 
 class TokenReview(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -55,18 +55,18 @@ class TokenReview(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 class TokenReviewSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     audiences: list[str] = []
-    token: str = field(default_factory=zero.string)
+    token: str = ""
 
 
 class TokenReviewStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     audiences: list[str] = []
-    authenticated: bool | None = None
-    error: str | None = None
-    user: UserInfo | None = None
+    authenticated: ZeroBool | None = None
+    error: ZeroStr | None = None
+    user: UserInfo = field(default_factory=lambda: UserInfo())
 
 
 class UserInfo(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     extra: dict[str, list[str]] = {}
     groups: list[str] = []
-    uid: str | None = None
-    username: str | None = None
+    uid: ZeroStr | None = None
+    username: ZeroStr | None = None

@@ -5,15 +5,16 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
+from pybernetes.api._scalars import ZeroBool, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class FieldSelectorAttributes(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    rawSelector: str | None = None
+    rawSelector: ZeroStr | None = None
     requirements: list[meta_v1.FieldSelectorRequirement] = []
 
 
 class LabelSelectorAttributes(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    rawSelector: str | None = None
+    rawSelector: ZeroStr | None = None
     requirements: list[meta_v1.LabelSelectorRequirement] = []
 
 
@@ -26,8 +27,8 @@ class LocalSubjectAccessReview(Struct, kw_only=True, omit_defaults=True, forbid_
 
 
 class NonResourceAttributes(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    path: str | None = None
-    verb: str | None = None
+    path: ZeroStr | None = None
+    verb: ZeroStr | None = None
 
 
 class NonResourceRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -37,14 +38,14 @@ class NonResourceRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
 
 class ResourceAttributes(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     fieldSelector: FieldSelectorAttributes | None = None
-    group: str | None = None
+    group: ZeroStr | None = None
     labelSelector: LabelSelectorAttributes | None = None
-    name: str | None = None
-    namespace: str | None = None
-    resource: str | None = None
-    subresource: str | None = None
-    verb: str | None = None
-    version: str | None = None
+    name: ZeroStr | None = None
+    namespace: ZeroStr | None = None
+    resource: ZeroStr | None = None
+    subresource: ZeroStr | None = None
+    verb: ZeroStr | None = None
+    version: ZeroStr | None = None
 
 
 class ResourceRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -76,7 +77,7 @@ class SelfSubjectRulesReview(Struct, kw_only=True, omit_defaults=True, forbid_un
 
 
 class SelfSubjectRulesReviewSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    namespace: str | None = None
+    namespace: ZeroStr | None = None
 
 
 class SubjectAccessReview(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -92,19 +93,19 @@ class SubjectAccessReviewSpec(Struct, kw_only=True, omit_defaults=True, forbid_u
     groups: list[str] = []
     nonResourceAttributes: NonResourceAttributes | None = None
     resourceAttributes: ResourceAttributes | None = None
-    uid: str | None = None
-    user: str | None = None
+    uid: ZeroStr | None = None
+    user: ZeroStr | None = None
 
 
 class SubjectAccessReviewStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     allowed: bool = field(default_factory=zero.false)
-    denied: bool | None = None
-    evaluationError: str | None = None
-    reason: str | None = None
+    denied: ZeroBool | None = None
+    evaluationError: ZeroStr | None = None
+    reason: ZeroStr | None = None
 
 
 class SubjectRulesReviewStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    evaluationError: str | None = None
+    evaluationError: ZeroStr | None = None
     incomplete: bool = field(default_factory=zero.false)
     nonResourceRules: list[NonResourceRule] = field(default_factory=zero.array)
     resourceRules: list[ResourceRule] = field(default_factory=zero.array)

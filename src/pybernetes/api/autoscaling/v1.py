@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Int64, Time
+from pybernetes.api._scalars import Int32, Int64, Time, ZeroInt32, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class CrossVersionObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -53,9 +53,9 @@ class Scale(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 
 
 class ScaleSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    replicas: Int32 | None = None
+    replicas: ZeroInt32 | None = None
 
 
 class ScaleStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     replicas: Int32 = field(default_factory=zero.zero)
-    selector: str | None = None
+    selector: ZeroStr | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Int64, Quantity, Time
+from pybernetes.api._scalars import Int32, Int64, Quantity, Time, ZeroInt32, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class ContainerResourceMetricSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -63,9 +63,9 @@ class HorizontalPodAutoscalerBehavior(Struct, kw_only=True, omit_defaults=True, 
 
 
 class HorizontalPodAutoscalerCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -88,7 +88,7 @@ class HorizontalPodAutoscalerSpec(Struct, kw_only=True, omit_defaults=True, forb
 class HorizontalPodAutoscalerStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     conditions: list[HorizontalPodAutoscalerCondition] = []
     currentMetrics: list[MetricStatus] = []
-    currentReplicas: Int32 | None = None
+    currentReplicas: ZeroInt32 | None = None
     desiredReplicas: Int32 = field(default_factory=zero.zero)
     lastScaleTime: Time | None = None
     observedGeneration: Int64 | None = None

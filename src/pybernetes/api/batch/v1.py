@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Int64, Time
+from pybernetes.api._scalars import Int32, Int64, Time, ZeroInt32, ZeroStr
 from pybernetes.api.core import v1 as core_v1
 from pybernetes.api.meta import v1 as meta_v1
 
@@ -25,7 +25,7 @@ class CronJobList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 
 class CronJobSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    concurrencyPolicy: str | None = None
+    concurrencyPolicy: ZeroStr | None = None
     failedJobsHistoryLimit: Int32 | None = None
     jobTemplate: JobTemplateSpec = field(default_factory=lambda: JobTemplateSpec())
     schedule: str = field(default_factory=zero.string)
@@ -50,10 +50,10 @@ class Job(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class JobCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastProbeTime: Time | None = None
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastProbeTime: Time | None = field(default_factory=zero.null)
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -85,22 +85,22 @@ class JobSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tr
 
 
 class JobStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    active: Int32 | None = None
-    completedIndexes: str | None = None
+    active: ZeroInt32 | None = None
+    completedIndexes: ZeroStr | None = None
     completionTime: Time | None = None
     conditions: list[JobCondition] = []
-    failed: Int32 | None = None
+    failed: ZeroInt32 | None = None
     failedIndexes: str | None = None
     ready: Int32 | None = None
     startTime: Time | None = None
-    succeeded: Int32 | None = None
+    succeeded: ZeroInt32 | None = None
     terminating: Int32 | None = None
     uncountedTerminatedPods: UncountedTerminatedPods | None = None
 
 
 class JobTemplateSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     metadata: meta_v1.ObjectMeta = field(default_factory=lambda: meta_v1.ObjectMeta())
-    spec: JobSpec | None = None
+    spec: JobSpec = field(default_factory=lambda: JobSpec())
 
 
 class PodFailurePolicy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -114,7 +114,7 @@ class PodFailurePolicyOnExitCodesRequirement(Struct, kw_only=True, omit_defaults
 
 
 class PodFailurePolicyOnPodConditionsPattern(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    status: str | None = None
+    status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Bytes, Int32, Time
+from pybernetes.api._scalars import Bytes, Int32, Time, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class CertificateSigningRequest(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -17,10 +17,10 @@ class CertificateSigningRequest(Struct, kw_only=True, omit_defaults=True, forbid
 
 
 class CertificateSigningRequestCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    lastUpdateTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    lastUpdateTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -38,9 +38,9 @@ class CertificateSigningRequestSpec(Struct, kw_only=True, omit_defaults=True, fo
     groups: list[str] = []
     request: Bytes = field(default_factory=zero.string)
     signerName: str = field(default_factory=zero.string)
-    uid: str | None = None
+    uid: ZeroStr | None = None
     usages: list[str] = []
-    username: str | None = None
+    username: ZeroStr | None = None
 
 
 class CertificateSigningRequestStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
+from pybernetes.api._scalars import ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class ClusterTrustBundle(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -22,5 +23,5 @@ class ClusterTrustBundleList(Struct, kw_only=True, omit_defaults=True, forbid_un
 
 
 class ClusterTrustBundleSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    signerName: str | None = None
+    signerName: ZeroStr | None = None
     trustBundle: str = field(default_factory=zero.string)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Bytes, Int32, Time
+from pybernetes.api._scalars import Bytes, Int32, Time, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class ClusterTrustBundle(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -23,7 +23,7 @@ class ClusterTrustBundleList(Struct, kw_only=True, omit_defaults=True, forbid_un
 
 
 class ClusterTrustBundleSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    signerName: str | None = None
+    signerName: ZeroStr | None = None
     trustBundle: str = field(default_factory=zero.string)
 
 
@@ -46,10 +46,10 @@ class PodCertificateRequestSpec(Struct, kw_only=True, omit_defaults=True, forbid
     maxExpirationSeconds: Int32 | None = None
     nodeName: str = field(default_factory=zero.string)
     nodeUID: str = field(default_factory=zero.string)
-    pkixPublicKey: Bytes | None = None
+    pkixPublicKey: Bytes = field(default_factory=zero.string)
     podName: str = field(default_factory=zero.string)
     podUID: str = field(default_factory=zero.string)
-    proofOfPossession: Bytes | None = None
+    proofOfPossession: Bytes = field(default_factory=zero.string)
     serviceAccountName: str = field(default_factory=zero.string)
     serviceAccountUID: str = field(default_factory=zero.string)
     signerName: str = field(default_factory=zero.string)
@@ -59,7 +59,7 @@ class PodCertificateRequestSpec(Struct, kw_only=True, omit_defaults=True, forbid
 
 class PodCertificateRequestStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     beginRefreshAt: Time | None = None
-    certificateChain: str | None = None
+    certificateChain: ZeroStr | None = None
     conditions: list[meta_v1.Condition] = []
     notAfter: Time | None = None
     notBefore: Time | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import MicroTime
+from pybernetes.api._scalars import MicroTime, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class LeaseCandidate(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -24,7 +24,7 @@ class LeaseCandidateList(Struct, kw_only=True, omit_defaults=True, forbid_unknow
 
 class LeaseCandidateSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     binaryVersion: str = field(default_factory=zero.string)
-    emulationVersion: str | None = None
+    emulationVersion: ZeroStr | None = None
     leaseName: str = field(default_factory=zero.string)
     pingTime: MicroTime | None = None
     renewTime: MicroTime | None = None

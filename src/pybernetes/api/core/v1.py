@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Bytes, Int32, Int64, IntOrString, MicroTime, Quantity, Time
+from pybernetes.api._scalars import Bytes, Int32, Int64, IntOrString, MicroTime, Quantity, Time, ZeroBool, ZeroInt32, ZeroInt64, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class AWSElasticBlockStoreVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
-    partition: Int32 | None = None
-    readOnly: bool | None = None
+    fsType: ZeroStr | None = None
+    partition: ZeroInt32 | None = None
+    readOnly: ZeroBool | None = None
     volumeID: str = field(default_factory=zero.string)
 
 
@@ -41,14 +41,14 @@ class AzureDiskVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unk
 
 
 class AzureFilePersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     secretName: str = field(default_factory=zero.string)
-    secretNamespace: str | None = None
+    secretNamespace: str | None = field(default_factory=zero.null)
     shareName: str = field(default_factory=zero.string)
 
 
 class AzureFileVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     secretName: str = field(default_factory=zero.string)
     shareName: str = field(default_factory=zero.string)
 
@@ -64,11 +64,11 @@ class CSIPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid
     controllerExpandSecretRef: SecretReference | None = None
     controllerPublishSecretRef: SecretReference | None = None
     driver: str = field(default_factory=zero.string)
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     nodeExpandSecretRef: SecretReference | None = None
     nodePublishSecretRef: SecretReference | None = None
     nodeStageSecretRef: SecretReference | None = None
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     volumeAttributes: dict[str, str] = {}
     volumeHandle: str = field(default_factory=zero.string)
 
@@ -88,32 +88,32 @@ class Capabilities(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
 
 class CephFSPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     monitors: list[str] = field(default_factory=zero.array)
-    path: str | None = None
-    readOnly: bool | None = None
-    secretFile: str | None = None
+    path: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
+    secretFile: ZeroStr | None = None
     secretRef: SecretReference | None = None
-    user: str | None = None
+    user: ZeroStr | None = None
 
 
 class CephFSVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     monitors: list[str] = field(default_factory=zero.array)
-    path: str | None = None
-    readOnly: bool | None = None
-    secretFile: str | None = None
+    path: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
+    secretFile: ZeroStr | None = None
     secretRef: LocalObjectReference | None = None
-    user: str | None = None
+    user: ZeroStr | None = None
 
 
 class CinderPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
-    readOnly: bool | None = None
+    fsType: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     secretRef: SecretReference | None = None
     volumeID: str = field(default_factory=zero.string)
 
 
 class CinderVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
-    readOnly: bool | None = None
+    fsType: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     secretRef: LocalObjectReference | None = None
     volumeID: str = field(default_factory=zero.string)
 
@@ -131,8 +131,8 @@ class ClusterTrustBundleProjection(Struct, kw_only=True, omit_defaults=True, for
 
 
 class ComponentCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    error: str | None = None
-    message: str | None = None
+    error: ZeroStr | None = None
+    message: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -161,13 +161,13 @@ class ConfigMap(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class ConfigMapEnvSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
+    name: ZeroStr | None = None
     optional: bool | None = None
 
 
 class ConfigMapKeySelector(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     key: str = field(default_factory=zero.string)
-    name: str | None = None
+    name: ZeroStr | None = None
     optional: bool | None = None
 
 
@@ -182,20 +182,20 @@ class ConfigMapNodeConfigSource(Struct, kw_only=True, omit_defaults=True, forbid
     kubeletConfigKey: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
     namespace: str = field(default_factory=zero.string)
-    resourceVersion: str | None = None
-    uid: str | None = None
+    resourceVersion: ZeroStr | None = None
+    uid: ZeroStr | None = None
 
 
 class ConfigMapProjection(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     items: list[KeyToPath] = []
-    name: str | None = None
+    name: ZeroStr | None = None
     optional: bool | None = None
 
 
 class ConfigMapVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     defaultMode: Int32 | None = None
     items: list[KeyToPath] = []
-    name: str | None = None
+    name: ZeroStr | None = None
     optional: bool | None = None
 
 
@@ -204,27 +204,27 @@ class Container(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
     command: list[str] = []
     env: list[EnvVar] = []
     envFrom: list[EnvFromSource] = []
-    image: str | None = None
-    imagePullPolicy: str | None = None
+    image: ZeroStr | None = None
+    imagePullPolicy: ZeroStr | None = None
     lifecycle: Lifecycle | None = None
     livenessProbe: Probe | None = None
     name: str = field(default_factory=zero.string)
     ports: list[ContainerPort] = []
     readinessProbe: Probe | None = None
     resizePolicy: list[ContainerResizePolicy] = []
-    resources: ResourceRequirements | None = None
+    resources: ResourceRequirements = field(default_factory=lambda: ResourceRequirements())
     restartPolicy: str | None = None
     restartPolicyRules: list[ContainerRestartRule] = []
     securityContext: SecurityContext | None = None
     startupProbe: Probe | None = None
-    stdin: bool | None = None
-    stdinOnce: bool | None = None
-    terminationMessagePath: str | None = None
-    terminationMessagePolicy: str | None = None
-    tty: bool | None = None
+    stdin: ZeroBool | None = None
+    stdinOnce: ZeroBool | None = None
+    terminationMessagePath: ZeroStr | None = None
+    terminationMessagePolicy: ZeroStr | None = None
+    tty: ZeroBool | None = None
     volumeDevices: list[VolumeDevice] = []
     volumeMounts: list[VolumeMount] = []
-    workingDir: str | None = None
+    workingDir: ZeroStr | None = None
 
 
 class ContainerExtendedResourceRequest(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -235,15 +235,15 @@ class ContainerExtendedResourceRequest(Struct, kw_only=True, omit_defaults=True,
 
 class ContainerImage(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     names: list[str] = []
-    sizeBytes: Int64 | None = None
+    sizeBytes: ZeroInt64 | None = None
 
 
 class ContainerPort(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     containerPort: Int32 = field(default_factory=zero.zero)
-    hostIP: str | None = None
-    hostPort: Int32 | None = None
-    name: str | None = None
-    protocol: str | None = None
+    hostIP: ZeroStr | None = None
+    hostPort: ZeroInt32 | None = None
+    name: ZeroStr | None = None
+    protocol: ZeroStr | None = None
 
 
 class ContainerResizePolicy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -252,12 +252,12 @@ class ContainerResizePolicy(Struct, kw_only=True, omit_defaults=True, forbid_unk
 
 
 class ContainerRestartRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    action: str = field(default_factory=zero.string)
+    action: str = ""
     exitCodes: ContainerRestartRuleOnExitCodes | None = None
 
 
 class ContainerRestartRuleOnExitCodes(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    operator: str = field(default_factory=zero.string)
+    operator: str = ""
     values: list[Int32] = []
 
 
@@ -268,37 +268,37 @@ class ContainerState(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 
 class ContainerStateRunning(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    startedAt: Time | None = None
+    startedAt: Time | None = field(default_factory=zero.null)
 
 
 class ContainerStateTerminated(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    containerID: str | None = None
+    containerID: ZeroStr | None = None
     exitCode: Int32 = field(default_factory=zero.zero)
-    finishedAt: Time | None = None
-    message: str | None = None
-    reason: str | None = None
-    signal: Int32 | None = None
-    startedAt: Time | None = None
+    finishedAt: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
+    signal: ZeroInt32 | None = None
+    startedAt: Time | None = field(default_factory=zero.null)
 
 
 class ContainerStateWaiting(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    message: str | None = None
-    reason: str | None = None
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
 
 
 class ContainerStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     allocatedResources: dict[str, Quantity] = {}
     allocatedResourcesStatus: list[ResourceStatus] = []
-    containerID: str | None = None
+    containerID: ZeroStr | None = None
     image: str = field(default_factory=zero.string)
     imageID: str = field(default_factory=zero.string)
-    lastState: ContainerState | None = None
+    lastState: ContainerState = field(default_factory=lambda: ContainerState())
     name: str = field(default_factory=zero.string)
     ready: bool = field(default_factory=zero.false)
     resources: ResourceRequirements | None = None
     restartCount: Int32 = field(default_factory=zero.zero)
     started: bool | None = None
-    state: ContainerState | None = None
+    state: ContainerState = field(default_factory=lambda: ContainerState())
     stopSignal: str | None = None
     user: ContainerUser | None = None
     volumeMounts: list[VolumeMountStatus] = []
@@ -329,12 +329,12 @@ class DownwardAPIVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_u
 
 
 class EmptyDirVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    medium: str | None = None
+    medium: ZeroStr | None = None
     sizeLimit: Quantity | None = None
 
 
 class EndpointAddress(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    hostname: str | None = None
+    hostname: ZeroStr | None = None
     ip: str = field(default_factory=zero.string)
     nodeName: str | None = None
     targetRef: ObjectReference | None = None
@@ -342,9 +342,9 @@ class EndpointAddress(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
 
 class EndpointPort(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     appProtocol: str | None = None
-    name: str | None = None
+    name: ZeroStr | None = None
     port: Int32 = field(default_factory=zero.zero)
-    protocol: str | None = None
+    protocol: ZeroStr | None = None
 
 
 class EndpointSubset(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -369,13 +369,13 @@ class EndpointsList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
 
 class EnvFromSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     configMapRef: ConfigMapEnvSource | None = None
-    prefix: str | None = None
+    prefix: ZeroStr | None = None
     secretRef: SecretEnvSource | None = None
 
 
 class EnvVar(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     name: str = field(default_factory=zero.string)
-    value: str | None = None
+    value: ZeroStr | None = None
     valueFrom: EnvVarSource | None = None
 
 
@@ -392,28 +392,28 @@ class EphemeralContainer(Struct, kw_only=True, omit_defaults=True, forbid_unknow
     command: list[str] = []
     env: list[EnvVar] = []
     envFrom: list[EnvFromSource] = []
-    image: str | None = None
-    imagePullPolicy: str | None = None
+    image: ZeroStr | None = None
+    imagePullPolicy: ZeroStr | None = None
     lifecycle: Lifecycle | None = None
     livenessProbe: Probe | None = None
     name: str = field(default_factory=zero.string)
     ports: list[ContainerPort] = []
     readinessProbe: Probe | None = None
     resizePolicy: list[ContainerResizePolicy] = []
-    resources: ResourceRequirements | None = None
+    resources: ResourceRequirements = field(default_factory=lambda: ResourceRequirements())
     restartPolicy: str | None = None
     restartPolicyRules: list[ContainerRestartRule] = []
     securityContext: SecurityContext | None = None
     startupProbe: Probe | None = None
-    stdin: bool | None = None
-    stdinOnce: bool | None = None
-    targetContainerName: str | None = None
-    terminationMessagePath: str | None = None
-    terminationMessagePolicy: str | None = None
-    tty: bool | None = None
+    stdin: ZeroBool | None = None
+    stdinOnce: ZeroBool | None = None
+    targetContainerName: ZeroStr | None = None
+    terminationMessagePath: ZeroStr | None = None
+    terminationMessagePolicy: ZeroStr | None = None
+    tty: ZeroBool | None = None
     volumeDevices: list[VolumeDevice] = []
     volumeMounts: list[VolumeMount] = []
-    workingDir: str | None = None
+    workingDir: ZeroStr | None = None
 
 
 class EphemeralVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -424,20 +424,20 @@ class Event(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
     apiVersion: str = field(default_factory=lambda: "v1")
     kind: str = field(default_factory=lambda: "Event")
     metadata: meta_v1.ObjectMeta = field(default_factory=lambda: meta_v1.ObjectMeta())
-    action: str | None = None
-    count: Int32 | None = None
-    eventTime: MicroTime | None = None
-    firstTimestamp: Time | None = None
+    action: ZeroStr | None = None
+    count: ZeroInt32 | None = None
+    eventTime: MicroTime | None = field(default_factory=zero.null)
+    firstTimestamp: Time | None = field(default_factory=zero.null)
     involvedObject: ObjectReference = field(default_factory=lambda: ObjectReference())
-    lastTimestamp: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTimestamp: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     related: ObjectReference | None = None
-    reportingComponent: str | None = None
-    reportingInstance: str | None = None
+    reportingComponent: str = field(default_factory=zero.string)
+    reportingInstance: str = field(default_factory=zero.string)
     series: EventSeries | None = None
-    source: EventSource | None = None
-    type: str | None = None
+    source: EventSource = field(default_factory=lambda: EventSource())
+    type: ZeroStr | None = None
 
 
 class EventList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -448,13 +448,13 @@ class EventList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class EventSeries(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    count: Int32 | None = None
-    lastObservedTime: MicroTime | None = None
+    count: ZeroInt32 | None = None
+    lastObservedTime: MicroTime | None = field(default_factory=zero.null)
 
 
 class EventSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    component: str | None = None
-    host: str | None = None
+    component: ZeroStr | None = None
+    host: ZeroStr | None = None
 
 
 class ExecAction(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -462,9 +462,9 @@ class ExecAction(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
 
 
 class FCVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     lun: Int32 | None = None
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     targetWWNs: list[str] = []
     wwids: list[str] = []
 
@@ -478,62 +478,62 @@ class FileKeySelector(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
 
 class FlexPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     driver: str = field(default_factory=zero.string)
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     options: dict[str, str] = {}
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     secretRef: SecretReference | None = None
 
 
 class FlexVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     driver: str = field(default_factory=zero.string)
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     options: dict[str, str] = {}
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     secretRef: LocalObjectReference | None = None
 
 
 class FlockerVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    datasetName: str | None = None
-    datasetUUID: str | None = None
+    datasetName: ZeroStr | None = None
+    datasetUUID: ZeroStr | None = None
 
 
 class GCEPersistentDiskVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
-    partition: Int32 | None = None
+    fsType: ZeroStr | None = None
+    partition: ZeroInt32 | None = None
     pdName: str = field(default_factory=zero.string)
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
 
 
 class GRPCAction(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     port: Int32 = field(default_factory=zero.zero)
-    service: str | None = None
+    service: str | None = field(default_factory=zero.null)
 
 
 class GitRepoVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    directory: str | None = None
+    directory: ZeroStr | None = None
     repository: str = field(default_factory=zero.string)
-    revision: str | None = None
+    revision: ZeroStr | None = None
 
 
 class GlusterfsPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     endpoints: str = field(default_factory=zero.string)
     endpointsNamespace: str | None = None
     path: str = field(default_factory=zero.string)
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
 
 
 class GlusterfsVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     endpoints: str = field(default_factory=zero.string)
     path: str = field(default_factory=zero.string)
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
 
 
 class HTTPGetAction(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    host: str | None = None
+    host: ZeroStr | None = None
     httpHeaders: list[HTTPHeader] = []
-    path: str | None = None
+    path: ZeroStr | None = None
     port: IntOrString = field(default_factory=zero.zero)
-    scheme: str | None = None
+    scheme: ZeroStr | None = None
 
 
 class HTTPHeader(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -556,40 +556,40 @@ class HostPathVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unkn
 
 
 class ISCSIPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    chapAuthDiscovery: bool | None = None
-    chapAuthSession: bool | None = None
-    fsType: str | None = None
+    chapAuthDiscovery: ZeroBool | None = None
+    chapAuthSession: ZeroBool | None = None
+    fsType: ZeroStr | None = None
     initiatorName: str | None = None
     iqn: str = field(default_factory=zero.string)
-    iscsiInterface: str | None = None
+    iscsiInterface: ZeroStr | None = None
     lun: Int32 = field(default_factory=zero.zero)
     portals: list[str] = []
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     secretRef: SecretReference | None = None
     targetPortal: str = field(default_factory=zero.string)
 
 
 class ISCSIVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    chapAuthDiscovery: bool | None = None
-    chapAuthSession: bool | None = None
-    fsType: str | None = None
+    chapAuthDiscovery: ZeroBool | None = None
+    chapAuthSession: ZeroBool | None = None
+    fsType: ZeroStr | None = None
     initiatorName: str | None = None
     iqn: str = field(default_factory=zero.string)
-    iscsiInterface: str | None = None
+    iscsiInterface: ZeroStr | None = None
     lun: Int32 = field(default_factory=zero.zero)
     portals: list[str] = []
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     secretRef: LocalObjectReference | None = None
     targetPortal: str = field(default_factory=zero.string)
 
 
 class ImageVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    pullPolicy: str | None = None
-    reference: str | None = None
+    pullPolicy: ZeroStr | None = None
+    reference: ZeroStr | None = None
 
 
 class ImageVolumeStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    imageRef: str = field(default_factory=zero.string)
+    imageRef: str = ""
 
 
 class KeyToPath(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -645,8 +645,8 @@ class LinuxContainerUser(Struct, kw_only=True, omit_defaults=True, forbid_unknow
 
 
 class LoadBalancerIngress(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    hostname: str | None = None
-    ip: str | None = None
+    hostname: ZeroStr | None = None
+    ip: ZeroStr | None = None
     ipMode: str | None = None
     ports: list[PortStatus] = []
 
@@ -656,7 +656,7 @@ class LoadBalancerStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknow
 
 
 class LocalObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
+    name: ZeroStr | None = None
 
 
 class LocalVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -666,12 +666,12 @@ class LocalVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown
 
 class ModifyVolumeStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     status: str = field(default_factory=zero.string)
-    targetVolumeAttributesClassName: str | None = None
+    targetVolumeAttributesClassName: ZeroStr | None = None
 
 
 class NFSVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     path: str = field(default_factory=zero.string)
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     server: str = field(default_factory=zero.string)
 
 
@@ -684,9 +684,9 @@ class Namespace(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class NamespaceCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -704,7 +704,7 @@ class NamespaceSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
 
 class NamespaceStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     conditions: list[NamespaceCondition] = []
-    phase: str | None = None
+    phase: ZeroStr | None = None
 
 
 class Node(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -732,10 +732,10 @@ class NodeAllocatableResourceClaimStatus(Struct, kw_only=True, omit_defaults=Tru
 
 
 class NodeCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastHeartbeatTime: Time | None = None
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastHeartbeatTime: Time | None = field(default_factory=zero.null)
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -747,12 +747,12 @@ class NodeConfigSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_
 class NodeConfigStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     active: NodeConfigSource | None = None
     assigned: NodeConfigSource | None = None
-    error: str | None = None
+    error: ZeroStr | None = None
     lastKnownGood: NodeConfigSource | None = None
 
 
 class NodeDaemonEndpoints(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    kubeletEndpoint: DaemonEndpoint | None = None
+    kubeletEndpoint: DaemonEndpoint = field(default_factory=lambda: DaemonEndpoint())
 
 
 class NodeFeatures(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -768,7 +768,7 @@ class NodeList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=T
 
 class NodeRuntimeHandler(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     features: NodeRuntimeHandlerFeatures | None = None
-    name: str | None = None
+    name: str = field(default_factory=zero.string)
 
 
 class NodeRuntimeHandlerFeatures(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -793,12 +793,12 @@ class NodeSelectorTerm(Struct, kw_only=True, omit_defaults=True, forbid_unknown_
 
 class NodeSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     configSource: NodeConfigSource | None = None
-    externalID: str | None = None
-    podCIDR: str | None = None
+    externalID: ZeroStr | None = None
+    podCIDR: ZeroStr | None = None
     podCIDRs: list[str] = []
-    providerID: str | None = None
+    providerID: ZeroStr | None = None
     taints: list[Taint] = []
-    unschedulable: bool | None = None
+    unschedulable: ZeroBool | None = None
 
 
 class NodeStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -807,12 +807,12 @@ class NodeStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
     capacity: dict[str, Quantity] = {}
     conditions: list[NodeCondition] = []
     config: NodeConfigStatus | None = None
-    daemonEndpoints: NodeDaemonEndpoints | None = None
+    daemonEndpoints: NodeDaemonEndpoints = field(default_factory=lambda: NodeDaemonEndpoints())
     declaredFeatures: list[str] = []
     features: NodeFeatures | None = None
     images: list[ContainerImage] = []
-    nodeInfo: NodeSystemInfo | None = None
-    phase: str | None = None
+    nodeInfo: NodeSystemInfo = field(default_factory=lambda: NodeSystemInfo())
+    phase: ZeroStr | None = None
     runtimeHandlers: list[NodeRuntimeHandler] = []
     volumesAttached: list[AttachedVolume] = []
     volumesInUse: list[str] = []
@@ -843,12 +843,12 @@ class ObjectFieldSelector(Struct, kw_only=True, omit_defaults=True, forbid_unkno
 
 class ObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     apiVersion: str | None = None
-    fieldPath: str | None = None
+    fieldPath: ZeroStr | None = None
     kind: str | None = None
-    name: str | None = None
-    namespace: str | None = None
-    resourceVersion: str | None = None
-    uid: str | None = None
+    name: ZeroStr | None = None
+    namespace: ZeroStr | None = None
+    resourceVersion: ZeroStr | None = None
+    uid: ZeroStr | None = None
 
 
 class PersistentVolume(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -868,10 +868,10 @@ class PersistentVolumeClaim(Struct, kw_only=True, omit_defaults=True, forbid_unk
 
 
 class PersistentVolumeClaimCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastProbeTime: Time | None = None
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastProbeTime: Time | None = field(default_factory=zero.null)
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -887,12 +887,12 @@ class PersistentVolumeClaimSpec(Struct, kw_only=True, omit_defaults=True, forbid
     accessModes: list[str] = []
     dataSource: TypedLocalObjectReference | None = None
     dataSourceRef: TypedObjectReference | None = None
-    resources: VolumeResourceRequirements | None = None
+    resources: VolumeResourceRequirements = field(default_factory=lambda: VolumeResourceRequirements())
     selector: meta_v1.LabelSelector | None = None
     storageClassName: str | None = None
     volumeAttributesClassName: str | None = None
     volumeMode: str | None = None
-    volumeName: str | None = None
+    volumeName: ZeroStr | None = None
 
 
 class PersistentVolumeClaimStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -903,7 +903,7 @@ class PersistentVolumeClaimStatus(Struct, kw_only=True, omit_defaults=True, forb
     conditions: list[PersistentVolumeClaimCondition] = []
     currentVolumeAttributesClassName: str | None = None
     modifyVolumeStatus: ModifyVolumeStatus | None = None
-    phase: str | None = None
+    phase: ZeroStr | None = None
 
 
 class PersistentVolumeClaimTemplate(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -913,7 +913,7 @@ class PersistentVolumeClaimTemplate(Struct, kw_only=True, omit_defaults=True, fo
 
 class PersistentVolumeClaimVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     claimName: str = field(default_factory=zero.string)
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
 
 
 class PersistentVolumeList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -944,13 +944,13 @@ class PersistentVolumeSpec(Struct, kw_only=True, omit_defaults=True, forbid_unkn
     mountOptions: list[str] = []
     nfs: NFSVolumeSource | None = None
     nodeAffinity: VolumeNodeAffinity | None = None
-    persistentVolumeReclaimPolicy: str | None = None
+    persistentVolumeReclaimPolicy: ZeroStr | None = None
     photonPersistentDisk: PhotonPersistentDiskVolumeSource | None = None
     portworxVolume: PortworxVolumeSource | None = None
     quobyte: QuobyteVolumeSource | None = None
     rbd: RBDPersistentVolumeSource | None = None
     scaleIO: ScaleIOPersistentVolumeSource | None = None
-    storageClassName: str | None = None
+    storageClassName: ZeroStr | None = None
     storageos: StorageOSPersistentVolumeSource | None = None
     volumeAttributesClassName: str | None = None
     volumeMode: str | None = None
@@ -959,13 +959,13 @@ class PersistentVolumeSpec(Struct, kw_only=True, omit_defaults=True, forbid_unkn
 
 class PersistentVolumeStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     lastPhaseTransitionTime: Time | None = None
-    message: str | None = None
-    phase: str | None = None
-    reason: str | None = None
+    message: ZeroStr | None = None
+    phase: ZeroStr | None = None
+    reason: ZeroStr | None = None
 
 
 class PhotonPersistentDiskVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     pdID: str = field(default_factory=zero.string)
 
 
@@ -997,21 +997,21 @@ class PodAntiAffinity(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
 
 
 class PodCertificateProjection(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    certificateChainPath: str | None = None
-    credentialBundlePath: str | None = None
-    keyPath: str | None = None
-    keyType: str = field(default_factory=zero.string)
+    certificateChainPath: ZeroStr | None = None
+    credentialBundlePath: ZeroStr | None = None
+    keyPath: ZeroStr | None = None
+    keyType: str = ""
     maxExpirationSeconds: Int32 | None = None
-    signerName: str = field(default_factory=zero.string)
+    signerName: str = ""
     userAnnotations: dict[str, str] = {}
 
 
 class PodCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastProbeTime: Time | None = None
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    observedGeneration: Int64 | None = None
-    reason: str | None = None
+    lastProbeTime: Time | None = field(default_factory=zero.null)
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    observedGeneration: ZeroInt64 | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -1023,7 +1023,7 @@ class PodDNSConfig(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
 
 
 class PodDNSConfigOption(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
+    name: ZeroStr | None = None
     value: str | None = None
 
 
@@ -1092,39 +1092,39 @@ class PodSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tr
     automountServiceAccountToken: bool | None = None
     containers: list[Container] = field(default_factory=zero.array)
     dnsConfig: PodDNSConfig | None = None
-    dnsPolicy: str | None = None
+    dnsPolicy: ZeroStr | None = None
     enableServiceLinks: bool | None = None
     ephemeralContainers: list[EphemeralContainer] = []
     hostAliases: list[HostAlias] = []
-    hostIPC: bool | None = None
-    hostNetwork: bool | None = None
-    hostPID: bool | None = None
+    hostIPC: ZeroBool | None = None
+    hostNetwork: ZeroBool | None = None
+    hostPID: ZeroBool | None = None
     hostUsers: bool | None = None
-    hostname: str | None = None
+    hostname: ZeroStr | None = None
     hostnameOverride: str | None = None
     imagePullSecrets: list[LocalObjectReference] = []
     initContainers: list[Container] = []
-    nodeName: str | None = None
+    nodeName: ZeroStr | None = None
     nodeSelector: dict[str, str] = {}
     os: PodOS | None = None
     overhead: dict[str, Quantity] = {}
     preemptionPolicy: str | None = None
     priority: Int32 | None = None
-    priorityClassName: str | None = None
+    priorityClassName: ZeroStr | None = None
     readinessGates: list[PodReadinessGate] = []
     resourceClaims: list[PodResourceClaim] = []
     resources: ResourceRequirements | None = None
-    restartPolicy: str | None = None
+    restartPolicy: ZeroStr | None = None
     runtimeClassName: str | None = None
-    schedulerName: str | None = None
+    schedulerName: ZeroStr | None = None
     schedulingGates: list[PodSchedulingGate] = []
     schedulingGroup: PodSchedulingGroup | None = None
     securityContext: PodSecurityContext | None = None
-    serviceAccount: str | None = None
-    serviceAccountName: str | None = None
+    serviceAccount: ZeroStr | None = None
+    serviceAccountName: ZeroStr | None = None
     setHostnameAsFQDN: bool | None = None
     shareProcessNamespace: bool | None = None
-    subdomain: str | None = None
+    subdomain: ZeroStr | None = None
     terminationGracePeriodSeconds: Int64 | None = None
     tolerations: list[Toleration] = []
     topologySpreadConstraints: list[TopologySpreadConstraint] = []
@@ -1137,19 +1137,19 @@ class PodStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=
     containerStatuses: list[ContainerStatus] = []
     ephemeralContainerStatuses: list[ContainerStatus] = []
     extendedResourceClaimStatus: PodExtendedResourceClaimStatus | None = None
-    hostIP: str | None = None
+    hostIP: ZeroStr | None = None
     hostIPs: list[HostIP] = []
     initContainerStatuses: list[ContainerStatus] = []
-    message: str | None = None
+    message: ZeroStr | None = None
     nodeAllocatableResourceClaimStatuses: list[NodeAllocatableResourceClaimStatus] = []
-    nominatedNodeName: str | None = None
-    observedGeneration: Int64 | None = None
-    phase: str | None = None
-    podIP: str | None = None
+    nominatedNodeName: ZeroStr | None = None
+    observedGeneration: ZeroInt64 | None = None
+    phase: ZeroStr | None = None
+    podIP: ZeroStr | None = None
     podIPs: list[PodIP] = []
-    qosClass: str | None = None
-    reason: str | None = None
-    resize: str | None = None
+    qosClass: ZeroStr | None = None
+    reason: ZeroStr | None = None
+    resize: ZeroStr | None = None
     resourceClaimStatuses: list[PodResourceClaimStatus] = []
     resources: ResourceRequirements | None = None
     startTime: Time | None = None
@@ -1159,7 +1159,7 @@ class PodTemplate(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
     apiVersion: str = field(default_factory=lambda: "v1")
     kind: str = field(default_factory=lambda: "PodTemplate")
     metadata: meta_v1.ObjectMeta = field(default_factory=lambda: meta_v1.ObjectMeta())
-    template: PodTemplateSpec | None = None
+    template: PodTemplateSpec = field(default_factory=lambda: PodTemplateSpec())
 
 
 class PodTemplateList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1171,7 +1171,7 @@ class PodTemplateList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
 
 class PodTemplateSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     metadata: meta_v1.ObjectMeta = field(default_factory=lambda: meta_v1.ObjectMeta())
-    spec: PodSpec | None = None
+    spec: PodSpec = field(default_factory=lambda: PodSpec())
 
 
 class PortStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1181,8 +1181,8 @@ class PortStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
 
 
 class PortworxVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
-    readOnly: bool | None = None
+    fsType: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     volumeID: str = field(default_factory=zero.string)
 
 
@@ -1193,15 +1193,15 @@ class PreferredSchedulingTerm(Struct, kw_only=True, omit_defaults=True, forbid_u
 
 class Probe(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     exec: ExecAction | None = None
-    failureThreshold: Int32 | None = None
+    failureThreshold: ZeroInt32 | None = None
     grpc: GRPCAction | None = None
     httpGet: HTTPGetAction | None = None
-    initialDelaySeconds: Int32 | None = None
-    periodSeconds: Int32 | None = None
-    successThreshold: Int32 | None = None
+    initialDelaySeconds: ZeroInt32 | None = None
+    periodSeconds: ZeroInt32 | None = None
+    successThreshold: ZeroInt32 | None = None
     tcpSocket: TCPSocketAction | None = None
     terminationGracePeriodSeconds: Int64 | None = None
-    timeoutSeconds: Int32 | None = None
+    timeoutSeconds: ZeroInt32 | None = None
 
 
 class ProjectedVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1210,34 +1210,34 @@ class ProjectedVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unk
 
 
 class QuobyteVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    group: str | None = None
-    readOnly: bool | None = None
+    group: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     registry: str = field(default_factory=zero.string)
-    tenant: str | None = None
-    user: str | None = None
+    tenant: ZeroStr | None = None
+    user: ZeroStr | None = None
     volume: str = field(default_factory=zero.string)
 
 
 class RBDPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     image: str = field(default_factory=zero.string)
-    keyring: str | None = None
+    keyring: ZeroStr | None = None
     monitors: list[str] = field(default_factory=zero.array)
-    pool: str | None = None
-    readOnly: bool | None = None
+    pool: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     secretRef: SecretReference | None = None
-    user: str | None = None
+    user: ZeroStr | None = None
 
 
 class RBDVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     image: str = field(default_factory=zero.string)
-    keyring: str | None = None
+    keyring: ZeroStr | None = None
     monitors: list[str] = field(default_factory=zero.array)
-    pool: str | None = None
-    readOnly: bool | None = None
+    pool: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     secretRef: LocalObjectReference | None = None
-    user: str | None = None
+    user: ZeroStr | None = None
 
 
 class ReplicationController(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1249,9 +1249,9 @@ class ReplicationController(Struct, kw_only=True, omit_defaults=True, forbid_unk
 
 
 class ReplicationControllerCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
 
@@ -1264,34 +1264,34 @@ class ReplicationControllerList(Struct, kw_only=True, omit_defaults=True, forbid
 
 
 class ReplicationControllerSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    minReadySeconds: Int32 | None = None
+    minReadySeconds: ZeroInt32 | None = None
     replicas: Int32 | None = None
     selector: dict[str, str] = {}
     template: PodTemplateSpec | None = None
 
 
 class ReplicationControllerStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    availableReplicas: Int32 | None = None
+    availableReplicas: ZeroInt32 | None = None
     conditions: list[ReplicationControllerCondition] = []
-    fullyLabeledReplicas: Int32 | None = None
-    observedGeneration: Int64 | None = None
-    readyReplicas: Int32 | None = None
+    fullyLabeledReplicas: ZeroInt32 | None = None
+    observedGeneration: ZeroInt64 | None = None
+    readyReplicas: ZeroInt32 | None = None
     replicas: Int32 = field(default_factory=zero.zero)
 
 
 class ResourceClaim(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     name: str = field(default_factory=zero.string)
-    request: str | None = None
+    request: ZeroStr | None = None
 
 
 class ResourceFieldSelector(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    containerName: str | None = None
-    divisor: Quantity | None = None
+    containerName: ZeroStr | None = None
+    divisor: Quantity = field(default_factory=zero.quantity)
     resource: str = field(default_factory=zero.string)
 
 
 class ResourceHealth(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    health: str | None = None
+    health: ZeroStr | None = None
     message: str | None = None
     resourceID: str = field(default_factory=zero.string)
 
@@ -1334,36 +1334,36 @@ class ResourceStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 
 class SELinuxOptions(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    level: str | None = None
-    role: str | None = None
-    type: str | None = None
-    user: str | None = None
+    level: ZeroStr | None = None
+    role: ZeroStr | None = None
+    type: ZeroStr | None = None
+    user: ZeroStr | None = None
 
 
 class ScaleIOPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     gateway: str = field(default_factory=zero.string)
-    protectionDomain: str | None = None
-    readOnly: bool | None = None
+    protectionDomain: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     secretRef: SecretReference = field(default_factory=lambda: SecretReference())
-    sslEnabled: bool | None = None
-    storageMode: str | None = None
-    storagePool: str | None = None
+    sslEnabled: ZeroBool | None = None
+    storageMode: ZeroStr | None = None
+    storagePool: ZeroStr | None = None
     system: str = field(default_factory=zero.string)
-    volumeName: str | None = None
+    volumeName: ZeroStr | None = None
 
 
 class ScaleIOVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
+    fsType: ZeroStr | None = None
     gateway: str = field(default_factory=zero.string)
-    protectionDomain: str | None = None
-    readOnly: bool | None = None
+    protectionDomain: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     secretRef: LocalObjectReference = field(default_factory=lambda: LocalObjectReference())
-    sslEnabled: bool | None = None
-    storageMode: str | None = None
-    storagePool: str | None = None
+    sslEnabled: ZeroBool | None = None
+    storageMode: ZeroStr | None = None
+    storagePool: ZeroStr | None = None
     system: str = field(default_factory=zero.string)
-    volumeName: str | None = None
+    volumeName: ZeroStr | None = None
 
 
 class ScopeSelector(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1388,17 +1388,17 @@ class Secret(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
     data: dict[str, Bytes] = {}
     immutable: bool | None = None
     stringData: dict[str, str] = {}
-    type: str | None = None
+    type: ZeroStr | None = None
 
 
 class SecretEnvSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
+    name: ZeroStr | None = None
     optional: bool | None = None
 
 
 class SecretKeySelector(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     key: str = field(default_factory=zero.string)
-    name: str | None = None
+    name: ZeroStr | None = None
     optional: bool | None = None
 
 
@@ -1411,20 +1411,20 @@ class SecretList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
 
 class SecretProjection(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     items: list[KeyToPath] = []
-    name: str | None = None
+    name: ZeroStr | None = None
     optional: bool | None = None
 
 
 class SecretReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
-    namespace: str | None = None
+    name: ZeroStr | None = None
+    namespace: ZeroStr | None = None
 
 
 class SecretVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     defaultMode: Int32 | None = None
     items: list[KeyToPath] = []
     optional: bool | None = None
-    secretName: str | None = None
+    secretName: ZeroStr | None = None
 
 
 class SecurityContext(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1467,7 +1467,7 @@ class ServiceAccountList(Struct, kw_only=True, omit_defaults=True, forbid_unknow
 
 
 class ServiceAccountTokenProjection(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    audience: str | None = None
+    audience: ZeroStr | None = None
     expirationSeconds: Int64 | None = None
     path: str = field(default_factory=zero.string)
 
@@ -1481,39 +1481,39 @@ class ServiceList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 class ServicePort(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     appProtocol: str | None = None
-    name: str | None = None
-    nodePort: Int32 | None = None
+    name: ZeroStr | None = None
+    nodePort: ZeroInt32 | None = None
     port: Int32 = field(default_factory=zero.zero)
-    protocol: str | None = None
-    targetPort: IntOrString | None = None
+    protocol: ZeroStr | None = None
+    targetPort: IntOrString = field(default_factory=zero.zero)
 
 
 class ServiceSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     allocateLoadBalancerNodePorts: bool | None = None
-    clusterIP: str | None = None
+    clusterIP: ZeroStr | None = None
     clusterIPs: list[str] = []
     externalIPs: list[str] = []
-    externalName: str | None = None
-    externalTrafficPolicy: str | None = None
-    healthCheckNodePort: Int32 | None = None
+    externalName: ZeroStr | None = None
+    externalTrafficPolicy: ZeroStr | None = None
+    healthCheckNodePort: ZeroInt32 | None = None
     internalTrafficPolicy: str | None = None
     ipFamilies: list[str] = []
     ipFamilyPolicy: str | None = None
     loadBalancerClass: str | None = None
-    loadBalancerIP: str | None = None
+    loadBalancerIP: ZeroStr | None = None
     loadBalancerSourceRanges: list[str] = []
     ports: list[ServicePort] = []
-    publishNotReadyAddresses: bool | None = None
+    publishNotReadyAddresses: ZeroBool | None = None
     selector: dict[str, str] = {}
-    sessionAffinity: str | None = None
+    sessionAffinity: ZeroStr | None = None
     sessionAffinityConfig: SessionAffinityConfig | None = None
     trafficDistribution: str | None = None
-    type: str | None = None
+    type: ZeroStr | None = None
 
 
 class ServiceStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     conditions: list[meta_v1.Condition] = []
-    loadBalancer: LoadBalancerStatus | None = None
+    loadBalancer: LoadBalancerStatus = field(default_factory=lambda: LoadBalancerStatus())
 
 
 class SessionAffinityConfig(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1525,19 +1525,19 @@ class SleepAction(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 
 class StorageOSPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
-    readOnly: bool | None = None
+    fsType: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     secretRef: ObjectReference | None = None
-    volumeName: str | None = None
-    volumeNamespace: str | None = None
+    volumeName: ZeroStr | None = None
+    volumeNamespace: ZeroStr | None = None
 
 
 class StorageOSVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
-    readOnly: bool | None = None
+    fsType: ZeroStr | None = None
+    readOnly: ZeroBool | None = None
     secretRef: LocalObjectReference | None = None
-    volumeName: str | None = None
-    volumeNamespace: str | None = None
+    volumeName: ZeroStr | None = None
+    volumeNamespace: ZeroStr | None = None
 
 
 class Sysctl(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1546,7 +1546,7 @@ class Sysctl(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
 
 
 class TCPSocketAction(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    host: str | None = None
+    host: ZeroStr | None = None
     port: IntOrString = field(default_factory=zero.zero)
 
 
@@ -1554,15 +1554,15 @@ class Taint(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
     effect: str = field(default_factory=zero.string)
     key: str = field(default_factory=zero.string)
     timeAdded: Time | None = None
-    value: str | None = None
+    value: ZeroStr | None = None
 
 
 class Toleration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    effect: str | None = None
-    key: str | None = None
-    operator: str | None = None
+    effect: ZeroStr | None = None
+    key: ZeroStr | None = None
+    operator: ZeroStr | None = None
     tolerationSeconds: Int64 | None = None
-    value: str | None = None
+    value: ZeroStr | None = None
 
 
 class TopologySelectorLabelRequirement(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1586,13 +1586,13 @@ class TopologySpreadConstraint(Struct, kw_only=True, omit_defaults=True, forbid_
 
 
 class TypedLocalObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiGroup: str | None = None
+    apiGroup: str | None = field(default_factory=zero.null)
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
 
 
 class TypedObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiGroup: str | None = None
+    apiGroup: str | None = field(default_factory=zero.null)
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
     namespace: str | None = None
@@ -1641,16 +1641,16 @@ class VolumeMount(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
     mountPath: str = field(default_factory=zero.string)
     mountPropagation: str | None = None
     name: str = field(default_factory=zero.string)
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     recursiveReadOnly: str | None = None
-    subPath: str | None = None
-    subPathExpr: str | None = None
+    subPath: ZeroStr | None = None
+    subPathExpr: ZeroStr | None = None
 
 
 class VolumeMountStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     mountPath: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
-    readOnly: bool | None = None
+    readOnly: ZeroBool | None = None
     recursiveReadOnly: str | None = None
     volumeStatus: VolumeStatus | None = None
 
@@ -1678,9 +1678,9 @@ class VolumeStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
 
 
 class VsphereVirtualDiskVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fsType: str | None = None
-    storagePolicyID: str | None = None
-    storagePolicyName: str | None = None
+    fsType: ZeroStr | None = None
+    storagePolicyID: ZeroStr | None = None
+    storagePolicyName: ZeroStr | None = None
     volumePath: str = field(default_factory=zero.string)
 
 

@@ -11,7 +11,7 @@ from pybernetes.api.meta import v1 as meta_v1
 
 class Endpoint(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     addresses: list[str] = field(default_factory=zero.array)
-    conditions: EndpointConditions | None = None
+    conditions: EndpointConditions = field(default_factory=lambda: EndpointConditions())
     deprecatedTopology: dict[str, str] = {}
     hints: EndpointHints | None = None
     hostname: str | None = None

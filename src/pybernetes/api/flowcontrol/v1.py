@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Time
+from pybernetes.api._scalars import Int32, Time, ZeroBool, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class ExemptPriorityLevelConfiguration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -26,11 +26,11 @@ class FlowSchema(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
 
 
 class FlowSchemaCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
-    status: str | None = None
-    type: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
+    status: ZeroStr | None = None
+    type: ZeroStr | None = None
 
 
 class FlowSchemaList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -42,7 +42,7 @@ class FlowSchemaList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 class FlowSchemaSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     distinguisherMethod: FlowDistinguisherMethod | None = None
-    matchingPrecedence: Int32 | None = None
+    matchingPrecedence: Int32 = field(default_factory=zero.zero)
     priorityLevelConfiguration: PriorityLevelConfigurationReference = field(default_factory=lambda: PriorityLevelConfigurationReference())
     rules: list[PolicyRulesWithSubjects] = []
 
@@ -63,8 +63,8 @@ class LimitResponse(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
 class LimitedPriorityLevelConfiguration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     borrowingLimitPercent: Int32 | None = None
     lendablePercent: Int32 | None = None
-    limitResponse: LimitResponse | None = None
-    nominalConcurrencyShares: Int32 | None = None
+    limitResponse: LimitResponse = field(default_factory=lambda: LimitResponse())
+    nominalConcurrencyShares: Int32 | None = field(default_factory=zero.null)
 
 
 class NonResourcePolicyRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -87,11 +87,11 @@ class PriorityLevelConfiguration(Struct, kw_only=True, omit_defaults=True, forbi
 
 
 class PriorityLevelConfigurationCondition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    lastTransitionTime: Time | None = None
-    message: str | None = None
-    reason: str | None = None
-    status: str | None = None
-    type: str | None = None
+    lastTransitionTime: Time | None = field(default_factory=zero.null)
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
+    status: ZeroStr | None = None
+    type: ZeroStr | None = None
 
 
 class PriorityLevelConfigurationList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -116,14 +116,14 @@ class PriorityLevelConfigurationStatus(Struct, kw_only=True, omit_defaults=True,
 
 
 class QueuingConfiguration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    handSize: Int32 | None = None
-    queueLengthLimit: Int32 | None = None
-    queues: Int32 | None = None
+    handSize: Int32 = field(default_factory=zero.zero)
+    queueLengthLimit: Int32 = field(default_factory=zero.zero)
+    queues: Int32 = field(default_factory=zero.zero)
 
 
 class ResourcePolicyRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     apiGroups: list[str] = field(default_factory=zero.array)
-    clusterScope: bool | None = None
+    clusterScope: ZeroBool | None = None
     namespaces: list[str] = []
     resources: list[str] = field(default_factory=zero.array)
     verbs: list[str] = field(default_factory=zero.array)

@@ -7,13 +7,13 @@ from typing import Any
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Int64, Time
+from pybernetes.api._scalars import Int64, Time, ZeroInt32, ZeroInt64, ZeroStr
 
 class APIGroup(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     apiVersion: str = field(default_factory=lambda: "v1")
     kind: str = field(default_factory=lambda: "APIGroup")
     name: str = field(default_factory=zero.string)
-    preferredVersion: GroupVersionForDiscovery | None = None
+    preferredVersion: GroupVersionForDiscovery = field(default_factory=lambda: GroupVersionForDiscovery())
     serverAddressByClientCIDRs: list[ServerAddressByClientCIDR] = []
     versions: list[GroupVersionForDiscovery] = field(default_factory=zero.array)
 
@@ -26,15 +26,15 @@ class APIGroupList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
 
 class APIResource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     categories: list[str] = []
-    group: str | None = None
+    group: ZeroStr | None = None
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
     namespaced: bool = field(default_factory=zero.false)
     shortNames: list[str] = []
     singularName: str = field(default_factory=zero.string)
-    storageVersionHash: str | None = None
+    storageVersionHash: ZeroStr | None = None
     verbs: list[str] = field(default_factory=zero.array)
-    version: str | None = None
+    version: ZeroStr | None = None
 
 
 class APIResourceList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -54,7 +54,7 @@ class APIVersions(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 class Condition(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     lastTransitionTime: Time | None = field(default_factory=zero.null)
     message: str = field(default_factory=zero.string)
-    observedGeneration: Int64 | None = None
+    observedGeneration: ZeroInt64 | None = None
     reason: str = field(default_factory=zero.string)
     status: str = field(default_factory=zero.string)
     type: str = field(default_factory=zero.string)
@@ -115,20 +115,20 @@ class LabelSelectorRequirement(Struct, kw_only=True, omit_defaults=True, forbid_
 
 
 class ListMeta(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    continue_: str | None = field(default=None, name='continue')
+    continue_: ZeroStr | None = field(default=None, name='continue')
     remainingItemCount: Int64 | None = None
-    resourceVersion: str | None = None
-    selfLink: str | None = None
+    resourceVersion: ZeroStr | None = None
+    selfLink: ZeroStr | None = None
     shardInfo: ShardInfo | None = None
 
 
 class ManagedFieldsEntry(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     apiVersion: str | None = None
-    fieldsType: str | None = None
+    fieldsType: ZeroStr | None = None
     fieldsV1: Any = None
-    manager: str | None = None
-    operation: str | None = None
-    subresource: str | None = None
+    manager: ZeroStr | None = None
+    operation: ZeroStr | None = None
+    subresource: ZeroStr | None = None
     time: Time | None = None
 
 
@@ -138,16 +138,16 @@ class ObjectMeta(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields
     deletionGracePeriodSeconds: Int64 | None = None
     deletionTimestamp: Time | None = None
     finalizers: list[str] = []
-    generateName: str | None = None
-    generation: Int64 | None = None
+    generateName: ZeroStr | None = None
+    generation: ZeroInt64 | None = None
     labels: dict[str, str] = {}
     managedFields: list[ManagedFieldsEntry] = []
-    name: str | None = None
-    namespace: str | None = None
+    name: ZeroStr | None = None
+    namespace: ZeroStr | None = None
     ownerReferences: list[OwnerReference] = []
-    resourceVersion: str | None = None
-    selfLink: str | None = None
-    uid: str | None = None
+    resourceVersion: ZeroStr | None = None
+    selfLink: ZeroStr | None = None
+    uid: ZeroStr | None = None
 
 
 class OwnerReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -177,26 +177,26 @@ class Status(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
     apiVersion: str = field(default_factory=lambda: "v1")
     kind: str = field(default_factory=lambda: "Status")
     metadata: ListMeta = field(default_factory=lambda: ListMeta())
-    code: Int32 | None = None
+    code: ZeroInt32 | None = None
     details: StatusDetails | None = None
-    message: str | None = None
-    reason: str | None = None
-    status: str | None = None
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
+    status: ZeroStr | None = None
 
 
 class StatusCause(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    field_: str | None = field(default=None, name='field')
-    message: str | None = None
-    reason: str | None = None
+    field_: ZeroStr | None = field(default=None, name='field')
+    message: ZeroStr | None = None
+    reason: ZeroStr | None = None
 
 
 class StatusDetails(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     causes: list[StatusCause] = []
-    group: str | None = None
+    group: ZeroStr | None = None
     kind: str | None = None
-    name: str | None = None
-    retryAfterSeconds: Int32 | None = None
-    uid: str | None = None
+    name: ZeroStr | None = None
+    retryAfterSeconds: ZeroInt32 | None = None
+    uid: ZeroStr | None = None
 
 
 class WatchEvent(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, IntOrString
+from pybernetes.api._scalars import Int32, IntOrString, ZeroInt32, ZeroStr
 from pybernetes.api.core import v1 as core_v1
 from pybernetes.api.meta import v1 as meta_v1
 
 class HTTPIngressPath(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     backend: IngressBackend = field(default_factory=lambda: IngressBackend())
-    path: str | None = None
+    path: ZeroStr | None = None
     pathType: str = field(default_factory=zero.string)
 
 
@@ -74,11 +74,11 @@ class IngressClassParametersReference(Struct, kw_only=True, omit_defaults=True, 
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
     namespace: str | None = None
-    scope: str | None = None
+    scope: str | None = field(default_factory=zero.null)
 
 
 class IngressClassSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    controller: str | None = None
+    controller: ZeroStr | None = None
     parameters: IngressClassParametersReference | None = None
 
 
@@ -90,8 +90,8 @@ class IngressList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 
 class IngressLoadBalancerIngress(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    hostname: str | None = None
-    ip: str | None = None
+    hostname: ZeroStr | None = None
+    ip: ZeroStr | None = None
     ports: list[IngressPortStatus] = []
 
 
@@ -106,13 +106,13 @@ class IngressPortStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class IngressRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    host: str | None = None
+    host: ZeroStr | None = None
     http: HTTPIngressRuleValue | None = None
 
 
 class IngressServiceBackend(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     name: str = field(default_factory=zero.string)
-    port: ServiceBackendPort | None = None
+    port: ServiceBackendPort = field(default_factory=lambda: ServiceBackendPort())
 
 
 class IngressSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -123,12 +123,12 @@ class IngressSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 
 class IngressStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    loadBalancer: IngressLoadBalancerStatus | None = None
+    loadBalancer: IngressLoadBalancerStatus = field(default_factory=lambda: IngressLoadBalancerStatus())
 
 
 class IngressTLS(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     hosts: list[str] = []
-    secretName: str | None = None
+    secretName: ZeroStr | None = None
 
 
 class NetworkPolicy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -170,20 +170,20 @@ class NetworkPolicyPort(Struct, kw_only=True, omit_defaults=True, forbid_unknown
 class NetworkPolicySpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     egress: list[NetworkPolicyEgressRule] = []
     ingress: list[NetworkPolicyIngressRule] = []
-    podSelector: meta_v1.LabelSelector | None = None
+    podSelector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
     policyTypes: list[str] = []
 
 
 class ParentReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    group: str | None = None
-    name: str = field(default_factory=zero.string)
-    namespace: str | None = None
-    resource: str = field(default_factory=zero.string)
+    group: ZeroStr | None = None
+    name: str = ""
+    namespace: ZeroStr | None = None
+    resource: str = ""
 
 
 class ServiceBackendPort(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    name: str | None = None
-    number: Int32 | None = None
+    name: ZeroStr | None = None
+    number: ZeroInt32 | None = None
 
 
 class ServiceCIDR(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

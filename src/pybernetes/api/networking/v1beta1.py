@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
+from pybernetes.api._scalars import ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class IPAddress(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -26,10 +27,10 @@ class IPAddressSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
 
 
 class ParentReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    group: str | None = None
-    name: str = field(default_factory=zero.string)
-    namespace: str | None = None
-    resource: str = field(default_factory=zero.string)
+    group: ZeroStr | None = None
+    name: str = ""
+    namespace: ZeroStr | None = None
+    resource: str = ""
 
 
 class ServiceCIDR(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

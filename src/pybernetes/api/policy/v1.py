@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Int64, IntOrString, Time
+from pybernetes.api._scalars import Int32, IntOrString, Time, ZeroInt64
 from pybernetes.api.meta import v1 as meta_v1
 
 class Eviction(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -39,9 +39,9 @@ class PodDisruptionBudgetSpec(Struct, kw_only=True, omit_defaults=True, forbid_u
 
 class PodDisruptionBudgetStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     conditions: list[meta_v1.Condition] = []
-    currentHealthy: Int32 | None = None
-    desiredHealthy: Int32 | None = None
+    currentHealthy: Int32 = field(default_factory=zero.zero)
+    desiredHealthy: Int32 = field(default_factory=zero.zero)
     disruptedPods: dict[str, Time] = {}
-    disruptionsAllowed: Int32 | None = None
-    expectedPods: Int32 | None = None
-    observedGeneration: Int64 | None = None
+    disruptionsAllowed: Int32 = field(default_factory=zero.zero)
+    expectedPods: Int32 = field(default_factory=zero.zero)
+    observedGeneration: ZeroInt64 | None = None

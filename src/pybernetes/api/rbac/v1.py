@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
+from pybernetes.api._scalars import ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class AggregationRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -79,13 +80,13 @@ class RoleList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=T
 
 
 class RoleRef(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiGroup: str | None = None
+    apiGroup: str = field(default_factory=zero.string)
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
 
 
 class Subject(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiGroup: str | None = None
+    apiGroup: ZeroStr | None = None
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
-    namespace: str | None = None
+    namespace: ZeroStr | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int64, Quantity, Time
+from pybernetes.api._scalars import Int64, Quantity, Time, ZeroInt64, ZeroStr
 from pybernetes.api.core import v1 as core_v1
 from pybernetes.api.meta import v1 as meta_v1
 
@@ -23,7 +23,7 @@ class AllocatedDeviceStatus(Struct, kw_only=True, omit_defaults=True, forbid_unk
 
 class AllocationResult(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     allocationTimestamp: Time | None = None
-    devices: DeviceAllocationResult | None = None
+    devices: DeviceAllocationResult = field(default_factory=lambda: DeviceAllocationResult())
     nodeSelector: core_v1.NodeSelector | None = None
 
 
@@ -32,7 +32,7 @@ class CELDeviceSelector(Struct, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class CapacityRequestPolicy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    default: Quantity | None = None
+    default: Quantity | None = field(default_factory=zero.null)
     validRange: CapacityRequestPolicyRange | None = None
     validValues: list[Quantity] = []
 
@@ -52,7 +52,7 @@ class Counter(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tr
 
 
 class CounterSet(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    counters: dict[str, Counter] = field(default_factory=zero.object)
+    counters: dict[str, Counter] = {}
     name: str = field(default_factory=zero.string)
 
 
@@ -142,7 +142,7 @@ class DeviceConstraint(Struct, kw_only=True, omit_defaults=True, forbid_unknown_
 
 class DeviceCounterConsumption(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     counterSet: str = field(default_factory=zero.string)
-    counters: dict[str, Counter] = field(default_factory=zero.object)
+    counters: dict[str, Counter] = {}
 
 
 class DeviceRequest(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -169,9 +169,9 @@ class DeviceSelector(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 
 class DeviceSubRequest(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    allocationMode: str | None = None
+    allocationMode: ZeroStr | None = None
     capacity: CapacityRequirements | None = None
-    count: Int64 | None = None
+    count: ZeroInt64 | None = None
     deviceClassName: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
     selectors: list[DeviceSelector] = []
@@ -182,30 +182,30 @@ class DeviceTaint(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
     effect: str = field(default_factory=zero.string)
     key: str = field(default_factory=zero.string)
     timeAdded: Time | None = None
-    value: str | None = None
+    value: ZeroStr | None = None
 
 
 class DeviceToleration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    effect: str | None = None
-    key: str | None = None
-    operator: str | None = None
+    effect: ZeroStr | None = None
+    key: ZeroStr | None = None
+    operator: ZeroStr | None = None
     tolerationSeconds: Int64 | None = None
-    value: str | None = None
+    value: ZeroStr | None = None
 
 
 class ExactDeviceRequest(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     adminAccess: bool | None = None
-    allocationMode: str | None = None
+    allocationMode: ZeroStr | None = None
     capacity: CapacityRequirements | None = None
-    count: Int64 | None = None
+    count: ZeroInt64 | None = None
     deviceClassName: str = field(default_factory=zero.string)
     selectors: list[DeviceSelector] = []
     tolerations: list[DeviceToleration] = []
 
 
 class NetworkDeviceData(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    hardwareAddress: str | None = None
-    interfaceName: str | None = None
+    hardwareAddress: ZeroStr | None = None
+    interfaceName: ZeroStr | None = None
     ips: list[str] = []
 
 
@@ -228,7 +228,7 @@ class ResourceClaim(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
 
 
 class ResourceClaimConsumerReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiGroup: str | None = None
+    apiGroup: ZeroStr | None = None
     name: str = field(default_factory=zero.string)
     resource: str = field(default_factory=zero.string)
     uid: str = field(default_factory=zero.string)
@@ -242,7 +242,7 @@ class ResourceClaimList(Struct, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class ResourceClaimSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    devices: DeviceClaim | None = None
+    devices: DeviceClaim = field(default_factory=lambda: DeviceClaim())
 
 
 class ResourceClaimStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Int64, Time
+from pybernetes.api._scalars import Int32, Int64, Time, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class DeviceTaint(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     effect: str = field(default_factory=zero.string)
     key: str = field(default_factory=zero.string)
     timeAdded: Time | None = None
-    value: str | None = None
+    value: ZeroStr | None = None
 
 
 class DeviceTaintRule(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -48,10 +48,10 @@ class DeviceTaintSelector(Struct, kw_only=True, omit_defaults=True, forbid_unkno
 class PoolStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     allocatedDevices: Int32 | None = None
     availableDevices: Int32 | None = None
-    driver: str = field(default_factory=zero.string)
+    driver: str = ""
     generation: Int64 = field(default_factory=zero.zero)
     nodeName: str | None = None
-    poolName: str = field(default_factory=zero.string)
+    poolName: str = ""
     resourceSliceCount: Int32 | None = None
     totalDevices: Int32 | None = None
     unavailableDevices: Int32 | None = None

@@ -5,17 +5,17 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32
+from pybernetes.api._scalars import Int32, ZeroBool, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class PriorityClass(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     apiVersion: str = field(default_factory=lambda: "scheduling.k8s.io/v1")
     kind: str = field(default_factory=lambda: "PriorityClass")
     metadata: meta_v1.ObjectMeta = field(default_factory=lambda: meta_v1.ObjectMeta())
-    description: str | None = None
-    globalDefault: bool | None = None
+    description: ZeroStr | None = None
+    globalDefault: ZeroBool | None = None
     preemptionPolicy: str | None = None
-    value: Int32 | None = None
+    value: Int32 = field(default_factory=zero.zero)
 
 
 class PriorityClassList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

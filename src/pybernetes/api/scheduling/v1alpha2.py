@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32
+from pybernetes.api._scalars import Int32, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class BasicSchedulingPolicy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -53,9 +53,9 @@ class PodGroupSchedulingPolicy(Struct, kw_only=True, omit_defaults=True, forbid_
 
 class PodGroupSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     disruptionMode: str | None = None
-    podGroupTemplateRef: PodGroupTemplateReference | None = None
+    podGroupTemplateRef: PodGroupTemplateReference | None = field(default_factory=zero.null)
     priority: Int32 | None = None
-    priorityClassName: str | None = None
+    priorityClassName: ZeroStr | None = None
     resourceClaims: list[PodGroupResourceClaim] = []
     schedulingConstraints: PodGroupSchedulingConstraints | None = None
     schedulingPolicy: PodGroupSchedulingPolicy = field(default_factory=lambda: PodGroupSchedulingPolicy())
@@ -70,14 +70,14 @@ class PodGroupTemplate(Struct, kw_only=True, omit_defaults=True, forbid_unknown_
     disruptionMode: str | None = None
     name: str = field(default_factory=zero.string)
     priority: Int32 | None = None
-    priorityClassName: str | None = None
+    priorityClassName: ZeroStr | None = None
     resourceClaims: list[PodGroupResourceClaim] = []
-    schedulingConstraints: PodGroupSchedulingConstraints | None = None
+    schedulingConstraints: PodGroupSchedulingConstraints | None = field(default_factory=zero.null)
     schedulingPolicy: PodGroupSchedulingPolicy = field(default_factory=lambda: PodGroupSchedulingPolicy())
 
 
 class PodGroupTemplateReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    workload: WorkloadPodGroupTemplateReference | None = None
+    workload: WorkloadPodGroupTemplateReference | None = field(default_factory=zero.null)
 
 
 class TopologyConstraint(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -85,7 +85,7 @@ class TopologyConstraint(Struct, kw_only=True, omit_defaults=True, forbid_unknow
 
 
 class TypedLocalObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiGroup: str | None = None
+    apiGroup: ZeroStr | None = None
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
 

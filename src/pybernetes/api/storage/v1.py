@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
-from pybernetes.api._scalars import Int32, Int64, Quantity, Time
+from pybernetes.api._scalars import Int32, Int64, Quantity, Time, ZeroStr
 from pybernetes.api.core import v1 as core_v1
 from pybernetes.api.meta import v1 as meta_v1
 
@@ -154,8 +154,8 @@ class VolumeAttributesClassList(Struct, kw_only=True, omit_defaults=True, forbid
 
 class VolumeError(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     errorCode: Int32 | None = None
-    message: str | None = None
-    time: Time | None = None
+    message: ZeroStr | None = None
+    time: Time | None = field(default_factory=zero.null)
 
 
 class VolumeNodeResources(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

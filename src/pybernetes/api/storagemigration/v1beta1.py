@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from pybernetes.api import _zero as zero
+from pybernetes.api._scalars import ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class StorageVersionMigration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -28,4 +29,4 @@ class StorageVersionMigrationSpec(Struct, kw_only=True, omit_defaults=True, forb
 
 class StorageVersionMigrationStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     conditions: list[meta_v1.Condition] = []
-    resourceVersion: str | None = None
+    resourceVersion: ZeroStr | None = None

@@ -56,7 +56,7 @@ def plain(tree: Tree) -> Tree:
 
 def test_applying_creates_and_owns_what_was_said() -> None:
     tree = apply(None, deployment(), "me", schema=DEPLOYMENT, now=1e9)
-    assert plain(tree) == deployment() | {"status": {}}
+    assert plain(tree) == deployment(strategy={}) | {"status": {}}
     container: Tree = {
         ".": {},
         "f:name": {},
