@@ -40,13 +40,13 @@ class Walk:
 
         `path` is the strict path (`spec.containers[0]`), `names` Go's path without indices.
         """
-        if isinstance(tree, Members):
-            for name in tree.repeated:
-                self._problem(f'duplicate field "{path}.{name}"' if path else f'duplicate field "{name}"')
+        again = tree.repeated_after if isinstance(tree, Members) and tree.repeated else None
         found: dict[str, Any] = {}
         fields = schema.fields
         struct = schema.struct.__name__ if schema.struct else ""
-        for name, value in tree.items():
+        for count, (name, value) in enumerate(tree.items()):
+            if again is not None:
+                self._duplicates(again(count), path)
             at = f"{path}.{name}" if path else name
             field = fields.get(name)
             if field is None:
@@ -58,6 +58,8 @@ class Walk:
             plain = self._value(value, field, at, where, f"{struct}.{where}")
             if plain is not _DROP:
                 found[name] = plain
+        if again is not None:
+            self._duplicates(again(len(tree)), path)
         return found
 
     def _value(self, value: Any, schema: Schema, path: str, names: str, go_field: str) -> Any:
@@ -84,8 +86,7 @@ class Walk:
         if not isinstance(value, dict):
             return self._mismatch(value, go_field, go_type(schema))
         if isinstance(value, Members):
-            for name in value.repeated:
-                self._problem(f'duplicate field "{path}.{name}"')
+            self._duplicates([name for _, name in value.repeated], path)
         entries = {k: self._value(v, element, f"{path}.{k}", names, go_field) for k, v in value.items()}
         return {k: v for k, v in entries.items() if v is not _DROP}
 
@@ -129,6 +130,10 @@ class Walk:
     def _refuse(self, message: str) -> Any:
         self.error = self.error or message
         return _DROP
+
+    def _duplicates(self, names: list[str], path: str) -> None:
+        for name in names:
+            self._problem(f'duplicate field "{path}.{name}"' if path else f'duplicate field "{name}"')
 
     def _problem(self, message: str) -> None:
         if len(self.problems) < MAX_STRICT_ERRORS and message not in self.problems:

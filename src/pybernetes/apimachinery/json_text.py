@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from typing import Any
 
 
 class Members(dict[str, Any]):
-    """A JSON object; `repeated` names the members that stood more than once (the last one counts)."""
+    """A JSON object; the last of several members with one name counts."""
 
-    repeated: tuple[str, ...] = ()
+    repeated: tuple[tuple[int, str], ...] = ()
+    """(number of different names that stood before its second time, name), in the order of the document."""
+
+    def repeated_after(self, count: int) -> list[str]:
+        """The names that stood again once `count` different names had been seen."""
+        return [name for seen, name in self.repeated if seen == count]
 
 
 def parse_json(body: bytes) -> Any:
@@ -22,8 +26,13 @@ def parse_json(body: bytes) -> Any:
 def _members(pairs: list[tuple[str, Any]]) -> Members:
     found = Members(pairs)
     if len(found) != len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        found.repeated = tuple(name for name, count in counts.items() if count > 1)
+        seen: dict[str, int] = {}
+        repeated: dict[str, int] = {}
+        for name, _ in pairs:
+            if name in seen:
+                repeated.setdefault(name, len(seen))
+            seen[name] = 1
+        found.repeated = tuple((count, name) for name, count in repeated.items())
     return found
 
 

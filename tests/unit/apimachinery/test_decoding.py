@@ -62,6 +62,20 @@ def test_unknown_and_duplicate_fields(validation: str) -> None:
     assert warnings == ([] if validation == "Ignore" else problems)
 
 
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ('"foo":1,"nodeName":"a","nodeName":"b","bar":2', ["foo", "nodeName", "bar"]),
+        ('"nodeName":"a","foo":1,"nodeName":"b","bar":2', ["foo", "nodeName", "bar"]),
+        ('"nodeName":"a","nodeName":"b","nodeName":"c","foo":1', ["nodeName", "foo"]),
+        ('"hostname":"a","nodeName":"a","nodeName":"b","hostname":"b"', ["nodeName", "hostname"]),
+    ],
+)
+def test_problems_are_told_in_the_order_of_the_document(spec: str, told: list[str]) -> None:
+    _, warnings = decode(f'{{"spec":{{{spec}}}}}'.encode(), core.Pod, field_validation="Warn")
+    assert [w.split('"')[1].removeprefix("spec.") for w in warnings] == told
+
+
 def test_a_quoted_colon_is_no_duplicate_field() -> None:
     tree = {"metadata": {"annotations": {"a": '{"b":{"c":1}}', "d": '"": :'}}}
     assert decode(json.dumps(tree).encode(), core.ConfigMap)[1] == []
