@@ -49,6 +49,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "ttl_after_finished",
         "TtlAfterFinishedController",
     ),
+    Descriptor("resourcequota-controller", "resourcequota-controller", "resourcequota", "ResourceQuotaController"),
     Descriptor("endpoints-controller", "endpoint-controller", "endpoints", "EndpointsController"),
     Descriptor("endpointslice-controller", "endpointslice-controller", "endpointslice", "EndpointSliceController"),
     Descriptor("namespace-controller", "namespace-controller", "namespace", "NamespaceController"),

@@ -6,6 +6,7 @@ Source: apiserver/pkg/admission/interfaces.go, attributes.go.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
@@ -28,6 +29,11 @@ class Reader(Protocol):
         ...
 
     async def read_all(self, cls: type[T], namespace: str = "") -> list[T]: ...
+
+    async def change_status(self, ctx: RequestContext, obj: T, change: Callable[[T], None]) -> None:
+        """Changes the status of another object as part of a request; `change` gets a fresh copy, another one
+        when other writes overtake it. Raises NotFound, and what `change` raises."""
+        ...
 
 
 @dataclass(slots=True)

@@ -47,6 +47,11 @@ class Objects:
     async def read_all(self, cls: type, namespace: str = "") -> list[Any]:
         return [o for (c, ns, _), o in self.objects.items() if c is cls and (not namespace or ns == namespace)]
 
+    async def change_status(self, ctx: RequestContext, obj: Any, change: Any) -> None:
+        if (type(obj), obj.metadata.namespace or "", obj.metadata.name) not in self.objects:
+            raise errors.NotFound("gone")
+        change(obj)
+
 
 def meta(name: str, namespace: str | None = "default", **more: Any) -> ObjectMeta:
     return ObjectMeta(name=name, namespace=namespace, **more)

@@ -7,6 +7,7 @@ objects through `read` and `read_all`, which keep decoded objects by revision.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -16,9 +17,10 @@ from pybernetes.apiserver.registry import strategies
 from pybernetes.apiserver.registry.generic import keys, versions
 from pybernetes.apiserver.registry.generic.attributes import Attributes, attributes_function
 from pybernetes.apiserver.registry.generic.codec import Codec
-from pybernetes.apiserver.registry.generic.interface import TokenIssuer
+from pybernetes.apiserver.registry.generic.interface import RequestContext, TokenIssuer
 from pybernetes.apiserver.registry.generic.storage import Storage
 from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.writing import Current, UpdateRules
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.storage.store import Store
@@ -170,6 +172,33 @@ class Registry:
         storage = self.storage_for_struct(cls)
         listing = (await storage.cache()).list(namespace)
         return [cast(T, self._decode(storage, s.key, s.revision, s.value)) for s in listing.items]
+
+    async def change_status(self, ctx: RequestContext, obj: T, change: Callable[[T], None]) -> None:
+        """Changes the status of another object as part of a request; nothing is stored in a dry run.
+
+        `change` gets a fresh copy of the newest, and again when another write overtakes it. Raises NotFound,
+        and what `change` raises.
+        """
+        storage = self.storage_for_struct(type(obj))
+        inner = RequestContext(
+            user=ctx.user,
+            resource=storage.resource,
+            verb="update",
+            namespace=ctx.namespace,
+            name=cast(Any, obj).metadata.name or "",
+            subresource="status",
+            user_agent=ctx.user_agent,
+            dry_run=ctx.dry_run,
+            traceparent=ctx.traceparent or storage.cause(ctx).traceparent,
+            cause_revision=ctx.cause_revision,
+        )
+
+        def transform(old: T, current: Current) -> T:
+            newest: T = storage.codec.decode(current.served)
+            change(newest)
+            return newest
+
+        await storage.replace(inner, transform, UpdateRules(lambda *_: None, lambda *_: []))
 
     def _decode(self, storage: Storage, key: str, revision: int, value: bytes) -> Any:
         held = self._decoded.get(key)

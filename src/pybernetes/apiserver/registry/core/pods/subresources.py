@@ -227,11 +227,9 @@ class EvictionSubresource(SubresourceBase):
         ready = any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions)
         if not ready and _evicts_unhealthy(budget):
             return
-        storage = self.storage.registry.storage_for_struct(policy.PodDisruptionBudget)
         now = self.storage.registry.clock.now()
 
-        def transform(old: policy.PodDisruptionBudget, current: Current) -> policy.PodDisruptionBudget:
-            fresh: policy.PodDisruptionBudget = storage.codec.decode(current.served)
+        def take(fresh: policy.PodDisruptionBudget) -> None:
             status = fresh.status
             if (status.observedGeneration or 0) < (fresh.metadata.generation or 0):
                 raise _too_many(
@@ -250,21 +248,8 @@ class EvictionSubresource(SubresourceBase):
                 raise errors.Forbidden("DisruptedPods map too big - too many evictions not confirmed by PDB controller")
             status.disruptionsAllowed = (status.disruptionsAllowed or 0) - 1
             status.disruptedPods[pod.metadata.name or ""] = format_time(now)
-            return fresh
 
-        inner = RequestContext(
-            user=ctx.user,
-            resource=storage.resource,
-            verb="update",
-            namespace=ctx.namespace,
-            name=budget.metadata.name or "",
-            subresource="status",
-            user_agent=ctx.user_agent,
-            dry_run=ctx.dry_run,
-            traceparent=ctx.traceparent or self.storage.cause(ctx).traceparent,
-            cause_revision=ctx.cause_revision,
-        )
-        await storage.replace(inner, transform, UpdateRules(_nothing, _no_errors))
+        await self.storage.registry.change_status(ctx, budget, take)
 
 
 def _pods_ctx(ctx: RequestContext) -> RequestContext:

@@ -1,0 +1,318 @@
+"""What an object counts for in a ResourceQuota, and whether a quota is about it. Pure.
+
+Asked by admission, which charges what comes in, and by the controller, which counts what there is.
+Source: pkg/quota/v1/evaluator/core, apiserver/pkg/quota/v1/generic/evaluator.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.times import parse_time
+
+Amounts = dict[str, str]
+ResourceKey = tuple[str, str]
+"""(group, plural)."""
+
+PODS: ResourceKey = ("", "pods")
+SERVICES: ResourceKey = ("", "services")
+CLAIMS: ResourceKey = ("", "persistentvolumeclaims")
+
+IGNORED: frozenset[ResourceKey] = frozenset({
+    ("", "bindings"), ("", "componentstatuses"), ("", "events"), ("events.k8s.io", "events"),
+    ("authentication.k8s.io", "tokenreviews"), ("authentication.k8s.io", "selfsubjectreviews"),
+    ("authorization.k8s.io", "subjectaccessreviews"), ("authorization.k8s.io", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "localsubjectaccessreviews"), ("authorization.k8s.io", "selfsubjectrulesreviews"),
+})  # fmt: skip
+"""Never charged."""
+
+_ALIASES: dict[ResourceKey, str] = {
+    ("", name): name for name in ("configmaps", "resourcequotas", "replicationcontrollers", "secrets")
+}
+_POD_NAMES = frozenset({
+    "pods", "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.ephemeral-storage",
+    "limits.cpu", "limits.memory", "limits.ephemeral-storage",
+})  # fmt: skip
+_POD_PREFIXES = ("hugepages-", "requests.hugepages-")
+_SERVICE_NAMES = frozenset({"services", "services.nodeports", "services.loadbalancers"})
+_CLAIM_NAMES = ("persistentvolumeclaims", "requests.storage")
+_STORAGE_CLASS = ".storageclass.storage.k8s.io/"
+_MUST_SAY = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
+_COMPUTE = ("cpu", "memory", "ephemeral-storage")
+
+
+def count_name(key: ResourceKey) -> str:
+    """The quota's name for the number of objects of a resource, e.g. count/deployments.apps."""
+    group, plural = key
+    return f"count/{plural}.{group}" if group else f"count/{plural}"
+
+
+def counted_resource(name: str) -> ResourceKey | None:
+    """The resource whose objects alone a name counts; None for names of Pods, Services and claims."""
+    if name.startswith("count/"):
+        plural, _, group = name.removeprefix("count/").partition(".")
+        return group, plural
+    return ("", name) if ("", name) in _ALIASES else None
+
+
+def names_of(key: ResourceKey, names: Iterable[str]) -> set[str]:
+    """Those of a quota's resource names that objects of this resource can count for."""
+    return {name for name in names if name == count_name(key) or name == _ALIASES.get(key) or _is_own(key, name)}
+
+
+def _is_own(key: ResourceKey, name: str) -> bool:
+    if key == PODS:
+        return name in _POD_NAMES or name.startswith(_POD_PREFIXES) or _is_extended(name)
+    if key == SERVICES:
+        return name in _SERVICE_NAMES
+    return key == CLAIMS and (name in _CLAIM_NAMES or name.endswith(tuple(_STORAGE_CLASS + n for n in _CLAIM_NAMES)))
+
+
+def _is_extended(name: str) -> bool:
+    """requests.VENDOR/RESOURCE."""
+    return name.startswith("requests.") and "/" in name and "kubernetes.io/" not in name
+
+
+# Usage.
+
+
+def usage(key: ResourceKey, obj: Any, now: float) -> Amounts:
+    """What one object counts for; amounts may be zero."""
+    found = {count_name(key): "1"}
+    if key in _ALIASES:
+        found[_ALIASES[key]] = "1"
+    if key == PODS:
+        found.update(_pod_usage(obj, now))
+    elif key == SERVICES:
+        found.update(_service_usage(obj.spec))
+    elif key == CLAIMS:
+        found.update(_claim_usage(obj))
+    return found
+
+
+def _pod_usage(pod: core.Pod, now: float) -> Amounts:
+    if not is_charged(pod, now):
+        return {}
+    found = {"pods": "1"}
+    for prefix, amounts in (("requests.", pod_total(pod, "requests")), ("limits.", pod_total(pod, "limits"))):
+        for name, amount in amounts.items():
+            if name in _COMPUTE:
+                found[prefix + name] = amount
+            if prefix == "requests.":
+                if name in _COMPUTE or name.startswith("hugepages-"):
+                    found[name] = amount
+                if name not in _COMPUTE and _is_own(PODS, prefix + name):
+                    found[prefix + name] = amount
+    return found
+
+
+def is_charged(pod: core.Pod, now: float) -> bool:
+    """Not when it has ended, or should have ended by now."""
+    if pod.status.phase in ("Succeeded", "Failed"):
+        return False
+    meta = pod.metadata
+    if meta.deletionTimestamp is None or meta.deletionGracePeriodSeconds is None:
+        return True
+    return now <= parse_time(meta.deletionTimestamp) + meta.deletionGracePeriodSeconds
+
+
+def pod_total(pod: core.Pod, kind: str) -> Amounts:
+    """Requests or limits of the Pod as a whole: containers and sidecars, or the greediest step of initialization.
+
+    Source: component-helpers/resource/helpers.go.
+    """
+    spec = pod.spec
+    total: Amounts = {}
+    for container in spec.containers:
+        _add(total, _amounts(container, kind))
+    sidecars: Amounts = {}
+    peak: Amounts = {}
+    for container in spec.initContainers:
+        amounts = _amounts(container, kind)
+        if container.restartPolicy == "Always":
+            _add(total, amounts)
+            _add(sidecars, amounts)
+            _raise(peak, sidecars)
+        else:
+            step = dict(sidecars)
+            _add(step, amounts)
+            _raise(peak, step)
+    _raise(total, peak)
+    if spec.resources is not None:
+        total.update(getattr(spec.resources, kind))
+    _add(total, {k: v for k, v in spec.overhead.items() if kind == "requests" or k in total})
+    return total
+
+
+def _amounts(container: core.Container, kind: str) -> Amounts:
+    return getattr(container.resources, kind) if container.resources is not None else {}
+
+
+def _service_usage(spec: core.ServiceSpec) -> Amounts:
+    node_ports = 0
+    if spec.type == "NodePort" or (spec.type == "LoadBalancer" and spec.allocateLoadBalancerNodePorts is not False):
+        node_ports = len(spec.ports)
+    elif spec.type == "LoadBalancer":
+        node_ports = sum(1 for port in spec.ports if port.nodePort)
+    balancers = "1" if spec.type == "LoadBalancer" else "0"
+    return {"services": "1", "services.nodeports": str(node_ports), "services.loadbalancers": balancers}
+
+
+def _claim_usage(claim: core.PersistentVolumeClaim) -> Amounts:
+    found = {"persistentvolumeclaims": "1"}
+    requests = claim.spec.resources.requests if claim.spec.resources is not None else {}
+    if "storage" in requests:
+        wanted = max(requests["storage"], claim.status.allocatedResources.get("storage", "0"), key=quantity.nano)
+        whole = -(-quantity.nano(wanted) // quantity.NANO) * quantity.NANO
+        found["requests.storage"] = wanted if quantity.nano(wanted) == whole else quantity.from_nano(whole)
+    annotation = claim.metadata.annotations.get("volume.beta.kubernetes.io/storage-class")
+    storage_class = annotation if annotation is not None else claim.spec.storageClassName
+    if storage_class:
+        found.update({storage_class + _STORAGE_CLASS + name: amount for name, amount in dict(found).items()})
+    return found
+
+
+# Which quotas.
+
+
+def matches(quota: core.ResourceQuota, names: Iterable[str], key: ResourceKey, obj: Any) -> bool:
+    """Whether a quota that limits `names` is about this object: one of the names, and all of its scopes."""
+    return bool(names_of(key, names)) and in_scopes(quota.spec, key, obj)
+
+
+def in_scopes(spec: core.ResourceQuotaSpec, key: ResourceKey, obj: Any) -> bool:
+    wanted = [core.ScopedResourceSelectorRequirement(scopeName=scope, operator="Exists") for scope in spec.scopes]
+    if spec.scopeSelector is not None:
+        wanted += spec.scopeSelector.matchExpressions
+    if not wanted:
+        return True
+    if key == PODS:
+        return all(_pod_in_scope(requirement, obj) for requirement in wanted)
+    if key == CLAIMS:
+        return all(_claim_in_scope(requirement, obj) for requirement in wanted)
+    return False
+
+
+def _pod_in_scope(requirement: core.ScopedResourceSelectorRequirement, pod: core.Pod) -> bool:
+    scope = requirement.scopeName
+    if scope == "PriorityClass":
+        name = pod.spec.priorityClassName
+        return _selected(requirement, [name] if name else [])
+    check = _POD_SCOPES.get(scope)
+    return check is not None and check(pod)
+
+
+def is_terminating(pod: core.Pod) -> bool:
+    """In the sense of the scope: it has a deadline."""
+    return pod.spec.activeDeadlineSeconds is not None and pod.spec.activeDeadlineSeconds >= 0
+
+
+def _is_best_effort(pod: core.Pod) -> bool:
+    if pod.status.qosClass:
+        return pod.status.qosClass == "BestEffort"
+    spec = pod.spec
+    holders: list[core.ResourceRequirements | None] = [c.resources for c in (*spec.containers, *spec.initContainers)]
+    if spec.resources is not None:
+        holders.append(spec.resources)
+    said = (amounts for held in holders if held is not None for amounts in (held.requests, held.limits))
+    return not any(quantity.nano(a[name]) > 0 for a in said for name in ("cpu", "memory") if name in a)
+
+
+def _reaches_other_namespaces(pod: core.Pod) -> bool:
+    affinity = pod.spec.affinity
+    for rules in (affinity.podAffinity, affinity.podAntiAffinity) if affinity is not None else ():
+        if rules is None:
+            continue
+        terms = [*rules.requiredDuringSchedulingIgnoredDuringExecution]
+        terms += [weighted.podAffinityTerm for weighted in rules.preferredDuringSchedulingIgnoredDuringExecution]
+        if any(term.namespaces or term.namespaceSelector is not None for term in terms):
+            return True
+    return False
+
+
+_POD_SCOPES: dict[str, Callable[[core.Pod], bool]] = {
+    "Terminating": is_terminating,
+    "NotTerminating": lambda pod: not is_terminating(pod),
+    "BestEffort": _is_best_effort,
+    "NotBestEffort": lambda pod: not _is_best_effort(pod),
+    "CrossNamespacePodAffinity": _reaches_other_namespaces,
+}
+
+
+def _claim_in_scope(requirement: core.ScopedResourceSelectorRequirement, claim: core.PersistentVolumeClaim) -> bool:
+    if requirement.scopeName != "VolumeAttributesClass":
+        return False
+    status = claim.status
+    target = status.modifyVolumeStatus.targetVolumeAttributesClassName if status.modifyVolumeStatus else None
+    names = (claim.spec.volumeAttributesClassName, status.currentVolumeAttributesClassName, target)
+    return _selected(requirement, [name for name in names if name])
+
+
+def _selected(requirement: core.ScopedResourceSelectorRequirement, names: Sequence[str]) -> bool:
+    values = requirement.values
+    if requirement.operator == "Exists":
+        return bool(names)
+    if requirement.operator == "DoesNotExist":
+        return not names
+    if requirement.operator == "In":
+        return any(name in values for name in names)
+    if requirement.operator == "NotIn":
+        return not names or any(name not in values for name in names)
+    return False
+
+
+# What admission asks.
+
+
+def unsaid(pod: core.Pod, names: Iterable[str]) -> dict[str, list[str]]:
+    """For each limited amount that every container must state: the containers that do not."""
+    own = pod.spec.resources
+    if own is not None and (own.requests or own.limits):
+        return {}
+    missing: dict[str, list[str]] = {}
+    for name in sorted(set(names) & set(_MUST_SAY)):
+        kind, _, plain = name.rpartition(".")
+        for container in (*pod.spec.containers, *pod.spec.initContainers):
+            if plain not in _amounts(container, kind or "requests"):
+                missing.setdefault(name, []).append(container.name)
+    return {name: sorted(containers) for name, containers in missing.items()}
+
+
+def exceeded(used: Mapping[str, str], delta: Mapping[str, str], hard: Mapping[str, str]) -> list[str]:
+    """The names, sorted, whose limit would be passed."""
+    return sorted(
+        name
+        for name, amount in delta.items()
+        if name in hard and quantity.compare(quantity.add(used.get(name, "0"), amount), hard[name]) > 0
+    )
+
+
+def more(new: Mapping[str, str], old: Mapping[str, str]) -> Amounts:
+    """By how much `new` is above `old`; only what is above."""
+    return {
+        name: quantity.subtract(amount, old[name]) if name in old else amount
+        for name, amount in new.items()
+        if quantity.compare(amount, old.get(name, "0")) > 0
+    }
+
+
+def total(amounts: Iterable[Mapping[str, str]], names: Iterable[str]) -> Amounts:
+    """The sum by name, of these names alone; a name that nothing counts for is 0."""
+    found = dict.fromkeys(names, "0")
+    for one in amounts:
+        _add(found, {name: amount for name, amount in one.items() if name in found})
+    return found
+
+
+def _add(into: Amounts, amounts: Mapping[str, str]) -> None:
+    for name, amount in amounts.items():
+        into[name] = quantity.add(into[name], amount) if into.get(name, "0") != "0" else amount
+
+
+def _raise(into: Amounts, amounts: Mapping[str, str]) -> None:
+    for name, amount in amounts.items():
+        if name not in into or quantity.compare(amount, into[name]) > 0:
+            into[name] = amount

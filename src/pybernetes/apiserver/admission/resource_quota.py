@@ -1,0 +1,107 @@
+"""ResourceQuota: what a namespace may hold is charged before an object comes in, and refused when it is too much.
+
+The charge is written to the quota's status by compare-and-set, so that two requests never share the last
+unit. An object that is refused after all stays charged until the controller counts again.
+Source: apiserver/pkg/admission/plugin/resourcequota/{admission,controller}.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery import errors, quantity, quota
+from pybernetes.apimachinery.quota import Amounts, ResourceKey
+from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
+
+_CHANGEABLE = (quota.PODS, quota.SERVICES, quota.CLAIMS)
+"""Those that may count for more, or for less, after an update."""
+
+
+class ResourceQuotas(Plugin):
+    name = "ResourceQuota"
+    operations: ClassVar[frozenset[Operation]] = frozenset({"CREATE", "UPDATE"})
+    validates = True
+
+    def wants(self, operation: Operation, group: str, plural: str, subresource: str) -> bool:
+        key = (group, plural)
+        if operation not in self.operations or key in quota.IGNORED:
+            return False
+        if subresource:
+            return (key, subresource, operation) == (quota.PODS, "resize", "UPDATE")
+        return operation == "CREATE" or key in _CHANGEABLE
+
+    async def validate(self, attributes: Attributes) -> None:
+        if not attributes.resource.namespaced or _is_same_to_all(attributes):
+            return
+        charges = []
+        for found in await self.reader.read_all(core.ResourceQuota, attributes.namespace):
+            delta = _charge(attributes, found)
+            if delta:
+                _check(attributes, found, delta)
+                charges.append((found, delta))
+        for found, delta in charges:
+            await self._write(attributes, found, delta)
+
+    async def _write(self, attributes: Attributes, found: core.ResourceQuota, delta: Amounts) -> None:
+        def add(newest: core.ResourceQuota) -> None:
+            _check(attributes, newest, delta)
+            used = newest.status.used
+            newest.status.used = {**used, **{n: quantity.add(used.get(n, "0"), delta[n]) for n in delta}}
+
+        try:
+            await self.reader.change_status(attributes.ctx, found, add)
+        except errors.NotFound:
+            return  # a quota that is gone limits nothing
+
+
+def _key(attributes: Attributes) -> ResourceKey:
+    return attributes.resource.group, attributes.resource.plural
+
+
+def _is_same_to_all(attributes: Attributes) -> bool:
+    """An update of a Pod counts only when it moves between scopes."""
+    if attributes.operation != "UPDATE" or _key(attributes) != quota.PODS or attributes.subresource:
+        return False
+    return quota.is_terminating(attributes.object) == quota.is_terminating(attributes.old_object)
+
+
+def _charge(attributes: Attributes, found: core.ResourceQuota) -> Amounts:
+    """What the object adds to a quota; empty when the quota is not about it. Raises Forbidden."""
+    key, obj, old = _key(attributes), attributes.object, attributes.old_object
+    status = found.status
+    names = quota.names_of(key, status.hard)
+    if not names or not quota.in_scopes(found.spec, key, obj):
+        return {}
+    unsaid = quota.unsaid(obj, names) if key == quota.PODS else {}
+    if unsaid:
+        said = "; ".join(f"{name} for: {','.join(containers)}" for name, containers in unsaid.items())
+        raise attributes.forbidden(f"failed quota: {found.metadata.name}: must specify {said}")
+    if not names <= status.used.keys():
+        listed = ",".join(sorted(names))
+        raise attributes.forbidden(f"status unknown for quota: {found.metadata.name}, resources: {listed}")
+    amounts = _usage(key, obj)
+    if old is not None and quota.matches(found, status.hard, key, old):
+        amounts = quota.more(amounts, _usage(key, old))
+    return {name: amount for name, amount in amounts.items() if name in names and quantity.nano(amount) > 0}
+
+
+def _usage(key: ResourceKey, obj: Any) -> Amounts:
+    """As if nothing's time were up: what is on its way in does not end by waiting."""
+    return quota.usage(key, obj, 0.0)
+
+
+def _check(attributes: Attributes, found: core.ResourceQuota, delta: Amounts) -> None:
+    """Raises Forbidden when the charge is too much for the quota."""
+    used, hard = found.status.used, found.status.hard
+    over = quota.exceeded(used, delta, hard)
+    if not over:
+        return
+
+    def listed(amounts: Amounts) -> str:
+        return ",".join(f"{name}={quantity.canonical(amounts.get(name, '0'))}" for name in over)
+
+    raise attributes.forbidden(
+        f"exceeded quota: {found.metadata.name}, requested: {listed(delta)}, "
+        f"used: {listed(used)}, limited: {listed(hard)}"
+    )

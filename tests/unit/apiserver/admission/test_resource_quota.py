@@ -1,0 +1,103 @@
+"""What is charged to a quota, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pybernetes.api.apps.v1 import ReplicaSet
+from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery import errors
+from pybernetes.apiserver.admission.interface import Attributes
+from pybernetes.apiserver.admission.resource_quota import ResourceQuotas
+from tests.unit.apiserver.admission.test_plugins import Objects, attributes, meta, pod
+
+
+def quota(hard: dict[str, str], used: dict[str, str] | None = None, **spec: Any) -> core.ResourceQuota:
+    status = core.ResourceQuotaStatus(hard=hard, used=dict.fromkeys(hard, "0") if used is None else used)
+    return core.ResourceQuota(metadata=meta("q"), spec=core.ResourceQuotaSpec(hard=hard, **spec), status=status)
+
+
+def container(name: str = "c", **requests: str) -> core.Container:
+    return core.Container(name=name, resources=core.ResourceRequirements(requests=requests))
+
+
+def charged(found: core.ResourceQuota, given: Attributes) -> dict[str, str]:
+    plugin = ResourceQuotas(Objects(found))
+    resource = given.resource
+    if plugin.wants(given.operation, resource.group, resource.plural, given.subresource):
+        asyncio.run(plugin.validate(given))
+    return found.status.used
+
+
+def refusal(found: core.ResourceQuota, given: Attributes) -> str:
+    with pytest.raises(errors.Forbidden) as caught:
+        charged(found, given)
+    return caught.value.message.partition("forbidden: ")[2]
+
+
+def test_a_pod_is_charged_and_the_next_one_refused() -> None:
+    found = quota({"pods": "5", "requests.cpu": "1", "secrets": "1"})
+    given = attributes("pods", pod(containers=[container(cpu="600m")]))
+    assert charged(found, given) == {"pods": "1", "requests.cpu": "600m", "secrets": "0"}
+    assert refusal(found, given) == "exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=600m, " \
+                                    "limited: requests.cpu=1"  # fmt: skip
+    assert found.status.used["pods"] == "1"
+
+
+def test_every_container_has_to_say_what_is_limited() -> None:
+    given = attributes("pods", pod(containers=[container("b", cpu="1"), container("a")]))
+    assert refusal(quota({"cpu": "4", "limits.memory": "1Gi"}), given) == (
+        "failed quota: q: must specify cpu for: a; limits.memory for: a,b"
+    )
+
+
+def test_a_quota_not_yet_counted_lets_nothing_in() -> None:
+    assert refusal(quota({"pods": "5"}, used={}), attributes("pods", pod())) == (
+        "status unknown for quota: q, resources: pods"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scope", "deadline", "counted"),
+    [("Terminating", 5, "1"), ("Terminating", None, "0"), ("NotTerminating", 5, "0"), ("NotTerminating", None, "1")],
+)
+def test_scopes(scope: str, deadline: int | None, counted: str) -> None:
+    given = attributes("pods", pod(activeDeadlineSeconds=deadline))
+    assert charged(quota({"pods": "1"}, scopes=[scope]), given) == {"pods": counted}
+
+
+def test_a_pod_that_moves_into_a_scope_is_charged_by_the_update() -> None:
+    found = quota({"pods": "1"}, scopes=["Terminating"])
+    assert charged(found, attributes("pods", pod(activeDeadlineSeconds=5), "UPDATE", pod())) == {"pods": "1"}
+
+
+def test_a_service_that_gets_node_ports_is_charged_for_them_alone() -> None:
+    def service(kind: str) -> core.Service:
+        return core.Service(metadata=meta("s"), spec=core.ServiceSpec(type=kind, ports=[core.ServicePort(port=80)]))
+
+    found = quota({"services": "1", "services.nodeports": "1"}, used={"services": "1", "services.nodeports": "0"})
+    update = attributes("services", service("NodePort"), "UPDATE", service("ClusterIP"))
+    assert charged(found, update) == {"services": "1", "services.nodeports": "1"}
+
+
+def test_any_kind_can_be_counted_and_reading_subresources_costs_nothing() -> None:
+    found = quota({"count/replicasets.apps": "1"})
+    given = attributes("replicasets.apps", ReplicaSet(metadata=meta("r")))
+    assert charged(found, given) == {"count/replicasets.apps": "1"}
+    assert "exceeded quota" in refusal(found, given)
+    given = attributes("pods", core.Binding(metadata=meta("b")), sub="binding")
+    assert charged(quota({"pods": "0"}), given) == {"pods": "0"}
+
+
+def test_a_quota_that_goes_meanwhile_limits_nothing() -> None:
+    reader = Objects(quota({"pods": "1"}))
+    found = reader.objects.pop(next(iter(reader.objects)))
+
+    class Late(Objects):
+        async def read_all(self, cls: type, namespace: str = "") -> list[Any]:
+            return [found]
+
+    asyncio.run(ResourceQuotas(Late()).validate(attributes("pods", pod())))

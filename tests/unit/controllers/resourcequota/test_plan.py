@@ -1,0 +1,85 @@
+"""What a namespace's objects count for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod, ResourceQuota, Secret, Service
+from pybernetes.apimachinery import quota
+from pybernetes.controllers.resourcequota import plan
+from tests.unit.controllers.builders import NOW, make, pod
+
+
+def quota_of(hard: dict[str, str], **spec: Any) -> ResourceQuota:
+    return make(ResourceQuota, {"metadata": {"name": "q"}, "spec": {"hard": hard, **spec}})
+
+
+def with_resources(**more: Any) -> Pod:
+    def container(cpu: str, **fields: Any) -> dict[str, Any]:
+        return {"name": "c", "resources": {"requests": {"cpu": cpu, "example.com/gpu": "1"}}, **fields}
+
+    spec = {
+        "containers": [container("100m"), container("200m")],
+        "initContainers": [container("50m", restartPolicy="Always"), container("1")],
+        **more,
+    }
+    return make(Pod, {"metadata": {"name": "p"}, "spec": spec})
+
+
+def test_the_greediest_step_counts() -> None:
+    found = quota_of({"cpu": "4", "pods": "4", "requests.example.com/gpu": "9", "limits.cpu": "1"})
+    status = plan.status(found, {quota.PODS: [with_resources(), with_resources(overhead={"cpu": "10m"})]}, NOW)
+    assert status.used == {"cpu": "2110m", "pods": "2", "requests.example.com/gpu": "6", "limits.cpu": "0"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "counted"),
+    [({}, "1"), ({"phase": "Succeeded"}, "0"), ({"phase": "Failed"}, "0"), ({"deleted": True}, "1")],
+)
+def test_what_has_ended_is_not_charged(facts: dict[str, Any], counted: str) -> None:
+    one = pod("p", **facts)
+    status = plan.status(quota_of({"pods": "1", "count/pods": "1"}), {quota.PODS: [one]}, NOW)
+    assert status.used == {"pods": counted, "count/pods": "1"}
+
+
+def test_a_pod_that_should_have_gone_is_released_in_time() -> None:
+    one = pod("p", deleted=True)
+    one.metadata.deletionGracePeriodSeconds = 30
+    found = quota_of({"pods": "1"})
+    assert plan.status(found, {quota.PODS: [one]}, NOW + 29).used == {"pods": "1"}
+    assert plan.next_release_s([one], NOW) == 31
+    assert plan.status(found, {quota.PODS: [one]}, NOW + 31).used == {"pods": "0"}
+
+
+def test_services_claims_and_plain_counts() -> None:
+    service = make(Service, {"spec": {"type": "LoadBalancer", "ports": [{"port": 80}, {"port": 81}]}})
+    claim = make(
+        PersistentVolumeClaim,
+        {"spec": {"storageClassName": "gold", "resources": {"requests": {"storage": "1Gi"}}}},
+    )
+    hard = dict.fromkeys(
+        ("services", "services.nodeports", "services.loadbalancers", "persistentvolumeclaims", "requests.storage",
+         "gold.storageclass.storage.k8s.io/requests.storage", "secrets", "count/secrets"), "9")  # fmt: skip
+    objects = {quota.SERVICES: [service], quota.CLAIMS: [claim], ("", "secrets"): [Secret(), Secret()]}
+    assert plan.status(quota_of(hard), objects, NOW).used == {
+        "services": "1", "services.nodeports": "2", "services.loadbalancers": "1", "persistentvolumeclaims": "1",
+        "requests.storage": "1Gi", "gold.storageclass.storage.k8s.io/requests.storage": "1Gi", "secrets": "2",
+        "count/secrets": "2",
+    }  # fmt: skip
+
+
+def test_what_cannot_be_counted_yet_keeps_its_number() -> None:
+    found = quota_of({"secrets": "5", "pods": "1"})
+    found.status.used = {"secrets": "3", "configmaps": "1"}
+    assert plan.counted(found) == {("", "secrets")}
+    assert plan.status(found, {quota.PODS: []}, NOW).used == {"secrets": "3", "pods": "0"}
+
+
+def test_amounts_are_compared_not_their_texts() -> None:
+    found = quota_of({"cpu": "1"})
+    status = plan.status(found, {quota.PODS: []}, NOW)
+    same = plan.status(quota_of({"cpu": "1000m"}), {quota.PODS: []}, NOW)
+    assert not plan.differs(status, same)
+    assert plan.differs(found.status, status)
