@@ -28,7 +28,7 @@ def test_what_goes_makes_room_again() -> None:
         await w.client.delete(ConfigMap, "one", "default")
         await w.until(lambda: shows(pods="0", configmaps="1", replicationcontrollers="0"))
 
-        spec = {"replicas": 3, "selector": {"app": "web"}, "template": pod_template("good")}
+        spec = {"replicas": 3, "selector": {"app": "web"}, "template": pod_template("good", app="web")}
         await w.create(ReplicationController, {"metadata": {"name": "rc"}, "spec": spec})
 
         async def failure_is_told() -> bool:
