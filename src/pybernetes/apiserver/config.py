@@ -39,6 +39,9 @@ class ApiServerConfig:
     kubelet_client_certificate: str = ""
     kubelet_client_key: str = ""
     kubelet_certificate_authority: str = ""
+    proxy_client_certificate: str = ""
+    """The front proxy's own, shown to the servers of remote APIServices."""
+    proxy_client_key: str = ""
     anonymous_auth: bool = True
     authorization_modes: Sequence[str] = ("Node", "RBAC")
     """Of AlwaysAllow, AlwaysDeny, Node, RBAC, in order."""

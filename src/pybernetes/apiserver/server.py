@@ -20,6 +20,7 @@ from pybernetes.apiserver import chain
 from pybernetes.apiserver.admission.chain import AdmissionChain
 from pybernetes.apiserver.admission.create_on_update import CreateOnUpdate
 from pybernetes.apiserver.admission.interface import Plugin
+from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.authenticators.client_certificate import ClientCertificates
 from pybernetes.apiserver.authenticators.service_account import ServiceAccountTokens, TokenKeys
@@ -120,6 +121,8 @@ class ApiServer:
             BootstrapTokens(self.registry, clock) if config.bootstrap_token_auth else None,
             config.anonymous_auth,
         )
+        self._aggregator = Aggregator(self.registry, config, clock)
+        self._served = ServedResources(config.runtime_config)
         self.handler: Handler = self._chain()
         self._add_checks()
 
@@ -150,6 +153,7 @@ class ApiServer:
         for feed in feeds:
             await feed.synced.wait()
         self._bootstrapped = True
+        self._tasks.append(asyncio.create_task(self._after_start(), name="after start"))
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Ends listeners and watches; the store stays open."""
@@ -164,7 +168,16 @@ class ApiServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self._aggregator.stop()
         await self.registry.stop()
+
+    async def _after_start(self) -> None:
+        """Writes what is there for clients to see and nothing waits for."""
+        group_versions = [(group, version) for group in self._groups() for version in self._served.versions(group)]
+        await self._aggregator.register(group_versions)
+
+    def _groups(self) -> list[str]:
+        return ["", *self._served.groups()]
 
     async def _listen(self) -> None:
         config = self.config
@@ -213,13 +226,14 @@ class ApiServer:
                 in_flight.Seats(config.max_requests_inflight), in_flight.Seats(config.max_mutating_requests_inflight)
             ),
             authorization.authorized(self.authorizer),
+            self._aggregator.wrap,
         ]
         return chain.compose(filters, self._router().handle)
 
     def _router(self) -> Router:
         reviews = Reviews(self.authorizer, self._authentication, self.config.audiences)
-        served = ServedResources(self.config.runtime_config)
-        discovery = Discovery(served, self._address)
+        served = self._served
+        discovery = Discovery(served, self._address, self._aggregator)
         pages = Pages(discovery, self.health, self.metrics, self.tokens, self._address, self.config.cache_dir)
         pages.table["pybernetes"] = JournalPage(self._store).answer
         services = Services(self.config, self._clock, self._random, self.metrics)
@@ -237,7 +251,7 @@ class ApiServer:
         return f"{self.advertise_address}:{self.port}"
 
     def _feeds(self) -> list[Feed]:
-        feeds: list[Feed] = []
+        feeds: list[Feed] = self._aggregator.feeds()
         if "RBAC" in self.config.authorization_modes:
             feeds += rbac_feeds(self.registry, self._rbac)
         if "Node" in self.config.authorization_modes:

@@ -26,6 +26,10 @@ LEAF_DAYS = 365
 _BACKDATE_S = 300
 """Clocks of other machines may be a little behind."""
 _CA_NAME = "pybernetes-ca"
+FRONT_PROXY_CA = "front-proxy-ca"
+"""Vouches for the apiserver where it speaks for others, to servers of aggregated APIs; for no users."""
+FRONT_PROXY_CLIENT = "front-proxy-client"
+_AUTHORITIES = {"ca": _CA_NAME, FRONT_PROXY_CA: "pybernetes-front-proxy-ca"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Certificate:
     organizations: tuple[str, ...] = ()
     hosts: tuple[str, ...] = field(default=())
     """DNS names and addresses; a certificate with some is a server's, without a client's."""
+    authority: str = "ca"
+    """The file of the CA that signs it."""
 
 
 class Pki:
@@ -47,7 +53,7 @@ class Pki:
         self._directory = directory
         self._index_path = directory / "index.json"
         self._index: dict[str, Any] = {}
-        self._ca: tuple[Any, Any] | None = None
+        self._authorities: dict[str, tuple[Any, Any]] = {}
 
     def certificate(self, file: str) -> Path:
         return self._directory / f"{file}.crt"
@@ -73,9 +79,10 @@ class Pki:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._index = self._read_index()
         changed: list[str] = []
-        if self._stale(Certificate("ca", _CA_NAME), now_s, CA_DAYS):
-            self._make_ca(now_s)
-            changed.append("ca")
+        for authority, name in _AUTHORITIES.items():
+            if self._stale(Certificate(authority, name), now_s, CA_DAYS):
+                self._make_ca(authority, now_s)
+                changed.append(authority)
         for certificate in wanted:
             if self._stale(certificate, now_s, LEAF_DAYS):
                 self._make_leaf(certificate, now_s)
@@ -102,21 +109,21 @@ class Pki:
             return True
         return not (self.certificate(certificate.file).exists() and self.key(certificate.file).exists())
 
-    def _make_ca(self, now_s: float) -> None:
-        """A new certificate for the CA; its key stays if there is one, so that what it signed stays valid."""
+    def _make_ca(self, authority: str, now_s: float) -> None:
+        """A new certificate for a CA; its key stays if there is one, so that what it signed stays valid."""
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        path = self.key("ca")
+        path = self.key(authority)
         key = _load_key(path) if path.exists() else ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, _CA_NAME)])
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, _AUTHORITIES[authority])])
         builder = self._builder(name, name, key.public_key(), now_s, CA_DAYS)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
-        self._write("ca", builder.sign(key, hashes.SHA256()), key)
-        self._record(Certificate("ca", _CA_NAME), now_s, CA_DAYS)
-        self._ca = None
+        self._write(authority, builder.sign(key, hashes.SHA256()), key)
+        self._record(Certificate(authority, _AUTHORITIES[authority]), now_s, CA_DAYS)
+        self._authorities.pop(authority, None)
 
     def _make_leaf(self, certificate: Certificate, now_s: float) -> None:
         from cryptography import x509
@@ -124,7 +131,7 @@ class Pki:
         from cryptography.hazmat.primitives.asymmetric import ec
         from cryptography.x509.oid import ExtendedKeyUsageOID
 
-        ca_certificate, ca_key = self._load_ca()
+        ca_certificate, ca_key = self._load_ca(certificate.authority)
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, value) for value in certificate.organizations]
         attributes.append(x509.NameAttribute(x509.NameOID.COMMON_NAME, certificate.common_name))
@@ -152,12 +159,14 @@ class Pki:
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         write_atomic(self.service_account_public_key, public, 0o600)
 
-    def _load_ca(self) -> tuple[Any, Any]:
-        if self._ca is None:
+    def _load_ca(self, authority: str) -> tuple[Any, Any]:
+        found = self._authorities.get(authority)
+        if found is None:
             from cryptography import x509
 
-            self._ca = x509.load_pem_x509_certificate(self.ca.read_bytes()), _load_key(self.key("ca"))
-        return self._ca
+            certificate = x509.load_pem_x509_certificate(self.certificate(authority).read_bytes())
+            found = self._authorities[authority] = certificate, _load_key(self.key(authority))
+        return found
 
     def _builder(self, subject: Any, issuer: Any, public_key: Any, now_s: float, days: int) -> Any:
         from cryptography import x509
@@ -241,6 +250,7 @@ def cluster_certificates(
         Certificate("controller-manager", "system:kube-controller-manager"),
         Certificate("scheduler", "system:kube-scheduler"),
         Certificate("proxy", "system:kube-proxy"),
+        Certificate(FRONT_PROXY_CLIENT, FRONT_PROXY_CLIENT, authority=FRONT_PROXY_CA),
     ]
     for node, address in nodes.items():
         certificates.append(Certificate(f"kubelet-{node}", f"system:node:{node}", ("system:nodes",)))

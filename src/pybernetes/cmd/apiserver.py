@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--client-ca-file", default="", help="CA whose client certificates are users")
     who.add_argument("--requestheader-client-ca-file", default="", help="CA of front proxies")
     who.add_argument("--requestheader-allowed-names", default="", help="common names of front proxies, by comma")
+    who.add_argument("--proxy-client-cert-file", default="", help="PEM certificate for servers of aggregated APIs")
+    who.add_argument("--proxy-client-key-file", default="", help="its key")
     who.add_argument("--token-auth-file", default="", help='CSV of token,user,uid,"group1,group2"')
     who.add_argument("--enable-bootstrap-token-auth", action="store_true", help="accept bootstrap tokens")
     who.add_argument(
@@ -145,6 +147,8 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         kubelet_client_certificate=args.kubelet_client_certificate,
         kubelet_client_key=args.kubelet_client_key,
         kubelet_certificate_authority=args.kubelet_certificate_authority,
+        proxy_client_certificate=args.proxy_client_cert_file,
+        proxy_client_key=args.proxy_client_key_file,
         anonymous_auth=args.anonymous_auth,
         authorization_modes=_split(args.authorization_mode),
         static_tokens=read_tokens(args.token_auth_file) if args.token_auth_file else {},

@@ -44,6 +44,7 @@ def node_user(node: str) -> UserInfo:
 
 def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
     from pybernetes.apiserver.config import ApiServerConfig
+    from pybernetes.cluster.pki import FRONT_PROXY_CA, FRONT_PROXY_CLIENT
 
     keys = Pki(layout.pki)
     return ApiServerConfig(
@@ -53,6 +54,10 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         tls_cert_file=str(keys.certificate("apiserver")),
         tls_private_key_file=str(keys.key("apiserver")),
         client_ca_file=str(keys.ca),
+        requestheader_client_ca_file=str(keys.certificate(FRONT_PROXY_CA)),
+        requestheader_allowed_names=[FRONT_PROXY_CLIENT],
+        proxy_client_certificate=str(keys.certificate(FRONT_PROXY_CLIENT)),
+        proxy_client_key=str(keys.key(FRONT_PROXY_CLIENT)),
         service_account_signing_key_file=str(keys.service_account_key),
         service_account_key_files=[str(keys.service_account_public_key)],
         service_cluster_ip_range=spec.service_cidr,

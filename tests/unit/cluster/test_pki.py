@@ -45,6 +45,7 @@ def test_identities(tmp_path: Path, wanted: list[Certificate]) -> None:
         "controller-manager": ("system:kube-controller-manager", []),
         "scheduler": ("system:kube-scheduler", []),
         "proxy": ("system:kube-proxy", []),
+        "front-proxy-client": ("front-proxy-client", []),
         "kubelet-node-1": ("system:node:node-1", ["system:nodes"]),
         "kubelet-server-node-1": ("system:node:node-1", ["system:nodes"]),
     }
@@ -65,9 +66,8 @@ def test_server_names_and_usages(tmp_path: Path, wanted: list[Certificate]) -> N
 def test_openssl_accepts_the_chain(tmp_path: Path, wanted: list[Certificate]) -> None:
     pki = Pki(tmp_path / "pki")
     pki.ensure(wanted, NOW)
-    ca = x509.load_pem_x509_certificate(pki.ca.read_bytes())
     for certificate in wanted:
-        load(pki, certificate.file).verify_directly_issued_by(ca)
+        load(pki, certificate.file).verify_directly_issued_by(load(pki, certificate.authority))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pki.certificate(certificate.file), pki.key(certificate.file))
     key = load_pem_private_key(pki.service_account_key.read_bytes(), None)
@@ -87,13 +87,13 @@ def test_everything_is_private(tmp_path: Path, wanted: list[Certificate]) -> Non
     [
         pytest.param(0, 0, id="at once: nothing to do"),
         pytest.param(LEAF_DAYS * 0.6, 0, id="two thirds of the life left to use"),
-        pytest.param(LEAF_DAYS * 0.7, 8, id="the leaves run out"),
-        pytest.param(CA_DAYS * 0.7, 9, id="the CA runs out"),
+        pytest.param(LEAF_DAYS * 0.7, 9, id="the leaves run out"),
+        pytest.param(CA_DAYS * 0.7, 11, id="the CAs run out"),
     ],
 )
 def test_renewal(tmp_path: Path, wanted: list[Certificate], later_days: float, renewed: int) -> None:
     pki = Pki(tmp_path / "pki")
-    assert len(pki.ensure(wanted, NOW)) == len(wanted) + 2
+    assert len(pki.ensure(wanted, NOW)) == len(wanted) + 3
     admin, sa = load(pki, "admin"), pki.service_account_key.read_bytes()
     assert len(Pki(tmp_path / "pki").ensure(wanted, NOW + later_days * DAY)) == renewed
     ca = x509.load_pem_x509_certificate(pki.ca.read_bytes())

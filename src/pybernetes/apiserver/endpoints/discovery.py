@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 
 from pybernetes.apimachinery.scheme import Resource, Subresource
+from pybernetes.apiserver.aggregation import merging
+from pybernetes.apiserver.aggregation.merging import NoRemotes, Remotes
 from pybernetes.apiserver.endpoints.answers import answer, page_not_found
 from pybernetes.apiserver.endpoints.negotiation import PROTOBUF, Form, negotiate
 from pybernetes.apiserver.endpoints.served import ServedResources
@@ -31,30 +33,42 @@ _FOREIGN: dict[str, tuple[str, str]] = {
 class Discovery:
     """Answers discovery; every document is made once."""
 
-    def __init__(self, served: ServedResources, server_address: Callable[[], str]) -> None:
+    def __init__(
+        self, served: ServedResources, server_address: Callable[[], str], remotes: Remotes | None = None
+    ) -> None:
         self._served = served
+        self._remotes: Remotes = remotes or NoRemotes()
         self._server_address = server_address
         self._documents: dict[tuple[str, ...], bytes] = {}
-        self._made_of = served.changes
+        self._made_of = self._state()
 
     def answer(self, request: Request) -> Response | None:
         """The answer to a discovery path; None when the path is none."""
         parts = request.path.strip("/").split("/")
         served = self._served
-        if served.changes != self._made_of:
+        if self._state() != self._made_of:
             self._documents.clear()
-            self._made_of = served.changes
+            self._made_of = self._state()
         if parts == ["api"]:
             return self._root(request, "api", self._api_versions)
         if parts == ["apis"]:
             return self._root(request, "apis", self._group_list)
         if parts[0] == "api" and len(parts) == 2 and served.has("", parts[1]):
             return self._plain(request, ("", parts[1]), lambda: self._resource_list("", parts[1]))
-        if parts[0] == "apis" and len(parts) == 2 and served.versions(parts[1]):
+        if parts[0] == "apis" and len(parts) == 2 and self._versions(parts[1]):
             return self._plain(request, ("group", parts[1]), lambda: self._group(parts[1], alone=True))
         if parts[0] == "apis" and len(parts) == 3 and served.has(parts[1], parts[2]):
             return self._plain(request, (parts[1], parts[2]), lambda: self._resource_list(parts[1], parts[2]))
         return page_not_found() if parts[0] in ("api", "apis") and len(parts) <= 3 else None
+
+    def _state(self) -> tuple[int, int]:
+        return self._served.changes, self._remotes.changes
+
+    def _groups(self) -> list[str]:
+        return merging.groups(self._served.groups(), self._remotes)
+
+    def _versions(self, group: str) -> list[str]:
+        return merging.versions(group, self._served.versions(group), self._remotes)
 
     def _root(self, request: Request, prefix: str, plain: Callable[[], dict[str, Any]]) -> Response:
         form = negotiate(request, _AGGREGATED)
@@ -91,11 +105,11 @@ class Discovery:
         }
 
     def _group_list(self) -> dict[str, Any]:
-        groups = [self._group(group) for group in self._served.groups()]
+        groups = [self._group(group) for group in self._groups()]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
     def _group(self, group: str, alone: bool = False) -> dict[str, Any]:
-        versions = [{"groupVersion": f"{group}/{v}", "version": v} for v in self._served.versions(group)]
+        versions = [{"groupVersion": f"{group}/{v}", "version": v} for v in self._versions(group)]
         head = {"kind": "APIGroup", "apiVersion": "v1"} if alone else {}
         return {**head, "name": group, "versions": versions, "preferredVersion": versions[0]}
 
@@ -109,7 +123,7 @@ class Discovery:
         return {**head, "groupVersion": group_version, "resources": resources}
 
     def _aggregated(self, prefix: str, version: str) -> dict[str, Any]:
-        groups = [""] if prefix == "api" else self._served.groups()
+        groups = [""] if prefix == "api" else self._groups()
         return {
             "kind": "APIGroupDiscoveryList",
             "apiVersion": f"apidiscovery.k8s.io/{version}",
@@ -117,18 +131,18 @@ class Discovery:
             "items": [
                 {
                     "metadata": {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None},
-                    "versions": [
-                        {
-                            "version": v,
-                            "resources": [_discovered(r) for r in self._served.resources(group, v)],
-                            "freshness": "Current",
-                        }
-                        for v in self._served.versions(group)
-                    ],
+                    "versions": [self._version(group, v) for v in self._versions(group)],
                 }
                 for group in groups
             ],
         }
+
+    def _version(self, group: str, version: str) -> dict[str, Any]:
+        remote = self._remotes.remote.get((group, version))
+        if remote is not None:
+            return merging.discovered(remote)
+        resources = [_discovered(resource) for resource in self._served.resources(group, version)]
+        return {"version": version, "resources": resources, "freshness": "Current"}
 
 
 def _resource(resource: Resource) -> dict[str, Any]:

@@ -33,8 +33,33 @@ class ServedResources:
         served = [r for r in RESOURCES if _enabled(r, runtime_config)]
         self._by_path = {(r.group, r.version, r.plural): r for r in served}
         self._versions: dict[str, dict[str, list[Resource]]] = {}
+        self.changes = 0
+        """Rises whenever resources come or go; documents made from this table are as old as this number."""
         for resource in served:
             self._versions.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+
+    def put(self, group: str, plural: str, resources: list[Resource]) -> None:
+        """Serves a custom resource in these versions and no others; none: it is gone. A built-in one stays as it is."""
+        old = [r for r in self._by_path.values() if r.group == group and r.plural == plural]
+        if old == resources or any(not r.custom for r in old):
+            return
+        for resource in old:
+            self._take_away(resource)
+        for resource in resources:
+            self._by_path[(group, resource.version, plural)] = resource
+            listed = self._versions.setdefault(group, {}).setdefault(resource.version, [])
+            listed.append(resource)
+            listed.sort(key=lambda r: r.plural)
+        self.changes += 1
+
+    def _take_away(self, resource: Resource) -> None:
+        del self._by_path[(resource.group, resource.version, resource.plural)]
+        versions = self._versions[resource.group]
+        versions[resource.version].remove(resource)
+        if not versions[resource.version]:
+            del versions[resource.version]
+        if not versions:
+            del self._versions[resource.group]
 
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         return self._by_path.get((group, version, plural))

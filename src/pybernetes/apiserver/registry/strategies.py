@@ -26,6 +26,7 @@ STRATEGIES: dict[tuple[str, str], str] = {
     ("", "secrets"): "core.secrets.strategy:SecretStrategy",
     ("", "serviceaccounts"): "core.serviceaccounts.strategy:ServiceAccountStrategy",
     ("", "services"): "core.services.strategy:ServiceStrategy",
+    ("apiregistration.k8s.io", "apiservices"): "apiregistration.strategy:APIServiceStrategy",
     ("apps", "controllerrevisions"): "apps.controllerrevisions.strategy:ControllerRevisionStrategy",
     ("apps", "daemonsets"): "apps.daemonsets.strategy:DaemonSetStrategy",
     ("apps", "deployments"): "apps.deployments.strategy:DeploymentStrategy",

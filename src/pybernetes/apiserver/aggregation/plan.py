@@ -1,0 +1,87 @@
+"""Where the requests of a remote APIService go, and why none can. Pure.
+
+Source: kube-aggregator/pkg/controllers/status/remote/remote_available_controller.go,
+apiserver/pkg/util/proxy/proxy.go (ResolveEndpoint).
+Differs: requests go to a ready endpoint of the Service rather than to its ClusterIP, so that this process
+needs no Service proxy beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pybernetes.api.apiregistration.v1 import APIService, APIServiceCondition
+from pybernetes.api.core.v1 import Service
+from pybernetes.api.discovery.v1 import EndpointSlice
+
+PASSED = ("Passed", "all checks passed")
+_AVAILABLE = "Available"
+SERVICE_NAME = "kubernetes.io/service-name"
+
+
+@dataclass(slots=True, frozen=True)
+class Problem:
+    """Why the backend cannot be asked: a condition's reason and message."""
+
+    reason: str
+    message: str
+
+
+def addresses(
+    api_service: APIService, service: Service | None, slices: Sequence[EndpointSlice]
+) -> list[tuple[str, int]] | Problem:
+    """The backend's hosts and ports, each as good as the other."""
+    wanted = api_service.spec.service
+    assert wanted is not None
+    name, namespace, port = wanted.name or "", wanted.namespace or "", wanted.port or 443
+    if service is None:
+        return Problem("ServiceNotFound", f'service/{name} in "{namespace}" is not present')
+    if service.spec.type == "ExternalName":
+        return [(service.spec.externalName or "", port)]
+    found = next((p for p in service.spec.ports if p.port == port), None)
+    if found is None:
+        return Problem("ServicePortError", f'service/{name} in "{namespace}" is not listening on port {port}')
+    mine = [s for s in slices if (s.metadata.labels or {}).get(SERVICE_NAME) == name]
+    if not mine:
+        return Problem("EndpointsNotFound", f'cannot find endpointslices for service/{name} in "{namespace}"')
+    ready = _ready(mine, found.name or "")
+    if not ready:
+        return Problem(
+            "MissingEndpoints",
+            f'endpointslices for service/{name} in "{namespace}" have no addresses with port name "{found.name or ""}"',
+        )
+    return ready
+
+
+def _ready(slices: Sequence[EndpointSlice], port_name: str) -> list[tuple[str, int]]:
+    return [
+        (endpoint.addresses[0], port.port)
+        for each in slices
+        for port in each.ports
+        if (port.name or "") == port_name and port.port
+        for endpoint in each.endpoints
+        if endpoint.addresses and (endpoint.conditions is None or endpoint.conditions.ready is not False)
+    ]
+
+
+def is_available(api_service: APIService) -> bool:
+    return any(c.type == _AVAILABLE and c.status == "True" for c in api_service.status.conditions)
+
+
+def with_condition(api_service: APIService, problem: Problem | None, now: str) -> bool:
+    """Writes the outcome of a check into the status; whether that changed anything."""
+    reason, message = PASSED if problem is None else (problem.reason, problem.message)
+    status = "True" if problem is None else "False"
+    made = APIServiceCondition(type=_AVAILABLE, status=status, reason=reason, message=message, lastTransitionTime=now)
+    conditions = api_service.status.conditions
+    held = next((c for c in conditions if c.type == _AVAILABLE), None)
+    if held is None:
+        api_service.status.conditions = [*conditions, made]
+        return True
+    if (held.status, held.reason, held.message) == (status, reason, message):
+        return False
+    if held.status == status:
+        made.lastTransitionTime = held.lastTransitionTime
+    api_service.status.conditions = [made if c is held else c for c in conditions]
+    return True
