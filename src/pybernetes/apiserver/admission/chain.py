@@ -52,6 +52,7 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
     from pybernetes.apiserver.admission.node_restriction import NodeRestriction
     from pybernetes.apiserver.admission.priority import Priority
     from pybernetes.apiserver.admission.resource_quota import ResourceQuotas
+    from pybernetes.apiserver.admission.runtime_class import RuntimeClasses
     from pybernetes.apiserver.admission.service_account import ServiceAccounts
     from pybernetes.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
     from pybernetes.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
@@ -65,5 +66,6 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
         Priority(reader),
         DefaultTolerationSeconds(reader),
         StorageObjectInUseProtection(reader),
+        RuntimeClasses(reader),
         ResourceQuotas(reader),
     ]

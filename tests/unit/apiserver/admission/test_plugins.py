@@ -11,6 +11,7 @@ from pybernetes.api.authentication import v1 as authentication
 from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
+from pybernetes.api.node import v1 as node_api
 from pybernetes.api.scheduling.v1 import PriorityClass
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.scheme import find
@@ -22,6 +23,7 @@ from pybernetes.apiserver.admission.limit_ranger import LimitRanger
 from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from pybernetes.apiserver.admission.node_restriction import NodeRestriction, node_name
 from pybernetes.apiserver.admission.priority import Priority
+from pybernetes.apiserver.admission.runtime_class import RuntimeClasses
 from pybernetes.apiserver.admission.service_account import ServiceAccounts
 from pybernetes.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from pybernetes.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
@@ -484,3 +486,46 @@ def test_tokens_for_a_nodes_own_pods(reference, message):
         admit(plugin, given)
     else:
         assert message in refused(plugin, given)
+
+
+# -- RuntimeClass ----------------------------------------------------------------------------------
+
+
+def runtime_class(**scheduling: Any) -> node_api.RuntimeClass:
+    return node_api.RuntimeClass(
+        metadata=meta("kata", None),
+        handler="kata",
+        overhead=node_api.Overhead(podFixed={"cpu": "10m"}),
+        scheduling=node_api.Scheduling(**scheduling),
+    )
+
+
+def test_a_runtime_class_gives_overhead_and_placement():
+    every = core.Toleration(key="a", operator="Exists")
+    plugin = RuntimeClasses(Objects(runtime_class(nodeSelector={"vm": "yes"}, tolerations=[every])))
+    narrow = core.Toleration(key="a", operator="Equal", value="1", effect="NoSchedule")
+    other = core.Toleration(key="b", operator="Exists")
+    given = pod(runtimeClassName="kata", nodeSelector={"disk": "ssd"}, tolerations=[narrow, other])
+    admit(plugin, attributes("pods", given))
+    asyncio.run(plugin.validate(attributes("pods", given)))
+    assert given.spec.overhead == {"cpu": "10m"}
+    assert given.spec.nodeSelector == {"disk": "ssd", "vm": "yes"}
+    assert given.spec.tolerations == [other, every]
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ({"runtimeClassName": "none"}, 'RuntimeClass "none" not found'),
+        ({"runtimeClassName": "kata", "overhead": {"cpu": "1"}}, "doesn't match RuntimeClass's defined Overhead"),
+        ({"runtimeClassName": "kata", "nodeSelector": {"vm": "no"}}, "pod.spec.nodeSelector[vm] = no"),
+    ],
+)
+def test_what_a_runtime_class_refuses(spec: dict[str, Any], why: str):
+    plugin = RuntimeClasses(Objects(runtime_class(nodeSelector={"vm": "yes"})))
+    assert why in refused(plugin, attributes("pods", pod(**spec)))
+
+
+def test_overhead_needs_a_runtime_class():
+    with pytest.raises(errors.Forbidden, match="without corresponding RuntimeClass"):
+        asyncio.run(RuntimeClasses(Objects()).validate(attributes("pods", pod(overhead={"cpu": "1"}))))
