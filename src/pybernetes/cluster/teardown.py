@@ -35,7 +35,8 @@ def network_name(cluster: str) -> str:
 
 def tables(cluster: str) -> list[str]:
     """The nftables tables that a cluster has in the host's network namespace."""
-    return [f"pybernetes-{cluster}-proxy", f"pybernetes-{cluster}-network"]
+    network = f"pybernetes-{cluster}-network"
+    return [f"pybernetes-{cluster}-proxy", network, f"{network}-host-ports"]
 
 
 def remove_cluster(spec: ClusterSpec, layout: Layout) -> list[str]:

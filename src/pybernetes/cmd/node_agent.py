@@ -43,7 +43,10 @@ async def run_machine_network(
     async def network() -> None:
         from pybernetes.network.node_network import NodeNetwork
 
-        await NodeNetwork(client_for(wiring.PROXY, "pybernetes-network"), wiring.network(spec, layout, node)).run()
+        agent = "pybernetes-network"
+        node_client = client_for(wiring.node_user(node), agent) if node else None
+        config = wiring.network(spec, layout, node)
+        await NodeNetwork(client_for(wiring.PROXY, agent), config, node_client=node_client).run()
 
     async def proxy() -> None:
         from pybernetes.proxy.proxy import Proxy

@@ -1,6 +1,7 @@
 """The network of one machine, kept in step with the Nodes: bridge, CNI configuration, routes, masquerading.
 
-Flow: Node informer → `plan.plan` → netlink, nftables and one atomically written file. A CNI
+Flow: Node informer → `plan.plan` → netlink, nftables and one atomically written file; informer of the node's
+own Pods → `host_ports` → nftables. A CNI
 configuration that somebody else put into the folder is left alone, and then no bridge is made.
 """
 
@@ -11,12 +12,13 @@ import logging
 import os
 from pathlib import Path
 
-from pybernetes.api.core.v1 import Node
+from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.netlink import KernelNetlink, Netlink, NetlinkFault, Route
 from pybernetes.host.nft import LibNft, Nft, NftError
+from pybernetes.network.host_ports import HostPort, host_ports, rules, uses_host_ports
 from pybernetes.network.plan import MachineNetwork, NetworkConfig, masquerade_rules, plan
 
 log = logging.getLogger(__name__)
@@ -39,13 +41,23 @@ class NodeNetwork:
         client: Client,
         config: NetworkConfig,
         *,
+        node_client: Client | None = None,
         clock: Clock | None = None,
         netlink: Netlink | None = None,
         nft: Nft | None = None,
     ) -> None:
+        """`node_client` may read the Pods of the node; without it there are no host ports."""
         self._config = config
         self._factory = InformerFactory(client, clock or SystemClock())
         self._nodes = self._factory.informer(Node)
+        self._node_factory = InformerFactory(node_client or client, clock or SystemClock())
+        self._pods = (
+            self._node_factory.informer(Pod, field_selector=f"spec.nodeName={config.node_name}")
+            if node_client is not None and config.node_name
+            else None
+        )
+        self._ports: list[HostPort] | None = None
+        """As the kernel has them."""
         self._netlink = netlink or KernelNetlink()
         self._nft = nft or LibNft()
         self._wake = asyncio.Event()
@@ -59,9 +71,16 @@ class NodeNetwork:
             on_update=lambda old, new: self._wake.set() if _shape(old) != _shape(new) else None,
             on_delete=lambda _node: self._wake.set(),
         )
+        if self._pods is not None:
+            self._pods.add_handler(
+                on_add=self._pod_changed,
+                on_update=lambda old, new: self._pod_changed(new),
+                on_delete=self._pod_changed,
+            )
         prepared = False
         async with asyncio.TaskGroup() as group:
             await self._factory.start(group)
+            await self._node_factory.start(group)
             await self._factory.wait_synced()
             while True:
                 try:
@@ -83,6 +102,20 @@ class NodeNetwork:
             self._applied = wanted
         if wanted.cni or not self._config.node_name:
             self.ready.set()
+        if self._pods is not None and self._pods.has_synced:
+            ports = host_ports(self._pods.lister.list())
+            if ports != self._ports:
+                await asyncio.to_thread(self._forward, ports)
+                self._ports = ports
+
+    def _forward(self, ports: list[HostPort]) -> None:
+        if ports:
+            self._netlink.sysctl(f"net.ipv4.conf.{self._config.bridge}.route_localnet", "1")
+        self._nft.apply(rules(self._config.host_ports_table, self._config.bridge, ports))
+
+    def _pod_changed(self, pod: Pod) -> None:
+        if self._ports is None or uses_host_ports(pod):
+            self._wake.set()
 
     def _prepare(self) -> None:
         for name, value in _FORWARDING.items():
@@ -113,8 +146,8 @@ class NodeNetwork:
 
     def remove(self) -> None:
         """Takes away all that `run` set up on this machine, except forwarding."""
-        table = f"ip {self._config.table}"
-        self._nft.apply(f"add table {table}\ndelete table {table}\n")
+        for name in (self._config.table, self._config.host_ports_table):
+            self._nft.apply(f"add table ip {name}\ndelete table ip {name}\n")
         for route in self._netlink.our_routes():
             if _within(route, self._config):
                 self._netlink.delete_route(route)

@@ -37,6 +37,10 @@ class NetworkConfig:
     mtu: int = 0
     """0: that of the device with the node's address."""
 
+    @property
+    def host_ports_table(self) -> str:
+        return f"{self.table}-host-ports"
+
 
 @dataclass(frozen=True, slots=True)
 class MachineNetwork:
