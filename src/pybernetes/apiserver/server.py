@@ -31,6 +31,7 @@ from pybernetes.apiserver.authorizers.rbac import RbacAuthorizer
 from pybernetes.apiserver.bootstrap import roles
 from pybernetes.apiserver.bootstrap.bootstrap import Bootstrap
 from pybernetes.apiserver.config import ApiServerConfig
+from pybernetes.apiserver.crd.installer import CustomResources
 from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import Health
 from pybernetes.apiserver.endpoints.journal import JournalPage
@@ -123,6 +124,7 @@ class ApiServer:
         )
         self._aggregator = Aggregator(self.registry, config, clock)
         self._served = ServedResources(config.runtime_config)
+        self.custom_resources = CustomResources(self.registry, self._served)
         self.handler: Handler = self._chain()
         self._add_checks()
 
@@ -147,6 +149,7 @@ class ApiServer:
         feeds = self._feeds()
         for feed in feeds:
             self._tasks.append(asyncio.create_task(feed.run(), name=f"feed {feed.name}"))
+        self._tasks.append(asyncio.create_task(self.custom_resources.run(), name="custom resources"))
         self._tasks.append(asyncio.create_task(compact_regularly(self._store, self._clock), name="compaction"))
         await self._listen()
         await Bootstrap(self.registry, self.config, self.advertise_address, self.port).run()
@@ -251,7 +254,7 @@ class ApiServer:
         return f"{self.advertise_address}:{self.port}"
 
     def _feeds(self) -> list[Feed]:
-        feeds: list[Feed] = self._aggregator.feeds()
+        feeds: list[Feed] = [self.custom_resources.feed(), *self._aggregator.feeds()]
         if "RBAC" in self.config.authorization_modes:
             feeds += rbac_feeds(self.registry, self._rbac)
         if "Node" in self.config.authorization_modes:

@@ -27,6 +27,9 @@ STRATEGIES: dict[tuple[str, str], str] = {
     ("", "serviceaccounts"): "core.serviceaccounts.strategy:ServiceAccountStrategy",
     ("", "services"): "core.services.strategy:ServiceStrategy",
     ("apiregistration.k8s.io", "apiservices"): "apiregistration.strategy:APIServiceStrategy",
+    ("apiextensions.k8s.io", "customresourcedefinitions"): (
+        "apiextensions.customresourcedefinitions.strategy:CustomResourceDefinitionStrategy"
+    ),
     ("apps", "controllerrevisions"): "apps.controllerrevisions.strategy:ControllerRevisionStrategy",
     ("apps", "daemonsets"): "apps.daemonsets.strategy:DaemonSetStrategy",
     ("apps", "deployments"): "apps.deployments.strategy:DeploymentStrategy",

@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from pybernetes.apimachinery import decoding, errors
+from pybernetes.apimachinery.schema import Schema, schema_of
 from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
 
@@ -45,7 +46,20 @@ class Codec:
         self._stored_head = b'{"apiVersion":"%b"' % stored.api_version.encode()
         self._served_head = b'{"apiVersion":"%b"' % resource.api_version.encode()
 
+    @property
+    def schema(self) -> Schema:
+        """The structure of this version."""
+        return schema_of(self.cls)
+
+    @property
+    def storage_schema(self) -> Schema:
+        return schema_of(self.storage_cls)
+
     # -- at rest ---------------------------------------------------------------------------------
+
+    def builtins(self, obj: Any) -> dict[str, Any]:
+        """The object as a fresh JSON tree."""
+        return cast(dict[str, Any], msgspec.to_builtins(obj))
 
     def decode(self, value: bytes) -> Any:
         """A fresh Struct of the storage version from stored bytes (with or without resourceVersion)."""

@@ -24,6 +24,8 @@ _SPECIAL: dict[tuple[str, str], str] = {
 
 def prefix(resource: Resource) -> str:
     """The prefix of all objects of a resource, ending in a slash."""
+    if resource.custom:
+        return f"{ROOT}{resource.group}/{resource.plural}/"
     return f"{ROOT}{_SPECIAL.get((resource.group, resource.plural), resource.plural)}/"
 
 

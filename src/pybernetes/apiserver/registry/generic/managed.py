@@ -11,7 +11,6 @@ import msgspec
 
 from pybernetes.api.meta.v1 import ManagedFieldsEntry
 from pybernetes.apimachinery import managed_fields
-from pybernetes.apimachinery.schema import schema_of
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.host.clock import Clock
 
@@ -46,14 +45,14 @@ class Managed:
         self._update(ctx, live, obj)
 
     def _update(self, ctx: RequestContext, live: bytes | None, obj: Any) -> None:
-        new = msgspec.to_builtins(obj)
+        new = self._codec.builtins(obj)
         new["metadata"].pop("resourceVersion", None)
         tree = managed_fields.update(
             None if live is None else msgspec.json.decode(live),
             new,
             manager_of(ctx),
             "Update",
-            schema_of(self._codec.storage_cls),
+            self._codec.storage_schema,
             self._clock.now(),
             ctx.subresource,
             ignored=self._ignored.get(ctx.subresource, ()),
@@ -68,7 +67,7 @@ class Managed:
             tree,
             ctx.field_manager,
             ctx.force,
-            schema_of(self._codec.cls),
+            self._codec.schema,
             self._clock.now(),
             ctx.subresource,
             ignored=self._ignored.get(ctx.subresource, ()),

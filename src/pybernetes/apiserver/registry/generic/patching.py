@@ -27,6 +27,11 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
     """Patches the object named by ctx. Raises NotFound, BadRequest, Invalid, Conflict."""
     if patch_type == "apply":
         return await _apply(writer, ctx, body, rules)
+    if patch_type == "strategic" and writer.resource.custom:
+        raise errors.UnsupportedMediaType(
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+        )
     apply_to = tree_patch(patch_type, body, writer.codec.cls)
 
     def transform(old: Any, current: Current) -> Any:
@@ -148,9 +153,9 @@ def parsed(body: Body) -> Any:
     except orjson.JSONDecodeError as error:
         if bytes(body).lstrip()[:1] in (b"{", b"["):
             raise errors.BadRequest(f"error decoding patch: {error}") from None
-    import yaml
+    from pybernetes.apimachinery.yaml_text import parse_yaml
 
     try:
-        return yaml.load(bytes(body), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
+        return parse_yaml(bytes(body))[0]
+    except ValueError as error:
         raise errors.BadRequest(f"error decoding YAML: {error}") from None

@@ -80,7 +80,7 @@ class Registry:
         key = (resource.group, resource.version, resource.plural)
         found = self._storages.get(key)
         if found is None:
-            if "list" not in resource.verbs or resource.plural == "componentstatuses":
+            if resource.custom or "list" not in resource.verbs or resource.plural == "componentstatuses":
                 raise KeyError(resource.qualified)
             stored = versions.stored_as(resource)
             codec = Codec(resource, stored, versions.conversion_of(resource))
@@ -89,6 +89,23 @@ class Registry:
 
     def storage_for_struct(self, cls: Any) -> Storage:
         return self.storage_for(resource_of(cls))
+
+    def install(self, storages: list[Storage]) -> None:
+        """Storages of a custom resource, one a version; they replace those of the same versions."""
+        for storage in storages:
+            resource = storage.resource
+            self._storages[(resource.group, resource.version, resource.plural)] = storage
+
+    async def uninstall(self, stored: Resource, *, versions: list[str] | None = None) -> None:
+        """Ends the watches of a custom resource; with `versions` those cannot be asked for any more."""
+        for version in versions or ():
+            self._storages.pop((stored.group, version, stored.plural), None)
+        prefix = keys.prefix(stored)
+        for key in [key for key in self._decoded if key.startswith(prefix)]:
+            del self._decoded[key]
+        cache = self._caches.pop(prefix, None)
+        if cache is not None:
+            await cache.stop()
 
     def _strategy(self, stored: Resource, served: Resource) -> Strategy:
         """One strategy a stored resource; a served version may lack or add subresources."""
@@ -123,13 +140,13 @@ class Registry:
 
     async def _start_cache(self, stored: Resource, prefix: str) -> WatchCache:
         try:
-            strategy = self._strategy(stored, stored)
-            decode = Codec(stored, stored).decode
+            storage = self.storage_for(stored)
+            strategy = storage.strategy
             cache = WatchCache(
                 self.store,
                 prefix,
                 namespaced=stored.namespaced,
-                attributes=attributes_function(strategy, decode),
+                attributes=attributes_function(strategy, storage.codec.decode),
                 indexes=dict(strategy.indexes),
             )
             await cache.start()
@@ -139,7 +156,8 @@ class Registry:
             self._starting.pop(prefix, None)
 
     def attributes_of(self, stored: Resource, value: bytes) -> Attributes:
-        return attributes_function(self._strategy(stored, stored), self.storage_for(stored).codec.decode)(value)
+        storage = self.storage_for(stored)
+        return attributes_function(storage.strategy, storage.codec.decode)(value)
 
     # -- reading other objects ---------------------------------------------------------------------
 

@@ -134,12 +134,15 @@ class ScaleSubresource(SubresourceBase):
                 raise invalid(SCALE, ctx.name, [why_not])
             obj = self.storage.codec.decode(current.served)
             obj.metadata.resourceVersion = scale.metadata.resourceVersion
-            obj.spec.replicas = replicas
+            self.set_replicas(obj, replicas)
             self.storage.managed.updated(ctx, obj, current.served)
             return obj
 
         served, _ = await self.storage.replace(ctx, transform, self.storage.rules)
         return Written(self._scale(served))
+
+    def set_replicas(self, obj: Any, replicas: int) -> None:
+        obj.spec.replicas = replicas
 
     def _scale(self, served: bytes) -> bytes:
         obj = self.storage.codec.decode_served(served)

@@ -1,0 +1,296 @@
+"""The strategy and the storage of custom resources.
+
+Source: apiextensions-apiserver/pkg/registry/customresource/{strategy,status_strategy,etcd,validator}.go,
+pkg/registry/customresource/tableconvertor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from pybernetes.api.autoscaling.v1 import Scale, ScaleSpec, ScaleStatus
+from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.times import parse_time
+from pybernetes.apimachinery.trees import equal
+from pybernetes.apiserver.crd import json_path, structural
+from pybernetes.apiserver.crd.tree_codec import CustomObject, TreeCodec
+from pybernetes.apiserver.registry.generic import keys
+from pybernetes.apiserver.registry.generic.interface import (
+    Body,
+    Column,
+    Deleted,
+    DeleteOptions,
+    ListOptions,
+    ListResult,
+    PatchType,
+    RequestContext,
+    Written,
+)
+from pybernetes.apiserver.registry.generic.storage import Storage
+from pybernetes.apiserver.registry.generic.strategy import Finish, Strategy, nothing_to_finish
+from pybernetes.apiserver.registry.generic.subresources import ScaleSubresource, SubresourceBase
+from pybernetes.apiserver.registry.generic.table import human_duration
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.crd.kinds import CustomKind, CustomVersion
+    from pybernetes.apiserver.registry.generic.registry import Registry
+
+_MAX_REPLICAS = 2**31 - 1
+_BLOCKING = ("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
+
+
+class CustomResourceStrategy(Strategy):
+    def __init__(self, registry: Registry, kind: CustomKind, version: CustomVersion) -> None:
+        super().__init__(version.resource, registry)
+        self._kind = kind
+        self._version = version
+        self._selectable = kind.selectable()
+        self.extra_fields = frozenset(self._selectable)  # type: ignore[misc]
+
+    # -- create and update -------------------------------------------------------------------------
+
+    def default(self, obj: CustomObject) -> None:
+        structural.default(obj.content, self._version.structural)
+
+    async def begin_create(self, ctx: RequestContext, obj: CustomObject) -> Finish:
+        if self._kind.terminating:
+            raise errors.MethodNotAllowed(
+                f"create not allowed while custom resource definition is terminating: {self.resource.qualified}"
+            )
+        return nothing_to_finish
+
+    def prepare_for_create(self, ctx: RequestContext, obj: CustomObject) -> None:
+        if self.has_status:
+            obj.content.pop("status", None)
+        obj.metadata.generation = 1
+
+    def prepare_for_update(self, ctx: RequestContext, obj: CustomObject, old: CustomObject) -> None:
+        if self.has_status:
+            obj.content.pop("status", None)
+            if "status" in old.content:
+                obj.content["status"] = old.content["status"]
+        if not equal(obj.content, old.content):
+            obj.metadata.generation = (old.metadata.generation or 0) + 1
+
+    def prepare_for_status_update(self, ctx: RequestContext, obj: CustomObject, old: CustomObject) -> None:
+        content = {name: value for name, value in old.content.items() if name != "status"}
+        if "status" in obj.content:
+            content["status"] = obj.content["status"]
+        obj.content = content
+        meta = msgspec.structs.replace(old.metadata)
+        meta.managedFields = obj.metadata.managedFields
+        meta.resourceVersion = obj.metadata.resourceVersion
+        obj.metadata = meta
+
+    # -- validation ----------------------------------------------------------------------------------
+
+    def validate(self, obj: CustomObject) -> list[FieldError]:
+        return self._validate(obj, None)
+
+    def validate_update(self, obj: CustomObject, old: CustomObject) -> list[FieldError]:
+        return self._validate(obj, old)
+
+    def validate_status_update(self, obj: CustomObject, old: CustomObject) -> list[FieldError]:
+        return self._validate(obj, old)
+
+    def _validate(self, obj: CustomObject, old: CustomObject | None) -> list[FieldError]:
+        version = self._version
+        if version.schema_tree is None:
+            return self._scale_errors(obj)
+        from pybernetes.apiserver.crd import validation
+
+        tree = obj.tree()
+        before = validation.ABSENT if old is None else old.tree()
+        found: list[FieldError] = version.validator.validate(tree, "", before)
+        found += self._scale_errors(obj)
+        schema = version.structural
+        found += structural.validate_embedded(obj.content, schema, Path())
+        repeated = validation.duplicates(obj.content, schema, Path())
+        if repeated and (old is None or not validation.duplicates(old.content, schema, Path())):
+            found += repeated
+        if version.rules is not None:
+            if any(error.type in _BLOCKING for error in found):
+                found.append(
+                    FieldError.invalid(
+                        Path("<nil>"),
+                        "",
+                        "some validation rules were not checked because the object was invalid; "
+                        "correct the existing errors to complete validation",
+                    )
+                )
+            else:
+                found += version.rules.validate(tree, None if old is None else before)
+        return found
+
+    def _scale_errors(self, obj: CustomObject) -> list[FieldError]:
+        scale = self._version.scale
+        if scale is None:
+            return []
+        found = []
+        for path in (scale.specReplicasPath, scale.statusReplicasPath):
+            value = json_path.lookup(obj.content, json_path.simple_path(path))
+            at = Path(path.removeprefix("."))
+            if value is None or isinstance(value, bool) or not isinstance(value, int):
+                continue
+            if value < 0:
+                found.append(FieldError.invalid(at, value, "should be a non-negative integer"))
+            elif value > _MAX_REPLICAS:
+                found.append(FieldError.invalid(at, value, f"should be less than or equal to {_MAX_REPLICAS}"))
+        return found
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    def fields(self, obj: CustomObject) -> dict[str, str]:
+        return {name: _field_text(json_path.lookup(obj.content, path)) for name, path in self._selectable.items()}
+
+    def subresources(self) -> dict[str, Callable[[Storage], SubresourceBase]]:
+        return {"scale": CustomScale} if self._version.scale is not None else {}
+
+    @property
+    def version(self) -> CustomVersion:
+        return self._version
+
+
+def _field_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+class CustomStorage(Storage):
+    """Columns by JSONPath, and the warning of a deprecated version; all else is every resource's."""
+
+    strategy: CustomResourceStrategy
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        return [column for column, _ in self.strategy.version.columns]
+
+    def row(self, value: bytes, now: float) -> list[Any]:
+        tree = orjson.loads(value)
+        cells: list[Any] = []
+        for column, find in self.strategy.version.columns:
+            if find is None:
+                cells.append(tree["metadata"].get("name", ""))
+            else:
+                cells.append(_cell(find(tree), column.type, now))
+        return cells
+
+    def _warn(self, ctx: RequestContext) -> None:
+        if self.strategy.version.needs_webhook:
+            raise errors.InternalError(
+                f"conversion webhook for {self.resource.gvk.kind}.{self.resource.group} is not called by this server; "
+                f"objects are available in their storage version {self.codec.stored.version}"
+            )
+        warning = self.strategy.version.deprecation
+        if warning and warning not in ctx.warnings:
+            ctx.warnings.append(warning)
+
+    async def get(self, ctx: RequestContext, resource_version: str = "") -> bytes:
+        self._warn(ctx)
+        return await super().get(ctx, resource_version)
+
+    async def list(self, ctx: RequestContext, options: ListOptions) -> ListResult:
+        self._warn(ctx)
+        return await super().list(ctx, options)
+
+    async def watch(self, ctx: RequestContext, options: ListOptions) -> Any:
+        self._warn(ctx)
+        return await super().watch(ctx, options)
+
+    async def create(self, ctx: RequestContext, body: Body) -> Written:
+        self._warn(ctx)
+        return await super().create(ctx, body)
+
+    async def update(self, ctx: RequestContext, body: Body) -> Written:
+        self._warn(ctx)
+        return await super().update(ctx, body)
+
+    async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
+        self._warn(ctx)
+        return await super().patch(ctx, patch_type, body)
+
+    async def delete(self, ctx: RequestContext, options: DeleteOptions) -> Deleted:
+        self._warn(ctx)
+        return await super().delete(ctx, options)
+
+
+def _cell(values: list[Any], kind: str, now: float) -> Any:
+    """What a column shows of the values at its path."""
+    if not values:
+        return None
+    value = values[0]
+    match kind:
+        case "integer":
+            return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        case "number":
+            return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        case "boolean":
+            return value if isinstance(value, bool) else None
+        case "date":
+            try:
+                return human_duration(now - parse_time(value))
+            except (ValueError, TypeError):
+                return "<invalid>"
+    return ",".join(v if isinstance(v, str) else _text(v) for v in values)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else orjson.dumps(value).decode()
+
+
+class CustomScale(ScaleSubresource):
+    """Replicas at the paths that the definition names."""
+
+    @property
+    def _paths(self) -> Any:
+        strategy = self.storage.strategy
+        assert isinstance(strategy, CustomResourceStrategy)
+        assert strategy.version.scale is not None
+        return strategy.version.scale
+
+    def set_replicas(self, obj: CustomObject, replicas: int) -> None:
+        json_path.put(obj.content, json_path.simple_path(self._paths.specReplicasPath), replicas)
+
+    def _scale(self, served: bytes) -> bytes:
+        obj = self.storage.codec.decode_served(served)
+        paths = self._paths
+        replicas = json_path.lookup(obj.content, json_path.simple_path(paths.specReplicasPath))
+        if not isinstance(replicas, int):
+            raise errors.InternalError(f'the spec replicas field "{paths.specReplicasPath}" does not exist')
+        current = json_path.lookup(obj.content, json_path.simple_path(paths.statusReplicasPath))
+        selector = None
+        if paths.labelSelectorPath:
+            selector = json_path.lookup(obj.content, json_path.simple_path(paths.labelSelectorPath))
+        meta = obj.metadata
+        scale = Scale(
+            metadata=ObjectMeta(
+                name=meta.name,
+                namespace=meta.namespace,
+                uid=meta.uid,
+                resourceVersion=meta.resourceVersion,
+                creationTimestamp=meta.creationTimestamp,
+            ),
+            spec=ScaleSpec(replicas=replicas),
+            status=ScaleStatus(
+                replicas=current if isinstance(current, int) else 0,
+                selector=selector if isinstance(selector, str) and selector else None,
+            ),
+        )
+        return msgspec.json.encode(scale)
+
+
+def storages(registry: Registry, kind: CustomKind) -> list[CustomStorage]:
+    """A storage for every version of a kind, served or not."""
+    made = []
+    for version in kind.versions.values():
+        strategy = CustomResourceStrategy(registry, kind, version)
+        codec = TreeCodec(version.resource, kind.stored, version, pristine=kind.pristine)
+        made.append(CustomStorage(registry, strategy, codec, keys.prefix(kind.stored)))
+    return made

@@ -1,0 +1,359 @@
+"""Whether an object fits a structural schema, in upstream's words.
+
+`jsonschema-rs` answers for every object that is valid; only one that is not is walked here, to say what is wrong
+where and,
+on an update, to let pass what was wrong before and did not change (ratcheting).
+Source: kube-openapi/pkg/validation/validate, apiextensions-
+apiserver/pkg/apiserver/validation/{validation,ratcheting}.go,
+apiextensions-apiserver/pkg/apiserver/schema/listtype.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.trees import equal
+from pybernetes.apiserver.crd.formats import FORMATS
+from pybernetes.apiserver.crd.structural import Structural
+
+Tree = Mapping[str, Any]
+ABSENT: Any = object()
+"""Stands for an old value that there is none of."""
+_LINEAR = jsonschema_rs.RegexOptions()
+"""Patterns run in linear time, whatever a schema's author wrote."""
+_NOWHERE = Path("<nil>")
+"""What upstream shows for an error of the object as a whole."""
+_SAME_WORD = (
+    "maximum",
+    "minimum",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "multipleOf",
+    "maxProperties",
+    "minProperties",
+    "required",
+    "enum",
+)
+_INTEGERS = {"int32": 2**31, "int64": 2**63}
+
+
+class SchemaValidator:
+    """The compiled schema of one version."""
+
+    def __init__(self, schema: Tree) -> None:
+        self._schema = schema
+        self._compiled = jsonschema_rs.Draft4Validator(
+            json_schema(schema),
+            validate_formats=True,
+            ignore_unknown_formats=True,
+            formats=FORMATS,
+            pattern_options=_LINEAR,
+        )
+
+    def validate(self, value: Any, path: str = "", old: Any = ABSENT) -> list[FieldError]:
+        """All that is wrong with a JSON value, in a stable order; `old` is the value before an update."""
+        if self._compiled.is_valid(value):
+            return []
+        return [e for e in _Walk().node(value, self._schema, path, old) if e is not None]
+
+
+def json_schema(schema: Tree) -> dict[str, Any]:
+    """The JSON schema (draft 4, with boolean exclusive bounds) that a structural schema means."""
+    made: dict[str, Any] = {word: schema[word] for word in _SAME_WORD if word in schema}
+    for bound, exclusive in (("maximum", "exclusiveMaximum"), ("minimum", "exclusiveMinimum")):
+        if bound in made and schema.get(exclusive):
+            made[exclusive] = True
+    if schema.get("x-kubernetes-int-or-string"):
+        made["type"] = ["integer", "string"]
+    elif schema.get("type"):
+        made["type"] = schema["type"]
+    if schema.get("format") in FORMATS:
+        made["format"] = schema["format"]
+    if schema.get("format") in _INTEGERS and schema.get("type") == "integer":
+        made = _within(made, _INTEGERS[schema["format"]])
+    if schema.get("properties"):
+        made["properties"] = {name: json_schema(child) for name, child in schema["properties"].items()}
+    additional = schema.get("additionalProperties")
+    if isinstance(additional, Mapping):
+        made["additionalProperties"] = json_schema(additional)
+    elif additional is False:
+        made["additionalProperties"] = False
+    if isinstance(schema.get("items"), Mapping):
+        made["items"] = json_schema(schema["items"])
+    for word in ("allOf", "anyOf", "oneOf"):
+        if schema.get(word):
+            made[word] = [json_schema(child) for child in schema[word]]
+    if schema.get("not") is not None:
+        made["not"] = json_schema(schema["not"])
+    if schema.get("nullable"):
+        null: dict[str, Any] = {"type": "null"}
+        if "enum" in made:
+            null["enum"] = made["enum"]
+        return {"anyOf": [null, made]}
+    return made
+
+
+def _within(made: dict[str, Any], limit: int) -> dict[str, Any]:
+    return {"allOf": [made, {"minimum": -limit, "maximum": limit - 1}]}
+
+
+def pattern_problem(pattern: str) -> str:
+    """Why a pattern cannot be used; "" when it can."""
+    try:
+        _pattern(pattern)
+    except (ValueError, jsonschema_rs.ValidationError) as error:
+        return str(error).partition("\n")[0]
+    return ""
+
+
+@functools.lru_cache(512)
+def _pattern(pattern: str) -> Callable[[str], bool]:
+    compiled = jsonschema_rs.Draft4Validator({"pattern": pattern}, pattern_options=_LINEAR)
+    return compiled.is_valid
+
+
+class _Walk:
+    """One value held against one schema; errors come in the order of upstream's validators."""
+
+    def node(self, value: Any, schema: Tree, path: str, old: Any) -> list[FieldError]:
+        if old is not ABSENT and equal(value, old):
+            return []
+        found = self._type(value, schema, path)
+        if value is None:
+            return found + self._enum(value, schema, path)
+        found += self._combined(value, schema, path, old)
+        if isinstance(value, str):
+            found += self._string(value, schema, path)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found += self._number(value, schema, path)
+        elif isinstance(value, list):
+            found += self._list(value, schema, path, old)
+        found += self._enum(value, schema, path)
+        if isinstance(value, dict):
+            found += self._object(value, schema, path, old)
+        return found
+
+    def _type(self, value: Any, schema: Tree, path: str) -> list[FieldError]:
+        types = ("integer", "string") if schema.get("x-kubernetes-int-or-string") else (schema.get("type"),)
+        got = type_name(value)
+        if types == (None,) or types == ("",) or got in types or (value is None and schema.get("nullable")):
+            return []
+        if got == "integer" and "number" in types:
+            return []
+        if isinstance(value, float) and "integer" in types and value.is_integer():
+            return []
+        wanted = ",".join(str(t) for t in types)
+        said = f'must be of type {wanted}: "{got}"'
+        return [FieldError.type_invalid(_at(path), got, _worded(path, said))]
+
+    def _combined(self, value: Any, schema: Tree, path: str, old: Any) -> list[FieldError]:
+        found: list[FieldError] = []
+        quoted = f'"{path}"'
+        if any_of := schema.get("anyOf"):
+            results = [self.node(value, child, path, old) for child in any_of]
+            if all(results):
+                found.append(FieldError.invalid(_NOWHERE, "", f"{quoted} must validate at least one schema (anyOf)"))
+                found += min(results, key=lambda errors: len(errors))
+        if one_of := schema.get("oneOf"):
+            results = [self.node(value, child, path, old) for child in one_of]
+            valid = sum(not result for result in results)
+            if valid != 1:
+                why = f"Found {valid} valid alternatives" if valid else "Found none valid"
+                said = f"{quoted} must validate one and only one schema (oneOf). {why}"
+                found.append(FieldError.invalid(_NOWHERE, "", said))
+                found += min(results, key=lambda errors: len(errors)) if not valid else []
+        if all_of := schema.get("allOf"):
+            results = [self.node(value, child, path, old) for child in all_of]
+            found += [error for result in results for error in result]
+            if any(results):
+                none = ". None validated" if all(results) else ""
+                found.append(FieldError.invalid(_NOWHERE, "", f"{quoted} must validate all the schemas (allOf){none}"))
+        if schema.get("not") is not None and not self.node(value, schema["not"], path, ABSENT):
+            found.append(FieldError.invalid(_NOWHERE, "", f"{quoted} must not validate the schema (not)"))
+        return found
+
+    def _string(self, value: str, schema: Tree, path: str) -> list[FieldError]:
+        most, least, pattern = schema.get("maxLength"), schema.get("minLength"), schema.get("pattern")
+        if most is not None and len(value) > most:
+            return [FieldError.too_long(_at(path), most)]
+        if least is not None and len(value) < least:
+            return [_invalid(path, value, f"should be at least {least} chars long")]
+        if pattern and not _pattern(pattern)(value):
+            return [_invalid(path, value, f"should match '{pattern}'")]
+        check = FORMATS.get(schema.get("format") or "")
+        if check is not None and not check(value):
+            return [_invalid(path, value, f'must be of type {schema["format"]}: "{value}"')]
+        return []
+
+    def _number(self, value: int | float, schema: Tree, path: str) -> list[FieldError]:
+        found = []
+        form = schema.get("format")
+        if form in _INTEGERS and schema.get("type") == "integer" and not -_INTEGERS[form] <= value < _INTEGERS[form]:
+            why = f"Checked value must be of type integer with format {form} in {path}"
+            found.append(FieldError.invalid(_NOWHERE, "", why))
+        factor, most, least = schema.get("multipleOf"), schema.get("maximum"), schema.get("minimum")
+        if factor and not _is_multiple(value, factor):
+            found.append(_invalid(path, value, f"should be a multiple of {shown(factor)}"))
+        if least is not None:
+            exclusive = schema.get("exclusiveMinimum")
+            if value < least or (exclusive and value == least):
+                found.append(
+                    _invalid(path, value, f"should be greater than {'' if exclusive else 'or equal to '}{shown(least)}")
+                )
+        if most is not None:
+            exclusive = schema.get("exclusiveMaximum")
+            if value > most or (exclusive and value == most):
+                found.append(
+                    _invalid(path, value, f"should be less than {'' if exclusive else 'or equal to '}{shown(most)}")
+                )
+        return found
+
+    def _list(self, value: list[Any], schema: Tree, path: str, old: Any) -> list[FieldError]:
+        found: list[FieldError] = []
+        items = schema.get("items")
+        if isinstance(items, Mapping):
+            before = _correlated(value, schema, old)
+            for i, item in enumerate(value):
+                found += self.node(item, items, f"{path}[{i}]", before(i))
+        if schema.get("minItems") is not None and len(value) < schema["minItems"]:
+            found.append(_invalid(path, len(value), f"should have at least {schema['minItems']} items"))
+        if schema.get("maxItems") is not None and len(value) > schema["maxItems"]:
+            found.append(FieldError.too_many(_at(path), len(value), schema["maxItems"]))
+        return found
+
+    def _enum(self, value: Any, schema: Tree, path: str) -> list[FieldError]:
+        allowed = schema.get("enum")
+        if not allowed or any(equal(value, option) for option in allowed):
+            return []
+        options = [o if isinstance(o, str) else orjson.dumps(o).decode() for o in allowed]
+        return [FieldError.not_supported(_at(path), value, options)]
+
+    def _object(self, value: dict[str, Any], schema: Tree, path: str, old: Any) -> list[FieldError]:
+        found: list[FieldError] = []
+        least, most = schema.get("minProperties"), schema.get("maxProperties")
+        if least is not None and len(value) < least:
+            found.append(_invalid(path, len(value), f"should have at least {least} properties"))
+        if most is not None and len(value) > most:
+            found.append(FieldError.too_many(_at(path), len(value), most))
+        properties = schema.get("properties") or {}
+        additional = schema.get("additionalProperties")
+        before = old if isinstance(old, dict) and schema.get("x-kubernetes-map-type") != "atomic" else {}
+        for name in sorted(value):
+            child = properties.get(name, additional)
+            if isinstance(child, Mapping):
+                at = f"{path}.{name}" if path else name
+                found += self.node(value[name], child, at, before.get(name, ABSENT))
+            elif additional is False and name not in properties:
+                found.append(_invalid(path, "", f"{path}.{name} in body is a forbidden property"))
+        for name in schema.get("required") or ():
+            if name not in value:
+                found.append(FieldError.required(_at(f"{path}.{name}" if path else name)))
+        return found
+
+
+def _correlated(value: list[Any], schema: Tree, old: Any) -> Callable[[int], Any]:
+    """The old item that stands for the new one at an index: by its keys in a list of type map, else none."""
+    if not isinstance(old, list) or schema.get("x-kubernetes-list-type") != "map":
+        return lambda i: ABSENT
+    keys = schema.get("x-kubernetes-list-map-keys") or ()
+    known: dict[bytes, Any] = {}
+    for item in old:
+        if isinstance(item, dict):
+            known[orjson.dumps([item.get(k) for k in keys])] = item
+
+    def before(i: int) -> Any:
+        item = value[i]
+        return known.get(orjson.dumps([item.get(k) for k in keys]), ABSENT) if isinstance(item, dict) else ABSENT
+
+    return before
+
+
+def type_name(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
+def shown(number: float) -> str:
+    """A bound as Go prints it: 1, 0.5."""
+    return str(int(number)) if float(number).is_integer() and abs(number) < 1e21 else repr(number)
+
+
+def _is_multiple(value: float, factor: float) -> bool:
+    quotient = value / factor
+    return math.isclose(quotient, round(quotient), abs_tol=1e-9)
+
+
+def _at(path: str) -> Path:
+    return Path(path)
+
+
+def _worded(path: str, said: str) -> str:
+    return f"{path} in body {said}"
+
+
+def _invalid(path: str, value: Any, said: str) -> FieldError:
+    detail = said if " in body " in said else _worded(path, said)
+    return FieldError.invalid(_at(path), value, detail)
+
+
+# -- lists of type set and map ---------------------------------------------------------------------
+
+
+def duplicates(value: Any, schema: Structural | None, path: Path) -> list[FieldError]:
+    """Items that stand twice in a list of type set, or share their keys in one of type map."""
+    found: list[FieldError] = []
+    if schema is None:
+        return found
+    if isinstance(value, dict):
+        for name, child in value.items():
+            if isinstance(child, dict | list):
+                at = path.child(name) if name in schema.properties else path.key(name)
+                found += duplicates(child, schema.child(name), at)
+    elif isinstance(value, list):
+        if schema.list_type == "set":
+            found += [FieldError.duplicate(path.index(i), value[i]) for i in _repeated(value)]
+        elif schema.list_type == "map":
+            found += _list_map(value, schema, path)
+        for i, item in enumerate(value):
+            if isinstance(item, dict | list):
+                found += duplicates(item, schema.items, path.index(i))
+    return found
+
+
+def _list_map(value: list[Any], schema: Structural, path: Path) -> list[FieldError]:
+    for i, item in enumerate(value):
+        if item is not None and not isinstance(item, dict):
+            return [FieldError.invalid(path.index(i), item, "must be an object for an array of list-type map")]
+    keys = [{k: item[k] for k in schema.list_keys if k in item} if item else {} for item in value]
+    return [FieldError.duplicate(path.index(i), keys[i]) for i in _repeated(keys)]
+
+
+def _repeated(items: list[Any]) -> list[int]:
+    """The index of the second of each kind."""
+    counts: dict[bytes, int] = {}
+    found = []
+    for i, item in enumerate(items):
+        key = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] == 2:
+            found.append(i)
+    return found
