@@ -311,7 +311,7 @@ class Kubelet:
         uid = pod_spec.uid_of(pod)
         runner = self.runners.get(uid)
         if runner is not None:
-            runner.post(m.PodUpdated(pod))
+            runner.pod_updated(pod)
             return
         adopted = uid in self._found
         rejection = None

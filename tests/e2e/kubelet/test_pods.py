@@ -177,9 +177,11 @@ def _check_cgroups(k: Cluster, pod: Pod) -> None:
 
 async def _check_refresh(k: Cluster, pod: Pod) -> None:
     await k.admin.patch(ConfigMap, "cm", "default", {"data": {"a": "new"}})
+    await k.admin.patch(Pod, "see", "default", {"metadata": {"labels": {"more": "labels"}}})
 
     async def changed() -> bool:
-        return await k.exec(pod, "cat", "/cm/deep/er") == "new"
+        labels = await k.exec(pod, "cat", "/all/labels")
+        return (await k.exec(pod, "cat", "/cm/deep/er"), labels) == ("new", 'app="see"\nmore="labels"')
 
     await eventually(changed)
 

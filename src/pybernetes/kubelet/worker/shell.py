@@ -83,6 +83,7 @@ class PodRunner:
         self._alarm_at_s = math.inf
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._refresh: asyncio.TimerHandle | None = None
+        self._refreshing = asyncio.Lock()
         self._sandbox_configs: dict[str, Any] = {}
         self._cause = cause.current()
 
@@ -210,6 +211,8 @@ class PodRunner:
         else:
             self._plan_refresh()
             self.post(m.HostPrepared())
+            if _shown(self.worker.pod) != _shown(pod):
+                self._refresh_soon()
             return
         node.record(pod, "Warning", "FailedMount", text, "")
         self.post(m.HostPrepared(text))
@@ -217,13 +220,24 @@ class PodRunner:
     def objects_changed(self) -> None:
         """A ConfigMap or Secret that the pod refers to is another one now."""
         self.post(m.ObjectsChanged())
+        self._refresh_soon()
+
+    def pod_updated(self, pod: Pod) -> None:
+        """The API has another version of the pod; files that show its metadata follow."""
+        before = self.worker.pod
+        self.post(m.PodUpdated(pod))
+        if _shown(before) != _shown(pod):
+            self._refresh_soon()
+
+    def _refresh_soon(self) -> None:
         if self.worker.stage is Stage.SYNCING and self.worker.host_ready:
             self._spawn(self._refresh_volumes(), "refresh volumes")
 
     async def _refresh_volumes(self) -> None:
-        pod = self.worker.pod
-        ips = pod_spec.pod_ips_of(self.worker.status)
-        await self._node.volumes.refresh(pod, self._node.configs.facts(pod, ips))
+        async with self._refreshing:  # the last one writes what is newest
+            pod = self.worker.pod
+            ips = pod_spec.pod_ips_of(self.worker.status)
+            await self._node.volumes.refresh(pod, self._node.configs.facts(pod, ips))
         self._plan_refresh()
 
     def _plan_refresh(self) -> None:
@@ -503,3 +517,8 @@ def observed(status: Any, sandbox_id: str) -> Container:
     if container.state == "exited" and (said := termination_message(status)):
         container = replace(container, message=f"{container.message}: {said}" if container.message else said)
     return container
+
+
+def _shown(pod: Pod) -> tuple[dict[str, str], dict[str, str]]:
+    """What of the pod's metadata files may show and may change."""
+    return pod.metadata.labels, pod.metadata.annotations
