@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 TARGETS = {
     "cri.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "containerd_events.proto": HERE.parent / "src/pybernetes/kubelet/cri",
+    "etcd.proto": HERE.parent / "src/pybernetes/storage",
 }
 
 

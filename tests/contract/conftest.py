@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from pybernetes.host.clock import Clock
+from pybernetes.storage.etcd import EtcdStore
+from pybernetes.storage.etcd_client import EtcdConfig
 from pybernetes.storage.memory import MemoryStore
 from pybernetes.storage.sqlite import SqliteStore
 from pybernetes.storage.store import Store
+from tests.local_etcd import LocalEtcd
 
-STORES = ["memory", "sqlite"]
+STORES = ["memory", "sqlite", "etcd"]
 
 OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
+_prefixes = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEtcd]:
+    """One etcd for all; every store has a prefix of its own in it."""
+    made = LocalEtcd(tmp_path_factory.mktemp("etcd"))
+    made.start()
+    yield made
+    made.kill()
 
 
 @pytest.fixture(params=STORES)
 def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenStore:
     """`open_store(clock=…, watch_queue_limit=…)`: a fresh, started store, stopped at the end of the block."""
+    url = request.getfixturevalue("etcd").url if request.param == "etcd" else ""
 
     def make(directory: Path, clock: Clock | None, watch_queue_limit: int) -> Store:
         if request.param == "memory":
             return MemoryStore(clock, watch_queue_limit=watch_queue_limit)
+        if request.param == "etcd":
+            config = EtcdConfig((url,), prefix=f"/contract-{next(_prefixes)}")
+            return EtcdStore(config, clock, watch_queue_limit=watch_queue_limit)
         return SqliteStore(directory / "store.db", clock, watch_queue_limit=watch_queue_limit)
 
     @asynccontextmanager

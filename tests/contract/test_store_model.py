@@ -12,7 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pybernetes.storage.store import Cause, Change, Compacted, KeyExists, RevisionMismatch, Stored
 
-KEYS = st.sampled_from([f"/r/{kind}/{name}" for kind in ("a", "b") for name in ("1", "2", "21")])
+KEYS = st.sampled_from([f"/registry/{kind}/{name}" for kind in ("a", "b") for name in ("1", "2", "21")])
+PREFIXES = ["/registry/", "/registry/a/", "/registry/b/", "/registry/b/2"]
+A2 = "/registry/a/2"
 VALUES = st.binary(max_size=4)
 
 
@@ -48,7 +50,7 @@ def test_random_histories(open_store: Callable[..., Any]) -> None:
             self.store = self.runner.run(self.context.__aenter__())
             self.model = Model(self.store.current_revision())
             self.delivered: list[Change] = []
-            self.store.subscribe("/r/a/", self.delivered.extend, lambda: None)
+            self.store.subscribe("/registry/a/", self.delivered.extend, lambda: None)
 
         def teardown(self) -> None:
             self.runner.run(self.context.__aexit__(None, None, None))
@@ -56,7 +58,7 @@ def test_random_histories(open_store: Callable[..., Any]) -> None:
 
         @initialize()
         def nothing_there(self) -> None:
-            assert self.runner.run(self.store.range("/r/")).items == []
+            assert self.runner.run(self.store.range("/registry/")).items == []
 
         @rule(key=KEYS, value=VALUES)
         def create(self, key: str, value: bytes) -> None:
@@ -100,7 +102,11 @@ def test_random_histories(open_store: Callable[..., Any]) -> None:
             self.runner.run(self.store.compact(revision))
             self.model.compacted = max(self.model.compacted, revision)
 
-        @rule(back=st.integers(0, 12), limit=st.integers(0, 3), prefix=st.sampled_from(["/r/", "/r/a/", "/r/b/2"]))
+        @rule(
+            back=st.integers(0, 12),
+            limit=st.integers(0, 3),
+            prefix=st.sampled_from(PREFIXES),
+        )
         def read_the_past(self, back: int, limit: int, prefix: str) -> None:
             revision = max(self.model.revision - back, self.model.first)
             expected = [stored for key, stored in self.model.at(revision).items() if key.startswith(prefix)]
@@ -114,7 +120,7 @@ def test_random_histories(open_store: Callable[..., Any]) -> None:
             assert page.items == shown
             assert (page.more, page.remaining) == (len(shown) < len(expected), len(expected) - len(shown))
 
-        @rule(back=st.integers(0, 12), prefix=st.sampled_from(["/r/", "/r/b/"]))
+        @rule(back=st.integers(0, 12), prefix=st.sampled_from(PREFIXES))
         def read_history(self, back: int, prefix: str) -> None:
             after = max(self.model.revision - back, self.model.first)
             try:
@@ -127,14 +133,14 @@ def test_random_histories(open_store: Callable[..., Any]) -> None:
 
         @invariant()
         def reads_agree(self) -> None:
-            page = self.runner.run(self.store.range("/r/"))
+            page = self.runner.run(self.store.range("/registry/"))
             assert page.items == list(self.model.now().values())
             assert page.revision == self.store.current_revision() == self.model.revision
-            assert self.runner.run(self.store.count("/r/a/2")) == sum(k.startswith("/r/a/2") for k in self.model.now())
+            assert self.runner.run(self.store.count(A2)) == sum(k.startswith(A2) for k in self.model.now())
 
         @invariant()
         def subscribers_agree(self) -> None:
-            assert self.delivered == [c for c in self.model.changes if c.key.startswith("/r/a/")]
+            assert self.delivered == [c for c in self.model.changes if c.key.startswith("/registry/a/")]
 
         @invariant()
         def the_journal_is_whole(self) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from pybernetes.storage.store import Change, Compacted
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 _QUEUE_LIMIT = 16_384
 _BATCH_LIMIT = 1024
 
-History = Callable[[str, int, int, int], list[Change]]
+History = Callable[[str, int, int, int], Awaitable[list[Change]]]
 """history(prefix, after_revision, until_revision, limit): the oldest changes; raises Compacted."""
 
 
@@ -75,6 +75,14 @@ class Hub:
             if not future.done():
                 future.set_result(None)
 
+    def lose(self, revision: int) -> None:
+        """What happened up to `revision` was not seen: everybody has to read again."""
+        subscribers = [one for some in self._subscribers.values() for one in some]
+        self._subscribers.clear()
+        for subscriber in subscribers:
+            subscriber.lost()
+        self.advance(revision)
+
     async def wait(self, revision: int) -> None:
         if revision <= self.revision:
             return
@@ -108,7 +116,7 @@ class Hub:
         try:
             position = after_revision
             while True:
-                gap = history(prefix, position, until, _BATCH_LIMIT)
+                gap = await history(prefix, position, until, _BATCH_LIMIT)
                 if not gap:
                     break
                 yield gap

@@ -89,7 +89,7 @@ class MemoryStore:
         return self._remove(current, cause)
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncIterator[list[Change]]:
-        async for batch in self._hub.watch(prefix, after_revision, self._changes, self._watch_queue_limit):
+        async for batch in self._hub.watch(prefix, after_revision, self._past, self._watch_queue_limit):
             yield batch
 
     async def changes(self, prefix: str, after_revision: int, *, limit: int = 1000) -> list[Change]:
@@ -168,6 +168,9 @@ class MemoryStore:
         current = self._current.get(key)
         if current is not None and current.revision == revision:
             self._remove(current, EXPIRED)
+
+    async def _past(self, prefix: str, after_revision: int, until_revision: int, limit: int) -> list[Change]:
+        return self._changes(prefix, after_revision, until_revision, limit)
 
     def _changes(self, prefix: str, after_revision: int, until_revision: int, limit: int) -> list[Change]:
         if after_revision < self._compact_revision:

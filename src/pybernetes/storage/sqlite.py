@@ -163,7 +163,7 @@ class SqliteStore:
     # -- watching
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncIterator[list[Change]]:
-        async for batch in self._hub.watch(prefix, after_revision, self._changes, self._watch_queue_limit):
+        async for batch in self._hub.watch(prefix, after_revision, self._past, self._watch_queue_limit):
             yield batch
 
     async def changes(self, prefix: str, after_revision: int, *, limit: int = 1000) -> list[Change]:
@@ -343,6 +343,9 @@ class SqliteStore:
             items.pop()
             remaining = self._select(sqlite_file.COUNT_AT, (low, high, revision))[0][0] - limit
         return Page(items=items, revision=revision, more=remaining > 0, remaining=remaining)
+
+    async def _past(self, prefix: str, after_revision: int, until_revision: int, limit: int) -> list[Change]:
+        return self._changes(prefix, after_revision, until_revision, limit)
 
     def _changes(self, prefix: str, after_revision: int, until_revision: int, limit: int) -> list[Change]:
         if after_revision < self._compact_revision:
