@@ -11,10 +11,11 @@ import asyncio
 import functools
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.scheme import Resource, find
 from pybernetes.apiserver import chain
 from pybernetes.apiserver.admission.chain import AdmissionChain
@@ -175,9 +176,23 @@ class ApiServer:
         await self.registry.stop()
 
     async def _after_start(self) -> None:
-        """Writes what is there for clients to see and nothing waits for."""
+        """Writes what is there for clients to see and nothing waits for; then keeps this apiserver's Lease."""
+        from pybernetes.apiserver.bootstrap import after_start
+
+        registry, clock = self.registry, self._clock
         group_versions = [(group, version) for group in self._groups() for version in self._served.versions(group)]
-        await self._aggregator.register(group_versions)
+        cidr, holder = self.config.service_cluster_ip_range, self._random.uid()
+        steps: list[Callable[[], Awaitable[None]]] = [
+            lambda: self._aggregator.register(group_versions),
+            lambda: after_start.default_service_cidr(registry, cidr, clock),
+            lambda: after_start.flow_control(registry),
+            lambda: after_start.keep_identity(registry, holder, clock),
+        ]
+        for work in steps:
+            try:
+                await work()
+            except (StatusError, ExceptionGroup) as error:
+                log.warning("after the start: %s", error)
 
     def _groups(self) -> list[str]:
         return ["", *self._served.groups()]

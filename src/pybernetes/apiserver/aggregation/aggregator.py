@@ -111,8 +111,9 @@ class Aggregator:
 
     async def register(self, built_in: Iterable[GroupVersion]) -> None:
         """Writes the APIServices of what is served here."""
-        for wanted in local.built_in(built_in):
-            await ensure(self._registry, wanted, local.reconciled)
+        async with asyncio.TaskGroup() as group:
+            for wanted in local.built_in(built_in):
+                group.create_task(ensure(self._registry, wanted, local.reconciled))
 
     async def stop(self) -> None:
         """Ends the checks and the connections to backends."""

@@ -85,6 +85,9 @@ class AddressAllocator:
     def family(self) -> str:
         return f"IPv{self.network.version}"
 
+    def holds(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        return address.version == self.network.version and int(address) in self._range
+
     def take(self, address: str) -> None:
         """Raises OutOfRange, Taken; ValueError for what is no address."""
         ip = ipaddress.ip_address(address)
@@ -101,6 +104,68 @@ class AddressAllocator:
 
     def replace(self, addresses: list[str]) -> None:
         self._range.replace({int(ipaddress.ip_address(a)) for a in addresses})
+
+
+class AddressRanges:
+    """ClusterIPs of the configured CIDR and of whatever other ones the cluster is given."""
+
+    def __init__(self, cidr: str, choose: Callable[[int], int]) -> None:
+        self._choose = choose
+        self._first = AddressAllocator(cidr, choose)
+        self._all = {cidr: self._first}
+        self._given: set[str] = set()
+
+    @property
+    def family(self) -> str:
+        return self._first.family
+
+    @property
+    def text(self) -> str:
+        return ",".join(str(each.network) for each in self._all.values())
+
+    def follow(self, cidrs: list[str]) -> None:
+        """Serves from these CIDRs (of the family that is served) too."""
+        wanted = [c for c in cidrs if ipaddress.ip_network(c).version == self._first.network.version]
+        for cidr in [c for c in self._all if c not in wanted and self._all[c] is not self._first]:
+            del self._all[cidr]
+        for cidr in wanted:
+            if cidr not in self._all:
+                made = self._all[cidr] = AddressAllocator(cidr, self._choose)
+                made.replace(list(self._given))
+
+    def take(self, address: str) -> None:
+        """Raises OutOfRange, Taken; ValueError for what is no address."""
+        wanted = ipaddress.ip_address(address)
+        if address in self._given:
+            raise Taken
+        holding = [each for each in self._all.values() if each.holds(wanted)]
+        if not holding:
+            raise OutOfRange
+        for each in holding:
+            each.take(address)
+        self._given.add(address)
+
+    def take_any(self) -> str:
+        """Raises Full."""
+        for each in self._all.values():
+            try:
+                while (address := each.take_any()) in self._given:
+                    pass
+            except Full:
+                continue
+            self._given.add(address)
+            return address
+        raise Full
+
+    def give_back(self, address: str) -> None:
+        self._given.discard(address)
+        for each in self._all.values():
+            each.give_back(address)
+
+    def replace(self, addresses: list[str]) -> None:
+        self._given = set(addresses)
+        for each in self._all.values():
+            each.replace(addresses)
 
 
 class PortAllocator:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core import v1 as core
+from pybernetes.api.networking import v1 as networking
 from pybernetes.apimachinery import errors, names
 from pybernetes.apimachinery.field_errors import FieldError, invalid
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apiserver.registry.core.services import validation
+from pybernetes.apiserver.registry.core.services.address_objects import AddressObjects
 from pybernetes.apiserver.registry.core.services.allocators import (
-    AddressAllocator,
+    AddressRanges,
     Full,
     OutOfRange,
     PortAllocator,
@@ -40,7 +42,8 @@ class ServiceStrategy(Strategy):
     def __init__(self, resource: Resource, registry: Registry) -> None:
         super().__init__(resource, registry)
         config, choose = registry.config, registry.random.choice_index
-        self._addresses = AddressAllocator(config.service_cidr, choose)
+        self._addresses = AddressRanges(config.service_cidr, choose)
+        self._objects = AddressObjects(registry)
         self._ports = PortAllocator(*config.node_port_range, choose)
         self._loaded = False
 
@@ -90,20 +93,23 @@ class ServiceStrategy(Strategy):
 
     async def begin_create(self, ctx: RequestContext, obj: core.Service) -> Finish:
         await self._load()
+        await self._follow()
         self._default_families(obj, None)
-        return self._claim(obj, None)
+        return await self._claim(obj, None)
 
     async def begin_update(self, ctx: RequestContext, obj: core.Service, old: core.Service) -> Finish:
         await self._load()
+        await self._follow()
         drop_fields_of_the_old_type(obj, old)
         self._keep_from(obj, old)
         self._default_families(obj, old)
-        return self._claim(obj, old)
+        return await self._claim(obj, old)
 
     async def after_delete(self, obj: core.Service, dry_run: bool) -> None:
         if not dry_run:
             await self._load()
             for address in _addresses_of(obj):
+                await self._objects.delete(address)
                 self._addresses.give_back(address)
             for number, protocol in _ports_of(obj):
                 self._ports.give_back(number, protocol)
@@ -117,6 +123,15 @@ class ServiceStrategy(Strategy):
             self._loaded = True
             self._addresses.replace([address for s in services for address in _addresses_of(s)])
             self._ports.replace([port for s in services for port in _ports_of(s)])
+            await self._objects.repair(services)
+
+    async def _follow(self) -> None:
+        """Serves from the ServiceCIDRs there are now."""
+        ranges = []
+        for found in await self.registry.read_all(networking.ServiceCIDR):
+            if found.metadata.deletionTimestamp is None and _ready(found):
+                ranges += found.spec.cidrs
+        self._addresses.follow(ranges)
 
     def _keep_from(self, obj: core.Service, old: core.Service) -> None:
         """What a client that knows nothing of allocation leaves out stays as it was."""
@@ -175,7 +190,7 @@ class ServiceStrategy(Strategy):
                 raise invalid(self.resource.gvk, obj.metadata.name or "", [
                     FieldError.invalid(SPEC.child("ipFamilies").index(index), wanted, why)])  # fmt: skip
 
-    def _claim(self, obj: core.Service, old: core.Service | None) -> Finish:
+    async def _claim(self, obj: core.Service, old: core.Service | None) -> Finish:
         """Takes what is new; what is no longer used goes back when the write is done.
 
         Raises Invalid for an address or port that cannot be had.
@@ -192,7 +207,7 @@ class ServiceStrategy(Strategy):
         before_addresses = _addresses_of(old) if old is not None else []
         before_ports = _ports_of(old) if old is not None else []
         try:
-            self._claim_address(obj, before_addresses, taken_addresses)
+            await self._claim_address(obj, before_addresses, taken_addresses)
             self._claim_ports(obj, before_ports, taken_ports)
         except BaseException:
             undo()
@@ -205,8 +220,11 @@ class ServiceStrategy(Strategy):
                 undo()
                 return
             kept, ports = set(_addresses_of(obj)), set(_ports_of(obj))
+            for address in taken_addresses:
+                await self._objects.create(address, obj)
             for address in before_addresses:
                 if address not in kept:
+                    await self._objects.delete(address)
                     self._addresses.give_back(address)
             for port in before_ports:
                 if port not in ports:
@@ -214,17 +232,15 @@ class ServiceStrategy(Strategy):
 
         return finish
 
-    def _claim_address(self, obj: core.Service, before: list[str], taken: list[str]) -> None:
+    async def _claim_address(self, obj: core.Service, before: list[str], taken: list[str]) -> None:
         spec = obj.spec
         if spec.type == "ExternalName" or spec.clusterIP == "None":
             return
         if not spec.clusterIP:
             try:
-                address = self._addresses.take_any()
+                address = await self._any_address()
             except Full:
-                raise errors.InternalError(
-                    f"failed to allocate IP in {self._addresses.network}: range is full"
-                ) from None
+                raise errors.InternalError(f"failed to allocate IP in {self._addresses.text}: range is full") from None
             taken.append(address)
             spec.clusterIP, spec.clusterIPs = address, [address]
             return
@@ -234,12 +250,15 @@ class ServiceStrategy(Strategy):
             at = SPEC.child("clusterIPs").index(0)
             try:
                 self._addresses.take(address)
+                if await self._objects.foreign(address):
+                    self._addresses.give_back(address)
+                    raise Taken
             except Taken:
                 why = f"failed to allocate IP {address}: provided IP is already allocated"
             except OutOfRange:
                 why = (
                     f"failed to allocate IP {address}: the provided IP is not in the valid range. "
-                    f"The range of valid IPs is {self._addresses.network}"
+                    f"The range of valid IPs is {self._addresses.text}"
                 )
             except ValueError:
                 continue  # validation says that it is no address
@@ -247,6 +266,17 @@ class ServiceStrategy(Strategy):
                 taken.append(address)
                 continue
             raise invalid(self.resource.gvk, obj.metadata.name or "", [FieldError.invalid(at, spec.clusterIPs, why)])
+
+    async def _any_address(self) -> str:
+        """A free address that nobody else has an IPAddress for. Raises Full."""
+        refused = []
+        try:
+            while await self._objects.foreign(address := self._addresses.take_any()):
+                refused.append(address)
+        finally:
+            for each in refused:
+                self._addresses.give_back(each)
+        return address
 
     def _claim_ports(self, obj: core.Service, before: list[tuple[int, str]], taken: list[tuple[int, str]]) -> None:
         spec = obj.spec
@@ -320,6 +350,10 @@ class ServiceStrategy(Strategy):
             age(obj.metadata.creationTimestamp, now),
             labels_text(spec.selector),
         ]
+
+
+def _ready(found: networking.ServiceCIDR) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions)
 
 
 def _addresses_of(obj: core.Service) -> list[str]:
