@@ -51,6 +51,12 @@ class ApiServerConfig:
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
     """--runtime-config: api/all, api/beta, api/alpha or GROUP/VERSION, on or off."""
+    compaction_interval_s: float = 300.0
+    """How often old versions are forgotten; 0: never by this apiserver."""
+    history_retention_s: float = 3600.0
+    """Versions that are kept: how far back a watch can begin."""
+    history_retention_revisions: int = 0
+    """At most so many all the same; 0: however many there are."""
     cache_dir: str = ""
     """Where OpenAPI documents are kept between starts; "" keeps them in memory."""
     enable_admission_plugins: Sequence[str] = ()

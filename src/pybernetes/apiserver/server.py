@@ -151,7 +151,7 @@ class ApiServer:
         for feed in feeds:
             self._tasks.append(asyncio.create_task(feed.run(), name=f"feed {feed.name}"))
         self._tasks.append(asyncio.create_task(self.custom_resources.run(), name="custom resources"))
-        self._tasks.append(asyncio.create_task(compact_regularly(self._store, self._clock), name="compaction"))
+        self._tasks.append(asyncio.create_task(self._compact(), name="compaction"))
         await self._listen()
         await Bootstrap(self.registry, self.config, self.advertise_address, self.port).run()
         for feed in feeds:
@@ -196,6 +196,17 @@ class ApiServer:
 
     def _groups(self) -> list[str]:
         return ["", *self._served.groups()]
+
+    async def _compact(self) -> None:
+        config = self.config
+        if config.compaction_interval_s:
+            await compact_regularly(
+                self._store,
+                self._clock,
+                keep_s=config.history_retention_s,
+                keep_revisions=config.history_retention_revisions,
+                interval_s=config.compaction_interval_s,
+            )
 
     async def _listen(self) -> None:
         config = self.config
@@ -297,18 +308,11 @@ class ApiServer:
         health = self.health
         health.add("ping", lambda: "")
         health.add("log", lambda: "")
-        health.add("etcd", self._store_problem)
+        health.add("etcd", self._store.problem)
         hook = "poststarthook/rbac/bootstrap-roles"
         health.add(hook, lambda: "" if self._bootstrapped else "not finished", ("readyz", "healthz", "livez"))
         health.add("informer-sync", lambda: "" if self._bootstrapped else "not synced", ("readyz",))
         health.add("shutdown", lambda: "process is shutting down" if self._stopping else "", ("readyz",))
-
-    def _store_problem(self) -> str:
-        try:
-            self._store.current_revision()
-        except Exception as error:
-            return str(error)
-        return ""
 
 
 def _tls_context(config: ApiServerConfig) -> ssl.SSLContext:

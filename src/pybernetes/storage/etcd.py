@@ -42,12 +42,15 @@ from pybernetes.storage.store import (
     StoreError,
 )
 
+_PATIENCE_S = 0.1
 _ENTRIES_LIMIT = 8192
 """Journal entries of the latest writes, by any apiserver, that are kept at hand."""
 
 
 class EtcdStore:
     """See `Store`. `journal_keep_s`: how long journal entries outlive their versions."""
+
+    shared = True
 
     def __init__(
         self,
@@ -190,7 +193,12 @@ class EtcdStore:
         return self._hub.subscribe(prefix, deliver, lost)
 
     async def wait(self, revision: int) -> None:
-        await self._hub.wait(revision)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._hub.wait(revision)
+        except TimeoutError:
+            await self.sync()  # it may be a revision without a change of ours
+            await self._hub.wait(revision)
 
     async def sync(self) -> int:
         if self._next_sync is None:

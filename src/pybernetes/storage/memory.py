@@ -25,6 +25,8 @@ from pybernetes.storage.store import (
 
 
 class MemoryStore:
+    shared = False
+
     def __init__(self, clock: Clock | None = None, *, watch_queue_limit: int = 16_384) -> None:
         self._clock = clock or SystemClock()
         self._watch_queue_limit = watch_queue_limit
@@ -42,6 +44,9 @@ class MemoryStore:
 
     async def stop(self) -> None:
         self._expiry.stop()
+
+    def problem(self) -> str:
+        return ""
 
     def current_revision(self) -> int:
         return self._hub.revision

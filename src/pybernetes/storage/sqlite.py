@@ -48,6 +48,8 @@ _EXPIRY_RETRY_S = 10.0
 class SqliteStore:
     """See `Store`. `journal_limit`: journal entries kept of versions that are compacted away."""
 
+    shared = False
+
     def __init__(
         self,
         path: str | Path,
@@ -71,6 +73,9 @@ class SqliteStore:
         self._pending: dict[str, asyncio.Future[int]] = {}
         self._queue: deque[_Write] = deque()
         self._in_flight = False
+        self._problem = ""
+        """Why the last write failed."""
+        self._probing = False
         self._idle = asyncio.Event()
         self._compact_revision = 0
         self._swept_revision = 0
@@ -80,6 +85,7 @@ class SqliteStore:
     async def start(self) -> None:
         self._lock.acquire()
         try:
+            sqlite_file.check_after_a_crash(self._path, self._vfs)
             connection = sqlite_file.open_writer(self._path, self._vfs)
             self._reader = sqlite_file.open_reader(self._path, self._vfs)
             self._load()
@@ -103,6 +109,16 @@ class SqliteStore:
         if writer is not None:
             await writer.stop()
         self._lock.release()
+
+    def problem(self) -> str:
+        if self._problem and not self._probing and self._writer is not None:
+            self._probing = True
+            self._writer.submit(partial(_mark, name="probe", revision=self._hub.revision), self._probed)
+        return self._problem
+
+    def _probed(self, error: StoreError | None) -> None:
+        self._probing = False
+        self._problem = "" if error is None else str(error)
 
     def current_revision(self) -> int:
         return self._hub.revision
@@ -257,6 +273,7 @@ class SqliteStore:
 
     def _committed(self, writer: Writer, batch: list[_Write], error: StoreError | None) -> None:
         self._in_flight = False
+        self._problem = "" if error is None else str(error)
         for write in batch:
             del self._pending[write.key]
         if error is None:

@@ -104,6 +104,25 @@ def open_writer(path: Path, vfs: str = "") -> apsw.Connection:
     return connection
 
 
+def check_after_a_crash(path: Path, vfs: str = "") -> None:
+    """Looks the whole file through when the process before left its log behind. Raises StoreError for damage."""
+    try:
+        if Path(f"{path}-wal").stat().st_size == 0:
+            return
+    except OSError:
+        return  # closed in order, or new
+    try:
+        connection = _connect(path, vfs)
+        try:
+            found = connection.execute("PRAGMA quick_check(1)").get
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise plain(error, path) from error
+    if found != "ok":
+        raise StoreError(f"{path} is damaged ({found}): restore a snapshot, or move it away to begin anew")
+
+
 def open_checkpointer(path: Path, vfs: str = "") -> apsw.Connection:
     connection = _connect(path, vfs)
     connection.execute("PRAGMA synchronous = FULL")

@@ -103,11 +103,20 @@ class FutureRevision(Exception):
 
 
 class Store(Protocol):
+    @property
+    def shared(self) -> bool:
+        """Whether other processes write to it too: then a consistent read waits for `sync` first."""
+        ...
+
     async def start(self) -> None:
         """Opens or creates the store. Raises StoreError with a line for the user."""
         ...
 
     async def stop(self) -> None: ...
+
+    def problem(self) -> str:
+        """What keeps it from serving, in one line; "" when it is well. May look whether it is over."""
+        ...
 
     def current_revision(self) -> int:
         """Revision of the last committed write that this process knows of."""

@@ -59,7 +59,10 @@ class Storage(Writer):
         return await self.registry.cache_for(self.codec.stored)
 
     async def current(self, key: str) -> Current | None:
-        found = (self.registry.running_cache(self.prefix) or await self.cache()).get(key)
+        cache = self.registry.running_cache(self.prefix) or await self.cache()
+        if self.registry.store.shared:
+            await cache.sync()
+        found = cache.get(key)
         return None if found is None else Current(found.value, found.revision)
 
     # -- reading ---------------------------------------------------------------------------------
@@ -78,8 +81,7 @@ class Storage(Writer):
 
     async def get(self, ctx: RequestContext, resource_version: str = "") -> bytes:
         cache = self.registry.running_cache(self.prefix) or await self.cache()
-        if resource_version and resource_version != "0":
-            await self._wait_for(cache, _revision(resource_version))
+        await self._catch_up(cache, resource_version)
         found = cache.get(self.key(ctx, ctx.name))
         if found is None:
             raise errors.not_found(self.resource.group, self.resource.plural, ctx.name)
@@ -113,7 +115,9 @@ class Storage(Writer):
             if revision <= 0:
                 revision = cache.revision
             return await self._list_at(cache, revision, namespace, start, limit, matches, continued=True), revision
-        if options.resource_version and options.resource_version != "0":
+        if not options.resource_version:
+            await self._catch_up(cache, "")
+        elif options.resource_version != "0":
             revision = _revision(options.resource_version)
             exact = options.resource_version_match == "Exact" or (limit and not options.resource_version_match)
             if exact:
@@ -143,8 +147,7 @@ class Storage(Writer):
     async def _list_one(
         self, ctx: RequestContext, cache: WatchCache, name: str, wanted: selection.Selection, options: ListOptions
     ) -> ListResult:
-        if options.resource_version and options.resource_version != "0":
-            await self._wait_for(cache, _revision(options.resource_version))
+        await self._catch_up(cache, options.resource_version)
         found = cache.get(self.key(ctx, name))
         result = ListResult([], cache.revision)
         if found is not None:
@@ -162,6 +165,8 @@ class Storage(Writer):
         after: int | None = None
         if options.resource_version and options.resource_version != "0":
             after = _revision(options.resource_version)
+        elif not options.resource_version:
+            await self._catch_up(cache, "")
         if options.send_initial_events:
             if after is not None:
                 await self._wait_for(cache, after)
@@ -200,6 +205,14 @@ class Storage(Writer):
             end,
         )
         return WatchEvent("BOOKMARK", "", value, event.revision)
+
+    async def _catch_up(self, cache: WatchCache, resource_version: str) -> None:
+        """Until answers are as new as asked for; without a version, as every write acknowledged anywhere before."""
+        if not resource_version:
+            if self.registry.store.shared:
+                await cache.sync()
+        elif resource_version != "0":
+            await self._wait_for(cache, _revision(resource_version))
 
     async def _wait_for(self, cache: WatchCache, revision: int) -> None:
         """Waits a little for a revision that has not happened yet, as upstream's cache does."""
