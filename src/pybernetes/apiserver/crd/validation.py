@@ -163,7 +163,7 @@ class _Walk:
             results = [self.node(value, child, path, old) for child in any_of]
             if all(results):
                 found.append(FieldError.invalid(_NOWHERE, "", f"{quoted} must validate at least one schema (anyOf)"))
-                found += min(results, key=lambda errors: len(errors))
+                found += sorted(results, key=_count)[0]
         if one_of := schema.get("oneOf"):
             results = [self.node(value, child, path, old) for child in one_of]
             valid = sum(not result for result in results)
@@ -171,7 +171,7 @@ class _Walk:
                 why = f"Found {valid} valid alternatives" if valid else "Found none valid"
                 said = f"{quoted} must validate one and only one schema (oneOf). {why}"
                 found.append(FieldError.invalid(_NOWHERE, "", said))
-                found += min(results, key=lambda errors: len(errors)) if not valid else []
+                found += sorted(results, key=_count)[0] if not valid else []
         if all_of := schema.get("allOf"):
             results = [self.node(value, child, path, old) for child in all_of]
             found += [error for result in results for error in result]
@@ -300,6 +300,10 @@ def shown(number: float) -> str:
 def _is_multiple(value: float, factor: float) -> bool:
     quotient = value / factor
     return math.isclose(quotient, round(quotient), abs_tol=1e-9)
+
+
+def _count(errors: list[FieldError]) -> int:
+    return len(errors)
 
 
 def _at(path: str) -> Path:
