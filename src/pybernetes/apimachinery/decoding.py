@@ -47,11 +47,13 @@ def decode(
     if "yaml" in content_type:
         return _decode_yaml(body, cls, field_validation)
     try:
+        if b"\\ud" in body or b"\\uD" in body:
+            orjson.loads(body)  # refuses half a pair of surrogates, which no text can hold
         found = _decoder(cls).decode(body)
         if field_validation == "Ignore" or not _may_have_duplicates(body):
             _check_type(getattr(found, "apiVersion", ""), getattr(found, "kind", ""), cls)
             return normalise(found), []
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError):
         pass
     except ValueError as error:
         raise _bad_request(found, cls, str(error)) from None

@@ -19,8 +19,11 @@ class Members(dict[str, Any]):
 
 
 def parse_json(body: bytes) -> Any:
-    """The tree, with Members for objects. Raises ValueError (json.JSONDecodeError, UnicodeDecodeError)."""
-    return json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_refuse)
+    """The tree, with Members for objects. Raises ValueError (json.JSONDecodeError, UnicodeError)."""
+    tree = json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_refuse)
+    if b"\\ud" in body or b"\\uD" in body:
+        json.dumps(tree, ensure_ascii=False).encode()  # UnicodeEncodeError for half a pair of surrogates
+    return tree
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Members:
@@ -48,6 +51,8 @@ def json_problem(body: bytes) -> str:
         return _worded(error)
     except RecursionError:
         return "exceeded max depth"
+    except UnicodeError:
+        return "invalid UTF-8 in string literal"
     except ValueError:
         character = repr(chr(body[0])) if body else "''"
         return f"invalid character {character} looking for beginning of value"

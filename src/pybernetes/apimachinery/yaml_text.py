@@ -13,6 +13,10 @@ import yaml
 MAX_NODES = 1_000_000
 """An alias counts what it stands for, so that a few lines cannot unfold into gigabytes."""
 
+MAX_DEPTH = 1000
+_LONG_RUN = re.compile(rb"[ \t?:-]{%d}" % MAX_DEPTH)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
 
 class _Loader(yaml.CSafeLoader):
     """CSafeLoader with the scalars that Go's YAML knows: no dates, no base 60."""
@@ -79,6 +83,8 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.mapping)
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 _Loader.add_constructor("tag:yaml.org,2002:binary", _binary)
+for _tag in ("set", "omap", "pairs", "timestamp"):
+    del _Loader.yaml_constructors[f"tag:yaml.org,2002:{_tag}"]  # JSON has nothing for them
 
 
 def _key(key: Any) -> str:
@@ -95,7 +101,11 @@ def _key(key: Any) -> str:
 
 def parse_yaml(body: bytes) -> tuple[Any, list[str]]:
     """(tree, strict problems) of one YAML document. Raises ValueError with one line of text."""
-    loader = _Loader(body)
+    try:
+        _check_depth(body)
+        loader = _Loader(body)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(_one_line(error)) from None
     try:
         node = loader.get_single_node()
         if node is not None and _size(node, {}) > MAX_NODES:
@@ -107,6 +117,25 @@ def parse_yaml(body: bytes) -> tuple[Any, list[str]]:
         loader.dispose()
     problems = ["yaml: unmarshal errors:\n" + "\n".join(loader.repeated)] if loader.repeated else []
     return tree, problems
+
+
+def _check_depth(body: bytes) -> None:
+    """Raises YAMLError for nesting that the composer, which recurses in C, would overflow its stack on.
+
+    Every level needs a bracket, more indentation or one more indicator in a row, so the events are only counted for
+    the rare text that has many of them.
+    """
+    few = body.count(b"[") + body.count(b"{") <= MAX_DEPTH and not body.startswith(_UTF_16)
+    if few and _LONG_RUN.search(body) is None:
+        return
+    depth = 0
+    for event in yaml.parse(body, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise yaml.YAMLError("yaml: exceeded max depth")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:

@@ -9,12 +9,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from pybernetes.api.meta.v1 import StatusCause
 from pybernetes.apimachinery.errors import BadRequest, Invalid, RequestEntityTooLarge
 from pybernetes.apimachinery.field_walk import json_type
 from pybernetes.apimachinery.trees import copy_tree, equal
 
 MAX_OPERATIONS = 10_000
+MAX_COPIED_BYTES = 3 << 20
+"""Source: apiserver/pkg/server/config.go, JSONPatchMaxCopyBytes."""
 REJECTED = "the server rejected our request due to an error in our request"
 """What upstream answers to a patch that does not apply, whatever the reason."""
 _INDEX = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
@@ -44,6 +48,7 @@ def apply(tree: Any, operations: Any) -> Any:
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
         )
     document = [copy_tree(tree)]
+    copied_bytes = 0
     for operation in operations:
         if not isinstance(operation, dict):
             raise _no_patch(operation, "handlers.jsonPatchOp")
@@ -51,8 +56,23 @@ def apply(tree: Any, operations: Any) -> Any:
         run = _OPERATIONS.get(name) if isinstance(name, str) else None
         if run is None:
             raise PatchError(f"Unexpected kind: {name}")
+        if name == "copy":
+            # Each copy can double the document, so what they add up to is limited, not their number.
+            copied_bytes += _copied_bytes(document, operation)
+            if copied_bytes > MAX_COPIED_BYTES:
+                raise PatchError(
+                    f"Unable to complete the copy, the accumulated size increase of copy is {copied_bytes}, "
+                    f"exceeding the limit {MAX_COPIED_BYTES}"
+                )
         run(document, operation)
     return document[0]
+
+
+def _copied_bytes(document: list[Any], operation: dict[str, Any]) -> int:
+    try:
+        return len(msgspec.json.encode(_get(document, _path(operation, "from"), "copy")))
+    except RecursionError:
+        raise PatchError("copy operation does not apply: exceeded max depth") from None
 
 
 def _no_patch(value: Any, wanted: str) -> BadRequest:

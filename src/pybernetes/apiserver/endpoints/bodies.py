@@ -57,16 +57,16 @@ def tree(request: Request) -> dict[str, Any]:
     if given == PROTOBUF:
         return _protobuf(request.body)
     if given == YAML:
-        import yaml
+        from pybernetes.apimachinery.yaml_text import parse_yaml
 
         try:
-            found = yaml.load(request.body, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError as error:
+            found, _ = parse_yaml(request.body)
+        except ValueError as error:
             raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
     else:
         try:
             found = msgspec.json.decode(request.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
     if not isinstance(found, dict):
         raise BadRequest("couldn't get version/kind; json parse error: expected an object")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 
-from pybernetes.apimachinery.errors import InternalError, ServiceUnavailable, StatusError
+from pybernetes.apimachinery.errors import BadRequest, InternalError, ServiceUnavailable, StatusError
 from pybernetes.apiserver.chain import Filter
 from pybernetes.apiserver.endpoints.answers import error_answer
 from pybernetes.host.random import Random
@@ -35,6 +35,9 @@ def status_for_errors(random: Random) -> Filter:
             except StoreError as error:
                 log.error("store: %s", error)
                 answer = error_answer(request, ServiceUnavailable(f"the store cannot serve: {error}"))
+            except RecursionError:
+                log.warning("%s %s: nested too deeply", request.method, request.path)
+                answer = error_answer(request, BadRequest("exceeded max depth"))
             except Exception:
                 log.exception("%s %s (audit id %s) failed", request.method, request.path, audit_id)
                 answer = error_answer(

@@ -13,7 +13,9 @@ import orjson
 
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.field_walk import json_type
 from pybernetes.apimachinery.schema import schema_of
+from pybernetes.apimachinery.trees import copy_tree
 from pybernetes.apiserver.registry.generic.interface import Body, PatchType, RequestContext, Written
 
 if TYPE_CHECKING:
@@ -75,6 +77,9 @@ def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> 
 def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> Any:
     """The Struct of a patched tree. Raises Invalid on the field `patch`, as upstream."""
     resource = writer.resource
+    if not isinstance(tree, dict):
+        why = f"json: cannot unmarshal {json_type(tree)} into Go value of type {resource.kind}"
+        raise invalid(("", ""), "", [FieldError.invalid(Path("patch"), orjson.dumps(tree).decode(), why)])
     if tree.get("kind") != resource.kind or tree.get("apiVersion") != resource.api_version:
         tree["kind"], tree["apiVersion"] = resource.kind, resource.api_version
     try:
@@ -91,7 +96,7 @@ async def _apply(writer: Writer, ctx: RequestContext, body: Body, rules: UpdateR
     applied = _applied_tree(writer, ctx, body)
 
     def transform(old: Any, current: Current) -> Any:
-        tree = writer.managed.applied(ctx, writer.codec.tree(current.served), orjson.loads(orjson.dumps(applied)))
+        tree = writer.managed.applied(ctx, writer.codec.tree(current.served), copy_tree(applied))
         obj = writer.codec.from_tree(ctx, tree)
         writer.strategy.default(obj)
         return obj
@@ -99,7 +104,7 @@ async def _apply(writer: Writer, ctx: RequestContext, body: Body, rules: UpdateR
     def create() -> Any:
         if ctx.subresource:
             raise errors.not_found(writer.resource.group, writer.resource.plural, ctx.name)
-        fresh = orjson.loads(orjson.dumps(applied))
+        fresh = copy_tree(applied)
         fresh.setdefault("metadata", {})["name"] = ctx.name
         if fresh["metadata"].get("uid"):
             why = (
@@ -122,6 +127,10 @@ def _applied_tree(writer: Writer, ctx: RequestContext, body: Body) -> dict[str, 
         raise errors.BadRequest("error decoding YAML: the configuration is no object")
     resource = writer.resource
     metadata = tree.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise errors.BadRequest(
+            f"json: cannot unmarshal {json_type(metadata)} into Go struct field .metadata of type v1.ObjectMeta"
+        )
     if not tree.get("apiVersion") or not tree.get("kind"):
         missing = "apiVersion" if not tree.get("apiVersion") else "kind"
         raise errors.BadRequest(f"Object '{missing.capitalize()}' is missing in the applied configuration")
@@ -138,7 +147,7 @@ def _applied_tree(writer: Writer, ctx: RequestContext, body: Body) -> dict[str, 
         raise errors.BadRequest("metadata.managedFields must be nil")
     metadata.pop("managedFields", None)
     # Unknown fields and wrong types are told before anything is merged.
-    writer.codec.from_tree(ctx, orjson.loads(orjson.dumps(tree)))
+    writer.codec.from_tree(ctx, copy_tree(tree))
     return tree
 
 
