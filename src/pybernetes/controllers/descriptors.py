@@ -52,6 +52,12 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor("resourcequota-controller", "resourcequota-controller", "resourcequota", "ResourceQuotaController"),
     Descriptor("endpoints-controller", "endpoint-controller", "endpoints", "EndpointsController"),
     Descriptor("endpointslice-controller", "endpointslice-controller", "endpointslice", "EndpointSliceController"),
+    Descriptor(
+        "endpointslice-mirroring-controller",
+        "endpointslicemirroring-controller",
+        "endpointslicemirroring",
+        "EndpointSliceMirroringController",
+    ),
     Descriptor("namespace-controller", "namespace-controller", "namespace", "NamespaceController"),
     Descriptor(
         "garbage-collector-controller", "generic-garbage-collector", "garbagecollector", "GarbageCollectorController"
