@@ -36,7 +36,7 @@ def network_name(cluster: str) -> str:
 def tables(cluster: str) -> list[str]:
     """The nftables tables that a cluster has in the host's network namespace."""
     network = f"pybernetes-{cluster}-network"
-    return [f"pybernetes-{cluster}-proxy", network, f"{network}-host-ports"]
+    return [f"pybernetes-{cluster}-proxy", network, f"{network}-host-ports", f"{network}-policy"]
 
 
 def remove_cluster(spec: ClusterSpec, layout: Layout) -> list[str]:

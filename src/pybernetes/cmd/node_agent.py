@@ -48,6 +48,12 @@ async def run_machine_network(
         config = wiring.network(spec, layout, node)
         await NodeNetwork(client_for(wiring.PROXY, agent), config, node_client=node_client).run()
 
+    async def policies() -> None:
+        from pybernetes.network.policies import NetworkPolicies
+
+        client = client_for(wiring.PROXY, "pybernetes-network")
+        await NetworkPolicies(client, wiring.network(spec, layout, node)).run()
+
     async def proxy() -> None:
         from pybernetes.proxy.proxy import Proxy
 
@@ -55,5 +61,8 @@ async def run_machine_network(
 
     await load("pybernetes.network.node_network")
     group.create_task(keep("network", network), name="network")
+    if node:
+        await load("pybernetes.network.policies")
+        group.create_task(keep("policies", policies), name="policies")
     await load("pybernetes.proxy.proxy")
     group.create_task(keep("proxy", proxy), name="proxy")

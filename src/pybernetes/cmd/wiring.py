@@ -119,6 +119,8 @@ def network(spec: ClusterSpec, layout: Layout, node: str) -> NetworkConfig:
         machine_cidr=spec.node_cidr if spec.own_namespaces else "",
         bridge=spec.pod_bridge,
         table=tables(spec.name)[1],
+        policy_table=tables(spec.name)[3],
+        dns_endpoints=(f"{dns(spec).listen_address}:{dns(spec).port}",),
         cni_network=network_name(spec.name),
         cni_conf_dir=str(place.cni_conf),
         cni_data_dir=str(place.cni_state),

@@ -30,6 +30,9 @@ class NetworkConfig:
     """The segment that joins the nodes when it is the cluster's own: masqueraded too when it leaves."""
     bridge: str = "pyb0"
     table: str = "pybernetes-network"
+    policy_table: str = "pybernetes-network-policy"
+    dns_endpoints: tuple[str, ...] = ()
+    """Where the DNS server listens, ADDRESS:PORT: no policy cuts Pods off from it."""
     cni_network: str = "pybernetes"
     """Name of the CNI network; cached results of the plugins carry it."""
     cni_conf_dir: str = "/etc/cni/net.d"

@@ -223,6 +223,10 @@ CLUSTER_ROLES: dict[str, tuple[RuleText, ...]] = {
         ("list watch", "networking.k8s.io", "servicecidrs"),
         ("list watch", "discovery.k8s.io", "endpointslices"),
     ),
+    "system:pybernetes-network": (
+        ("list watch", "core", "namespaces pods"),
+        ("list watch", "networking.k8s.io", "networkpolicies"),
+    ),
     "system:persistent-volume-provisioner": (
         ("create delete get list watch", "core", "persistentvolumes"),
         ("get list update watch", "core", "persistentvolumeclaims"),

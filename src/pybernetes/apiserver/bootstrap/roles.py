@@ -38,6 +38,7 @@ _BY_USERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("system:monitoring", ("group:system:monitoring",)),
     ("system:node", ()),
     ("system:node-proxier", ("user:system:kube-proxy",)),
+    ("system:pybernetes-network", ("user:system:kube-proxy",)),
     ("system:public-info-viewer", ("group:system:authenticated", "group:system:unauthenticated")),
     ("system:service-account-issuer-discovery", ("group:system:serviceaccounts",)),
     ("system:volume-scheduler", ("user:system:kube-scheduler",)),
