@@ -16,10 +16,10 @@ from pybernetes.apiserver.endpoints import answers, options, tables
 from pybernetes.apiserver.endpoints.negotiation import JSON, LIST_FORMS, OBJECT_FORMS, PROTOBUF, Form
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.apiserver.registry.generic.interface import Watch, WatchFrame
-from pybernetes.http.messages import Response
+from pybernetes.http.messages import Response, Upgrade
 
 
-async def watch(scope: Scope) -> Response:
+async def watch(scope: Scope) -> Response | Upgrade:
     form = scope.form(OBJECT_FORMS + LIST_FORMS, stream=True)
     params = scope.request.params() if scope.request.query else {}
     include = tables.include_object(params) if form.kind == "Table" else ""
@@ -36,11 +36,15 @@ async def watch(scope: Scope) -> Response:
     protobuf = form.media_type == PROTOBUF
     encode = _transformer(scope, form, include) if form.kind else _protobuf if protobuf else None
     media = f"{PROTOBUF};stream=watch" if protobuf else JSON
+    lines = _Lines(scope, frames, encode, timeout_s, _protobuf_error if protobuf else _error_line)
+    if scope.request.headers.get("upgrade", "").lower() == "websocket":
+        # Imported with the first WebSocket: nothing at the start needs it.
+        from pybernetes.apiserver.endpoints.watch_socket import over_socket
+
+        return await over_socket(scope.request, lines, binary=protobuf)
     headers = [("Cache-Control", "no-cache, private"), ("Content-Type", media)]
     headers += answers.warning_headers(scope.request.context.get("warnings", []))
-    return Response(
-        200, headers, _Lines(scope, frames, encode, timeout_s, _protobuf_error if protobuf else _error_line)
-    )
+    return Response(200, headers, lines)
 
 
 class _Lines:
