@@ -26,6 +26,7 @@ from pybernetes.client.informer import InformerFactory
 from pybernetes.client.objects import KubernetesObject
 from pybernetes.client.transport import LocalTransport
 from pybernetes.controllers.config import ControllerManagerConfig
+from pybernetes.controllers.daemonset.placement import target_node
 from pybernetes.controllers.manager import ControllerManager, local_client_for
 from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
@@ -56,7 +57,7 @@ class World:
 
     async def start(self) -> None:
         await self.api.start()
-        await self.client.create(Node(metadata=ObjectMeta(name=NODE)))
+        await self.add_node(NODE)
         self._tasks.append(asyncio.create_task(self._run_pods()))
         await self.start_controllers()
 
@@ -75,6 +76,11 @@ class World:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._pods_in_work, return_exceptions=True)
         await self.api.stop()
+
+    async def add_node(self, name: str, **labels: str) -> None:
+        """A node that is ready, so without the taint that new ones have until they report."""
+        await self.client.create(Node(metadata=ObjectMeta(name=name, labels=labels)))
+        await self.client.patch(Node, name, "", {"spec": {"taints": None}})
 
     # What tests do.
 
@@ -101,6 +107,23 @@ class World:
                 raise AssertionError(f"not within {within_s} s (virtual)")
             await asyncio.sleep(0.05)
         return loop.time() - start
+
+    @contextlib.asynccontextmanager
+    async def following(self, cls: type[T], look: Callable[[list[T]], None]) -> AsyncIterator[None]:
+        """Calls `look` with all objects after every change of one, however fast changes come."""
+        factory = InformerFactory(self.client, self.clock, self.random)
+        informer = factory.informer(cls)
+
+        def changed(*_: object) -> None:
+            if informer.has_synced:
+                look(informer.lister.list())
+
+        informer.add_handler(changed, changed, changed)
+        async with asyncio.TaskGroup() as group:
+            await factory.start(group)
+            await factory.wait_synced()
+            yield
+            factory.stop()
 
     async def settle(self, seconds: float = 5.0) -> None:
         await asyncio.sleep(seconds)
@@ -133,7 +156,8 @@ class World:
         with contextlib.suppress(errors.NotFound, errors.Conflict):
             name, namespace = pod.metadata.name or "", pod.metadata.namespace or ""
             binding = Binding(
-                metadata=ObjectMeta(name=name, namespace=namespace), target=ObjectReference(kind="Node", name=NODE)
+                metadata=ObjectMeta(name=name, namespace=namespace),
+                target=ObjectReference(kind="Node", name=target_node(pod) or NODE),
             )
             if not pod.spec.nodeName:
                 await self.client.create_subresource(Pod, name, namespace, "binding", binding, binding_answer())

@@ -42,7 +42,11 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "replicationcontroller",
         "ReplicationControllerController",
     ),
+    Descriptor("statefulset-controller", "statefulset-controller", "statefulset", "StatefulSetController"),
+    Descriptor("daemonset-controller", "daemon-set-controller", "daemonset", "DaemonSetController"),
+    Descriptor("disruption-controller", "disruption-controller", "disruption", "DisruptionController"),
     Descriptor("job-controller", "job-controller", "job", "JobController"),
+    Descriptor("cronjob-controller", "cronjob-controller", "cronjob", "CronJobController"),
     Descriptor(
         "ttl-after-finished-controller",
         "ttl-after-finished-controller",

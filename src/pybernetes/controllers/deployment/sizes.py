@@ -5,10 +5,10 @@ Source: pkg/controller/deployment/util/deployment_util.go (ResolveFenceposts, Ma
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from pybernetes.api.apps.v1 import Deployment, ReplicaSet
+from pybernetes.controllers.runtime.amounts import scaled
 
 _DEFAULT = "25%"
 
@@ -41,16 +41,6 @@ def oldest_first(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
 def is_rolling(deployment: Deployment) -> bool:
     strategy = deployment.spec.strategy
     return strategy is None or strategy.type in (None, "RollingUpdate")
-
-
-def scaled(value: int | str, total: int, round_up: bool) -> int:
-    """A number, or a percentage of `total`. Raises ValueError for other text."""
-    if isinstance(value, int):
-        return value
-    if not value.endswith("%"):
-        raise ValueError(f"invalid value {value!r}: neither int nor percentage")
-    portion = int(value[:-1]) * total / 100
-    return math.ceil(portion) if round_up else math.floor(portion)
 
 
 def fenceposts(deployment: Deployment) -> tuple[int, int]:

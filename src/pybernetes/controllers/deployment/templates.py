@@ -14,9 +14,10 @@ import msgspec
 from pybernetes.api.core.v1 import PodTemplateSpec
 from pybernetes.api.meta.v1 import LabelSelector, ObjectMeta
 from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.controllers.runtime.hashes import name_hash
+from pybernetes.controllers.runtime.templates import template_tree
 
 HASH_LABEL = "pod-template-hash"
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_NAME = 253
 
 
@@ -26,14 +27,11 @@ def same(a: PodTemplateSpec | None, b: PodTemplateSpec | None) -> bool:
 
 
 def template_hash(template: PodTemplateSpec, collision_count: int | None) -> str:
-    """FNV-1a of the template and the collision count, in letters that make no words."""
+    """The template and the collision count, as part of a name."""
     data = msgspec.json.encode(_tree(template), order="sorted")
     if collision_count is not None:
         data += collision_count.to_bytes(8, "little")
-    value = 0x811C9DC5
-    for byte in data:
-        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(value))
+    return name_hash(data)
 
 
 def replica_set_name(deployment: str, hash_: str) -> str:
@@ -61,17 +59,4 @@ def selector_with_hash(selector: LabelSelector, hash_: str) -> LabelSelector:
 
 
 def _tree(template: PodTemplateSpec | None) -> Any:
-    """Without the hash label, and with nothing where upstream's types cannot tell empty from absent."""
-    if template is None:
-        return None
-    tree = msgspec.to_builtins(without_hash(template))
-    if metadata := tree.get("metadata"):
-        metadata.pop("creationTimestamp", None)
-    if not tree.get("metadata"):
-        tree.pop("metadata", None)
-    spec = tree.get("spec") or {}
-    for field in ("containers", "initContainers", "ephemeralContainers"):
-        for container in spec.get(field) or []:
-            if not container.get("resources", True):
-                del container["resources"]
-    return tree
+    return None if template is None else template_tree(without_hash(template))

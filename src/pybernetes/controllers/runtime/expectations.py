@@ -41,13 +41,15 @@ class Expectations:
             left_s = max(left_s, expected.since + _TIMEOUT_S - now)
         return left_s
 
+    def expect(self, key: str, created: int, deleted: list[str]) -> None:
+        """`deleted`: keys (with uid) of the objects. Replaces what was expected before."""
+        self._expected[key] = _Expected(created, set(deleted), asyncio.get_running_loop().time())
+
     def expect_creations(self, key: str, count: int) -> None:
-        """Replaces what was expected before."""
-        self._expected[key] = _Expected(creations=count, since=asyncio.get_running_loop().time())
+        self.expect(key, count, [])
 
     def expect_deletions(self, key: str, deleted: list[str]) -> None:
-        """`deleted`: keys (with uid) of the objects. Replaces what was expected before."""
-        self._expected[key] = _Expected(deletions=set(deleted), since=asyncio.get_running_loop().time())
+        self.expect(key, 0, deleted)
 
     def creation_observed(self, key: str, count: int = 1) -> None:
         """Also called for each creation that failed."""
