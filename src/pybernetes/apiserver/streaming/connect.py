@@ -4,16 +4,17 @@ It finds the Pod, Service or Node, asks `location` where to go, and joins the tw
 WebSocket v4 go through as raw bytes, WebSocket v5 and tunnelled port-forwards are translated.
 
 Source: pkg/registry/core/pod/rest/{subresources,log}.go, pkg/registry/core/{service,node}.
-Differs: bodies of proxied HTML are not rewritten (Location headers are).
 """
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -35,6 +36,7 @@ from pybernetes.apiserver.registry.generic.interface import Registry, RequestCon
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.streaming import location
 from pybernetes.apiserver.streaming.location import Backend, Params
+from pybernetes.apiserver.streaming.rewriting import MAX_PAGE, packed, rewrite_html, rewritten_url, unpacked
 from pybernetes.host.random import Random
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient
@@ -180,11 +182,7 @@ class Connector:
         except (OSError, TimeoutError) as error:
             raise ServiceUnavailable(f"error trying to reach service: {_plain(error)}") from None
         base = request.path[: len(request.path) - len("/".join(info.rest))].rstrip("/")
-        answer.headers = [
-            (name, _rewritten(value, base, backend) if name.lower() == "location" else value)
-            for name, value in answer.headers
-        ]
-        return answer
+        return await _below(answer, base, (urlsplit(backend.url).netloc, request.headers.get("host", "")))
 
     async def _proxy_backend(self, info: RequestInfo, path: str, query: str) -> Backend:
         scheme, name, port = location.split_id(info.name, info.resource.removesuffix("s"))
@@ -257,13 +255,45 @@ def _log_refusal(status: int, text: str, name: str) -> StatusError:
     return error
 
 
-def _rewritten(target: str, base: str, backend: Backend) -> str:
-    """A Location of the backend as the client has to ask for it."""
-    parts = urlsplit(target)
-    same = not parts.netloc or parts.netloc == urlsplit(backend.url).netloc or parts.hostname == backend.host
-    if not same or not parts.path.startswith("/") or parts.path.startswith(base + "/"):
-        return target
-    return urlunsplit(("", "", base + parts.path, parts.query, parts.fragment))
+async def _below(answer: Response, base: str, hosts: tuple[str, ...]) -> Response:
+    """The answer with its links and its Location below the proxy's path."""
+
+    def rewrite(url: str) -> str:
+        return rewritten_url(url, base, hosts)
+
+    headers = [(name, rewrite(value) if name.lower() == "location" else value) for name, value in answer.headers]
+    told = {name.lower(): value.strip().lower() for name, value in headers}
+    if told.get("content-type", "").partition(";")[0].strip() != "text/html":
+        return Response(answer.status, headers, answer.body)
+    body = await _read(answer.body)
+    encoding = told.get("content-encoding", "")
+    page = unpacked(body, encoding) if isinstance(body, bytes) else None
+    if page:
+        body = packed(rewrite_html(page, rewrite), encoding)
+        headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+    return Response(answer.status, headers, body)
+
+
+async def _read(body: bytes | AsyncIterator[bytes]) -> bytes | AsyncIterator[bytes]:
+    """The whole body, or one as it was when it is too long for that."""
+    if isinstance(body, bytes):
+        return body
+    read: list[bytes] = []
+    length = 0
+    async for chunk in body:
+        read.append(chunk)
+        length += len(chunk)
+        if length > MAX_PAGE:
+            return _chain(read, body)
+    return b"".join(read)
+
+
+async def _chain(read: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async with aclosing(rest) as chunks:  # type: ignore[type-var]
+        for chunk in read:
+            yield chunk
+        async for chunk in chunks:
+            yield chunk
 
 
 def _plain(error: BaseException) -> str:
