@@ -12,7 +12,7 @@ from pybernetes.apimachinery.version import KUBERNETES_VERSION
 from pybernetes.cli.output import table
 from pybernetes.cli.selection import add_name, existing
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import process_table, record, stopped_mark
+from pybernetes.cluster.process_table import CONTROL_PLANE, process_table, record, stopped_mark
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.processes import Process, memory_kb
 
@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     spec, layout = existing(args.name)
     components = [_component(layout, "supervisor", "")]
     components += [_component(layout, entry.name, entry.node) for entry in process_table(spec, layout)]
-    api, nodes = asyncio.run(_ask(layout)) if components[1]["state"] == "running" else (False, [])
+    control_plane = next(component for component in components if component["name"] == CONTROL_PLANE)
+    api, nodes = asyncio.run(_ask(layout)) if control_plane["state"] == "running" else (False, [])
     well = (
         api
         and all(component["state"] == "running" for component in components)

@@ -34,7 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--nodes", type=int, metavar="K", help="real nodes, each in its own network namespace (default 1)"
     )
     parser.add_argument("--simulated-nodes", type=int, default=0, metavar="M", help="simulated nodes in addition")
-    parser.add_argument("--store", metavar="sqlite", help="where objects are kept (default sqlite)")
+    parser.add_argument(
+        "--store",
+        metavar="STORE",
+        help="where objects are kept: sqlite (default), etcd (one that is started with the cluster) or etcd=URL,...",
+    )
+    parser.add_argument("--etcd-prefix", metavar="KEY", help="where they lie in a given etcd (default /registry)")
+    parser.add_argument("--etcd-cafile", default="", metavar="FILE", help="CA of a given etcd")
+    parser.add_argument("--etcd-certfile", default="", metavar="FILE", help="client certificate for it")
+    parser.add_argument("--etcd-keyfile", default="", metavar="FILE", help="its key")
     parser.add_argument("--runtime", metavar="containerd", help="what runs the containers (default containerd)")
     add_data_dir(parser)
     parser.add_argument(
@@ -84,13 +92,36 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
         raise ClusterError("--simulated-nodes is not there yet; leave it out, or use --nodes for real ones")
     if args.runtime not in (None, "containerd"):
         raise ClusterError(f"--runtime {args.runtime} is not there yet; leave it out for containerd")
-    if args.store not in (None, "sqlite"):
-        raise ClusterError(f"--store {args.store} is not there yet; leave it out for sqlite")
+    files = _etcd_files(args)
+    store = _store(args.store)
+    if any(files) and not (store or "").startswith("etcd="):
+        raise ClusterError("--etcd-cafile, --etcd-certfile and --etcd-keyfile go with --store etcd=URL,...")
     if args.nodes is not None and not 1 <= args.nodes <= MAX_NODES:
         raise ClusterError(f"--nodes {args.nodes} cannot be; name a number from 1 to {MAX_NODES}")
     if args.port is not None and not 0 < args.port < 65536:
         raise ClusterError(f"--port {args.port} is no port; name one from 1 to 65535")
-    return preparation.Wishes(args.name, args.nodes, args.data_dir, args.store, args.runtime, args.port)
+    return preparation.Wishes(
+        args.name, args.nodes, args.data_dir, store, args.etcd_prefix, files, args.runtime, args.port
+    )
+
+
+def _etcd_files(args: argparse.Namespace) -> tuple[str, str, str]:
+    ca, cert, key = (
+        str(Path(file).absolute()) if file else "" for file in (args.etcd_cafile, args.etcd_certfile, args.etcd_keyfile)
+    )
+    return ca, cert, key
+
+
+def _store(text: str | None) -> str | None:
+    """Raises ClusterError unless it is one there is."""
+    kind, equals, urls = (text or "sqlite").partition("=")
+    servers = [url.strip() for url in urls.split(",") if url.strip()]
+    if kind not in ("sqlite", "etcd") or (equals and (kind == "sqlite" or not servers)):
+        raise ClusterError(f"--store {text} cannot be; it is sqlite, etcd or etcd=https://HOST:2379,...")
+    for url in servers:
+        if not url.startswith(("http://", "https://")):
+            raise ClusterError(f"--store {text}: {url!r} is no URL; name it as https://HOST:2379")
+    return f"etcd={','.join(servers)}" if servers else text
 
 
 def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress, files: list[Path]) -> int:

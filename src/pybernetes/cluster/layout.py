@@ -148,6 +148,11 @@ class Layout:
         return self.data / "state.db"
 
     @property
+    def etcd(self) -> Path:
+        """The data of the cluster's own etcd."""
+        return self.data / "etcd"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

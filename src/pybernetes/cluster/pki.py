@@ -29,7 +29,11 @@ _CA_NAME = "pybernetes-ca"
 FRONT_PROXY_CA = "front-proxy-ca"
 """Vouches for the apiserver where it speaks for others, to servers of aggregated APIs; for no users."""
 FRONT_PROXY_CLIENT = "front-proxy-client"
-_AUTHORITIES = {"ca": _CA_NAME, FRONT_PROXY_CA: "pybernetes-front-proxy-ca"}
+ETCD_CA = "etcd-ca"
+"""Signs the keys of a cluster's own etcd, and nothing else."""
+ETCD_SERVER = "etcd-server"
+ETCD_CLIENT = "apiserver-etcd-client"
+_AUTHORITIES = {"ca": _CA_NAME, FRONT_PROXY_CA: "pybernetes-front-proxy-ca", ETCD_CA: "pybernetes-etcd-ca"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,8 @@ class Pki:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._index = self._read_index()
         changed: list[str] = []
-        for authority, name in _AUTHORITIES.items():
-            if self._stale(Certificate(authority, name), now_s, CA_DAYS):
+        for authority in dict.fromkeys(certificate.authority for certificate in wanted):
+            if self._stale(Certificate(authority, _AUTHORITIES[authority]), now_s, CA_DAYS):
                 self._make_ca(authority, now_s)
                 changed.append(authority)
         for certificate in wanted:
@@ -235,6 +239,14 @@ def _general_name(host: str) -> Any:
         return x509.IPAddress(ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def etcd_certificates() -> list[Certificate]:
+    """In addition, for a cluster with an etcd of its own."""
+    return [
+        Certificate(ETCD_SERVER, "etcd", hosts=("localhost", "127.0.0.1"), authority=ETCD_CA),
+        Certificate(ETCD_CLIENT, "kube-apiserver-etcd-client", authority=ETCD_CA),
+    ]
 
 
 def cluster_certificates(

@@ -30,6 +30,7 @@ _ROOM_BYTES = 200 * 1024 * 1024
 """Less free space than this would fail later and worse."""
 _API_PORT = 6443
 _KUBELET_PORT = 10250
+_ETCD_PORT = 2379
 _PORTS_TRIED = 100
 
 
@@ -41,6 +42,9 @@ class Wishes:
     nodes: int | None = None
     data_dir: str = ""
     store: str | None = None
+    etcd_prefix: str | None = None
+    etcd_files: tuple[str, str, str] = ("", "", "")
+    """CA, certificate and key for a given etcd."""
     runtime: str | None = None
     api_port: int | None = None
 
@@ -77,6 +81,7 @@ def _check_unchanged(found: ClusterSpec, wishes: Wishes) -> None:
     for option, asked, has in (
         ("--nodes", wishes.nodes, found.nodes),
         ("--store", wishes.store, found.store),
+        ("--etcd-prefix", wishes.etcd_prefix, found.etcd_prefix),
         ("--runtime", wishes.runtime, found.runtime),
         ("--port", wishes.api_port, found.api_port),
     ):
@@ -95,6 +100,8 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
     pods, services, nodes = spec_module.slot_ranges(slot)
     low, high = spec_module.slot_node_ports(slot)
     used = {port for other in others for port in (other.api_port, other.kubelet_port)}
+    used |= {port for other in others for port in (other.etcd_port, other.etcd_peer_port)}
+    etcd_port = free_port(_ETCD_PORT + 10 * slot, used) if wishes.store == "etcd" else 0
     count = wishes.nodes or 1
     made = ClusterSpec(
         name=wishes.name,
@@ -108,6 +115,12 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
         node_port_high=high,
         kubelet_port=_KUBELET_PORT if count > 1 else free_port(_KUBELET_PORT + 10 * slot, used),
         store=wishes.store or "sqlite",
+        etcd_port=etcd_port,
+        etcd_peer_port=free_port(etcd_port + 1, used) if etcd_port else 0,
+        etcd_prefix=wishes.etcd_prefix or "/registry",
+        etcd_ca_file=wishes.etcd_files[0],
+        etcd_cert_file=wishes.etcd_files[1],
+        etcd_key_file=wishes.etcd_files[2],
         runtime=wishes.runtime or "containerd",
     )
     check_port(made.api_port)
@@ -157,7 +170,11 @@ def prepare(
         spec = dataclasses.replace(spec, node_address=topology.lone_address(spec))
     keys = pki.Pki(layout.pki)
     nodes = {node: spec.address_of(node) for node in spec.node_names}
-    renewed = keys.ensure(pki.cluster_certificates([spec.api_address], spec.cluster_ip, nodes), now_s)
+    certificates = pki.cluster_certificates([spec.api_address], spec.cluster_ip, nodes)
+    if spec.local_etcd:
+        certificates += pki.etcd_certificates()
+        layout.etcd.mkdir(exist_ok=True, mode=0o700)
+    renewed = keys.ensure(certificates, now_s)
     _write_kubeconfigs(spec, layout, keys)
     spec.write(layout.spec)
     spec.write(layout.run / "cluster.json")

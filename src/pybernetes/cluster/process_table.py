@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.machine import containerd
+from pybernetes.cluster.machine import containerd, etcd
 from pybernetes.cluster.spec import ClusterSpec
 
 CONTROL_PLANE = "control-plane"
 """The process with the apiserver, the controllers, the scheduler and, with one node, its agent."""
+
+ETCD = "etcd"
+"""The store of a cluster with `--store etcd`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,14 @@ def supervisor_command(layout: Layout) -> tuple[str, ...]:
 
 
 def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
-    """Control plane first, because everything waits for it. Raises ClusterError when a program is missing."""
+    """The store and the control plane first, because everything waits for them, and they end last.
+
+    Raises ClusterError when a program is missing.
+    """
     place = ("--name", spec.name, "--data-dir", str(layout.data))
     table = [ProcessSpec(CONTROL_PLANE, own_command("standalone", *place), environment=_OWN)]
+    if spec.local_etcd:
+        table.insert(0, ProcessSpec(ETCD, etcd.command(spec, layout), environment=etcd.environment()))
     for node in spec.node_names:
         namespace = spec.network_namespace(node) if spec.own_namespaces else ""
         table.append(

@@ -38,6 +38,13 @@ class ClusterSpec:
     node_port_high: int
     kubelet_port: int
     store: str = "sqlite"
+    """sqlite, etcd (one of its own) or etcd=URL,… (a given one)."""
+    etcd_port: int = 0
+    etcd_peer_port: int = 0
+    etcd_prefix: str = "/registry"
+    etcd_ca_file: str = ""
+    etcd_cert_file: str = ""
+    etcd_key_file: str = ""
     runtime: str = "containerd"
     node_address: str = ""
     """With one node: its address on the host."""
@@ -46,6 +53,19 @@ class ClusterSpec:
     def own_namespaces(self) -> bool:
         """Whether each node has a network namespace of its own; a single node is in the host's."""
         return self.nodes > 1
+
+    @property
+    def local_etcd(self) -> bool:
+        """Whether an etcd runs with the cluster, for it alone."""
+        return self.store == "etcd"
+
+    @property
+    def etcd_servers(self) -> tuple[str, ...]:
+        """URLs; () for a cluster on SQLite."""
+        if self.local_etcd:
+            return (f"https://127.0.0.1:{self.etcd_port}",)
+        _, _, urls = self.store.partition("=")
+        return tuple(url for url in urls.split(",") if url)
 
     @property
     def node_names(self) -> list[str]:

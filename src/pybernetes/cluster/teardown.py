@@ -17,7 +17,7 @@ from pathlib import Path
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout, NodeLayout, home_of
 from pybernetes.cluster.machine import cgroups, topology
-from pybernetes.cluster.process_table import CONTROL_PLANE, down_mark, record
+from pybernetes.cluster.process_table import CONTROL_PLANE, ETCD, down_mark, record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host import mounts, netns
 from pybernetes.host.processes import Process, all_pids, arguments
@@ -62,6 +62,7 @@ def purge(layout: Layout) -> None:
     for path in (
         *(layout.spec, layout.example_mark, layout.pki, layout.kubeconfigs, layout.logs, layout.images),
         layout.data / "nodes",
+        layout.etcd,
     ):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -82,7 +83,7 @@ def _stop_processes(spec: ClusterSpec, layout: Layout) -> None:
     supervisor = Process.recorded(record(layout, "supervisor"))
     if supervisor is not None:
         supervisor.stop(_SUPERVISOR_GRACE_S)
-    for name in [*spec.node_names, CONTROL_PLANE]:
+    for name in [*spec.node_names, CONTROL_PLANE, ETCD]:
         process = Process.recorded(record(layout, name))
         if process is not None:
             process.stop(5)
@@ -91,6 +92,8 @@ def _stop_processes(spec: ClusterSpec, layout: Layout) -> None:
     for verb in ("supervisor", "standalone", "node-agent"):
         for process in _running(partial(_contains, ["pybernetes", verb, *own])):
             process.stop(2)
+    for process in _running(partial(_contains, ["--name", f"pybernetes-{spec.name}", "--data-dir", str(layout.etcd)])):
+        process.stop(5)
 
 
 def stop_machine(spec: ClusterSpec, layout: Layout, node: str) -> list[str]:

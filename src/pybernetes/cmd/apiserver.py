@@ -8,6 +8,7 @@ import csv
 import gc
 import ipaddress
 import logging
+import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listen.add_argument("--tls-cert-file", default="", help="PEM certificate; without one, plain HTTP on loopback only")
     listen.add_argument("--tls-private-key-file", default="", help="PEM key of the certificate")
     store = parser.add_argument_group("store")
-    store.add_argument("--data-file", default="", help="SQLite file of the store; without one, memory")
+    store.add_argument("--data-file", default="", help="SQLite file of the store; without file and etcd, memory")
+    store.add_argument("--etcd-servers", default="", help="URLs of an etcd cluster (3.4 or later), by comma")
+    store.add_argument("--etcd-prefix", default="/registry", help="where objects lie in it (default %(default)s)")
+    store.add_argument("--etcd-cafile", default="", help="CA of the etcd servers")
+    store.add_argument("--etcd-certfile", default="", help="client certificate for etcd")
+    store.add_argument("--etcd-keyfile", default="", help="its key")
+    store.add_argument("--etcd-user-file", default="", help="file with USER:PASSWORD for an etcd with authentication")
+    store.add_argument(
+        "--etcd-compaction-interval",
+        type=_duration,
+        default=300.0,
+        help="how often old versions are forgotten, in any store (default 5m0s; 0: never)",
+    )
+    store.add_argument(
+        "--history-retention", type=_duration, default=3600.0, help="which versions are kept (default 1h)"
+    )
+    store.add_argument(
+        "--history-retention-revisions", type=int, default=0, help="how many of them at most (default: no limit)"
+    )
     who = parser.add_argument_group("who may get in")
     who.add_argument("--client-ca-file", default="", help="CA whose client certificates are users")
     who.add_argument("--requestheader-client-ca-file", default="", help="CA of front proxies")
@@ -108,7 +127,7 @@ async def _serve(args: argparse.Namespace) -> None:
     config = configuration(args)
     if not config.tls_cert_file and any(not address.startswith("127.") for address in config.bind_addresses):
         raise ValueError("give --tls-cert-file and --tls-private-key-file, or --bind-address 127.0.0.1")
-    store = _store(args.data_file)
+    store = _store(args)
     await store.start()
     try:
         server = ApiServer(config, store, SystemClock(), Random())
@@ -157,6 +176,9 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         enable_admission_plugins=_split(args.enable_admission_plugins),
         disable_admission_plugins=_split(args.disable_admission_plugins),
         runtime_config=_switches(args.runtime_config),
+        compaction_interval_s=args.etcd_compaction_interval,
+        history_retention_s=args.history_retention,
+        history_retention_revisions=args.history_retention_revisions,
         cache_dir=str(Path(args.data_file).resolve().parent / "cache") if args.data_file else "",
         min_request_timeout_s=args.min_request_timeout,
         max_requests_inflight=args.max_requests_inflight,
@@ -180,11 +202,32 @@ def read_tokens(file: str) -> dict[str, UserInfo]:
     return tokens
 
 
-def _store(file: str) -> Store:
-    if file:
+def _store(args: argparse.Namespace) -> Store:
+    """Raises ValueError, OSError."""
+    if args.etcd_servers and args.data_file:
+        raise ValueError("give --etcd-servers or --data-file, not both")
+    if args.etcd_servers:
+        from pybernetes.storage.etcd import EtcdStore
+        from pybernetes.storage.etcd_client import EtcdConfig
+
+        user, _, password = (
+            Path(args.etcd_user_file).read_text().strip().partition(":") if args.etcd_user_file else ("", "", "")
+        )
+        return EtcdStore(
+            EtcdConfig(
+                _split(args.etcd_servers),
+                args.etcd_prefix,
+                args.etcd_cafile,
+                args.etcd_certfile,
+                args.etcd_keyfile,
+                user,
+                password,
+            )
+        )
+    if args.data_file:
         from pybernetes.storage.sqlite import SqliteStore
 
-        return SqliteStore(file)
+        return SqliteStore(args.data_file)
     from pybernetes.storage.memory import MemoryStore
 
     return MemoryStore()
@@ -219,6 +262,14 @@ def _boolean(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
     return text.lower() == "true"
+
+
+def _duration(text: str) -> float:
+    """Seconds, of Go's notation: 5m0s, 1h30m, 300ms; 0."""
+    parts = re.findall(r"([0-9]*\.?[0-9]+)(h|ms|m|s)", text)
+    if text != "0" and ("".join(number + unit for number, unit in parts) != text or not parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write it as 5m0s")
+    return sum(float(number) * {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}[unit] for number, unit in parts)
 
 
 def _port_range(text: str) -> tuple[int, int]:

@@ -27,7 +27,6 @@ from pybernetes.host.clock import SystemClock
 from pybernetes.host.files import wait_unlocked
 from pybernetes.host.processes import Process, spawn
 from pybernetes.host.random import Random
-from pybernetes.storage.sqlite import SqliteStore
 from pybernetes.storage.store import StoreError
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ async def run(args: argparse.Namespace) -> None:
     if spec is None:
         raise ClusterError(f"there is no cluster in {layout.data}")
     clock, random = SystemClock(), Random()
-    store = SqliteStore(layout.store, clock)
+    store = wiring.store(spec, layout, clock)
     try:
         await store.start()
     except StoreError as error:

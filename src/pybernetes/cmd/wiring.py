@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.config import ApiServerConfig
     from pybernetes.controllers.config import ControllerManagerConfig
     from pybernetes.dns.server import DnsConfig
+    from pybernetes.host.clock import Clock
     from pybernetes.kubelet.config import KubeletConfig
     from pybernetes.network.plan import NetworkConfig
     from pybernetes.proxy.proxy import ProxyConfig
+    from pybernetes.storage.store import Store
 
 _DNS_PORT = 10053
 
@@ -67,6 +69,17 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         kubelet_certificate_authority=str(keys.ca),
         cache_dir=str(layout.data / "cache"),
     )
+
+
+def store(spec: ClusterSpec, layout: Layout, clock: Clock) -> Store:
+    if not spec.etcd_servers:
+        from pybernetes.storage.sqlite import SqliteStore
+
+        return SqliteStore(layout.store, clock)
+    from pybernetes.cluster.machine import etcd
+    from pybernetes.storage.etcd import EtcdStore
+
+    return EtcdStore(etcd.config(spec, layout), clock)
 
 
 def controllers(spec: ClusterSpec, layout: Layout) -> ControllerManagerConfig:
