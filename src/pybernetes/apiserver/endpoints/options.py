@@ -13,6 +13,7 @@ from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.endpoints import bodies
+from pybernetes.apiserver.endpoints.deprecated import DEPRECATED, deprecation
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions, ListOptions, RequestContext
 from pybernetes.apiserver.request_info import RequestInfo, truth
 from pybernetes.http.messages import Request
@@ -29,6 +30,8 @@ def context(request: Request, info: RequestInfo, resource: Resource, verb: str) 
     user = request.user
     assert isinstance(user, UserInfo)
     cause = headers.get("x-pybernetes-cause", "")
+    if (resource.group, resource.version, resource.plural) in DEPRECATED:
+        request.context.setdefault("warnings", []).append(deprecation(resource))
     return RequestContext(
         user=user,
         resource=resource,

@@ -24,7 +24,9 @@ class EventStrategy(Strategy):
     extra_fields = frozenset(
         {"reason", "reportingComponent", "source", "type"} | {f"involvedObject.{name}" for name in _INVOLVED}
     )
-    field_aliases = {f"regarding.{name}": f"involvedObject.{name}" for name in _INVOLVED}
+    field_aliases = {f"regarding.{name}": f"involvedObject.{name}" for name in _INVOLVED} | {
+        "reportingController": "reportingComponent"
+    }
 
     def prepare_for_create(self, ctx: RequestContext, obj: core.Event) -> None:
         """Nothing is reset."""
