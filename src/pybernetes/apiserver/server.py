@@ -263,7 +263,15 @@ class ApiServer:
         reviews = Reviews(self.authorizer, self._authentication, self.config.audiences)
         served = self._served
         discovery = Discovery(served, self._address, self._aggregator)
-        pages = Pages(discovery, self.health, self.metrics, self.tokens, self._address, self.config.cache_dir)
+        pages = Pages(
+            discovery,
+            self.health,
+            self.metrics,
+            self.tokens,
+            self._address,
+            self.config.cache_dir,
+            self.custom_resources,
+        )
         pages.table["pybernetes"] = JournalPage(self._store).answer
         services = Services(self.config, self._clock, self._random, self.metrics)
         return Router(self.registry, served, services, reviews, self.health, self._connect, pages.table)

@@ -19,6 +19,7 @@ from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.http.messages import Request, Response, Upgrade
 
 if TYPE_CHECKING:
+    from pybernetes.apiserver.crd.installer import CustomResources
     from pybernetes.apiserver.openapi.service import OpenApi
 
 Page = Callable[[Request], Response | Awaitable[Response | Upgrade] | None]
@@ -36,7 +37,9 @@ class Pages:
         tokens: ServiceAccountTokens,
         address: Callable[[], str],
         cache_dir: str,
+        custom_resources: CustomResources,
     ) -> None:
+        self._custom_resources = custom_resources
         self._health = health
         self._metrics = metrics
         self._tokens = tokens
@@ -83,5 +86,8 @@ class Pages:
         from pybernetes.apiserver.openapi.service import OpenApi
 
         if self._open_api is None:
-            self._open_api = OpenApi(Path(self._cache_dir) if self._cache_dir else None)
+            from pybernetes.apiserver.crd.publication import CustomDocuments
+
+            custom = CustomDocuments(lambda: self._custom_resources.kinds)
+            self._open_api = OpenApi(Path(self._cache_dir) if self._cache_dir else None, custom)
         return await answers.answer(self._open_api, request) or page_not_found()

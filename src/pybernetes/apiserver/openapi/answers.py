@@ -30,7 +30,7 @@ async def answer(openapi: OpenApi, request: Request) -> Response | None:
     if name == path or name not in openapi.v3_names():
         return None
     asked = request.params().get("hash", [""])[0]
-    current = openapi.version().upper()
+    current = openapi.hash_of(name)
     if asked and asked != current:
         return Response(301, [("Location", f"/{path}?hash={current}")])
     response = await _document(request, _JSON, openapi.etag(name), lambda: openapi.v3_document(name) or b"")

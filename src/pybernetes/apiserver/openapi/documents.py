@@ -5,7 +5,7 @@ Source: the shape of api/openapi-spec (swagger.json, v3/*.json).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -58,14 +58,16 @@ def v2_json(definitions: Definitions) -> bytes:
     return bytes(out)
 
 
-def v3_json(items: Iterable[PathItem], definitions: Definitions) -> bytes:
-    """One document: its paths, and every schema that they lead to."""
+def v3_json(
+    items: Iterable[PathItem], definitions: Definitions, adapt: Callable[[Tree], Tree] = lambda tree: tree
+) -> bytes:
+    """One document: its paths, each changed by `adapt`, and every schema that they lead to."""
     out = bytearray(b'{"openapi":"3.0.0","info":' + orjson.dumps(INFO) + b',"paths":{')
     wanted: set[str] = set()
 
     def described() -> Iterator[tuple[str, Tree]]:
         for item in items:
-            tree = v3_path(item)
+            tree = adapt(v3_path(item))
             wanted.update(references(tree))
             yield item.path, tree
 

@@ -193,6 +193,14 @@ def paths(group: str, version: str) -> Iterator[PathItem]:
             yield from _Resource(resource).paths()
 
 
+def paths_of(resource: Resource, definition: str, list_kind: str) -> Iterator[PathItem]:
+    """Every path of one custom resource; `definition` names its schema, whose list lies beside it."""
+    made = _Resource(resource)
+    made.type = definition
+    made.list_type = f"{definition.rpartition('.')[0]}.{list_kind}"
+    yield from made.paths()
+
+
 class _Resource:
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
@@ -200,6 +208,7 @@ class _Resource:
         self.prefix = _words(resource.group) + resource.version.capitalize()
         self.scope = "Namespaced" if resource.namespaced else ""
         self.type = definition_of(resource.group, resource.version, resource.kind)
+        self.list_type = f"{self.type}List"
         self.root = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
 
     def paths(self) -> Iterator[PathItem]:
@@ -243,7 +252,7 @@ class _Resource:
     def _list(self, name: str) -> Operation:
         r = self.resource
         what = "list or watch objects of kind" if "watch" in r.verbs else "list objects of kind"
-        answers = {"200": f"{self.type}List"}
+        answers = {"200": self.list_type}
         return self._operation("get", name, f"{what} {r.kind}", "list", _LIST, "", answers, streams="watch" in r.verbs)
 
     def _single(self) -> tuple[Operation, ...]:
@@ -282,7 +291,7 @@ class _Resource:
         r = self.resource
         group, version = _FOREIGN.get(sub.kind, (r.group, r.version))
         gvk = (group, version, sub.kind)
-        definition = definition_of(group, version, sub.kind)
+        definition = definition_of(group, version, sub.kind) if sub.kind != r.kind else self.type
         name = sub.name.capitalize() if sub.name != "ephemeralcontainers" else "Ephemeralcontainers"
         path = f"{item}/{sub.name}"
         if sub.name in _CONNECT_METHODS:

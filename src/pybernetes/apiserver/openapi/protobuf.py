@@ -6,6 +6,7 @@ in the table; anything else is a KeyError in the test, not a silent loss.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -41,6 +42,12 @@ def v2_protobuf(definitions: Definitions) -> bytes:
     return bytes(out)
 
 
+def addition(paths: Iterable[tuple[str, Tree]], definitions: Iterable[tuple[str, Tree]]) -> bytes:
+    """More paths and definitions, to be appended to a document."""
+    out = _block(8, b"".join(_named(2, path, path_item(tree)) for path, tree in paths))
+    return out + _block(9, b"".join(_named(1, name, schema(tree)) for name, tree in definitions))
+
+
 def schema(tree: Tree) -> bytes:
     """A Schema message."""
     return _message(tree, _SCHEMA, 31)
@@ -65,11 +72,11 @@ def _message(tree: Tree, fields: dict[str, tuple[int, _Encoder]], extensions: in
             out += _block(extensions, _text(1, name) + _block(2, _text(2, orjson.dumps(value).decode() + "\n")))
         else:
             number, encode = fields[name]
-            if isinstance(value, list) and encode is not _type_item:
+            if isinstance(value, list) and encode is not _type_item and name not in ("default", "example"):
                 for item in value:
                     out += _block(number, encode(item))
-            elif encode is _flag:
-                out += _key(number, 0) + encode(value)
+            elif encode in _WIRE_TYPES:
+                out += _key(number, _WIRE_TYPES[encode]) + encode(value)
             else:
                 out += _block(number, encode(value))
     return bytes(out)
@@ -83,8 +90,28 @@ def _flag(value: bool) -> bytes:
     return b"\x01" if value else b"\x00"
 
 
+def _count(value: int) -> bytes:
+    return _varint(value)
+
+
+def _double(value: float) -> bytes:
+    return struct.pack("<d", value)
+
+
+def _any(value: Any) -> bytes:
+    return _text(2, orjson.dumps(value).decode() + "\n")
+
+
+_WIRE_TYPES: dict[_Encoder, int] = {_flag: 0, _count: 0, _double: 1}
+"""Of the encoders whose fields carry no length."""
+
+
 def _type_item(value: str | list[str]) -> bytes:
     return b"".join(_text(1, kind) for kind in ([value] if isinstance(value, str) else value))
+
+
+def _external(tree: Tree) -> bytes:
+    return _text(1, tree.get("description", "")) + _text(2, tree.get("url", ""))
 
 
 def _properties(tree: Tree) -> bytes:
@@ -119,12 +146,30 @@ def _operation(tree: Tree) -> bytes:
 _SCHEMA: dict[str, tuple[int, _Encoder]] = {
     "$ref": (1, _string),
     "format": (2, _string),
+    "title": (3, _string),
     "description": (4, _string),
+    "default": (5, _any),
+    "multipleOf": (6, _double),
+    "maximum": (7, _double),
+    "exclusiveMaximum": (8, _flag),
+    "minimum": (9, _double),
+    "exclusiveMinimum": (10, _flag),
+    "maxLength": (11, _count),
+    "minLength": (12, _count),
+    "pattern": (13, _string),
+    "maxItems": (14, _count),
+    "minItems": (15, _count),
+    "uniqueItems": (16, _flag),
+    "maxProperties": (17, _count),
+    "minProperties": (18, _count),
     "required": (19, _string),
+    "enum": (20, _any),
     "additionalProperties": (21, _additional_properties),
     "type": (22, _type_item),
     "items": (23, _items),
     "properties": (25, _properties),
+    "externalDocs": (29, _external),
+    "example": (30, _any),
 }
 _BODY: dict[str, tuple[int, _Encoder]] = {
     "description": (1, _string),

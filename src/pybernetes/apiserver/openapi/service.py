@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
@@ -21,6 +21,23 @@ PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 PROTOBUF_ACCEPTED = (PROTOBUF, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
 
 
+_PATHS, _DEFINITIONS = b'"paths":{', b'},"definitions":{'
+
+
+class Custom(Protocol):
+    """What custom resources add; see crd/publication.py."""
+
+    def group_versions(self) -> list[tuple[str, str]]: ...
+
+    def hash(self, group: str = "", version: str = "") -> str: ...
+
+    def v3(self, group: str, version: str, definitions: Definitions) -> bytes: ...
+
+    def v2_json(self) -> tuple[bytes, bytes]: ...
+
+    def v2_protobuf(self) -> bytes: ...
+
+
 class OpenApi:
     """The documents of /openapi/v2 and /openapi/v3.
 
@@ -29,8 +46,11 @@ class OpenApi:
     group-version) to a few hundred (v2) and is not async: run it in a thread.
     """
 
-    def __init__(self, cache_dir: Path | None = None) -> None:
+    def __init__(self, cache_dir: Path | None = None, custom: Custom | None = None) -> None:
         self._cache_dir = cache_dir
+        self._custom = custom
+        self._custom_made: dict[str, tuple[str, bytes]] = {}
+        """By document: (hash of what it was made of, the document)."""
         self._memory: dict[str, bytes] = {}
         self._version = ""
 
@@ -40,7 +60,18 @@ class OpenApi:
 
             return documents.v2_json(self._definitions())
 
-        return self._cached("v2.json", build)
+        base = self._cached("v2.json", build)
+        custom = self._custom
+        if custom is None or not custom.group_versions():
+            return base
+
+        def splice() -> bytes:
+            paths, definitions = custom.v2_json()
+            start = base.index(_PATHS) + len(_PATHS)
+            at = base.index(_DEFINITIONS) + len(_DEFINITIONS)
+            return b"".join((base[:start], paths, b",", base[start:at], definitions, b",", base[at:]))
+
+        return self._made("v2.json", custom.hash(), splice)
 
     def v2_protobuf(self) -> bytes:
         def build() -> bytes:
@@ -48,12 +79,15 @@ class OpenApi:
 
             return protobuf.v2_protobuf(self._definitions())
 
-        return self._cached("v2.pb", build)
+        base = self._cached("v2.pb", build)
+        custom = self._custom
+        if custom is None or not custom.group_versions():
+            return base
+        return self._made("v2.pb", custom.hash(), lambda: base + custom.v2_protobuf())
 
     def v3_index(self) -> bytes:
         """The list of documents, each with a URL that changes when the document does."""
-        suffix = f"?hash={self.version().upper()}"
-        paths = {name: {"serverRelativeURL": f"/openapi/v3/{name}{suffix}"} for name in self.v3_names()}
+        paths = {n: {"serverRelativeURL": f"/openapi/v3/{n}?hash={self.hash_of(n)}"} for n in self.v3_names()}
         return orjson.dumps({"paths": paths})
 
     def v3_names(self) -> list[str]:
@@ -63,7 +97,23 @@ class OpenApi:
         found = {"api", "apis", "version"}
         for group, version in operations.group_versions():
             found |= {f"apis/{group}", f"apis/{group}/{version}"} if group else {f"api/{version}"}
+        for group, version in self._custom.group_versions() if self._custom is not None else ():
+            found |= {f"apis/{group}", f"apis/{group}/{version}"}
         return sorted(found)
+
+    def _is_custom(self, name: str) -> tuple[str, str] | None:
+        """The group-version of a document that describes custom resources alone."""
+        parts = name.split("/")
+        if self._custom is None or len(parts) != 3 or (parts[1], parts[2]) not in self._custom.group_versions():
+            return None
+        return parts[1], parts[2]
+
+    def hash_of(self, name: str) -> str:
+        """What the URL of a document in the index carries: the same as long as the document is."""
+        custom = self._is_custom(name)
+        if custom is None or self._custom is None:
+            return self.version().upper()
+        return hashlib.sha256(f"{self.version()} {self._custom.hash(*custom)}".encode()).hexdigest().upper()
 
     def v3_document(self, name: str) -> bytes | None:
         """One document by its name in the index; `apps/v1` and `v1` will do too. None: there is none."""
@@ -71,6 +121,10 @@ class OpenApi:
         full = next((n for n in (name, f"apis/{name}", f"api/{name}") if n in names), None)
         if full is None:
             return None
+        custom = self._is_custom(full)
+        if custom is not None and self._custom is not None:
+            documents_of = self._custom
+            return self._made(full, self.hash_of(full), lambda: documents_of.v3(*custom, self._definitions()))
 
         def build() -> bytes:
             from pybernetes.apiserver.openapi import documents, operations
@@ -104,7 +158,17 @@ class OpenApi:
 
     def etag(self, document: str) -> str:
         """The ETag, with quotes, of a document: "v2.json", "v2.pb", "v3" or a name of the index."""
-        return f'"{hashlib.sha256(f"{self.version()} {document}".encode()).hexdigest()[:32].upper()}"'
+        custom = self._custom
+        changing = document in ("v2.json", "v2.pb", "v3") and custom is not None and custom.group_versions()
+        seed = f"{self.hash_of(document)} {document}" + (f" {custom.hash()}" if custom and changing else "")
+        return f'"{hashlib.sha256(seed.encode()).hexdigest()[:32].upper()}"'
+
+    def _made(self, name: str, seed: str, build: Callable[[], bytes]) -> bytes:
+        """A document with custom resources in it; the last one made is kept."""
+        held = self._custom_made.get(name)
+        if held is None or held[0] != seed:
+            held = self._custom_made[name] = (seed, build())
+        return held[1]
 
     def _definitions(self) -> Definitions:
         from pybernetes.apiserver.openapi.definitions import Definitions, location

@@ -204,7 +204,7 @@ def test_asking_for_nothing_imports_nothing() -> None:
 
 def test_unknown_schema_keywords_are_not_lost_silently() -> None:
     with pytest.raises(KeyError):
-        protobuf.schema({"pattern": "x"})
+        protobuf.schema({"patternProperties": {}})
     definitions = Definitions(location().read_bytes())
     assert all(protobuf.schema(definitions.v2(name)) for name in definitions.names)
     assert all(protobuf.path_item(documents.v2_path(item)) for item in documents.v2_paths())
