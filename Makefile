@@ -22,8 +22,9 @@ lint: install   ## style, types, layers
 bench: install  ## figures; nothing is asserted
 	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python "$$script" || exit 1; done
 
-soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over
+soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over; then random requests
 	@for round in $$(seq $${COUNT:-10}); do echo "== round $$round"; ./pybernetes test -x -q || exit 1; done
+	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q --timeout 0 tests/integration/test_fuzz_requests.py
 
 gen: install    ## regenerate src/pybernetes/api and the locks
 	.venv/bin/python codegen/generate.py

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from pybernetes.http import server
 from tests.integration.apiserver_in_a_thread import TOKEN, Served, read_answer, serving
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -306,3 +308,54 @@ def test_a_pipeline_without_end_is_answered_in_its_order_and_not_hoarded(api: Se
         assert all(len(c._queue) < 2000 for c in api.server._http.connections)  # type: ignore[union-attr]
         sock.setblocking(True)
         assert read_answer(sock).status == 200
+
+
+def test_a_watcher_that_does_not_read_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its queue is bounded; when that is full the watch ends, and then the connection, though nobody reads it."""
+    monkeypatch.setattr(server, "_SWEEP_S", 0.05)
+    with serving() as api, api.open() as sock:
+        api.make(MAPS, {"metadata": {"name": "one"}})
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(f"GET {MAPS}?watch=1 HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        assert b"200 OK" in sock.recv(200)
+        http = api.server._http
+        assert http is not None
+        cache = next(c for c in api.server.registry._caches.values() if c.prefix == "/registry/configmaps/")
+        assert (len(http.connections), cache.watcher_count) == (1, 1)
+        (watcher,) = cache._watchers[("/namespace", "default")]
+        watcher._queue_limit = 4
+        text = "x" * 500_000
+        for i in range(60):
+            body = json.dumps({"data": {"a": text, "b": str(i)}}).encode()
+            assert api.ask("PATCH", ONE, body, content_type=MERGE).status == 200
+            if watcher.fell_behind:
+                break
+        assert watcher.fell_behind
+        deadline = time.monotonic() + 10
+        while http.connections and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not http.connections
+        assert cache.watcher_count == 0
+
+
+def test_a_request_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers or a body, byte by byte: the connection goes after the time that a whole request may take."""
+    monkeypatch.setattr(server, "_SWEEP_S", 0.05)
+    monkeypatch.setattr(server, "_HEADER_TIMEOUT_S", 0.3)
+    begun = [b"GET / HTTP/1.1\r\nX-A: b\r\n", b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{", b"GET / HT"]
+    with serving() as api:
+        for start in begun:
+            with api.open() as sock:
+                sock.sendall(start)
+                deadline = time.monotonic() + 10
+                ended = False
+                while not ended and time.monotonic() < deadline:
+                    sock.settimeout(0.05)
+                    try:
+                        sock.sendall(b"x")
+                        ended = sock.recv(100) == b""
+                    except TimeoutError:
+                        pass
+                    except ConnectionError:
+                        ended = True
+                assert ended

@@ -53,7 +53,8 @@ class Response:
     """An answer: whole (`body` is bytes) or streamed chunk by chunk (an async iterator).
 
     A streamed body is sent with chunked transfer encoding and flushed after every chunk. The
-    server closes the iterator (`aclose`) when the client goes away.
+    server closes the iterator (`aclose`) when the client goes away. An iterator with a method `over() -> bool` says
+    by it whether a client that has stopped reading may be cut off.
     """
 
     status: int = 200

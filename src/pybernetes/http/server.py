@@ -197,7 +197,7 @@ class _HttpConnection(asyncio.Protocol):
         self._upgrade_rest: bytes | None = None
         self._deaf = False
         self._reading = True
-        self._streaming = False
+        self._streaming: AsyncIterator[bytes] | None = None
         self._winding_down = False
         self._drained: asyncio.Future[None] | None = None
         self._lost = False
@@ -424,7 +424,7 @@ class _HttpConnection(asyncio.Protocol):
         keep_alive = keep_alive and chunked
         write = self._transport.write
         write(self._head(answer.status, answer.headers, b"Transfer-Encoding: chunked\r\n" * chunked, keep_alive, old))
-        self._streaming = True
+        self._streaming = body
         try:
             if method != "HEAD":
                 async for chunk in body:
@@ -440,7 +440,7 @@ class _HttpConnection(asyncio.Protocol):
                 raise
             keep_alive = False
         finally:
-            self._streaming = False
+            self._streaming = None
             close = getattr(body, "aclose", None)
             if close is not None:
                 await close()
@@ -501,6 +501,12 @@ class _HttpConnection(asyncio.Protocol):
         self._loop.call_later(_LINGER_S, self._transport.close)
 
     def expire(self, now: float) -> None:
+        """Closes a connection that is idle or sends too slowly, and one that leaves a stream unread to its end."""
+        if self._drained is not None and self._streaming is not None:
+            over = getattr(self._streaming, "over", None)
+            if over is not None and over():
+                self._transport.abort()
+            return
         if self.task is None and not self._queue and self._tunnel is None:
             limit = _HEADER_TIMEOUT_S if self._in_message else _IDLE_TIMEOUT_S
             if now - self._idle_since > limit:
@@ -511,7 +517,7 @@ class _HttpConnection(asyncio.Protocol):
         self._winding_down = True
         if self.task is None:
             self._transport.close()
-        elif self._streaming or self._tunnel is not None:
+        elif self._streaming is not None or self._tunnel is not None:
             self.task.cancel()
 
     def cut(self) -> None:

@@ -95,6 +95,13 @@ class _Lines:
             return batch[0].line
         return b"".join([frame.line for frame in batch])
 
+    def over(self) -> bool:
+        """Whether a client that takes no chunk has nothing to wait for: it fell behind, or its time is up."""
+        frames = self._frames
+        if frames is None or isinstance(frames, Expired):
+            return True
+        return frames.fell_behind or asyncio.get_running_loop().time() > self._deadline
+
     async def aclose(self) -> None:
         frames, self._frames = self._frames, None
         if frames is not None:

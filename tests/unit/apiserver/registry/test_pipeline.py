@@ -69,7 +69,7 @@ def test_a_generated_name_has_five_more_letters(run):
         (
             "configmaps",
             {"metadata": {"name": "a", "resourceVersion": "5"}},
-            errors.InternalError,
+            errors.BadRequest,
             "resourceVersion should not be set on objects to be created",
         ),
         (

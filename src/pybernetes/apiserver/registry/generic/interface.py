@@ -142,6 +142,11 @@ class Watch(Protocol):
 
     async def __anext__(self) -> Sequence[WatchFrame]: ...
 
+    @property
+    def fell_behind(self) -> bool:
+        """It was ended because nobody took its frames."""
+        ...
+
     async def aclose(self) -> None: ...
 
 

@@ -278,6 +278,10 @@ class _Watch:
             return batch
         return [self._storage.frame(event) for event in batch]
 
+    @property
+    def fell_behind(self) -> bool:
+        return self._watcher.fell_behind
+
     async def aclose(self) -> None:
         self._watcher.close()
 

@@ -90,7 +90,8 @@ class Writer:
         meta = obj.metadata
         object_meta.wipe_system_fields(meta)
         if meta.resourceVersion:
-            raise errors.InternalError("resourceVersion should not be set on objects to be created")
+            # Differs: upstream says so with a 500.
+            raise errors.BadRequest("resourceVersion should not be set on objects to be created")
         object_meta.match_namespace(meta, ctx.namespace if self.resource.namespaced else "")
         _warn_duplicate_owners(ctx, meta)
         self.managed.created(ctx, obj)

@@ -1,0 +1,278 @@
+"""Requests that nobody would write, against an apiserver in memory: no 500, no hang, and what is stored can be read.
+
+A short sample with a fixed seed; FUZZ_EXAMPLES (`make soak`) says how many examples each test makes, at random.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pybernetes.apimachinery.scheme import RESOURCES, Resource
+from tests.integration.apiserver_in_a_thread import Answer, Served, serving
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+fuzzed = settings(
+    max_examples=EXAMPLES or 120,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+NAMESPACE = "default"
+STORED = {
+    "pods": ("v1", "Pod", {"spec": {"containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80}]}]}}),
+    "configmaps": ("v1", "ConfigMap", {"data": {"a": "b"}}),
+    "secrets": ("v1", "Secret", {"data": {"a": "Yg=="}}),
+    "services": ("v1", "Service", {"spec": {"ports": [{"port": 80}], "selector": {"a": "b"}}}),
+    "deployments": (
+        "apps/v1",
+        "Deployment",
+        {
+            "spec": {
+                "replicas": 2,
+                "selector": {"matchLabels": {"a": "b"}},
+                "template": {
+                    "metadata": {"labels": {"a": "b"}},
+                    "spec": {"containers": [{"name": "c", "image": "i", "resources": {"limits": {"cpu": "1"}}}]},
+                },
+            }
+        },
+    ),
+    "jobs": (
+        "batch/v1",
+        "Job",
+        {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}},
+    ),
+    "roles": (
+        "rbac.authorization.k8s.io/v1",
+        "Role",
+        {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]},
+    ),
+}
+WORDS = st.sampled_from(
+    [
+        "", "a", "b", "one", "x/y", "-", "0", "-1", "1Gi", "1e400", "100m", "null", "true", "2020-01-01T00:00:00Z",
+        "a.b/c", "é", "\u0000", "\ud7ff", "🙂", "A" * 300, "..", "*", "Always", "Retain", "None", "10.0.0.1", "::1",
+        "$patch", "delete", "~1", "$setElementOrder/containers", "$retainKeys",
+    ]
+)  # fmt: skip
+TEXT = WORDS | st.text(max_size=20)
+NUMBERS = st.sampled_from([0, 1, -1, 80, 65536, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64, -(2**63) - 1, 0.5, 1e300])
+SCALARS = st.none() | st.booleans() | NUMBERS | TEXT
+NAMES = st.sampled_from(
+    [
+        "metadata", "spec", "status", "name", "namespace", "labels", "annotations", "ownerReferences", "finalizers",
+        "managedFields", "containers", "image", "ports", "containerPort", "port", "targetPort", "resources", "limits",
+        "requests", "cpu", "memory", "env", "value", "valueFrom", "volumes", "template", "selector", "matchLabels",
+        "matchExpressions", "replicas", "strategy", "data", "binaryData", "rules", "verbs", "type", "uid",
+        "resourceVersion", "generation", "deletionTimestamp", "creationTimestamp", "kind", "apiVersion", "fieldsV1",
+        "$patch", "$retainKeys", "$setElementOrder/containers", "$deleteFromPrimitiveList/finalizers", "affinity",
+        "tolerations", "securityContext", "clusterIP", "clusterIPs", "immutable", "a", "c",
+    ]
+) | st.text(max_size=6)  # fmt: skip
+TREES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+POINTERS = st.lists(NAMES | st.sampled_from(["0", "1", "-", "-1", "01", "99999999999"]), max_size=5).map(
+    lambda parts: "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+)
+OPERATIONS = st.fixed_dictionaries(
+    {"op": st.sampled_from(["add", "remove", "replace", "move", "copy", "test"]), "path": POINTERS | TEXT},
+    optional={"from": POINTERS, "value": TREES},
+)
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Served]:
+    with serving() as served:
+        served.make(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", {"metadata": {"name": "default"}})
+        yield served
+
+
+def collection(plural: str) -> str:
+    version = STORED[plural][0]
+    return f"/{'apis' if '/' in version else 'api'}/{version}/namespaces/{NAMESPACE}/{plural}"
+
+
+def fresh(api: Served, plural: str) -> str:
+    """The path of the kind's object, made anew when the last example deleted or broke it."""
+    version, kind, rest = STORED[plural]
+    path = f"{collection(plural)}/one"
+    if api.ask("GET", path).status == 404:
+        api.make(collection(plural), {"apiVersion": version, "kind": kind, "metadata": {"name": "one"}, **rest})
+    return path
+
+
+def fine(answer: Answer) -> None:
+    """No failure of the server, and an answer that is JSON."""
+    assert answer.status < 500 or answer.status == 504, answer.message
+    if answer.body:
+        json.loads(answer.body)
+
+
+def readable(api: Served, plural: str) -> None:
+    """Everything stored decodes into its type and is as valid as what can be written again."""
+    version, _, _ = STORED[plural]
+    group, _, number = version.rpartition("/")
+    resource = next(r for r in RESOURCES if (r.group, r.version, r.plural) == (group, number, plural))
+    decoder = msgspec.json.Decoder(resource.struct())
+    listed = api.ask("GET", collection(plural))
+    assert listed.status == 200
+    for item in json.loads(listed.body)["items"]:
+        decoder.decode(json.dumps(item).encode())
+        stored = json.dumps(item).encode()
+        again = api.ask("PUT", f"{collection(plural)}/{quote(item['metadata']['name'])}", stored)
+        assert again.status in (200, 409), again.message
+
+
+@fuzzed
+@given(plural=st.sampled_from(list(STORED)), operations=st.lists(OPERATIONS, max_size=4) | TREES)
+def test_json_patches(api: Served, plural: str, operations: Any) -> None:
+    answer = api.ask(
+        "PATCH", fresh(api, plural), json.dumps(operations).encode(), content_type="application/json-patch+json"
+    )
+    fine(answer)
+    if answer.status == 200:
+        readable(api, plural)
+
+
+@fuzzed
+@given(
+    plural=st.sampled_from(list(STORED)),
+    kind=st.sampled_from(["merge", "strategic-merge"]),
+    patch=st.dictionaries(NAMES, TREES, max_size=3) | TREES,
+)
+def test_merge_patches(api: Served, plural: str, kind: str, patch: Any) -> None:
+    target = fresh(api, plural)
+    answer = api.ask("PATCH", target, json.dumps(patch).encode(), content_type=f"application/{kind}-patch+json")
+    fine(answer)
+    if answer.status == 200:
+        readable(api, plural)
+
+
+def altered(tree: Any, path: list[int], value: Any) -> Any:
+    """The tree with one of its parts, which the numbers lead to, replaced by `value`."""
+    if not path or not isinstance(tree, dict | list) or not tree:
+        return value
+    if isinstance(tree, dict):
+        key = sorted(tree)[path[0] % len(tree)]
+        return {**tree, key: altered(tree[key], path[1:], value)}
+    index = path[0] % len(tree)
+    return [*tree[:index], altered(tree[index], path[1:], value), *tree[index + 1 :]]
+
+
+PATHS = st.lists(st.integers(0, 30), min_size=1, max_size=8)
+
+
+@fuzzed
+@given(
+    plural=st.sampled_from(list(STORED)),
+    path=PATHS,
+    value=TREES,
+    verb=st.sampled_from(["PUT", "POST", "apply", "status"]),
+    validation=st.sampled_from(["Strict", "Warn", "Ignore"]),
+)
+def test_objects_with_one_part_exchanged(
+    api: Served, plural: str, path: list[int], value: Any, verb: str, validation: str
+) -> None:
+    target = fresh(api, plural)
+    tree = altered(json.loads(api.ask("GET", target).body), path, value)
+    body = json.dumps(tree).encode()
+    if verb == "POST":
+        if isinstance(tree, dict) and isinstance(tree.get("metadata"), dict):
+            tree["metadata"].pop("resourceVersion", None)
+            body = json.dumps(tree).encode()
+        answer = api.ask("POST", f"{collection(plural)}?fieldValidation={validation}&dryRun=All", body)
+    elif verb == "apply":
+        if isinstance(tree, dict) and isinstance(tree.get("metadata"), dict):
+            tree["metadata"].pop("managedFields", None)
+            body = json.dumps(tree).encode()
+        options = f"fieldManager=f&force=true&fieldValidation={validation}"
+        answer = api.ask("PATCH", f"{target}?{options}", body, content_type="application/apply-patch+yaml")
+    else:
+        view = "/status" if verb == "status" else ""
+        answer = api.ask("PUT", f"{target}{view}?fieldValidation={validation}", body)
+    fine(answer)
+    if answer.status in (200, 201):
+        readable(api, plural)
+
+
+def creatable() -> list[Resource]:
+    return [r for r in RESOURCES if "create" in r.verbs and "alpha" not in r.version and "beta" not in r.version]
+
+
+@fuzzed
+@given(resource=st.sampled_from(creatable()), fields=st.dictionaries(NAMES, TREES, max_size=4), name=TEXT)
+def test_objects_of_every_kind(api: Served, resource: Resource, fields: dict[str, Any], name: str) -> None:
+    tree = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name}} | fields
+    root = f"/apis/{resource.api_version}" if resource.group else f"/api/{resource.version}"
+    where = f"{root}/namespaces/{NAMESPACE}" if resource.namespaced else root
+    fine(api.ask("POST", f"{where}/{resource.plural}?dryRun=All", json.dumps(tree).encode()))
+
+
+QUERY = st.dictionaries(
+    st.sampled_from(
+        [
+            "labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "watch",
+            "allowWatchBookmarks", "sendInitialEvents", "timeoutSeconds", "timeout", "pretty", "dryRun",
+            "fieldManager", "includeObject", "gracePeriodSeconds", "propagationPolicy",
+        ]
+    ),
+    TEXT
+    | st.sampled_from(["a=b", "a in (b,c)", "!a", "a notin ()", "a=b,", "metadata.name=one", "metadata.name!=", "true"])
+    | st.integers(-2, 10).map(str),
+    max_size=5,
+)  # fmt: skip
+
+
+@fuzzed
+@given(
+    plural=st.sampled_from(list(STORED)),
+    query=QUERY,
+    method=st.sampled_from(["GET", "GET", "GET", "DELETE", "HEAD", "OPTIONS", "BREW"]),
+    accept=st.sampled_from(
+        [
+            "", "application/json", "application/yaml", "application/json;as=Table;v=v1;g=meta.k8s.io",
+            "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", "text/html", "*/*;q=x", ";;;,",
+        ]
+    ),
+)  # fmt: skip
+def test_queries(api: Served, plural: str, query: dict[str, str], method: str, accept: str) -> None:
+    fresh(api, plural)
+    text = "&".join(f"{key}={quote(value, errors='replace')}" for key, value in query.items())
+    answer = api.ask(method, f"{collection(plural)}?{text}", accept=accept)
+    assert answer.status < 500 or (answer.status == 504 and b"ResourceVersionTooLarge" in answer.body), answer.message
+
+
+QUANTITY = (
+    st.from_regex(r"[+-]?[0-9]{0,25}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,3}|[numkMGTPE]|[KMGTPE]i)?", fullmatch=True)
+    | TEXT
+    | NUMBERS
+)
+
+
+@fuzzed
+@given(limit=QUANTITY, request=QUANTITY)
+def test_quantities(api: Served, limit: Any, request: Any) -> None:
+    resources = {"limits": {"memory": limit}, "requests": {"memory": request}}
+    container = {"name": "c", "image": "i", "resources": resources}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "q"}, "spec": {"containers": [container]}}
+    answer = api.ask("POST", f"{collection('pods')}?dryRun=All", json.dumps(pod).encode())
+    fine(answer)
+    if answer.status == 201:
+        again = json.loads(answer.body)["spec"]["containers"][0]["resources"]
+        container["resources"] = again
+        second = api.ask("POST", f"{collection('pods')}?dryRun=All", json.dumps(pod).encode())
+        assert second.status == 201, second.message
+        assert json.loads(second.body)["spec"]["containers"][0]["resources"] == again  # already canonical
