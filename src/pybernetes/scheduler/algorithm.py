@@ -58,7 +58,7 @@ def schedule(
     profile: Profile, state: CycleState, info: PodInfo, snapshot: Snapshot, choose: Callable[[int], int]
 ) -> Decision | NoFit:
     """Filters, scores and chooses; among equals `choose(count)` says which. Raises PluginFailed."""
-    nominated = info.pod.status.nominatedNodeName
+    nominated = snapshot.nominations.node_of(info.uid)
     rows, diagnosis, status = profile.find_feasible(state, info, snapshot)
     if not status.success and not status.rejected:
         raise PluginFailed(status)

@@ -173,10 +173,87 @@ class FilterPlugin(Protocol):
         ...
 
 
+@dataclass(slots=True, frozen=True)
+class Refusal:
+    """Why one node will not do."""
+
+    reasons: tuple[str, ...]
+    unresolvable: bool = False
+
+
+class Trial(Protocol):
+    """What one Filter plugin would say of one node if other Pods were there, or were not."""
+
+    def add(self, other: PodInfo) -> None: ...
+
+    def remove(self, other: PodInfo) -> None: ...
+
+    def refusal(self) -> Refusal | None: ...
+
+
+@runtime_checkable
+class TrialPlugin(Protocol):
+    """A Filter plugin whose verdict depends on the Pods that are there: preemption and nominations need its trials.
+
+    The verdict of a Filter plugin without trials is taken to hold whatever Pods come and go.
+    """
+
+    def trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> Trial: ...
+
+
+@runtime_checkable
+class FilterWithoutPlugin(Protocol):
+    """A Filter plugin that can say for all nodes at once what removing every Pod of lower priority would change."""
+
+    def filter_without(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> Verdict | None: ...
+
+
+class NodeTrial:
+    """All trials of one node. The Pod must fit with and without the Pods that the node is promised to.
+
+    Source: pkg/scheduler/framework/runtime/framework.go, RunFilterPluginsWithNominatedPods.
+    """
+
+    def __init__(self, trials: Callable[[], list[tuple[str, Trial]]], promised: Sequence[PodInfo] = ()) -> None:
+        self._passes = [trials()]
+        if promised:
+            self._passes.insert(0, trials())
+            for other in promised:
+                for _, trial in self._passes[0]:
+                    trial.add(other)
+
+    def add(self, other: PodInfo) -> None:
+        for trials in self._passes:
+            for _, trial in trials:
+                trial.add(other)
+
+    def remove(self, other: PodInfo) -> None:
+        for trials in self._passes:
+            for _, trial in trials:
+                trial.remove(other)
+
+    def refusal(self) -> tuple[str, Refusal] | None:
+        """The first plugin that refuses the node, and why."""
+        for trials in self._passes:
+            for name, trial in trials:
+                refusal = trial.refusal()
+                if refusal is not None:
+                    return name, refusal
+        return None
+
+
+class Tries(Protocol):
+    """What a profile lets its PostFilter plugins try out."""
+
+    def node_trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> NodeTrial: ...
+
+    def without_lower(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> tuple[str, Verdict] | None: ...
+
+
 @runtime_checkable
 class PostFilterPlugin(Protocol):
     def post_filter(
-        self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
+        self, tries: Tries, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
     ) -> tuple[str | None, Status]:
         """Asked when no node fits: (node to nominate, "" to clear, None to leave alone; status)."""
         ...
@@ -244,7 +321,7 @@ class PluginArguments:
     arguments: dict[str, Any]
     """Its `args` from the configuration file."""
     handle: Any = None
-    """The scheduler's client and listers (`plugins.registry.Handle`)."""
+    """What plugins may use of the scheduler (`handle.Handle`)."""
 
 
 def default_normalize(scores: Ints, *, reverse: bool) -> Ints:

@@ -7,8 +7,10 @@ from functools import cached_property
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import node_selector
+from pybernetes.apimachinery.selectors import SelectorError
 from pybernetes.client import cause as causes
 from pybernetes.client.cause import Cause
+from pybernetes.scheduler.pod_terms import NO_TERMS, PodTerms, pod_terms
 from pybernetes.scheduler.resources import CPU, MEMORY, is_scheduled_resource, pod_requests
 
 HostPort = tuple[str, str, int]
@@ -53,6 +55,14 @@ class PodInfo:
     def required_affinity(self) -> node_selector.RequiredAffinity:
         return node_selector.required_affinity(self.pod)
 
+    @cached_property
+    def pod_terms(self) -> PodTerms:
+        """What it asks of other Pods; nothing when it cannot be understood (which the API server does not let in)."""
+        try:
+            return pod_terms(self.pod)
+        except SelectorError:
+            return NO_TERMS
+
     def newer(self, pod: Pod) -> PodInfo | None:
         """This Pod's next version, if it takes the same place on a node; then nothing is computed again.
 
@@ -69,7 +79,7 @@ class PodInfo:
         ):
             return None
         info = PodInfo(pod)
-        for name in ("requests", "non_zero_requests", "host_ports"):
+        for name in ("requests", "non_zero_requests", "host_ports", "pod_terms"):
             if name in self.__dict__:
                 info.__dict__[name] = self.__dict__[name]
         return info

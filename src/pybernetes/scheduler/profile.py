@@ -15,7 +15,8 @@ from pybernetes.scheduler.columns import Bools, Ints
 from pybernetes.scheduler.config import ConfigError, ProfileConfig
 from pybernetes.scheduler.events import Registration
 from pybernetes.scheduler.framework import CycleState, Diagnosis
-from pybernetes.scheduler.plugins.registry import FACTORIES, Handle
+from pybernetes.scheduler.handle import Handle
+from pybernetes.scheduler.plugins.registry import FACTORIES
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SUCCESS, Code, Status, failed
@@ -32,6 +33,7 @@ class Profile:
         self.pre_enqueue_plugins = _of(plugins, fw.PreEnqueuePlugin)
         self.pre_filter_plugins = _of(plugins, fw.PreFilterPlugin)
         self.filter_plugins = _of(plugins, fw.FilterPlugin)
+        self._trial_plugins = _of(plugins, fw.TrialPlugin)
         self.post_filter_plugins = _of(plugins, fw.PostFilterPlugin)
         self.pre_score_plugins = _of(plugins, fw.PreScorePlugin)
         self.score_plugins = _of(plugins, fw.ScorePlugin)
@@ -83,7 +85,53 @@ class Profile:
                 feasible = feasible & ~refused
                 if not feasible.any():
                     break
+        self._yield_promised(state, info, snapshot, diagnosis, feasible)
         return np.flatnonzero(feasible), diagnosis, SUCCESS
+
+    def node_trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> fw.NodeTrial:
+        """What the filters would say of a node with other Pods on it; those it is promised to count as there."""
+
+        def trials() -> list[tuple[str, fw.Trial]]:
+            return [
+                (name, plugin.trial(state, info, snapshot, row))
+                for name, plugin in self._trial_plugins
+                if name not in state.skip_filter
+            ]
+
+        return fw.NodeTrial(trials, snapshot.nominations.to_yield_to(info, snapshot.names()[row]))
+
+    def _yield_promised(
+        self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis, feasible: Bools
+    ) -> None:
+        """Strikes out the nodes that would be full once the Pods came that they are promised to.
+
+        Differs: upstream names the reasons with those Pods also for nodes that do not fit without them.
+        """
+        for node_name in snapshot.nominations.nodes():
+            row = snapshot.row_of.get(node_name, -1)
+            if row < 0 or not feasible[row] or not snapshot.nominations.to_yield_to(info, node_name):
+                continue
+            refused = self.node_trial(state, info, snapshot, row).refusal()
+            if refused is None:
+                continue
+            plugin, refusal = refused
+            feasible[row] = False
+            diagnosis.refused_by[row] = len(diagnosis.verdicts)
+            diagnosis.failures[row] = (1 << len(refusal.reasons)) - 1
+            diagnosis.unresolvable[row] = refusal.unresolvable
+            diagnosis.verdicts.append((plugin, refusal.reasons))
+            diagnosis.unschedulable_plugins.add(plugin)
+
+    def without_lower(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> tuple[str, fw.Verdict] | None:
+        """What the first filter that counts Pods says of all nodes once Pods of lower priority are gone, if it can."""
+        for name, plugin in self._trial_plugins:
+            if name in state.skip_filter:
+                continue
+            if not isinstance(plugin, fw.FilterWithoutPlugin):
+                return None
+            verdict = plugin.filter_without(state, info, snapshot)
+            return None if verdict is None else (name, verdict)
+        return None
 
     def _pre_filter(
         self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
@@ -127,7 +175,7 @@ class Profile:
         nominated: str | None = None
         reasons: tuple[str, ...] = ()
         for name, plugin in self.post_filter_plugins:
-            node_name, status = plugin.post_filter(state, info, snapshot, diagnosis)
+            node_name, status = plugin.post_filter(self, state, info, snapshot, diagnosis)
             if status.success or not status.rejected:
                 return node_name, status.of(name)
             nominated = node_name if nominated is None else nominated

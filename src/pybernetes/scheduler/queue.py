@@ -225,6 +225,12 @@ class SchedulingQueue:
                 queued.cause = queued.cause.newest(cause.current())
                 self._requeue(queued, strategy)
 
+    def activate(self, uid: str) -> None:
+        """Brings a waiting Pod to the active queue at once, whatever it waits for."""
+        queued = self._backoff.remove(uid) or self._error_backoff.remove(uid) or self._unschedulable.pop(uid, None)
+        if queued is not None:
+            self._to_active(queued)
+
     # Looking in
 
     def pending(self) -> dict[str, list[QueuedPodInfo]]:

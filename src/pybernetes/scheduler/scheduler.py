@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.apps.v1 import ReplicaSet, StatefulSet
-from pybernetes.api.core.v1 import Node, Pod, ReplicationController, Service
+from pybernetes.api.core.v1 import Namespace, Node, Pod, ReplicationController, Service
+from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.errors import NotFound, StatusError
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client import cause
@@ -57,6 +59,8 @@ class Scheduler:
         self._pods = self._factory.informer(Pod, field_selector=_UNFINISHED)
         self._nodes = self._factory.informer(Node)
         self._services = self._factory.informer(Service)
+        self._namespaces = self._factory.informer(Namespace)
+        self._budgets = self._factory.informer(PodDisruptionBudget)
         self._controllers: dict[str, Any] = {
             "ReplicaSet": self._factory.informer(ReplicaSet),
             "StatefulSet": self._factory.informer(StatefulSet),
@@ -104,11 +108,24 @@ class Scheduler:
 
     def _start(self) -> None:
         from pybernetes.scheduler.explain import Explanations
-        from pybernetes.scheduler.plugins.registry import Handle
+        from pybernetes.scheduler.handle import Handle
         from pybernetes.scheduler.profile import Profile
         from pybernetes.scheduler.snapshot import Snapshot
 
-        handle = Handle(self._client, self._default_selector)
+        handle = Handle(
+            self._client,
+            self._default_selector,
+            self._clock,
+            budgets=lambda: self._budgets.lister.list(),
+            namespace_labels=self._namespace_labels,
+            namespaces=lambda selector: [n.metadata.name or "" for n in self._namespaces.lister.list("", selector)],
+            pod=self._pods.lister.get,
+            choose=self._random.choice_index,
+            start=lambda work, name: self._group.create_task(work, name=name),
+            activate=lambda uid: self.queue.activate(uid),
+            event=self._recorder.event,
+            withdraw=lambda uid: self.snapshot.nominations.remove(uid),
+        )
         self.profiles: dict[str, Profile] = {
             profile.scheduler_name: Profile(profile, handle) for profile in self._config.profiles
         }
@@ -129,6 +146,10 @@ class Scheduler:
         self._binding_slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._nodes.add_handler(self._node_added, self._node_updated, self._node_deleted)
         self._pods.add_handler(self._pod_added, self._pod_updated, self._pod_deleted)
+
+    def _namespace_labels(self, name: str) -> Mapping[str, str]:
+        namespace = self._namespaces.lister.get("", name)
+        return {} if namespace is None else namespace.metadata.labels
 
     def _default_selector(self, pod: Pod) -> Any:
         return default_selector(
@@ -162,6 +183,8 @@ class Scheduler:
         if pod.spec.nodeName:
             self._pod_placed(pod)
         elif self._is_ours(pod):
+            if pod.status.nominatedNodeName:
+                self.snapshot.nominations.set(PodInfo(pod), pod.status.nominatedNodeName)
             self.queue.add(pod)
 
     def _pod_updated(self, old: Pod, new: Pod) -> None:
@@ -184,13 +207,18 @@ class Scheduler:
         self.explanations.forget(uid)
         node_name = self.snapshot.node_of(uid)
         self.snapshot.unplace(uid)
+        promised = self.snapshot.nominations.node_of(uid)
+        self.snapshot.nominations.remove(uid)
         if node_name or pod.spec.nodeName:
             self.queue.move(events.ASSIGNED_POD_DELETE, pod, None)
+        elif promised or pod.status.nominatedNodeName:
+            self._promise_gone(pod)
 
     def _pod_placed(self, pod: Pod) -> None:
         """Bound, by us or by somebody else: the watch has the last word on where it runs."""
         uid = pod.metadata.uid or ""
         self.snapshot.place_pod(pod)
+        self.snapshot.nominations.remove(uid)
         self._assumed.discard(uid)
         self.queue.delete(uid)
         self.queue.move(events.ASSIGNED_POD_ADD, None, pod)
@@ -201,7 +229,18 @@ class Scheduler:
             if new.metadata.deletionTimestamp and not old.metadata.deletionTimestamp:
                 self._forget(uid, new)
         elif self._is_ours(new):
+            nominations = self.snapshot.nominations
+            before, now = old.status.nominatedNodeName or "", new.status.nominatedNodeName or ""
+            if before != now or nominations.node_of(uid) == now:
+                nominations.set(PodInfo(new), now)
             self.queue.update(old, new)
+            if before and before != now:
+                self._promise_gone(old)
+
+    def _promise_gone(self, pod: Pod) -> None:
+        """What a node was promised to a Pod is free for Pods of at most its priority."""
+        priority = pod.spec.priority or 0
+        self.queue.move(events.ASSIGNED_POD_DELETE, pod, None, lambda queued: queued.info.priority <= priority)
 
     def _is_ours(self, pod: Pod) -> bool:
         return (pod.spec.schedulerName or "") in self.profiles
@@ -259,6 +298,7 @@ class Scheduler:
         """Assumes, reserves and asks for permission; then binds beside the next decisions."""
         info, node_name = queued.info, decision.node_name
         self.snapshot.place(info, node_name)
+        self.snapshot.nominations.remove(info.uid)
         self._assumed.add(info.uid)
         status = profile.reserve(state, info, node_name)
         waits: dict[str, float] = {}
@@ -354,6 +394,8 @@ class Scheduler:
             return
         if current.metadata.resourceVersion != info.pod.metadata.resourceVersion:
             queued.info = PodInfo(current)
+        promised = (current.status.nominatedNodeName or "") if nominate is None else nominate
+        self.snapshot.nominations.set(queued.info, promised)
         self.queue.add_unschedulable(queued)
         text = message if len(message) <= _EVENT_MESSAGE_LIMIT else message[: _EVENT_MESSAGE_LIMIT - 4] + " ..."
         self._recorder.event(current, "Warning", "FailedScheduling", text)

@@ -16,11 +16,20 @@ import numpy as np
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.apimachinery.node_selector import RequiredAffinity
 from pybernetes.scheduler.columns import Bools, Ints, LabelColumn, SparseColumn, grown
+from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.pod_info import HostPort, PodInfo
+from pybernetes.scheduler.pod_terms import NO_TERMS, ExistingTerms
+from pybernetes.scheduler.priority_columns import PriorityColumns
 from pybernetes.scheduler.resources import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, node_allocatable
 
 Taint = tuple[str, str, str]
 """(key, value, effect)."""
+
+PodPredicate = Callable[[str, Mapping[str, str], bool], bool]
+"""(namespace, labels, whether it is terminating) of a placed Pod."""
+
+_Labelled = tuple[str, frozenset[tuple[str, str]], bool]
+"""(namespace, labels, whether terminating) that placed Pods have in common."""
 
 _START_ROWS = 16
 _TRACKED_SELECTORS = 256
@@ -65,10 +74,15 @@ class Snapshot:
         self.label_masks: dict[RequiredAffinity, tuple[int, Bools]] = {}
         """Kept by `node_masks.py`: the generation a mask was made at, and the mask."""
 
+        self.by_priority = PriorityColumns()
+        self.existing_terms = ExistingTerms()
+        self.nominations = Nominations()
+
         self._pods: dict[str, _Placed] = {}
-        self._pods_of: dict[str, set[str]] = {}
-        self._label_sets: dict[tuple[str, frozenset[tuple[str, str]]], SparseColumn] = {}
-        self._tracked: OrderedDict[tuple[str, object], tuple[Callable[[Mapping[str, str]], bool], Ints]] = OrderedDict()
+        self._pods_of: dict[str, dict[str, None]] = {}
+        """uids by node, in the order in which they came."""
+        self._label_sets: dict[_Labelled, SparseColumn] = {}
+        self._tracked: OrderedDict[object, tuple[PodPredicate, Ints]] = OrderedDict()
 
     # Nodes
 
@@ -150,7 +164,7 @@ class Snapshot:
         self.unplace(info.uid)
         placed = _Placed(info, node_name, self.row_of.get(node_name, -1))
         self._pods[info.uid] = placed
-        self._pods_of.setdefault(node_name, set()).add(info.uid)
+        self._pods_of.setdefault(node_name, {})[info.uid] = None
         if placed.row >= 0:
             self._count_pod(placed, 1)
 
@@ -170,7 +184,7 @@ class Snapshot:
         if placed is None:
             return
         on_node = self._pods_of[placed.node_name]
-        on_node.discard(uid)
+        del on_node[uid]
         if not on_node:
             del self._pods_of[placed.node_name]
         if placed.row >= 0:
@@ -191,20 +205,31 @@ class Snapshot:
     def matching_pods(self, namespace: str, key: object, matches: Callable[[Mapping[str, str]], bool]) -> Ints:
         """How many Pods of a namespace match a selector, per node; terminating ones are not counted.
 
-        `key` names the selector. The answer is kept and updated with every Pod, so asking again is free.
+        `key` names the selector.
         """
-        tracked = self._tracked.get((namespace, key))
+
+        def predicate(of_namespace: str, labels: Mapping[str, str], terminating: bool) -> bool:
+            return not terminating and of_namespace == namespace and matches(labels)
+
+        return self.pods_where((namespace, key), predicate)
+
+    def pods_where(self, key: object, predicate: PodPredicate) -> Ints:
+        """How many Pods satisfy the predicate named by `key`, per node.
+
+        The answer is kept and updated with every Pod, so asking again is free.
+        """
+        tracked = self._tracked.get(key)
         if tracked is None:
             counts = np.zeros(self._capacity, np.int64)
-            for (of_namespace, labels), column in self._label_sets.items():
-                if of_namespace == namespace and matches(dict(labels)):
+            for (namespace, labels, terminating), column in self._label_sets.items():
+                if predicate(namespace, dict(labels), terminating):
                     counts[column.rows()] += column.values()
-            tracked = matches, counts
-            self._tracked[namespace, key] = tracked
+            tracked = predicate, counts
+            self._tracked[key] = tracked
             if len(self._tracked) > _TRACKED_SELECTORS:
                 self._tracked.popitem(last=False)
         else:
-            self._tracked.move_to_end((namespace, key))
+            self._tracked.move_to_end(key)
         return tracked[1][: self.rows]
 
     def _count_pod(self, placed: _Placed, sign: int) -> None:
@@ -227,21 +252,23 @@ class Snapshot:
             self._port_users[port] = users
             if not users:
                 del self.ports[port], self._port_users[port]
-        if not info.terminating:
-            self._count_labels(info, row, sign)
+        self.by_priority.count(info, row, sign, self._capacity)
+        self._count_labels(info, row, sign)
+        if info.pod_terms is not NO_TERMS:
+            self.existing_terms.count(info.pod_terms, row, sign, self.labels, self.labels_generation)
 
     def _count_labels(self, info: PodInfo, row: int, sign: int) -> None:
         namespace = info.pod.metadata.namespace or ""
         labels = info.pod.metadata.labels
-        label_set = namespace, frozenset(labels.items())
+        label_set = namespace, frozenset(labels.items()), info.terminating
         counts = self._label_sets.get(label_set)
         if counts is None:
             counts = self._label_sets[label_set] = SparseColumn()
         counts.add(row, sign)
         if not counts.entries:
             del self._label_sets[label_set]
-        for (of_namespace, _), (matches, vector) in self._tracked.items():
-            if of_namespace == namespace and matches(labels):
+        for predicate, vector in self._tracked.values():
+            if predicate(namespace, labels, info.terminating):
                 vector[row] += sign
 
     # Rows
@@ -275,8 +302,9 @@ class Snapshot:
             self.taints[taint] = grown(self.taints[taint], capacity)
         for label in self.labels.values():
             label.codes = grown(label.codes, capacity)
-        for tracked, (matches, counts) in self._tracked.items():
-            self._tracked[tracked] = matches, grown(counts, capacity)
+        self.by_priority.grow(capacity)
+        for tracked, (predicate, counts) in self._tracked.items():
+            self._tracked[tracked] = predicate, grown(counts, capacity)
 
     def _add_resource(self, name: str) -> Ints:
         self._allocatable[name] = np.zeros(self._capacity, np.int64)

@@ -25,7 +25,7 @@ from pybernetes.api.core.v1 import (
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.scheduler.config import ProfileConfig
-from pybernetes.scheduler.plugins.registry import Handle
+from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import Profile
 from pybernetes.scheduler.snapshot import Snapshot
@@ -109,8 +109,10 @@ def requirement(key: str, operator: str, values: list[str]) -> NodeSelectorRequi
     return NodeSelectorRequirement(key=key, operator=operator, values=values)
 
 
-def profile(config: ProfileConfig | None = None, selector: LabelSelector | None = None) -> Profile:
-    handle = Handle(None, lambda pod: selector or LabelSelector())  # type: ignore[arg-type]
+def profile(
+    config: ProfileConfig | None = None, selector: LabelSelector | None = None, **handle_fields: Any
+) -> Profile:
+    handle = Handle(None, lambda pod: selector or LabelSelector(), **handle_fields)  # type: ignore[arg-type]
     return Profile(config or ProfileConfig(), handle)
 
 

@@ -1,36 +1,149 @@
-"""DefaultPreemption: would evicting Pods of lower priority make room?
+"""DefaultPreemption: a Pod that fits nowhere may take the place of Pods of lower priority.
 
-What it says when it cannot help is upstream's. Differs: it does not evict yet; a node with Pods of
-lower priority is reported as one where preemption is not helpful.
+The decision is made in the cycle; the evictions run beside it, and until they are asked for the Pod
+waits outside the queue.
 Source: framework/plugins/defaultpreemption, framework/preemption.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
-from pybernetes.scheduler.framework import CycleState, Diagnosis, fit_error_message
+import numpy as np
+
+from pybernetes.scheduler.columns import Ints
+from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
+from pybernetes.scheduler.framework import (
+    CycleState,
+    Diagnosis,
+    PluginArguments,
+    Refusal,
+    Tries,
+    Verdict,
+    fit_error_message,
+)
+from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.preemption import Candidate, budgets, pick, select_victims, terminating_by_preemption
+from pybernetes.scheduler.preemption_executor import PreemptionExecutor
+from pybernetes.scheduler.resources import PODS
 from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.status import Status, unschedulable
+from pybernetes.scheduler.status import SUCCESS, Status, unresolvable, unschedulable
 
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
+_WAITING = "waiting for the preemption for this pod to be finished"
 
 
 class DefaultPreemption:
     name = "DefaultPreemption"
 
+    def __init__(self, arguments: PluginArguments, handle: Handle) -> None:
+        given = arguments.arguments
+        self._percentage = int(given.get("minCandidateNodesPercentage", 10))
+        self._absolute = int(given.get("minCandidateNodesAbsolute", 100))
+        if not 0 <= self._percentage <= 100 or self._absolute < 0 or self._percentage + self._absolute == 0:
+            raise ValueError("minCandidateNodesPercentage or minCandidateNodesAbsolute is out of range")
+        self._handle = handle
+        self._executor = PreemptionExecutor(handle)
+
+    def pre_enqueue(self, info: PodInfo) -> Status:
+        return unresolvable(_WAITING) if self._executor.running(info.uid) else SUCCESS
+
+    def events_to_register(self) -> Sequence[Registration]:
+        """Other plugins say when the Pod is worth another try; this only lets them be asked about it."""
+        event = ClusterEvent(EventResource.POD, Action.DELETE)
+        return [Registration(event, lambda info, old, new: False)]
+
     def post_filter(
-        self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
+        self, tries: Tries, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
     ) -> tuple[str | None, Status]:
+        reason = self._not_eligible(info, snapshot, diagnosis)
+        if reason:
+            return None, unschedulable(f"preemption: {reason}")
+        candidates, counts = self._candidates(tries, state, info, snapshot, diagnosis)
+        if not candidates:
+            text = fit_error_message(diagnosis.node_count, +counts)
+            return "", unschedulable(f"preemption: {text}")
+        best = pick(candidates)
+        self._executor.start(best, info, snapshot.nominations.below(info.priority, best.node_name))
+        return best.node_name, SUCCESS
+
+    def _not_eligible(self, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis) -> str:
+        """Source: PodEligibleToPreemptOthers."""
         if info.pod.spec.preemptionPolicy == "Never":
-            return None, unschedulable("preemption: not eligible due to preemptionPolicy=Never.")
+            return "not eligible due to preemptionPolicy=Never."
+        nominated = snapshot.nominations.node_of(info.uid) or info.pod.status.nominatedNodeName or ""
+        row = snapshot.row_of.get(nominated, -1)
+        if row < 0 or not diagnosis.resolvable()[row]:
+            return ""
+        if any(
+            other.priority < info.priority and terminating_by_preemption(other.pod)
+            for other in snapshot.pods_on(nominated)
+        ):
+            return "not eligible due to a terminating pod on the nominated node."
+        return ""
+
+    def _candidates(
+        self, tries: Tries, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
+    ) -> tuple[list[Candidate], Counter[str]]:
+        """Nodes where evictions make room, enough of them to choose from; else nodes per reason, for all."""
         counts: Counter[str] = Counter()
-        for row in diagnosis.resolvable().nonzero()[0]:
-            lower = any(other.priority < info.priority for other in snapshot.pods_on(diagnosis.names[row]))
-            counts[NOT_HELPFUL if lower else NO_VICTIMS] += 1
-        hopeless = diagnosis.node_count - sum(counts.values())
-        if hopeless:
-            counts[NOT_HELPFUL] += hopeless
-        return "", unschedulable(f"preemption: {fit_error_message(diagnosis.node_count, counts)}")
+        if diagnosis.pre_filter_message:
+            # The Pod was refused as a whole, for what no node's Pods can change.
+            counts[NOT_HELPFUL] = diagnosis.node_count
+            return [], counts
+        hopeful = diagnosis.resolvable()
+        counts[NOT_HELPFUL] = diagnosis.node_count - int(np.count_nonzero(hopeful))
+        rows = self._promising(tries, state, info, snapshot, hopeful, counts)
+        wanted = min(max(len(rows) * self._percentage // 100, self._absolute), len(rows))
+        limits = budgets(self._handle.budgets()) if len(rows) else []
+        kind: list[Candidate] = []
+        violating: list[Candidate] = []
+        start = self._handle.choose(len(rows)) if len(rows) else 0
+        for row in (*rows[start:], *rows[:start]):
+            node_name = diagnosis.names[row]
+            trial = tries.node_trial(state, info, snapshot, int(row))
+            found = select_victims(trial, info, snapshot.pods_on(node_name), limits)
+            if isinstance(found, Refusal):
+                counts.update(found.reasons)
+                continue
+            victims, violations = found
+            if not victims:
+                # Refused by a filter without trials, which no eviction changes.
+                counts[NOT_HELPFUL] += 1
+                continue
+            (violating if violations else kind).append(Candidate(node_name, tuple(victims), violations))
+            if kind and len(kind) + len(violating) >= wanted:
+                break
+        return kind + violating, counts
+
+    def _promising(
+        self,
+        tries: Tries,
+        state: CycleState,
+        info: PodInfo,
+        snapshot: Snapshot,
+        hopeful: Any,
+        counts: Counter[str],
+    ) -> Ints:
+        """The rows with Pods of lower priority and, as far as arrays can tell, room without them."""
+        lower = snapshot.by_priority.below(info.priority, PODS, snapshot.rows)
+        some = np.asarray(lower > 0) & hopeful
+        counts[NO_VICTIMS] += int(np.count_nonzero(hopeful & ~some))
+        without = tries.without_lower(state, info, snapshot)
+        if without is None:
+            return np.flatnonzero(some)
+        verdict = without[1]
+        hopeless = some & (verdict.failures != 0)
+        counts.update(_reasons(verdict, hopeless))
+        return np.flatnonzero(some & ~hopeless)
+
+
+def _reasons(verdict: Verdict, rows: Any) -> Counter[str]:
+    failures = verdict.failures[rows]
+    return Counter(
+        {reason: int(np.count_nonzero(failures & np.uint64(1 << bit))) for bit, reason in enumerate(verdict.reasons)}
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
-from pybernetes.scheduler.framework import CycleState, PreFilterResult, Verdict
+from pybernetes.scheduler.framework import CycleState, PreFilterResult, Refusal, Trial, Verdict
 from pybernetes.scheduler.pod_info import HostPort, PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SKIP, SUCCESS
@@ -30,11 +30,39 @@ class NodePorts:
                 failed |= users[: snapshot.rows] > 0
         return Verdict.of(failed, REASON, unresolvable=False)
 
+    def trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> Trial:
+        taken = sum(
+            int(users[row])
+            for port, users in snapshot.ports.items()
+            if any(_clash(wanted, port) for wanted in info.host_ports)
+        )
+        return _PortTrial(info.host_ports, taken)
+
     def events_to_register(self) -> Sequence[Registration]:
         return [
             Registration(ClusterEvent(EventResource.POD, Action.DELETE), _port_freed),
             Registration(ClusterEvent(EventResource.NODE, Action.ADD)),
         ]
+
+
+class _PortTrial:
+    """How many ports in use on one node clash with a wanted one."""
+
+    def __init__(self, wanted: tuple[HostPort, ...], taken: int) -> None:
+        self._wanted = wanted
+        self._taken = taken
+
+    def add(self, other: PodInfo) -> None:
+        self._taken += self._clashes(other)
+
+    def remove(self, other: PodInfo) -> None:
+        self._taken -= self._clashes(other)
+
+    def _clashes(self, other: PodInfo) -> int:
+        return sum(any(_clash(wanted, port) for wanted in self._wanted) for port in other.host_ports)
+
+    def refusal(self) -> Refusal | None:
+        return Refusal((REASON,)) if self._taken else None
 
 
 def _clash(wanted: HostPort, taken: HostPort) -> bool:

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from pybernetes.api.core.v1 import Node
 from pybernetes.scheduler.columns import Ints
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
-from pybernetes.scheduler.framework import MAX_NODE_SCORE, MOST_REASONS, CycleState, PluginArguments, Verdict
+from pybernetes.scheduler.framework import (
+    MAX_NODE_SCORE,
+    MOST_REASONS,
+    CycleState,
+    PluginArguments,
+    Refusal,
+    Trial,
+    Verdict,
+)
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.resources import (
     CPU,
@@ -46,26 +54,39 @@ class Fit:
         self._scorer = _strategy(strategy)
 
     def filter(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> Verdict | None:
+        return self._verdict(info, snapshot, lambda name: snapshot.requested(name))
+
+    def filter_without(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> Verdict | None:
+        below = snapshot.by_priority.below
+        return self._verdict(
+            info, snapshot, lambda name: snapshot.requested(name) - below(info.priority, name, snapshot.rows)
+        )
+
+    def _verdict(self, info: PodInfo, snapshot: Snapshot, requested: Callable[[str], Ints]) -> Verdict:
         pods = snapshot.allocatable(PODS)
         assert pods is not None
         reasons = [TOO_MANY_PODS]
-        failures = (snapshot.requested(PODS) + 1 > pods).astype(np.uint64)
+        failures = (requested(PODS) + 1 > pods).astype(np.uint64)
         unresolvable = np.zeros(snapshot.rows, np.bool_)
-        for name in sorted(info.requests, key=_native_first):
-            if self._is_ignored(name):
-                continue
-            amount = info.requests[name]
+        for name, amount in self._wanted(info):
             allocatable = snapshot.allocatable(name)
             if allocatable is None:
                 short = np.ones(snapshot.rows, np.bool_)
                 unresolvable[:] = True
             else:
-                short = amount > allocatable - snapshot.requested(name)
+                short = amount > allocatable - requested(name)
                 unresolvable |= amount > allocatable
             failures |= short.astype(np.uint64) << np.uint64(min(len(reasons), MOST_REASONS - 1))
             if len(reasons) < MOST_REASONS:
                 reasons.append(f"Insufficient {name}")
         return Verdict(tuple(reasons), failures, unresolvable)
+
+    def trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> Trial:
+        return _FitTrial(self._wanted(info), snapshot, row)
+
+    def _wanted(self, info: PodInfo) -> list[tuple[str, int]]:
+        names = sorted(info.requests, key=_native_first)
+        return [(name, info.requests[name]) for name in names if not self._is_ignored(name)]
 
     def score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Ints:
         return self._scorer(
@@ -80,6 +101,42 @@ class Fit:
 
     def _is_ignored(self, name: str) -> bool:
         return is_extended_resource(name) and (name in self._ignored or name.split("/")[0] in self._ignored_groups)
+
+
+class _FitTrial:
+    """What is free on one node."""
+
+    def __init__(self, wanted: list[tuple[str, int]], snapshot: Snapshot, row: int) -> None:
+        self._wanted = wanted
+        self._offered: dict[str, int] = {}
+        self._free: dict[str, int] = {}
+        for name, _ in ((PODS, 0), *wanted):
+            allocatable = snapshot.allocatable(name)
+            if allocatable is not None:
+                self._offered[name] = int(allocatable[row])
+                self._free[name] = int(allocatable[row] - snapshot.requested(name)[row])
+
+    def add(self, other: PodInfo) -> None:
+        self._change(other, -1)
+
+    def remove(self, other: PodInfo) -> None:
+        self._change(other, 1)
+
+    def _change(self, other: PodInfo, sign: int) -> None:
+        self._free[PODS] += sign
+        for name, _ in self._wanted:
+            amount = other.requests.get(name)
+            if amount and name in self._free:
+                self._free[name] += sign * amount
+
+    def refusal(self) -> Refusal | None:
+        reasons = [TOO_MANY_PODS] if self._free[PODS] < 1 else []
+        never = False
+        for name, amount in self._wanted:
+            if amount > self._free.get(name, 0):
+                reasons.append(f"Insufficient {name}")
+                never = never or amount > self._offered.get(name, 0)
+        return Refusal(tuple(reasons), never) if reasons else None
 
 
 class BalancedAllocation:

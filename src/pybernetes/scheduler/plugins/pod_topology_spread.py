@@ -7,7 +7,7 @@ Source: framework/plugins/podtopologyspread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,16 @@ from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.tolerations import NO_EXECUTE, NO_SCHEDULE
 from pybernetes.scheduler.columns import Bools, Ints
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
-from pybernetes.scheduler.framework import MAX_NODE_SCORE, CycleState, PluginArguments, PreFilterResult, Verdict
+from pybernetes.scheduler.framework import (
+    MAX_NODE_SCORE,
+    CycleState,
+    PluginArguments,
+    PreFilterResult,
+    Refusal,
+    Trial,
+    Verdict,
+)
+from pybernetes.scheduler.handle import DefaultSelector
 from pybernetes.scheduler.node_masks import affinity_mask, untolerated_mask
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
@@ -33,9 +42,6 @@ _SYSTEM_DEFAULTS = (
     TopologySpreadConstraint(topologyKey=HOSTNAME, whenUnsatisfiable="ScheduleAnyway", maxSkew=3),
     TopologySpreadConstraint(topologyKey=ZONE, whenUnsatisfiable="ScheduleAnyway", maxSkew=5),
 )
-
-DefaultSelector = Callable[[Pod], LabelSelector]
-"""The selector of the Services and the controller that a Pod belongs to; empty when there is none."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,6 +60,10 @@ class _Hard:
     counts: Ints
     """Matching Pods by the code of the topology value."""
     least: int
+    domains: Bools
+    """By code: the topology values that count for `least`."""
+    nodes: Bools
+    """The nodes whose Pods count."""
 
 
 @dataclass(slots=True)
@@ -102,6 +112,9 @@ class PodTopologySpread:
             unresolvable |= missing
             fits &= ~(missing | skewed)
         return Verdict((REASON, REASON_NO_LABEL), failures, unresolvable)
+
+    def trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> Trial:
+        return _SpreadTrial(state.read(self.name, list), info, snapshot, row)
 
     def pre_score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Status:
         try:
@@ -229,11 +242,55 @@ def _hard(constraint: Constraint, info: PodInfo, snapshot: Snapshot, eligible: B
     codes = _codes(snapshot, constraint.key)[nodes]
     counts = _by_code(codes, _matching(constraint, info, snapshot)[nodes], size)
     domains = np.bincount(codes, minlength=size) > 0
+    return _Hard(constraint, counts, _least(constraint, counts, domains), domains, nodes)
+
+
+def _least(constraint: Constraint, counts: Ints, domains: Bools) -> int:
+    """The global minimum that the skew is measured from."""
     found = int(np.count_nonzero(domains))
-    least = int(counts[domains].min()) if found else 2**31 - 1
     if found < constraint.min_domains:
-        least = 0
-    return _Hard(constraint, counts, least)
+        return 0
+    return int(counts[domains].min()) if found else 2**31 - 1
+
+
+class _SpreadTrial:
+    """The counts of all topology values while Pods come to and go from one node.
+
+    Source: podtopologyspread/filtering.go, updateWithPod.
+    """
+
+    def __init__(self, hards: Sequence[_Hard], info: PodInfo, snapshot: Snapshot, row: int) -> None:
+        self._pod = info.pod
+        self._parts = [(hard, int(_codes(snapshot, hard.constraint.key)[row]), bool(hard.nodes[row])) for hard in hards]
+        self._moved = [0] * len(hards)
+
+    def add(self, other: PodInfo) -> None:
+        self._change(other, 1)
+
+    def remove(self, other: PodInfo) -> None:
+        self._change(other, -1)
+
+    def _change(self, other: PodInfo, sign: int) -> None:
+        if other.terminating or other.pod.metadata.namespace != self._pod.metadata.namespace:
+            return
+        for index, (hard, code, counts) in enumerate(self._parts):
+            selector = hard.constraint.selector
+            if code and counts and not selector.empty and selector.matches(other.pod.metadata.labels):
+                self._moved[index] += sign
+
+    def refusal(self) -> Refusal | None:
+        for (hard, code, _), moved in zip(self._parts, self._moved, strict=True):
+            if not code:
+                return Refusal((REASON_NO_LABEL,), unresolvable=True)
+            constraint, least = hard.constraint, hard.least
+            if moved:
+                counts = hard.counts.copy()
+                counts[code] += moved
+                least = _least(constraint, counts, hard.domains)
+            own = int(constraint.selector.matches(self._pod.metadata.labels))
+            if int(hard.counts[code]) + moved + own - least > constraint.max_skew:
+                return Refusal((REASON,))
+        return None
 
 
 def _soft(constraint: Constraint, info: PodInfo, snapshot: Snapshot, counted: Bools, scored_rows: Ints) -> _Soft:

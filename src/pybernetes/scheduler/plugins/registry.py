@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from pybernetes.client.client import Client
 from pybernetes.scheduler.framework import Plugin, PluginArguments
+from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.plugins.default_binder import DefaultBinder
 from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.plugins.image_locality import ImageLocality
@@ -15,19 +14,10 @@ from pybernetes.scheduler.plugins.node_name import NodeName
 from pybernetes.scheduler.plugins.node_ports import NodePorts
 from pybernetes.scheduler.plugins.node_resources import BalancedAllocation, Fit
 from pybernetes.scheduler.plugins.node_unschedulable import NodeUnschedulable
-from pybernetes.scheduler.plugins.pod_topology_spread import DefaultSelector, PodTopologySpread
+from pybernetes.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from pybernetes.scheduler.plugins.priority_sort import PrioritySort
 from pybernetes.scheduler.plugins.scheduling_gates import SchedulingGates
 from pybernetes.scheduler.plugins.taint_toleration import TaintToleration
-
-
-@dataclass(slots=True, frozen=True)
-class Handle:
-    """What plugins may use of the scheduler."""
-
-    client: Client
-    default_selector: DefaultSelector
-
 
 Factory = Callable[[PluginArguments, Handle], Plugin]
 
@@ -41,7 +31,7 @@ FACTORIES: dict[str, tuple[int, Factory]] = {
     "NodePorts": (0, lambda arguments, handle: NodePorts()),
     "NodeResourcesFit": (1, lambda arguments, handle: Fit(arguments)),
     "PodTopologySpread": (2, lambda arguments, handle: PodTopologySpread(arguments, handle.default_selector)),
-    "DefaultPreemption": (0, lambda arguments, handle: DefaultPreemption()),
+    "DefaultPreemption": (0, lambda arguments, handle: DefaultPreemption(arguments, handle)),
     "NodeResourcesBalancedAllocation": (1, lambda arguments, handle: BalancedAllocation(arguments)),
     "ImageLocality": (1, lambda arguments, handle: ImageLocality()),
     "DefaultBinder": (0, lambda arguments, handle: DefaultBinder(handle.client)),

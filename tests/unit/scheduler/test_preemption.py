@@ -1,0 +1,222 @@
+"""Preemption: the same victims and nodes as the plain search, the rules of choice, and the shell around them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pybernetes.api.core.v1 import Pod, PodCondition, TopologySpreadConstraint
+from pybernetes.api.meta.v1 import LabelSelector, ObjectMeta
+from pybernetes.api.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
+from pybernetes.apimachinery import errors
+from pybernetes.http.messages import Request
+from pybernetes.scheduler.algorithm import NoFit, schedule
+from pybernetes.scheduler.framework import CycleState
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.preemption import Candidate, pick
+from tests.unit.scheduler import builders, reference
+from tests.unit.scheduler.builders import node, pod, snapshot_of
+from tests.unit.scheduler.reference_preemption import cost, victims_on
+from tests.unit.scheduler.test_scheduler import World, scenario, until
+
+STARTS = [None, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
+
+
+def budget(labels: dict[str, str], allowed: int) -> PodDisruptionBudget:
+    return PodDisruptionBudget(
+        metadata=ObjectMeta(name="b", namespace="default"),
+        spec=PodDisruptionBudgetSpec(selector=LabelSelector(matchLabels=labels)),
+        status=PodDisruptionBudgetStatus(
+            disruptionsAllowed=allowed, currentHealthy=0, desiredHealthy=0, expectedPods=0
+        ),
+    )
+
+
+@st.composite
+def crowded(draw: Any) -> reference.Cluster:
+    nodes = [
+        node(f"n{i}", cpu=draw(st.sampled_from(["1", "2"])), pods=draw(st.sampled_from(["2", "3", "9"])),
+             labels={"zone": draw(st.sampled_from(["a", "b"]))})
+        for i in range(draw(st.integers(1, 4)))
+    ]  # fmt: skip
+    placed = []
+    for i in range(draw(st.integers(0, 10))):
+        made = pod(
+            f"p{i}",
+            on=draw(st.sampled_from(nodes)).metadata.name or "",
+            cpu=draw(st.sampled_from(["100m", "500m", "900m"])),
+            labels=draw(st.sampled_from([{}, {"app": "web"}, {"app": "db"}])),
+            priority=draw(st.sampled_from([-5, 0, 5, 10, 20])),
+            ports=draw(st.sampled_from([[], [], [("", "TCP", 80)]])),
+        )
+        made.status.startTime = draw(st.sampled_from(STARTS))
+        placed.append(made)
+    return reference.Cluster(nodes, placed)
+
+
+@st.composite
+def preemptors(draw: Any) -> Pod:
+    made = pod(
+        "new",
+        cpu=draw(st.sampled_from(["800m", "1", "1500m"])),
+        labels={"app": "web"},
+        priority=draw(st.sampled_from([0, 10, 15])),
+        ports=draw(st.sampled_from([[], [("", "TCP", 80)]])),
+    )
+    if draw(st.integers(0, 2)) == 0:
+        made.spec.topologySpreadConstraints = [
+            TopologySpreadConstraint(
+                maxSkew=1,
+                topologyKey=draw(st.sampled_from(["zone", "kubernetes.io/hostname"])),
+                whenUnsatisfiable="DoNotSchedule",
+                labelSelector=LabelSelector(matchLabels={"app": "web"}),
+            )
+        ]
+    return made
+
+
+budgets = st.lists(st.builds(budget, st.sampled_from([{"app": "web"}, {"app": "db"}]), st.integers(0, 2)), max_size=2)
+
+
+@settings(max_examples=300, deadline=None)
+@given(crowded(), preemptors(), budgets)
+def test_agrees_with_the_plain_search(cluster: reference.Cluster, new: Pod, limits: list[PodDisruptionBudget]) -> None:
+    taken: list[Candidate] = []
+    profile = builders.profile(budgets=lambda: limits)
+    plugin: Any = dict(profile.post_filter_plugins)["DefaultPreemption"]
+    plugin._executor.start = lambda candidate, info, yielding: taken.append(candidate)
+    snapshot = snapshot_of(cluster.nodes, cluster.pods)
+    result = schedule(profile, CycleState(), PodInfo(new), snapshot, lambda count: 0)
+    if reference.feasible(new, cluster)[0]:
+        assert not isinstance(result, NoFit)
+        return
+    assert isinstance(result, NoFit)
+    plain = {
+        each.metadata.name or "": found
+        for each in cluster.nodes
+        if (found := victims_on(new, each, cluster, limits)) is not None
+    }
+    if not plain:
+        assert not taken
+        assert result.nominate == ""
+        assert "preemption: 0/" in result.diagnosis.message()
+        return
+    (candidate,) = taken
+    assert result.nominate == candidate.node_name
+    names, broken = plain[candidate.node_name]
+    assert [victim.pod.metadata.name for victim in candidate.victims] == names
+    assert candidate.violations == broken
+    assert cost(names, broken, cluster) == min(cost(*found, cluster) for found in plain.values())
+
+
+def victim(name: str, priority: int, started: str | None = None) -> PodInfo:
+    made = pod(name, priority=priority)
+    made.status.startTime = started
+    return PodInfo(made)
+
+
+def test_the_choice_of_the_node() -> None:
+    def of(name: str, *victims: PodInfo, violations: int = 0) -> Candidate:
+        return Candidate(name, victims, violations)
+
+    early, late = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+    cases = {
+        "fewest broken budgets": [of("a", victim("p", 1), violations=1), of("b", victim("p", 9))],
+        "lowest of the highest priorities": [of("a", victim("p", 9)), of("b", victim("p", 1), victim("q", 1))],
+        "smallest sum": [of("a", victim("p", 9), victim("q", 8)), of("b", victim("p", 9), victim("q", 1))],
+        "fewest": [of("a", victim("p", 9), victim("q", -(2**31))), of("b", victim("p", 9))],
+        "latest start": [of("a", victim("p", 9, early)), of("b", victim("p", 9, late))],
+        "not started is latest": [of("a", victim("p", 9, late)), of("b", victim("p", 9))],
+    }
+    assert {name: pick(candidates).node_name for name, candidates in cases.items()} == dict.fromkeys(cases, "b")
+
+
+def full(world: World) -> None:
+    world.api.put(node("a", cpu="1"), "nodes")
+    world.api.put(pod("low", cpu="800m", on="a", priority=1), "pods")
+
+
+def test_victims_go_gracefully_and_the_preemptor_takes_their_place() -> None:
+    async def body(world: World) -> None:
+        full(world)
+        world.api.put(pod("high", cpu="800m", priority=10), "pods")
+        await until(lambda: world.node_of("high") == "a")
+        uid = world.pod("high")["metadata"]["uid"]
+        assert [path for method, path in world.api.requests if method == "DELETE"] == [
+            "/api/v1/namespaces/default/pods/low"
+        ]
+        await until(lambda: world.events("Preempted") == [f"Preempted by pod {uid} on node a"])
+        assert world.events("FailedScheduling") == ["0/1 nodes are available: 1 Insufficient cpu."]
+        assert not world.scheduler.snapshot.nominations.nodes()
+
+    scenario(body)
+
+
+def test_a_pod_that_never_preempts_waits() -> None:
+    async def body(world: World) -> None:
+        full(world)
+        world.api.put(pod("high", cpu="800m", priority=10, preemptionPolicy="Never"), "pods")
+        await until(lambda: bool(world.events("FailedScheduling")))
+        assert world.events("FailedScheduling") == [
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."
+        ]
+        assert "status" not in world.pod("low") or "conditions" not in world.pod("low")["status"]
+
+    scenario(body)
+
+
+def test_the_place_is_kept_while_the_victim_ends() -> None:
+    """A Pod of lower priority that would fit beside the ending victim would take what the preemptor waits for."""
+
+    async def body(world: World) -> None:
+        world.api.put(node("a", cpu="1"), "nodes")
+        low = pod("low", cpu="800m", on="a", priority=1)
+        world.api.put(low, "pods")
+
+        deletions = 0
+
+        def fault(request: Request) -> errors.StatusError | None:
+            nonlocal deletions
+            deletions += request.method == "DELETE"
+            if request.method == "DELETE" and not low.metadata.deletionTimestamp:
+                low.metadata.deletionTimestamp = "2026-01-01T00:00:00Z"
+                low.status.conditions = [
+                    PodCondition(type="DisruptionTarget", status="True", reason="PreemptionByScheduler")
+                ]
+                world.api.put(low, "pods")
+            return errors.NotFound("it lingers") if request.method == "DELETE" else None
+
+        world.api.faults = fault
+        world.api.put(pod("high", cpu="800m", priority=10), "pods")
+        await until(lambda: world.api.get("pods", "high", "default").get("status", {}).get("nominatedNodeName") == "a")
+        world.api.put(pod("small", cpu="150m"), "pods")
+        await until(lambda: len(world.events("FailedScheduling")) > 1)
+        await asyncio.sleep(60)
+        assert (world.node_of("high"), world.node_of("small")) == ("", "")
+        assert deletions == 1
+        world.api.remove("pods", "low", "default")
+        await until(lambda: (world.node_of("high"), world.node_of("small")) == ("a", "a"))
+
+    scenario(body)
+
+
+def test_a_failed_eviction_brings_the_preemptor_back() -> None:
+    async def body(world: World) -> None:
+        full(world)
+        refused = 2
+
+        def fault(request: Request) -> errors.StatusError | None:
+            nonlocal refused
+            if request.method == "DELETE" and refused:
+                refused -= 1
+                return errors.InternalError("the store is away")
+            return None
+
+        world.api.faults = fault
+        world.api.put(pod("high", cpu="800m", priority=10), "pods")
+        await until(lambda: world.node_of("high") == "a")
+
+    scenario(body)
