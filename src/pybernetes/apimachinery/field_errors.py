@@ -16,6 +16,8 @@ from pybernetes.api.meta.v1 import StatusCause
 from pybernetes.apimachinery.errors import Invalid
 
 _NO_VALUE: Any = object()
+OMITTED: Any = _NO_VALUE
+"""A value that an error does not show."""
 _WORDS = {
     "FieldValueNotFound": "Not found",
     "FieldValueRequired": "Required value",

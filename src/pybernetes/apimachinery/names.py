@@ -70,6 +70,10 @@ def max_length(length: int) -> str:
     return f"must be no more than {length} characters"
 
 
+def max_bytes(length: int) -> str:
+    return f"must be no more than {length} bytes"
+
+
 def in_range(low: int, high: int) -> str:
     return f"must be between {low} and {high}, inclusive"
 
@@ -129,7 +133,7 @@ def qualified_name(value: str) -> list[str]:
     if not name:
         problems.append("name part must be non-empty")
     elif _length(name) > 63:
-        problems.append(f"name part {max_length(63)}")
+        problems.append(f"name part {max_bytes(63)}")
     if not _name_part(name):
         problems.append("name part " + regex_error(_NAME_PART_TEXT, _NAME_PART, "MyName", "my.name", "123-abc"))
     return problems
@@ -139,7 +143,7 @@ label_key = qualified_name
 
 
 def label_value(value: str) -> list[str]:
-    problems = [max_length(63)] if _length(value) > 63 else []
+    problems = [max_bytes(63)] if _length(value) > 63 else []
     if not _label_value(value):
         problems.append(regex_error(_LABEL_VALUE_TEXT, _LABEL_VALUE, "MyValue", "my_value", "12345"))
     return problems

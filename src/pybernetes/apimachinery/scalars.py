@@ -80,7 +80,7 @@ def _struct_visit(struct: type[msgspec.Struct]) -> _Visit | None:
                 setattr(found, name, None)
         for name, visit in steps:
             value = getattr(found, name)
-            if value:
+            if value or value == "":
                 changed = visit(value)
                 if changed is not value:
                     setattr(found, name, changed)

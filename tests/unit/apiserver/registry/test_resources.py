@@ -240,7 +240,7 @@ def test_tokens(run):
         (
             "horizontalpodautoscalers.autoscaling/v2",
             {"spec": {"maxReplicas": 0, "scaleTargetRef": {"kind": "D", "name": "d"}}},
-            "spec.maxReplicas: Invalid value: 0: must be greater than 0",
+            "spec.maxReplicas: Required value: must be set and greater than 0",
         ),
     ],
 )
@@ -275,7 +275,7 @@ def test_autoscalers_are_served_in_both_versions(run):
         spec = {
             "maxReplicas": 5,
             "targetCPUUtilizationPercentage": 60,
-            "scaleTargetRef": {"kind": "Deployment", "name": "d"},
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
         }
         one = await cluster.create("horizontalpodautoscalers.autoscaling/v1", {"metadata": {"name": "h"}, "spec": spec})
         two = await cluster.get("horizontalpodautoscalers.autoscaling/v2", "h")

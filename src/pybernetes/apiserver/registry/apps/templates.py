@@ -17,6 +17,7 @@ from pybernetes.apimachinery.selectors import SelectorError
 from pybernetes.apiserver.registry.core.pods.defaults import default_pod_spec
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 from pybernetes.apiserver.registry.core.pods.validation import validate_pod_spec
+from pybernetes.apiserver.registry.core.pods.warnings import pod_warnings
 from pybernetes.apiserver.registry.generic.object_meta import validate_annotations, validate_labels
 
 SPEC = Path("spec")
@@ -45,13 +46,22 @@ def validate_template(template: core.PodTemplateSpec | None, path: Path) -> list
     return found
 
 
+def template_warnings(template: core.PodTemplateSpec | None, path: Path) -> list[str]:
+    if template is None or template.spec is None:
+        return []
+    return pod_warnings(template.spec, template.metadata, path)
+
+
 def labels_of(template: core.PodTemplateSpec | None) -> dict[str, str]:
     return template.metadata.labels if template is not None and template.metadata is not None else {}
 
 
-def validate_selector(selector: LabelSelector, template: core.PodTemplateSpec | None) -> list[FieldError]:
+def validate_selector(
+    selector: LabelSelector, template: core.PodTemplateSpec | None, wrong: str | None = "invalid label selector"
+) -> list[FieldError]:
     """spec.selector: there, valid, and matching the template.
 
+    `wrong` is what a kind says of one that cannot be read; None: nothing beside what is wrong in it.
     Differs: `{}` is told as missing, since the Struct does not tell the two apart.
     """
     at = SPEC.child("selector")
@@ -61,7 +71,7 @@ def validate_selector(selector: LabelSelector, template: core.PodTemplateSpec | 
     try:
         parsed = Selector.of(selector)
     except SelectorError:
-        return [*found, FieldError.invalid(at, selector, "invalid label selector")]
+        return found if wrong is None else [*found, FieldError.invalid(at, selector, wrong)]
     labels = labels_of(template)
     if not parsed.matches(labels):
         where = SPEC.child("template", "metadata", "labels")

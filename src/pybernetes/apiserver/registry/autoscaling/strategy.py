@@ -9,11 +9,15 @@ from typing import Any
 
 from pybernetes.api.autoscaling import v2 as autoscaling
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.autoscaling.validation import validate_spec
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NONE, UNKNOWN, UNSET, age, columns
 
 SPEC = Path("spec")
 _SHOWN = 2
+_SCALE_UP = (("Pods", 4), ("Percent", 100))
+_SCALE_DOWN = (("Percent", 100),)
+_PERIOD_S = 15
 
 
 class HorizontalPodAutoscalerStrategy(Strategy):
@@ -28,22 +32,12 @@ class HorizontalPodAutoscalerStrategy(Strategy):
             source = autoscaling.ResourceMetricSource(name="cpu", target=target)
             spec.metrics = [autoscaling.MetricSpec(type="Resource", resource=source)]
 
+        if spec.behavior is not None:
+            spec.behavior.scaleUp = _rules(spec.behavior.scaleUp, _SCALE_UP, 0)
+            spec.behavior.scaleDown = _rules(spec.behavior.scaleDown, _SCALE_DOWN, None)
+
     def validate(self, obj: autoscaling.HorizontalPodAutoscaler) -> list[FieldError]:
-        spec = obj.spec
-        found: list[FieldError] = []
-        low = spec.minReplicas
-        if low is not None and low < 1:
-            why = "must be greater than or equal to 1"
-            found.append(FieldError.invalid(SPEC.child("minReplicas"), low, why))
-        if spec.maxReplicas < 1:
-            found.append(FieldError.invalid(SPEC.child("maxReplicas"), spec.maxReplicas, "must be greater than 0"))
-        if low is not None and spec.maxReplicas < low:
-            why = "must be greater than or equal to `minReplicas`"
-            found.append(FieldError.invalid(SPEC.child("maxReplicas"), spec.maxReplicas, why))
-        for name in ("kind", "name"):
-            if not getattr(spec.scaleTargetRef, name):
-                found.append(FieldError.required(SPEC.child("scaleTargetRef").child(name)))
-        return found
+        return validate_spec(obj.spec, SPEC)
 
     def row(self, obj: autoscaling.HorizontalPodAutoscaler, now: float) -> list[Any]:
         spec = obj.spec
@@ -56,6 +50,22 @@ class HorizontalPodAutoscalerStrategy(Strategy):
             obj.status.currentReplicas or 0,
             age(obj.metadata.creationTimestamp, now),
         ]
+
+
+def _rules(
+    rules: autoscaling.HPAScalingRules | None, policies: tuple[tuple[str, int], ...], window_s: int | None
+) -> autoscaling.HPAScalingRules:
+    """Scaling rules with the defaults of their direction."""
+    rules = rules or autoscaling.HPAScalingRules()
+    if rules.selectPolicy is None:
+        rules.selectPolicy = "Max"
+    if rules.stabilizationWindowSeconds is None:
+        rules.stabilizationWindowSeconds = window_s
+    if not rules.policies:
+        rules.policies = [
+            autoscaling.HPAScalingPolicy(type=kind, value=value, periodSeconds=_PERIOD_S) for kind, value in policies
+        ]
+    return rules
 
 
 def _targets(obj: autoscaling.HorizontalPodAutoscaler) -> str:

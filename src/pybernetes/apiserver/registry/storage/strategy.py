@@ -50,11 +50,12 @@ class StorageClassStrategy(Strategy):
         if obj.metadata.annotations.get(DEFAULT_CLASS_ANNOTATION) == "true":
             name += " (default)"
         created = age(obj.metadata.creationTimestamp, now)
-        expands = "true" if obj.allowVolumeExpansion else "false"
+        expands = bool(obj.allowVolumeExpansion) if obj.allowVolumeExpansion is not None else False
         return [name, obj.provisioner, obj.reclaimPolicy or "", obj.volumeBindingMode or UNSET, expands, created]
 
 
 class CSINodeStrategy(Strategy):
+    allow_unconditional_update = False
     returns_deleted_object = True
     columns = columns("Name", "Drivers:integer", "Age")
 
@@ -63,6 +64,7 @@ class CSINodeStrategy(Strategy):
 
 
 class CSIDriverStrategy(Strategy):
+    allow_unconditional_update = False
     returns_deleted_object = True
     columns = columns(
         "Name", "AttachRequired:boolean", "PodInfoOnMount:boolean", "StorageCapacity:boolean", "TokenRequests",
@@ -94,6 +96,7 @@ class CSIDriverStrategy(Strategy):
 
 
 class VolumeAttachmentStrategy(Strategy):
+    allow_unconditional_update = False
     returns_deleted_object = True
     columns = columns("Name", "Attacher", "PV", "Node", "Attached:boolean", "Age")
 

@@ -15,12 +15,15 @@ from pybernetes.apiserver.registry.generic.table import NONE, age, columns
 
 
 class ControllerRevisionStrategy(Strategy):
-    columns = columns("Name", "Controller", "Revision:integer", "Age")
+    columns = columns("Name", "Controller", "Revision", "Age")
 
     def validate(self, obj: apps.ControllerRevision) -> list[FieldError]:
+        found: list[FieldError] = []
+        if obj.data is None:
+            found.append(FieldError.required(Path("data"), "data is mandatory"))
         if obj.revision < 0:
-            return [FieldError.invalid(Path("revision"), obj.revision, "must be greater than or equal to 0")]
-        return []
+            found.append(FieldError.invalid(Path("revision"), obj.revision, "must be greater than or equal to 0"))
+        return found
 
     def validate_update(self, obj: apps.ControllerRevision, old: apps.ControllerRevision) -> list[FieldError]:
         found = self.validate(obj)

@@ -13,6 +13,8 @@ from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import age, columns, labels_text
 
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+
 
 class DaemonSetStrategy(Strategy):
     generation = True
@@ -40,18 +42,25 @@ class DaemonSetStrategy(Strategy):
 
     def prepare_for_create(self, ctx: RequestContext, obj: apps.DaemonSet) -> None:
         super().prepare_for_create(ctx, obj)
-        obj.metadata.generation = 1
+        obj.metadata.annotations[TEMPLATE_GENERATION] = "1"
+
+    def prepare_for_update(self, ctx: RequestContext, obj: apps.DaemonSet, old: apps.DaemonSet) -> None:
+        super().prepare_for_update(ctx, obj, old)
+        generation = _template_generation(old)
+        if obj.spec.template != old.spec.template:
+            generation += 1
+        obj.metadata.annotations[TEMPLATE_GENERATION] = str(generation)
 
     def validate(self, obj: apps.DaemonSet) -> list[FieldError]:
         spec = obj.spec
         found = templates.validate_not_negative(spec, SPEC, ("minReadySeconds", "revisionHistoryLimit"))
-        found += templates.validate_selector(spec.selector, spec.template)
+        found += templates.validate_selector(spec.selector, spec.template, None)
         found += templates.validate_template(spec.template, SPEC.child("template"))
         found += templates.validate_always(spec.template, "DaemonSet")
         update = spec.updateStrategy or apps.DaemonSetUpdateStrategy()
         at = SPEC.child("updateStrategy")
         if update.type not in ("RollingUpdate", "OnDelete"):
-            found.append(FieldError.not_supported(at.child("type"), update.type, ("RollingUpdate", "OnDelete")))
+            found.append(FieldError.not_supported(at, update, ("RollingUpdate", "OnDelete")))
         rolling = update.rollingUpdate
         if update.type == "RollingUpdate" and rolling is not None:
             at = at.child("rollingUpdate")
@@ -73,6 +82,9 @@ class DaemonSetStrategy(Strategy):
             found.append(FieldError.invalid(SPEC.child("selector"), obj.spec.selector, IMMUTABLE))
         return found
 
+    def warnings(self, obj: apps.DaemonSet, old: apps.DaemonSet | None) -> list[str]:
+        return templates.template_warnings(obj.spec.template, SPEC.child("template"))
+
     def row(self, obj: apps.DaemonSet, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status
         pod = spec.template.spec if spec.template is not None else None
@@ -88,3 +100,8 @@ class DaemonSetStrategy(Strategy):
             *templates.container_cells(spec.template),
             templates.selector_cell(spec.selector),
         ]
+
+
+def _template_generation(obj: apps.DaemonSet) -> int:
+    text = obj.metadata.annotations.get(TEMPLATE_GENERATION, "0")
+    return int(text) if text.isdecimal() else 0

@@ -95,6 +95,9 @@ class DeploymentStrategy(Strategy):
             found.append(FieldError.invalid(_STATUS.child("collisionCount"), now, "cannot be decremented"))
         return found
 
+    def warnings(self, obj: apps.Deployment, old: apps.Deployment | None) -> list[str]:
+        return templates.template_warnings(obj.spec.template, SPEC.child("template"))
+
     def row(self, obj: apps.Deployment, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status
         return [

@@ -62,6 +62,9 @@ class ReplicaSetStrategy(Strategy):
     def fields(self, obj: apps.ReplicaSet) -> dict[str, str]:
         return {"status.replicas": str(obj.status.replicas or 0)}
 
+    def warnings(self, obj: apps.ReplicaSet, old: apps.ReplicaSet | None) -> list[str]:
+        return templates.template_warnings(obj.spec.template, SPEC.child("template"))
+
     def row(self, obj: apps.ReplicaSet, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status
         return [

@@ -12,6 +12,8 @@ from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.apps.templates import SPEC
+from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import validate_claim_spec
+from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.subresources import ScaleSubresource, SubresourceBase
 from pybernetes.apiserver.registry.generic.table import age, columns
@@ -19,6 +21,7 @@ from pybernetes.apiserver.registry.generic.table import age, columns
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
+_RETENTION = ("Retain", "Delete")
 _MUTABLE = ("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
             "persistentVolumeClaimRetentionPolicy", "minReadySeconds")  # fmt: skip
 _FORBIDDEN = (
@@ -66,18 +69,51 @@ class StatefulSetStrategy(Strategy):
             if not claim.status.phase:
                 claim.status.phase = "Pending"
 
+    def prepare_for_create(self, ctx: RequestContext, obj: apps.StatefulSet) -> None:
+        super().prepare_for_create(ctx, obj)
+        if obj.spec.updateStrategy.rollingUpdate is not None:
+            # Of the gate MaxUnavailableStatefulSet, which is off.
+            obj.spec.updateStrategy.rollingUpdate.maxUnavailable = None
+
+    def prepare_for_update(self, ctx: RequestContext, obj: apps.StatefulSet, old: apps.StatefulSet) -> None:
+        rolling, before = obj.spec.updateStrategy.rollingUpdate, old.spec.updateStrategy.rollingUpdate
+        if rolling is not None and (before is None or before.maxUnavailable is None):
+            rolling.maxUnavailable = None
+        super().prepare_for_update(ctx, obj, old)
+
     def validate(self, obj: apps.StatefulSet) -> list[FieldError]:
         spec = obj.spec
-        found = templates.validate_not_negative(spec, SPEC, ("replicas", "minReadySeconds", "revisionHistoryLimit"))
+        found = templates.validate_not_negative(spec, SPEC, ("replicas", "minReadySeconds"))
         policy = spec.podManagementPolicy
         if policy not in ("OrderedReady", "Parallel"):
             why = "must be 'OrderedReady' or 'Parallel'"
             found.append(FieldError.invalid(SPEC.child("podManagementPolicy"), policy, why))
-        kind = spec.updateStrategy.type if spec.updateStrategy else None
-        if kind not in ("RollingUpdate", "OnDelete"):
-            why = "must be 'RollingUpdate' or 'OnDelete'"
-            found.append(FieldError.invalid(SPEC.child("updateStrategy"), kind, why))
-        found += templates.validate_selector(spec.selector, spec.template)
+        update, at = spec.updateStrategy, SPEC.child("updateStrategy")
+        if not update.type:
+            found.append(FieldError.required(at))
+        elif update.type not in ("RollingUpdate", "OnDelete"):
+            found.append(FieldError.invalid(at, update, "must be 'RollingUpdate' or 'OnDelete'"))
+        elif update.type == "OnDelete" and update.rollingUpdate is not None:
+            why = f"only allowed for updateStrategy '{update.type}'"
+            found.append(FieldError.invalid(at.child("rollingUpdate"), update.rollingUpdate, why))
+        elif update.rollingUpdate is not None:
+            found += templates.validate_not_negative(update.rollingUpdate, at.child("rollingUpdate"), ("partition",))
+        if spec.ordinals is not None:
+            found += templates.validate_not_negative(spec.ordinals, SPEC.child("ordinals"), ("start",))
+        if spec.serviceName:
+            found += [
+                FieldError.invalid(SPEC.child("serviceName"), spec.serviceName, message)
+                for message in names.dns1123_label(spec.serviceName)
+            ]
+        retention = spec.persistentVolumeClaimRetentionPolicy
+        for name in ("whenDeleted", "whenScaled"):
+            value = getattr(retention, name) if retention is not None else "Retain"
+            if value not in _RETENTION:
+                where = SPEC.child("persistentVolumeClaimRetentionPolicy", name)
+                found.append(FieldError.not_supported(where, value, _RETENTION))
+        for index, claim in enumerate(spec.volumeClaimTemplates):
+            found += validate_claim_spec(claim.spec, SPEC.child("volumeClaimTemplates").index(index).child("spec"))
+        found += templates.validate_selector(spec.selector, spec.template, "")
         found += templates.validate_template(_with_claims(spec), SPEC.child("template"))
         return found + templates.validate_always(spec.template, "StatefulSet")
 
@@ -88,6 +124,15 @@ class StatefulSetStrategy(Strategy):
         same = msgspec.structs.replace(obj.spec, **{name: getattr(old.spec, name) for name in _MUTABLE})
         if same != old.spec:
             found.append(FieldError.forbidden(SPEC, _FORBIDDEN))
+        return found
+
+    def warnings(self, obj: apps.StatefulSet, old: apps.StatefulSet | None) -> list[str]:
+        found = templates.template_warnings(obj.spec.template, SPEC.child("template"))
+        if (obj.spec.revisionHistoryLimit or 0) < 0:
+            found.append(
+                "spec.revisionHistoryLimit: a negative value retains all historical revisions; "
+                "a value >= 0 is recommended"
+            )
         return found
 
     def row(self, obj: apps.StatefulSet, now: float) -> list[Any]:
@@ -111,7 +156,7 @@ def _with_claims(spec: apps.StatefulSetSpec) -> Any:
             name=claim.metadata.name or "",
             persistentVolumeClaim=core.PersistentVolumeClaimVolumeSource(claimName=claim.metadata.name or ""),
         )
-        for claim in spec.volumeClaimTemplates
+        for claim in {claim.metadata.name: claim for claim in spec.volumeClaimTemplates}.values()
     ]
     known = {volume.name for volume in made}
     volumes = [*made, *(volume for volume in template.spec.volumes if volume.name not in known)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api.batch import v1 as batch
+from pybernetes.apimachinery import cron
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.batch.jobs.strategy import default_job_spec
@@ -51,11 +52,12 @@ class CronJobStrategy(Strategy):
                     at, spec.schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
                 )
             )
-        elif not spec.schedule.startswith("@") and len(spec.schedule.split()) != 5:
-            why = f"expected exactly 5 fields, found {len(spec.schedule.split())}: [{spec.schedule}]"
-            found.append(FieldError.invalid(at, spec.schedule, why))
-        if spec.timeZone is not None and not spec.timeZone:
-            found.append(FieldError.invalid(SPEC.child("timeZone"), "", "timeZone must be nil or non-empty string"))
+        else:
+            try:
+                cron.check(spec.schedule)
+            except cron.ScheduleError as error:
+                found.append(FieldError.invalid(at, spec.schedule, str(error)))
+        found += _validate_time_zone(spec.timeZone)
         if spec.concurrencyPolicy not in _POLICIES:
             where = SPEC.child("concurrencyPolicy")
             found.append(FieldError.not_supported(where, spec.concurrencyPolicy, _POLICIES))
@@ -73,6 +75,10 @@ class CronJobStrategy(Strategy):
     def validate_update(self, obj: batch.CronJob, old: batch.CronJob) -> list[FieldError]:
         return self.validate(obj) if obj.spec != old.spec else []
 
+    def warnings(self, obj: batch.CronJob, old: batch.CronJob | None) -> list[str]:
+        job = obj.spec.jobTemplate.spec
+        return templates.template_warnings(job.template, SPEC.child("jobTemplate", "spec", "template"))
+
     def row(self, obj: batch.CronJob, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status
         job = spec.jobTemplate.spec or batch.JobSpec()
@@ -88,6 +94,22 @@ class CronJobStrategy(Strategy):
             *templates.container_cells(job.template),
             templates.selector_cell(job.selector),
         ]
+
+
+def _validate_time_zone(name: str | None) -> list[FieldError]:
+    at = SPEC.child("timeZone")
+    if name is None:
+        return []
+    if not name:
+        return [FieldError.invalid(at, "", "timeZone must be nil or non-empty string")]
+    if name.lower() == "local":
+        why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+        return [FieldError.invalid(at, name, why)]
+    try:
+        cron.zone_of(name)
+    except cron.ScheduleError as error:
+        return [FieldError.invalid(at, name, str(error))]
+    return []
 
 
 def batch_copy(spec: batch.JobSpec) -> batch.JobSpec:

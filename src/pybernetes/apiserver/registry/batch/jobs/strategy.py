@@ -7,7 +7,7 @@ from typing import Any
 from pybernetes.api.batch import v1 as batch
 from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import LabelSelector, ObjectMeta
-from pybernetes.apimachinery.field_errors import FieldError
+from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.batch.jobs import validation
@@ -29,7 +29,8 @@ def default_job_spec(spec: batch.JobSpec) -> None:
         spec.parallelism = 1
     if spec.backoffLimit is None:
         spec.backoffLimit = 2**31 - 1 if spec.backoffLimitPerIndex is not None else 6
-    spec.completionMode = spec.completionMode or "NonIndexed"
+    if spec.completionMode is None:
+        spec.completionMode = "NonIndexed"
     if spec.suspend is None:
         spec.suspend = False
     if spec.podReplacementPolicy is None:
@@ -58,8 +59,13 @@ class JobStrategy(Strategy):
 
     def prepare_for_create(self, ctx: RequestContext, obj: batch.Job) -> None:
         super().prepare_for_create(ctx, obj)
+        template = obj.spec.template
+        follows = obj.metadata.labels in ({}, templates.labels_of(template))
         if not obj.spec.manualSelector:
             generate_selector(obj)
+        if follows:
+            # A Job without labels of its own has those of its Pods.
+            obj.metadata.labels = dict(templates.labels_of(template))
 
     def validate(self, obj: batch.Job) -> list[FieldError]:
         return validation.validate_job(obj)
@@ -71,8 +77,8 @@ class JobStrategy(Strategy):
         return validation.validate_job_status_update(obj, old)
 
     def warnings(self, obj: batch.Job, old: batch.Job | None) -> list[str]:
-        found = []
         spec = obj.spec
+        found = templates.template_warnings(spec.template, Path("spec", "template"))
         if old is None and len(obj.metadata.name or "") > 63:
             found.append(
                 "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; "

@@ -6,7 +6,7 @@ import msgspec
 
 from pybernetes.api.batch import v1 as batch
 from pybernetes.apimachinery import names
-from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.field_errors import OMITTED, FieldError, Path
 from pybernetes.apimachinery.selectors import LabelSelector as Selector
 from pybernetes.apimachinery.selectors import SelectorError
 from pybernetes.apimachinery.times import parse_time
@@ -30,6 +30,7 @@ _NEVER_CHANGES = (
     "managedBy",
     "successPolicy",
 )
+_CONDITION_STATUS = ("False", "True", "Unknown")
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 
 
@@ -51,10 +52,10 @@ def validate_job(obj: batch.Job) -> list[FieldError]:
             why = "`selector` does not match template `labels`"
             found.append(FieldError.invalid(where, templates.labels_of(spec.template), why))
     if spec.completionMode == "Indexed" and spec.completions:
-        host = f"{obj.metadata.name}-{spec.completions - 1}"
+        host = f"{obj.metadata.name or ''}-{spec.completions - 1}"
         if names.dns1123_label(host):
             why = f"will not able to create pod with invalid DNS label: {host}"
-            found.append(FieldError.invalid(Path("metadata").child("name"), obj.metadata.name, why))
+            found.append(FieldError.invalid(Path("metadata").child("name"), obj.metadata.name or "", why))
     return found
 
 
@@ -80,7 +81,8 @@ def _validate_generated_selector(obj: batch.Job) -> list[FieldError]:
             found.append(FieldError.invalid(at.key(key), labels, f"must be '{expected}'"))
     wanted = {strategy.CONTROLLER_UID: uid}
     old_form = {strategy.LEGACY_CONTROLLER_UID: uid}
-    if not any(obj.spec.selector.matchLabels.items() >= form.items() for form in (wanted, old_form)):
+    selector = obj.spec.selector
+    if selector.matchExpressions or selector.matchLabels not in (wanted, old_form):
         why = "`selector` not auto-generated"
         found.append(FieldError.invalid(SPEC.child("selector"), obj.spec.selector, why))
     return found
@@ -94,9 +96,18 @@ def validate_job_spec(spec: batch.JobSpec, path: Path) -> list[FieldError]:
     if spec.completionMode not in ("NonIndexed", "Indexed"):
         at = path.child("completionMode")
         found.append(FieldError.not_supported(at, spec.completionMode, ("NonIndexed", "Indexed")))
-    found += _validate_indexed(spec, path) if spec.completionMode == "Indexed" else _validate_plain(spec, path)
+    if spec.completionMode == "Indexed":
+        found += _validate_indexed(spec, path)
+    elif spec.completionMode == "NonIndexed":
+        found += _validate_plain(spec, path)
     if spec.podFailurePolicy is not None:
         found += _validate_failure_policy(spec, spec.podFailurePolicy, path.child("podFailurePolicy").child("rules"))
+    if spec.successPolicy is not None and spec.completionMode != "Indexed":
+        found.append(FieldError.invalid(path.child("successPolicy"), spec.successPolicy, _INDEXED_ONLY))
+    elif spec.successPolicy is not None and spec.completions is not None:
+        found += _validate_success_policy(spec, spec.successPolicy, path.child("successPolicy"))
+    if spec.managedBy is not None:
+        found += _validate_managed_by(spec.managedBy, path.child("managedBy"))
     if spec.podReplacementPolicy is not None:
         at = path.child("podReplacementPolicy")
         allowed = ("Failed",) if spec.podFailurePolicy is not None else ("Failed", "TerminatingOrFailed")
@@ -116,9 +127,22 @@ def validate_job_spec(spec: batch.JobSpec, path: Path) -> list[FieldError]:
     return found
 
 
+def _validate_managed_by(value: str, path: Path) -> list[FieldError]:
+    found: list[FieldError] = []
+    if not value:
+        return [FieldError.required(path)]
+    domain, slash, name = value.partition("/")
+    if not slash or not domain or not name:
+        return [FieldError.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    found += [FieldError.invalid(path, domain, message) for message in names.dns1123_subdomain(domain)]
+    if len(value) > 63:
+        found.append(FieldError.too_long(path, 63))
+    return found
+
+
 def _validate_plain(spec: batch.JobSpec, path: Path) -> list[FieldError]:
     found: list[FieldError] = []
-    for name in ("backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"):
+    for name in ("backoffLimitPerIndex", "maxFailedIndexes"):
         value = getattr(spec, name)
         if value is not None:
             found.append(FieldError.invalid(path.child(name), value, _INDEXED_ONLY))
@@ -165,33 +189,123 @@ def _validate_failure_policy(spec: batch.JobSpec, policy: batch.PodFailurePolicy
         at = path.index(index)
         if not rule.action:
             found.append(
-                FieldError.required(at.child("action"), "valid values: " + ", ".join(f'"{a}"' for a in _ACTIONS))
+                FieldError.required(at.child("action"), "valid values: [" + " ".join(f'"{a}"' for a in _ACTIONS) + "]")
             )
         elif rule.action not in _ACTIONS:
             found.append(FieldError.not_supported(at.child("action"), rule.action, _ACTIONS))
         elif rule.action == "FailIndex" and spec.backoffLimitPerIndex is None:
             why = "requires the backoffLimitPerIndex to be set"
             found.append(FieldError.invalid(at.child("action"), rule.action, why))
+        if rule.onExitCodes is not None:
+            found += _validate_exit_codes(rule.onExitCodes, known, at.child("onExitCodes"))
+        for number, pattern in enumerate(rule.onPodConditions):
+            where = at.child("onPodConditions").index(number)
+            problems = names.qualified_name(pattern.type)
+            found += [FieldError.invalid(where.child("type"), pattern.type, message) for message in problems]
+            if pattern.status not in _CONDITION_STATUS:
+                found.append(FieldError.not_supported(where.child("status"), pattern.status, _CONDITION_STATUS))
         if rule.onExitCodes is not None and rule.onPodConditions:
             why = "specifying both OnExitCodes and OnPodConditions is not supported"
-            found.append(FieldError.invalid(at, rule, why))
+            found.append(FieldError.invalid(at, OMITTED, why))
         elif rule.onExitCodes is None and not rule.onPodConditions:
             why = "specifying one of OnExitCodes and OnPodConditions is required"
-            found.append(FieldError.invalid(at, rule, why))
-        codes = rule.onExitCodes
-        if codes is not None:
-            where = at.child("onExitCodes")
-            if codes.operator not in ("In", "NotIn"):
-                found.append(FieldError.not_supported(where.child("operator"), codes.operator, ("In", "NotIn")))
-            if codes.containerName is not None and codes.containerName not in known:
-                why = "must be one of the container or initContainer names in the pod template"
-                found.append(FieldError.invalid(where.child("containerName"), codes.containerName, why))
-            if not codes.values:
-                found.append(FieldError.invalid(where.child("values"), codes.values, "at least one value is required"))
-            if codes.operator == "In" and 0 in codes.values:
-                why = "must not be 0 for the In operator"
-                found.append(FieldError.invalid(where.child("values").index(codes.values.index(0)), 0, why))
+            found.append(FieldError.invalid(at, OMITTED, why))
     return found
+
+
+def _validate_exit_codes(
+    codes: batch.PodFailurePolicyOnExitCodesRequirement, known: set[str], path: Path
+) -> list[FieldError]:
+    found: list[FieldError] = []
+    if not codes.operator:
+        found.append(FieldError.required(path.child("operator"), 'valid values: ["In" "NotIn"]'))
+    elif codes.operator not in ("In", "NotIn"):
+        found.append(FieldError.not_supported(path.child("operator"), codes.operator, ("In", "NotIn")))
+    if codes.containerName is not None and codes.containerName not in known:
+        why = "must be one of the container or initContainer names in the pod template"
+        found.append(FieldError.invalid(path.child("containerName"), codes.containerName, why))
+    at = path.child("values")
+    if not codes.values:
+        found.append(FieldError.invalid(at, None, "at least one value is required"))
+    elif len(codes.values) > 255:
+        found.append(FieldError.too_many(at, len(codes.values), 255))
+    seen: set[int] = set()
+    for index, value in enumerate(codes.values):
+        if codes.operator == "In" and value == 0:
+            found.append(FieldError.invalid(at.index(index), 0, "must not be 0 for the In operator"))
+        if value in seen:
+            found.append(FieldError.duplicate(at.index(index), value))
+        seen.add(value)
+    if codes.values != sorted(codes.values):
+        found.append(FieldError.invalid(at, codes.values, "must be ordered"))
+    return found
+
+
+def _validate_success_policy(spec: batch.JobSpec, policy: batch.SuccessPolicy, path: Path) -> list[FieldError]:
+    found: list[FieldError] = []
+    rules = path.child("rules")
+    if not policy.rules:
+        why = "at least one rules must be specified when the successPolicy is specified"
+        found.append(FieldError.required(rules, why))
+    if len(policy.rules) > 20:
+        found.append(FieldError.too_many(rules, len(policy.rules), 20))
+    completions = spec.completions or 0
+    for index, rule in enumerate(policy.rules):
+        at, total, count = rules.index(index), 0, rule.succeededCount
+        if count is None and rule.succeededIndexes is None:
+            why = "at least one of succeededCount or succeededIndexes must be specified"
+            found.append(FieldError.required(at, why))
+        if rule.succeededIndexes is not None:
+            where = at.child("succeededIndexes")
+            if len(rule.succeededIndexes) > 64 * 1024:
+                found.append(FieldError.too_long(where, 64 * 1024))
+            try:
+                total = _count_indexes(rule.succeededIndexes, completions)
+            except ValueError as error:
+                why = f"error parsing succeededIndexes: {error}"
+                found.append(FieldError.invalid(where, rule.succeededIndexes, why))
+        if count is None:
+            continue
+        where = at.child("succeededCount")
+        if count < 0:
+            found.append(FieldError.invalid(where, count, templates.NOT_NEGATIVE))
+        if count > completions:
+            why = f"must be less than or equal to {completions} (the number of specified completions)"
+            found.append(FieldError.invalid(where, count, why))
+        if rule.succeededIndexes is not None and count > total:
+            why = (
+                f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
+            )
+            found.append(FieldError.invalid(where, count, why))
+    return found
+
+
+def _count_indexes(text: str, completions: int) -> int:
+    """How many indexes "1,3-5" names. Raises ValueError with what is wrong."""
+    if not text:
+        return 0
+    total, last = 0, -1
+    for part in text.split(","):
+        ends: list[int] = []
+        limits = part.split("-")
+        if len(limits) > 2:
+            raise ValueError(
+                f'the fragment "{part}" violates the requirement that an index interval can have at most two parts '
+                "separated by '-'"
+            )
+        for limit in limits:
+            if not limit.removeprefix("+").isdecimal():
+                raise ValueError(f'cannot convert string to integer for index: "{limit}"')
+            ends.append(int(limit))
+            if ends[-1] >= completions:
+                raise ValueError(f'too large index: "{limit}"')
+        if last >= ends[0]:
+            raise ValueError(f"non-increasing order, previous: {last}, current: {ends[0]}")
+        if len(ends) == 2 and ends[0] >= ends[1]:
+            raise ValueError(f"non-increasing order, previous: {ends[0]}, current: {ends[1]}")
+        total += ends[-1] - ends[0] + 1
+        last = ends[-1]
+    return total
 
 
 def validate_job_update(obj: batch.Job, old: batch.Job) -> list[FieldError]:

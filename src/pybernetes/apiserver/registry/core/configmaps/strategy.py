@@ -16,7 +16,7 @@ FROZEN = "field is immutable when `immutable` is set"
 
 
 class ConfigMapStrategy(Strategy):
-    columns = columns("Name", "Data:integer", "Age")
+    columns = columns("Name", "Data", "Age")
 
     def validate(self, obj: core.ConfigMap) -> list[FieldError]:
         found: list[FieldError] = []

@@ -7,11 +7,11 @@ from typing import Any
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apiserver.registry.core.persistentvolumes.strategy import (
-    ACCESS_MODES,
-    STORAGE_CLASS_ANNOTATION,
-    modes_cell,
+from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import (
+    validate_claim_spec,
+    validate_claim_update,
 )
+from pybernetes.apiserver.registry.core.persistentvolumes.strategy import STORAGE_CLASS_ANNOTATION, modes_cell
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
@@ -28,28 +28,27 @@ class PersistentVolumeClaimStrategy(Strategy):
 
     def default(self, obj: core.PersistentVolumeClaim) -> None:
         obj.status.phase = obj.status.phase or "Pending"
-        obj.spec.volumeMode = obj.spec.volumeMode or "Filesystem"
+        if obj.spec.volumeMode is None:
+            obj.spec.volumeMode = "Filesystem"
 
     def prepare_for_create(self, ctx: RequestContext, obj: core.PersistentVolumeClaim) -> None:
         obj.status = core.PersistentVolumeClaimStatus(phase="Pending")
+        mirror_data_source(obj.spec)
+
+    def prepare_for_update(
+        self, ctx: RequestContext, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim
+    ) -> None:
+        super().prepare_for_update(ctx, obj, old)
+        mirror_data_source(obj.spec)
 
     def validate(self, obj: core.PersistentVolumeClaim) -> list[FieldError]:
-        spec = obj.spec
-        found: list[FieldError] = []
-        if not spec.accessModes:
-            found.append(FieldError.required(SPEC.child("accessModes"), "at least 1 access mode is required"))
-        for mode in spec.accessModes:
-            if mode not in ACCESS_MODES:
-                found.append(FieldError.not_supported(SPEC.child("accessModes"), mode, sorted(ACCESS_MODES)))
-        requested = spec.resources.requests.get("storage") if spec.resources is not None else None
-        at = SPEC.child("resources").key("storage")
-        if requested is None:
-            found.append(FieldError.required(at))
-        elif quantity.nano(requested) <= 0:
-            found.append(FieldError.invalid(at, requested, "must be greater than zero"))
-        if spec.volumeMode not in ("Block", "Filesystem"):
-            found.append(FieldError.not_supported(SPEC.child("volumeMode"), spec.volumeMode, ("Block", "Filesystem")))
-        return found
+        return validate_claim_spec(obj.spec, SPEC)
+
+    def validate_update(self, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim) -> list[FieldError]:
+        return validate_claim_update(obj, old)
+
+    def warnings(self, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim | None) -> list[str]:
+        return quantity_warnings(obj.spec.resources, "spec.resources")
 
     def row(self, obj: core.PersistentVolumeClaim, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status
@@ -66,3 +65,24 @@ class PersistentVolumeClaimStrategy(Strategy):
             age(obj.metadata.creationTimestamp, now),
             spec.volumeMode or UNSET,
         ]
+
+
+def mirror_data_source(spec: core.PersistentVolumeClaimSpec) -> None:
+    """dataSource and dataSourceRef say the same, unless the reference crosses namespaces."""
+    source, reference = spec.dataSource, spec.dataSourceRef
+    if source is not None and reference is None:
+        spec.dataSourceRef = core.TypedObjectReference(apiGroup=source.apiGroup, kind=source.kind, name=source.name)
+    elif reference is not None and source is None and not reference.namespace:
+        spec.dataSource = core.TypedLocalObjectReference(
+            apiGroup=reference.apiGroup, kind=reference.kind, name=reference.name
+        )
+
+
+def quantity_warnings(resources: core.VolumeResourceRequirements, path: str) -> list[str]:
+    """Sizes that are no whole number of bytes, which are surely a slip."""
+    found = []
+    for name, amounts in (("limits", resources.limits), ("requests", resources.requests)):
+        for key, value in amounts.items():
+            if key == "storage" and quantity.nano(value) % quantity.NANO:
+                found.append(f'{path}.{name}[{key}]: fractional byte value "{value}" is invalid, must be an integer')
+    return found

@@ -5,6 +5,8 @@ Source: pkg/apis/core/v1/defaults.go, zz_generated.defaults.go.
 
 from __future__ import annotations
 
+import re
+
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
 
@@ -125,9 +127,6 @@ def _default_volume(volume: core.Volume) -> None:
                 token.expirationSeconds = _HOUR_S
             if source.downwardAPI is not None:
                 _default_downward(source.downwardAPI.items)
-    elif volume.hostPath is not None:
-        if volume.hostPath.type is None:
-            volume.hostPath.type = ""
     elif volume.downwardAPI is not None:
         if volume.downwardAPI.defaultMode is None:
             volume.downwardAPI.defaultMode = _FILE_MODE
@@ -139,23 +138,31 @@ def _default_volume(volume: core.Volume) -> None:
         template = volume.ephemeral.volumeClaimTemplate
         if template is not None and template.spec.volumeMode is None:
             template.spec.volumeMode = "Filesystem"
-    elif volume.iscsi is not None:
-        volume.iscsi.iscsiInterface = volume.iscsi.iscsiInterface or "default"
-    elif volume.rbd is not None:
-        volume.rbd.pool = volume.rbd.pool or "rbd"
-        volume.rbd.user = volume.rbd.user or "admin"
-        volume.rbd.keyring = volume.rbd.keyring or "/etc/ceph/keyring"
-    elif volume.azureDisk is not None:
-        disk = volume.azureDisk
+    elif all(getattr(volume, name) is None for name in _VOLUME_SOURCES):
+        volume.emptyDir = core.EmptyDirVolumeSource()
+    else:
+        default_persistent_source(volume)
+
+
+def default_persistent_source(holder: core.Volume | core.PersistentVolumeSpec) -> None:
+    """The sources that Pods' volumes and PersistentVolumes share."""
+    if holder.hostPath is not None and holder.hostPath.type is None:
+        holder.hostPath.type = ""
+    if holder.iscsi is not None:
+        holder.iscsi.iscsiInterface = holder.iscsi.iscsiInterface or "default"
+    if holder.rbd is not None:
+        holder.rbd.pool = holder.rbd.pool or "rbd"
+        holder.rbd.user = holder.rbd.user or "admin"
+        holder.rbd.keyring = holder.rbd.keyring or "/etc/ceph/keyring"
+    if holder.azureDisk is not None:
+        disk = holder.azureDisk
         disk.cachingMode = disk.cachingMode or "ReadWrite"
         disk.kind = disk.kind or "Shared"
         disk.fsType = disk.fsType or "ext4"
         disk.readOnly = bool(disk.readOnly)
-    elif volume.scaleIO is not None:
-        volume.scaleIO.storageMode = volume.scaleIO.storageMode or "ThinProvisioned"
-        volume.scaleIO.fsType = volume.scaleIO.fsType or "xfs"
-    elif all(getattr(volume, name) is None for name in _VOLUME_SOURCES):
-        volume.emptyDir = core.EmptyDirVolumeSource()
+    if holder.scaleIO is not None:
+        holder.scaleIO.storageMode = holder.scaleIO.storageMode or "ThinProvisioned"
+        holder.scaleIO.fsType = holder.scaleIO.fsType or "xfs"
 
 
 def _default_downward(items: list[core.DownwardAPIVolumeFile]) -> None:
@@ -190,8 +197,16 @@ def _default_pod_requests(spec: core.PodSpec, resources: core.ResourceRequiremen
     resources.requests = requests
 
 
+_REFERENCE = re.compile(
+    r"(?:(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
+    r"(?::[\w.-]+)?(?:@.+)?"
+).fullmatch
+
+
 def pull_policy(image: str) -> str:
-    """Always for :latest and for no tag, IfNotPresent for any other tag or a digest."""
+    """Always for :latest and for no tag, IfNotPresent for any other tag, a digest, or what is no reference."""
+    if not _REFERENCE(image):
+        return "IfNotPresent"
     name, at, _ = image.partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
     if at:

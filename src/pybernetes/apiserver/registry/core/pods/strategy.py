@@ -13,6 +13,7 @@ from pybernetes.apimachinery.names import dns1123_label
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.registry.core.pods import columns, defaults, validation
 from pybernetes.apiserver.registry.core.pods.quality_of_service import qos_class
+from pybernetes.apiserver.registry.core.pods.warnings import pod_warnings
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions, RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 
@@ -63,7 +64,6 @@ class PodStrategy(Strategy):
                     status="False",
                     reason="SchedulingGated",
                     message="Scheduling is blocked due to non-empty scheduling gates",
-                    observedGeneration=1,
                 )
             ]
 
@@ -84,7 +84,7 @@ class PodStrategy(Strategy):
     def warnings(self, obj: core.Pod, old: core.Pod | None) -> list[str]:
         if old is not None:
             return []
-        found = []
+        found = pod_warnings(obj.spec, obj.metadata)
         wrong = dns1123_label(obj.metadata.name or "")
         if wrong:
             found.append(

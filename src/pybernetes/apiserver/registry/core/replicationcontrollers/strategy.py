@@ -48,6 +48,9 @@ class ReplicationControllerStrategy(Strategy):
     def fields(self, obj: core.ReplicationController) -> dict[str, str]:
         return {"status.replicas": str(obj.status.replicas or 0)}
 
+    def warnings(self, obj: core.ReplicationController, old: core.ReplicationController | None) -> list[str]:
+        return templates.template_warnings(obj.spec.template, SPEC.child("template"))
+
     def row(self, obj: core.ReplicationController, now: float) -> list[Any]:
         return [
             obj.metadata.name,

@@ -22,7 +22,7 @@ _DATA = Path("data")
 
 
 class SecretStrategy(Strategy):
-    columns = columns("Name", "Type", "Data:integer", "Age")
+    columns = columns("Name", "Type", "Data", "Age")
     extra_fields = frozenset({"type"})
 
     def default(self, obj: core.Secret) -> None:

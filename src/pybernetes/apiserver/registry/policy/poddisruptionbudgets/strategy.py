@@ -16,6 +16,7 @@ SPEC = Path("spec")
 
 class PodDisruptionBudgetStrategy(Strategy):
     generation = True
+    allow_unconditional_update = False
     columns = columns("Name", "Min Available", "Max Unavailable", "Allowed Disruptions:integer", "Age")
 
     def validate(self, obj: policy.PodDisruptionBudget) -> list[FieldError]:
