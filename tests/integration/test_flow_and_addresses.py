@@ -83,6 +83,10 @@ def test_flow_control_objects(run: Any) -> None:
         assert len(schemas) == 11
         assert {s["spec"]["priorityLevelConfiguration"]["name"] for s in schemas} == levels
         assert all(s["metadata"]["generation"] == 1 for s in schemas)
+        (exempt,) = [s for s in schemas if s["metadata"]["name"] == "exempt"]
+        headers = {"accept": "application/json"}
+        answer = await api.server.handler(Request("GET", "/api/v1/pods", "", headers, user=ADMIN))
+        assert ("X-Kubernetes-PF-FlowSchema-UID", exempt["metadata"]["uid"]) in answer.headers
         status, refused = await api.ask("PATCH", f"{FLOW}/flowschemas/exempt", {"spec": {"matchingPrecedence": 7}})
         assert (status, refused["reason"]) == (422, "Invalid")
         shares = {"spec": {"exempt": {"nominalConcurrencyShares": 3}}}

@@ -2,7 +2,8 @@
 
 Every request, from a socket or from a local transport, goes through all of them:
 
-    errors → request info → metrics → deadline → authentication → impersonation → in flight → authorization → router
+    errors → request info → metrics → deadline → authentication → impersonation → flow control → in flight →
+    authorization → aggregation → router
 
 Source: staging/src/k8s.io/apiserver/pkg/server/config.go, DefaultBuildHandlerChain.
 """

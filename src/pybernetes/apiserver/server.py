@@ -47,6 +47,7 @@ from pybernetes.apiserver.filters import (
     authorization,
     deadline,
     errors,
+    flow_control,
     impersonation,
     in_flight,
     request_info,
@@ -126,6 +127,7 @@ class ApiServer:
         self._aggregator = Aggregator(self.registry, config, clock)
         self._served = ServedResources(config.runtime_config)
         self.custom_resources = CustomResources(self.registry, self._served)
+        self._flows = flow_control.FlowTable()
         self.handler: Handler = self._chain()
         self._add_checks()
 
@@ -251,6 +253,7 @@ class ApiServer:
             deadline.with_deadline(config.request_timeout_s),
             authentication.authenticated(self._authentication),
             impersonation.impersonating(self.authorizer),
+            flow_control.classified(self._flows),
             in_flight.limited(
                 in_flight.Seats(config.max_requests_inflight), in_flight.Seats(config.max_mutating_requests_inflight)
             ),
@@ -288,7 +291,13 @@ class ApiServer:
         return f"{self.advertise_address}:{self.port}"
 
     def _feeds(self) -> list[Feed]:
-        feeds: list[Feed] = [self.custom_resources.feed(), *self._aggregator.feeds()]
+        flows, group = self._flows, "flowcontrol.apiserver.k8s.io"
+        feeds: list[Feed] = [
+            self.custom_resources.feed(),
+            *self._aggregator.feeds(),
+            self._feed(group, "flowschemas", flows.put_schema, flows.remove_schema),
+            self._feed(group, "prioritylevelconfigurations", flows.put_level, flows.remove_level),
+        ]
         if "RBAC" in self.config.authorization_modes:
             feeds += rbac_feeds(self.registry, self._rbac)
         if "Node" in self.config.authorization_modes:

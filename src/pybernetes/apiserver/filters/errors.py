@@ -11,6 +11,7 @@ import logging
 from pybernetes.apimachinery.errors import BadRequest, InternalError, ServiceUnavailable, StatusError
 from pybernetes.apiserver.chain import Filter
 from pybernetes.apiserver.endpoints.answers import error_answer
+from pybernetes.apiserver.filters.flow_control import CONTEXT_KEY
 from pybernetes.host.random import Random
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
 from pybernetes.storage.store import StoreError
@@ -44,6 +45,7 @@ def status_for_errors(random: Random) -> Filter:
                     request, InternalError(f"Internal error occurred: see the apiserver's log for audit id {audit_id}")
                 )
             answer.headers.insert(0, ("Audit-Id", audit_id))
+            answer.headers += request.context.get(CONTEXT_KEY, ())
             return answer
 
         return handle
