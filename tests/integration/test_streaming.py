@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import ssl
 from collections.abc import Awaitable, Callable
@@ -226,6 +227,22 @@ def test_logs_whole_and_in_part(tmp_path: Path) -> None:
         parts.host.log_error = BadRequest('previous terminated container "app" in pod "web" not found')
         answer = await client.request("GET", LOG + "?previous=true")
         assert (answer.status, json.loads(answer.body)["message"]) == (400, parts.host.log_error.message)
+
+    run(tmp_path, body)
+
+
+@pytest.mark.parametrize("protocol", ["", "binary.k8s.io", "base64.binary.k8s.io"])
+def test_logs_as_messages(tmp_path: Path, protocol: str) -> None:
+    async def body(parts: Parts, client: HttpClient) -> None:
+        path = tmp_path / "0.log"
+        path.write_bytes(LINES)
+        parts.host.log = ContainerLog("c1", str(path), False)
+        socket = await websocket(client, LOG + "?tailLines=2", *filter(None, [protocol]))
+        assert (socket.protocol, await socket.receive()) == (protocol, b"")
+        found = b""
+        while (message := await socket.receive()) is not None:
+            found += base64.b64decode(message) if protocol.startswith("base64") else message
+        assert (found, socket.close_code) == (b"line 3\nline 4\n", 1000)
 
     run(tmp_path, body)
 

@@ -132,7 +132,7 @@ class Connector:
 
     # log
 
-    async def _log(self, request: Request, info: RequestInfo) -> Response:
+    async def _log(self, request: Request, info: RequestInfo) -> Response | Upgrade:
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         params = request.params()
@@ -148,6 +148,11 @@ class Connector:
         answer = StreamedAnswer(self._client(backend), "GET", backend.target, {}, b"")
         try:
             stream = await answer.start()
+            if stream.status == 200 and is_upgrade(request):
+                # Imported with the first WebSocket: nothing at start needs it.
+                from pybernetes.apiserver.streaming.messages import served_as_messages
+
+                return await served_as_messages(request, answer)
             if stream.status == 200:
                 return Response(200, plain, answer.chunks())
             text = (await stream.read())[:_MAX_ERROR_BYTES].decode("utf-8", "replace").strip()

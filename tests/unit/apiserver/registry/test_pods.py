@@ -213,6 +213,15 @@ INVALID = [
         "spec.ephemeralContainers: Forbidden: cannot be set on create",
     ),
     (
+        "sysctl",
+        {
+            "securityContext": {
+                "sysctls": [{"name": "net/ipv4/conf.eth0", "value": "1"}, {"name": "bar..", "value": "1"}]
+            }
+        },
+        'spec.securityContext.sysctls[1].name: Invalid value: "bar..": must have at most 253 characters',
+    ),
+    (
         "gated",
         {"nodeName": "n", "schedulingGates": [{"name": "g"}]},
         "spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared",

@@ -6,6 +6,7 @@ Source: pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodCrea
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 import msgspec
@@ -326,6 +327,14 @@ def _validate_host_network(spec: core.PodSpec, path: Path, is_pod: bool) -> list
     return found
 
 
+_SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SYSCTL_WRONG = f"must have at most 253 characters and match regex ^({_SYSCTL_SEGMENT}[\\./])*{_SYSCTL_SEGMENT}$"
+
+
+def _is_sysctl(name: str) -> bool:
+    return len(name) <= 253 and all(re.fullmatch(_SYSCTL_SEGMENT, part) for part in re.split("[./]", name))
+
+
 def _validate_security_context(context: core.PodSecurityContext, spec: core.PodSpec, path: Path) -> list[FieldError]:
     found: list[FieldError] = []
     for name in ("fsGroup", "runAsUser", "runAsGroup"):
@@ -343,6 +352,8 @@ def _validate_security_context(context: core.PodSecurityContext, spec: core.PodS
         at = path.child("sysctls").index(index).child("name")
         if not sysctl.name:
             found.append(FieldError.required(at))
+        elif not _is_sysctl(sysctl.name):
+            found.append(FieldError.invalid(at, sysctl.name, _SYSCTL_WRONG))
         elif sysctl.name in seen:
             found.append(FieldError.duplicate(at, sysctl.name))
         seen.add(sysctl.name)
