@@ -62,6 +62,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "endpointslicemirroring",
         "EndpointSliceMirroringController",
     ),
+    Descriptor("service-cidr-controller", "service-cidrs-controller", "servicecidr", "ServiceCidrController"),
     Descriptor("namespace-controller", "namespace-controller", "namespace", "NamespaceController"),
     Descriptor(
         "garbage-collector-controller", "generic-garbage-collector", "garbagecollector", "GarbageCollectorController"
