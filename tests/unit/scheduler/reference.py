@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pybernetes.api.core.v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.selectors import LabelSelector
+from tests.unit.scheduler import reference_affinity
 
 UNRESOLVABLE, RESOLVABLE = True, False
 
@@ -19,6 +20,8 @@ class Cluster:
     nodes: list[Node]
     pods: list[Pod] = field(default_factory=list)
     """Placed ones; spec.nodeName says where."""
+    namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Labels by name."""
 
     def on(self, node: Node) -> list[Pod]:
         return [pod for pod in self.pods if pod.spec.nodeName == node.metadata.name]
@@ -255,6 +258,7 @@ FILTERS = {
     "NodePorts": node_ports,
     "NodeResourcesFit": fit,
     "PodTopologySpread": topology_spread,
+    "InterPodAffinity": reference_affinity.refuse,
 }
 
 
@@ -404,6 +408,7 @@ SCORES = {
     "NodeAffinity": (2, score_affinity),
     "NodeResourcesFit": (1, score_least_allocated),
     "PodTopologySpread": (2, score_spread),
+    "InterPodAffinity": (2, reference_affinity.score),
     "NodeResourcesBalancedAllocation": (1, score_balanced),
     "ImageLocality": (1, score_images),
 }

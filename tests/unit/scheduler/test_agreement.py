@@ -169,6 +169,14 @@ def clusters(draw: Any) -> reference.Cluster:
     return reference.Cluster(having, placed)
 
 
+def profile_for(cluster: reference.Cluster) -> Profile:
+    """A profile that knows the cluster's namespaces."""
+    return builders.profile(
+        namespace_labels=lambda name: cluster.namespaces.get(name, {}),
+        namespaces=lambda selector: [name for name, labels in cluster.namespaces.items() if selector.matches(labels)],
+    )
+
+
 def filtered(profile: Profile, pod: Pod, snapshot: Snapshot) -> tuple[set[str], Any, np.ndarray, CycleState]:
     state = CycleState()
     rows, diagnosis, _ = profile.find_feasible(state, PodInfo(pod), snapshot)
@@ -176,7 +184,7 @@ def filtered(profile: Profile, pod: Pod, snapshot: Snapshot) -> tuple[set[str], 
 
 
 def check(cluster: reference.Cluster, pod: Pod, snapshot: Snapshot) -> None:
-    profile = builders.profile()
+    profile = profile_for(cluster)
     names, diagnosis, rows, state = filtered(profile, pod, snapshot)
     expected, counts = reference.feasible(pod, cluster)
     assert names == expected

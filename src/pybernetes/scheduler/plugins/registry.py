@@ -9,6 +9,7 @@ from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.plugins.default_binder import DefaultBinder
 from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
 from pybernetes.scheduler.plugins.image_locality import ImageLocality
+from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pybernetes.scheduler.plugins.node_affinity import NodeAffinity
 from pybernetes.scheduler.plugins.node_name import NodeName
 from pybernetes.scheduler.plugins.node_ports import NodePorts
@@ -31,7 +32,8 @@ FACTORIES: dict[str, tuple[int, Factory]] = {
     "NodePorts": (0, lambda arguments, handle: NodePorts()),
     "NodeResourcesFit": (1, lambda arguments, handle: Fit(arguments)),
     "PodTopologySpread": (2, lambda arguments, handle: PodTopologySpread(arguments, handle.default_selector)),
-    "DefaultPreemption": (0, lambda arguments, handle: DefaultPreemption(arguments, handle)),
+    "InterPodAffinity": (2, InterPodAffinity),
+    "DefaultPreemption": (0, DefaultPreemption),
     "NodeResourcesBalancedAllocation": (1, lambda arguments, handle: BalancedAllocation(arguments)),
     "ImageLocality": (1, lambda arguments, handle: ImageLocality()),
     "DefaultBinder": (0, lambda arguments, handle: DefaultBinder(handle.client)),
