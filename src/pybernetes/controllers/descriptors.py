@@ -63,6 +63,15 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "EndpointSliceMirroringController",
     ),
     Descriptor("service-cidr-controller", "service-cidrs-controller", "servicecidr", "ServiceCidrController"),
+    Descriptor(
+        "persistentvolumeclaim-protection-controller",
+        "pvc-protection-controller",
+        "volume_protection",
+        "ClaimProtection",
+    ),
+    Descriptor(
+        "persistentvolume-protection-controller", "pv-protection-controller", "volume_protection", "VolumeProtection"
+    ),
     Descriptor("namespace-controller", "namespace-controller", "namespace", "NamespaceController"),
     Descriptor(
         "garbage-collector-controller", "generic-garbage-collector", "garbagecollector", "GarbageCollectorController"

@@ -1,0 +1,84 @@
+"""Lets claims and volumes that are being deleted go once nothing uses them.
+
+Admission gives each its finalizer; here it is taken away. Source: pkg/controller/volume/{pvcprotection,pvprotection}.
+"""
+
+from __future__ import annotations
+
+from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
+from pybernetes.apimachinery import errors
+from pybernetes.controllers.runtime.context import ControllerContext
+from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.controllers.volume_protection import plan
+
+
+class ClaimProtection(Controller):
+    name = "persistentvolumeclaim-protection-controller"
+
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        claims, pods = self.informer(PersistentVolumeClaim), self.informer(Pod)
+        self._claims, self._pods = claims.lister, pods.lister
+        pods.add_index("claim", _claim_keys)
+        claims.add_handler(on_add=self.enqueue, on_update=lambda old, new: self.enqueue(new))
+        pods.add_handler(on_add=self._pod_changed, on_update=self._pod_updated, on_delete=self._pod_changed)
+
+    async def reconcile(self, key: str) -> None:
+        claim = self._claims.by_key(key)
+        if claim is None:
+            return
+        used = claim.metadata.deletionTimestamp is not None and await self._is_used(key, claim)
+        finalizers = plan.wanted_finalizers(claim, plan.CLAIM_FINALIZER, used)
+        if finalizers is not None:
+            changed = fresh(claim)
+            changed.metadata.finalizers = finalizers
+            try:
+                await self.client.update(changed)
+            except errors.NotFound:
+                return
+
+    async def _is_used(self, key: str, claim: PersistentVolumeClaim) -> bool:
+        """The informer may not know the newest Pod: only a live look can say no."""
+        if any(plan.uses(pod, claim) for pod in self._pods.by_index("claim", key)):
+            return True
+        live = await self.client.list(Pod, claim.metadata.namespace or "")
+        return any(plan.uses(pod, claim) for pod in live.items)
+
+    def _pod_changed(self, pod: Pod) -> None:
+        for key in _claim_keys(pod):
+            claim = self._claims.by_key(key)
+            if claim is not None and claim.metadata.deletionTimestamp is not None:
+                self.queue.add(key)
+
+    def _pod_updated(self, old: Pod, new: Pod) -> None:
+        if new.metadata.deletionTimestamp is not None:
+            self._pod_changed(new)
+
+
+class VolumeProtection(Controller):
+    name = "persistentvolume-protection-controller"
+    workers = 1
+
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        volumes = self.informer(PersistentVolume)
+        self._volumes = volumes.lister
+        volumes.add_handler(on_add=self.enqueue, on_update=lambda old, new: self.enqueue(new))
+
+    async def reconcile(self, key: str) -> None:
+        volume = self._volumes.by_key(key)
+        if volume is None:
+            return
+        finalizers = plan.wanted_finalizers(volume, plan.VOLUME_FINALIZER, volume.status.phase == "Bound")
+        if finalizers is not None:
+            changed = fresh(volume)
+            changed.metadata.finalizers = finalizers
+            try:
+                await self.client.update(changed)
+            except errors.NotFound:
+                return
+
+
+def _claim_keys(pod: Pod) -> list[str]:
+    return [f"{pod.metadata.namespace}/{name}" for name in plan.claim_names(pod)]

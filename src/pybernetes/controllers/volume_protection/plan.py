@@ -1,0 +1,52 @@
+"""Who still uses a claim or a volume that is to go. Pure.
+
+Source: pkg/controller/volume/{pvcprotection,pvprotection}, component-helpers/storage/ephemeral.
+"""
+
+from __future__ import annotations
+
+from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
+from pybernetes.controllers.runtime.owners import is_controlled_by
+
+CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
+VOLUME_FINALIZER = "kubernetes.io/pv-protection"
+
+
+def claim_names(pod: Pod) -> list[str]:
+    """The claims that the Pod's volumes name, those made for the Pod included."""
+    names = []
+    for volume in pod.spec.volumes:
+        if volume.persistentVolumeClaim is not None:
+            names.append(volume.persistentVolumeClaim.claimName)
+        elif volume.ephemeral is not None:
+            names.append(f"{pod.metadata.name}-{volume.name}")
+    return names
+
+
+def uses(pod: Pod, claim: PersistentVolumeClaim) -> bool:
+    """Only a scheduled Pod can: no kubelet starts one whose claim is being deleted."""
+    if not pod.spec.nodeName:
+        return False
+    for volume in pod.spec.volumes:
+        named = volume.persistentVolumeClaim
+        if named is not None and named.claimName == claim.metadata.name:
+            return True
+        made = volume.ephemeral is not None and f"{pod.metadata.name}-{volume.name}" == claim.metadata.name
+        if made and is_controlled_by(claim, pod) and not _is_shut_down(pod):
+            return True
+    return False
+
+
+def _is_shut_down(pod: Pod) -> bool:
+    """Its volumes are free; finalizers of its own may keep the object."""
+    return pod.metadata.deletionTimestamp is not None and pod.metadata.deletionGracePeriodSeconds == 0
+
+
+def wanted_finalizers(obj: PersistentVolume | PersistentVolumeClaim, finalizer: str, used: bool) -> list[str] | None:
+    """None when they may stay as they are."""
+    meta = obj.metadata
+    if meta.deletionTimestamp is None:
+        return None if finalizer in meta.finalizers else [*meta.finalizers, finalizer]
+    if finalizer in meta.finalizers and not used:
+        return [each for each in meta.finalizers if each != finalizer]
+    return None
