@@ -62,6 +62,42 @@ def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
     return _new_spec(wishes), layout, True
 
 
+def settle_like(origin: ClusterSpec, wishes: Wishes) -> tuple[ClusterSpec, Layout]:
+    """A new cluster with the address ranges and node ports of another one, whose objects hold them.
+
+    Raises ClusterError when they are in use.
+    """
+    made, layout, _ = settle(wishes)
+    if made.slot != origin.slot:
+        others = {other.slot: other.name for name in known_names() if (other := ClusterSpec.read(Layout.of(name).spec))}
+        try:
+            spec_module.choose_slot({*others, *range(spec_module.SLOTS)} - ({origin.slot} - {*others}), _routes())
+        except ClusterError:
+            holder = f"the cluster {others[origin.slot]!r}" if origin.slot in others else "this machine"
+            raise ClusterError(
+                f"the snapshot's objects have addresses of {origin.service_cidr} and {origin.pod_cidr}, "
+                f"which {holder} uses; restore into that cluster, or delete it first with `down --purge`"
+            ) from None
+    made = dataclasses.replace(
+        made,
+        slot=origin.slot,
+        pod_cidr=origin.pod_cidr,
+        service_cidr=origin.service_cidr,
+        node_cidr=origin.node_cidr,
+        node_port_low=origin.node_port_low,
+        node_port_high=origin.node_port_high,
+    )
+    layout.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return made, layout
+
+
+def adopt(spec: ClusterSpec, layout: Layout) -> None:
+    """Records a cluster whose store lies in its folder already, for `up` to start."""
+    spec.write(layout.spec)
+    layout.example_mark.touch()
+    _link_home(layout)
+
+
 def _place(wishes: Wishes) -> Layout:
     recorded = Layout.of(wishes.name)
     if not wishes.data_dir:

@@ -138,11 +138,16 @@ class ClusterSpec:
     def read(cls, path: Path) -> ClusterSpec | None:
         """The recorded cluster; None where there is none. Raises ClusterError when it cannot be read."""
         try:
-            tree = json.loads(path.read_text())
+            return cls.parse(path.read_text())
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise ClusterError(f"{path} cannot be read ({error}); restore it, or delete it to start anew") from None
+
+    @classmethod
+    def parse(cls, text: str) -> ClusterSpec:
+        """What `write` wrote. Raises ValueError."""
+        tree = json.loads(text)
         known = {field.name for field in fields(cls)}
         return cls(**{key: value for key, value in tree.items() if key in known})
 

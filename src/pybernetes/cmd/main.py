@@ -67,6 +67,13 @@ VERBS: dict[str, Verb] = {
         "examples:\n  docker save app:1 -o app.tar && pybernetes image load app.tar\n"
         "  pybernetes image load localhost:5000/app:1    pulled by each node\n  pybernetes image ls\n",
     ),
+    "snapshot": Verb(
+        "pybernetes.cli.snapshot",
+        "save, check and restore everything a cluster stores",
+        _CLUSTER,
+        "examples:\n  pybernetes snapshot save backup.db\n  pybernetes snapshot status backup.db\n"
+        "  pybernetes down && pybernetes snapshot restore backup.db && pybernetes up\n",
+    ),
     "why": Verb(
         "pybernetes.cli.why",
         "the chain of causes behind an object",
