@@ -21,7 +21,7 @@ class TimeError(ValueError):
 
 @functools.lru_cache(maxsize=256)
 def _whole_seconds(epoch_s: int) -> str:
-    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(epoch_s, UTC).replace(tzinfo=None).isoformat()
 
 
 def format_time(epoch_s: float) -> str:

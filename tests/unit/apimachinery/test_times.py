@@ -69,3 +69,8 @@ def test_durations(seconds: float, text: str) -> None:
 def test_refuses_what_is_no_duration(text: str) -> None:
     with pytest.raises(TimeError, match="invalid duration"):
         times.parse_duration(text)
+
+
+def test_early_years_keep_four_digits() -> None:
+    assert times.canonical_time("0800-01-01T05:00:02+05:00") == "0800-01-01T00:00:02Z"
+    assert times.canonical_micro_time("0001-01-01T00:00:02.000000Z") == "0001-01-01T00:00:02.000000Z"
