@@ -8,7 +8,7 @@ Source: apiserver/pkg/endpoints/metrics/metrics.go.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pybernetes.apimachinery.scheme import find
 from pybernetes.apiserver.request_info import RequestInfo
@@ -48,6 +48,8 @@ class RequestMetrics:
         self._reading = 0
         self._mutating = 0
         self.watches: dict[tuple[str, str, str], int] = {}
+        self.parts: dict[str, Callable[[], Iterable[str]]] = {}
+        """Other components of this process by name, each giving its lines when the page is asked for."""
 
     def begin(self, info: RequestInfo) -> None:
         if info.long_running:
@@ -120,6 +122,8 @@ class RequestMetrics:
         yield f"# TYPE {name} gauge"
         for (group, version, resource), count in sorted(self.watches.items()):
             yield f'{name}{{verb="WATCH",group="{group}",version="{version}",resource="{resource}"}} {count}'
+        for part in self.parts.values():
+            yield from part()
 
 
 def _labels(info: RequestInfo) -> Labels:

@@ -72,7 +72,9 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
             who = wiring.service_account(name) if name else wiring.CONTROLLER_MANAGER
             return client_for(who, f"kube-controller-manager/{name}" if name else "kube-controller-manager")
 
-        await ControllerManager(controller_client, wiring.controllers(spec, layout), clock, random).run()
+        manager = ControllerManager(controller_client, wiring.controllers(spec, layout), clock, random)
+        server.metrics.parts["controllers"] = manager.metrics
+        await manager.run()
 
     async def scheduler() -> None:
         from pybernetes.scheduler.config import SchedulerConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.client.client import Client
@@ -41,6 +41,7 @@ class ControllerManager:
         self._descriptors = chosen(config.controllers)
         self.controllers: dict[str, Controller] = {}
         """Those that run, by name."""
+        self._problems: dict[str, str] = {}
         self.started = asyncio.Event()
         """Every informer has synced and every controller's workers are about to run."""
 
@@ -48,6 +49,17 @@ class ControllerManager:
     def idle(self) -> bool:
         """No controller has a key queued or in work."""
         return self.started.is_set() and all(c.idle for c in self.controllers.values())
+
+    def health(self) -> dict[str, str]:
+        """What is wrong with each chosen controller; "" when nothing is."""
+        waiting = "" if self.started.is_set() else "not started yet"
+        return {d.name: self._problems.get(d.name, waiting) for d in self._descriptors}
+
+    def metrics(self) -> Iterator[str]:
+        """The text form, line by line."""
+        from pybernetes.controllers import metrics
+
+        return metrics.lines(self.controllers, self.health(), asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Until cancelled; with leader election, until the lease is lost."""
@@ -77,9 +89,11 @@ class ControllerManager:
         )
         try:
             self.controllers[descriptor.name] = descriptor.load()(context)
-        except Exception:
+        except Exception as error:
             log.exception("cannot start the %s", descriptor.name)
+            self._problems[descriptor.name] = f"cannot start: {error}"
             return False
+        self._problems.pop(descriptor.name, None)
         return True
 
     async def _supervise(self, descriptor: Descriptor, informers: InformerFactory) -> None:
@@ -88,8 +102,9 @@ class ControllerManager:
             try:
                 await self.controllers[descriptor.name].run()
                 return
-            except Exception:
+            except Exception as error:
                 log.exception("the %s died and is started again", descriptor.name)
+                self._problems[descriptor.name] = f"died: {error}"
             await asyncio.sleep(_RESTART_S)
             self._make(descriptor, informers)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_left
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pybernetes.apimachinery import errors
@@ -18,6 +19,9 @@ from pybernetes.client.informer import Informer
 from pybernetes.client.objects import KubernetesObject, T, key_of
 from pybernetes.client.workqueue import RateLimitedQueue, ShutDown
 from pybernetes.controllers.runtime.context import ControllerContext
+
+BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
+"""Upper bounds of `Counts.took`, in seconds."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,16 @@ class Counts:
     """Reconciles that ended with an error and were queued again."""
     seconds: float = 0.0
     """Loop time spent in reconcile, waiting included."""
+    took: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
+    """Reconciles by how long they took; the last for all beyond the highest bound."""
+    working: dict[str, float] = field(default_factory=dict)
+    """When the keys that are worked on now were begun."""
+
+    def ended(self, key: str, now: float) -> None:
+        seconds = now - self.working.pop(key, now)
+        self.reconciles += 1
+        self.seconds += seconds
+        self.took[bisect_left(BUCKETS, seconds)] += 1
 
 
 class Controller:
@@ -111,7 +125,7 @@ class Controller:
                 key = await self.queue.get()
             except ShutDown:
                 return
-            start = loop.time()
+            self.counts.working[key] = loop.time()
             try:
                 await self.reconcile(key)
                 self.queue.forget(key)
@@ -121,8 +135,7 @@ class Controller:
                 self.log.exception("%s: reconciling %s failed", self.name, key)
                 self._failed(key, error)
             finally:
-                self.counts.reconciles += 1
-                self.counts.seconds += loop.time() - start
+                self.counts.ended(key, loop.time())
                 self.queue.done(key)
 
     def _failed(self, key: str, error: Exception) -> None:

@@ -1,0 +1,65 @@
+"""Figures of controllers and their queues in Prometheus' text form, written when somebody asks.
+
+What is counted all the time is a few additions a reconcile (`runtime.controller.Counts`).
+Source: component-base/metrics/prometheus/workqueue/metrics.go, prometheus/controllers/metrics.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from pybernetes.controllers.runtime.controller import BUCKETS, Controller
+
+_MANAGER = "kube-controller-manager"
+_FIGURES: tuple[tuple[str, str, str, Callable[[Controller, float], float]], ...] = (
+    ("workqueue_depth", "gauge", "Keys that wait.", lambda c, now: len(c.queue)),
+    ("workqueue_adds_total", "counter", "Keys that were queued.", lambda c, now: c.queue.adds),
+    (
+        "workqueue_retries_total",
+        "counter",
+        "Keys queued again after an error.",
+        lambda c, now: c.queue.retries,
+    ),
+    (
+        "workqueue_unfinished_work_seconds",
+        "gauge",
+        "How long all that is worked on now has taken so far.",
+        lambda c, now: sum(now - since for since in c.counts.working.values()),
+    ),
+    (
+        "workqueue_longest_running_processor_seconds",
+        "gauge",
+        "How long the longest of it has taken so far.",
+        lambda c, now: max((now - since for since in c.counts.working.values()), default=0.0),
+    ),
+)
+_WORK = "workqueue_work_duration_seconds"
+
+
+def lines(controllers: Mapping[str, Controller], problems: Mapping[str, str], now: float) -> Iterator[str]:
+    """`now`: the loop's time; `problems`: what is wrong, by controller, "" when nothing is."""
+    for name, kind, about, value in _FIGURES:
+        yield f"# HELP {name} {about}"
+        yield f"# TYPE {name} {kind}"
+        for controller in controllers.values():
+            yield f'{name}{{name="{controller.name}"}} {value(controller, now):.12g}'
+    yield f"# HELP {_WORK} How long reconciling a key took."
+    yield f"# TYPE {_WORK} histogram"
+    for controller in controllers.values():
+        yield from _histogram(controller)
+    name = "running_managed_controllers"
+    yield f"# HELP {name} Which controllers run."
+    yield f"# TYPE {name} gauge"
+    for controller_name, problem in problems.items():
+        yield f'{name}{{manager="{_MANAGER}",name="{controller_name}"}} {0 if problem else 1}'
+
+
+def _histogram(controller: Controller) -> Iterator[str]:
+    counts, label = controller.counts, f'name="{controller.name}"'
+    running = 0
+    for bound, hits in zip(BUCKETS, counts.took, strict=False):
+        running += hits
+        yield f'{_WORK}_bucket{{{label},le="{bound:g}"}} {running}'
+    yield f'{_WORK}_bucket{{{label},le="+Inf"}} {counts.reconciles}'
+    yield f"{_WORK}_sum{{{label}}} {counts.seconds:.6f}"
+    yield f"{_WORK}_count{{{label}}} {counts.reconciles}"
