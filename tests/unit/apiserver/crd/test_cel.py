@@ -1,0 +1,154 @@
+"""CEL rules: what they say of objects, what is wrong with them, what they may cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pybernetes.apimachinery.field_errors import Path
+from pybernetes.apiserver.crd.cel.checking import check
+from pybernetes.apiserver.crd.cel.rules import Rules
+from pybernetes.apiserver.crd.cel.types import escape, unescape
+from pybernetes.apiserver.crd.structural import Structural
+
+Tree = dict[str, Any]
+PROPERTIES: Tree = {
+    "replicas": {"type": "integer"},
+    "max": {"type": "integer"},
+    "ratio": {"type": "number"},
+    "names": {"type": "array", "maxItems": 10, "items": {"type": "string", "maxLength": 10}},
+    "many": {"type": "array", "items": {"type": "string"}},
+    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+    "size": {"type": "string"},
+    "x-y": {"type": "integer"},
+    "namespace": {"type": "string"},
+    "at": {"type": "string", "format": "date-time"},
+    "wait": {"type": "string", "format": "duration"},
+    "port": {"x-kubernetes-int-or-string": True},
+    "raw": {"type": "string", "format": "byte"},
+}
+
+
+def schema(rule: str, **more: Any) -> Structural:
+    rules = [{"rule": rule, **more}]
+    spec = {"type": "object", "properties": PROPERTIES, "x-kubernetes-validations": rules}
+    return Structural({"type": "object", "properties": {"spec": spec}})
+
+
+def said(rule: str, spec: Tree, old: Tree | None = None, **more: Any) -> list[str]:
+    made = schema(rule, **more)
+    assert [str(e) for e in check(made, Path("schema"))] == []
+    before = None if old is None else {"spec": old}
+    return [str(e) for e in Rules(made).validate({"spec": spec}, before)]
+
+
+HOLD: dict[str, Tree] = {
+    "self.replicas <= self.max": {"replicas": 1, "max": 2},
+    "self.ratio > 1 && self.ratio < 2.5": {"ratio": 2},
+    "!has(self.size)": {},
+    "self.names.all(n, n.startsWith('a')) && self.names.size() == 2": {"names": ["a", "ab"]},
+    "self.labels.all(k, self.labels[k] != k)": {"labels": {"a": "b"}},
+    "self.x__dash__y == 3 && self.__namespace__ == 'n'": {"x-y": 3, "namespace": "n"},
+    "self.at < timestamp('2030-01-01T00:00:00Z')": {"at": "2024-01-01T00:00:00Z"},
+    "self.wait > duration('1m')": {"wait": "1h"},
+    "self.port == 80 || self.port == 'http'": {"port": "http"},
+    "self.raw == b'abc'": {"raw": "YWJj"},
+    "quantity(self.size).isLessThan(quantity('2Gi'))": {"size": "1Gi"},
+    "quantity('1').add(quantity('500m')).compareTo(quantity('1500m')) == 0 && isQuantity('1k')": {},
+    "url('https://a.b:80/c?x=1').getHost() == 'a.b:80' && url('/c').getEscapedPath() == '/c' && !isURL('a b')": {},
+    "url('https://a/?x=1&x=2').getQuery()['x'] == ['1', '2'] && url('https://[::1]:8').getHostname() == '::1'": {},
+    "ip('10.0.0.1').family() == 4 && isIP('::1') && !isIP('10.0.0') && ip('127.0.0.1').isLoopback()": {},
+    "cidr('10.0.0.0/8').containsIP('10.1.2.3') && cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16'))": {},
+    "cidr('10.1.2.3/8').masked().prefixLength() == 8 && isCIDR('::/0')": {},
+    "'abc 123 456'.find('[0-9]+') == '123' && 'a1b2'.findAll('[0-9]') == ['1', '2']": {},
+    "[1, 2].sum() == 3 && [3, 1].min() == 1 && [1, 2].isSorted() && ['a', 'b'].indexOf('b') == 1": {},
+    "sets.contains([1, 2], [1]) && sets.equivalent([1, 1], [1]) && !sets.intersects([1], [2])": {},
+    "'%s-%d-%.1f'.format(['a', 3, 1.25]) == 'a-3-1.2' && 'a,b'.split(',').join('-') == 'a-b'": {},
+    "'Ab'.lowerAscii() == 'ab' && ' x '.trim() == 'x'": {},
+    "'abc'.substring(1, 2) == 'b' && 'aXa'.replace('X', '') == 'aa'": {},
+    "semver('1.2.3').isLessThan(semver('1.10.0')) && semver('v1.2', true).minor() == 2 && isSemver('1.0.0-rc.1')": {},
+    "format.dns1123Label().validate('a-b').size() == 0": {},
+    "self.?size.orValue('none') == 'none' && cel.bind(x, 2, x * x) == 4 && math.greatest([1, 5]) == 5": {},
+}
+
+
+@pytest.mark.parametrize("rule", HOLD)
+def test_rules_that_hold(rule: str) -> None:
+    assert said(rule, HOLD[rule]) == []
+
+
+def test_messages() -> None:
+    spec = {"replicas": 3, "max": 2, "names": ["x"]}
+    assert said("self.replicas <= self.max", spec) == ["spec: Invalid value: failed rule: self.replicas <= self.max"]
+    assert said("self.replicas <= self.max", spec, message="no") == ["spec: Invalid value: no"]
+    expression = "'at most ' + string(self.max)"
+    assert said("self.replicas <= self.max", spec, messageExpression=expression) == ["spec: Invalid value: at most 2"]
+    refused = said("self.replicas <= self.max", spec, message="no", reason="FieldValueForbidden", fieldPath=".replicas")
+    assert refused == ["spec.replicas: Forbidden: no"]
+    assert said("self.size == 'a'", spec) == [
+        "spec: Invalid value: \"object\": no such key: size evaluating rule: self.size == 'a'"
+    ]
+
+
+def test_transition_rules() -> None:
+    rule = "self.replicas >= oldSelf.replicas"
+    assert said(rule, {"replicas": 1}) == []
+    assert said(rule, {"replicas": 2}, {"replicas": 1}) == []
+    assert said(rule, {"replicas": 1}, {"replicas": 2}) == [f"spec: Invalid value: failed rule: {rule}"]
+    optional = "oldSelf.hasValue() || self.replicas == 1"
+    assert said(optional, {"replicas": 1}, optionalOldSelf=True) == []
+    assert len(said(optional, {"replicas": 2}, optionalOldSelf=True)) == 1
+    assert said(optional, {"replicas": 2}, {"replicas": 1}, optionalOldSelf=True) == []
+
+
+def test_a_rule_that_failed_before_may_go_on_failing() -> None:
+    wrong = {"replicas": 3, "max": 2}
+    assert said("self.replicas <= self.max", wrong, dict(wrong)) == []
+    assert len(said("self.replicas <= self.max", {**wrong, "size": "1"}, wrong)) == 1
+
+
+WRONG: dict[str, tuple[Tree, str]] = {
+    "unknown field": ({"rule": "self.nothing == 1"}, "undefined field 'nothing'"),
+    "syntax": ({"rule": "self.replicas =="}, "compilation failed: ERROR: <input>:1:17: Syntax error"),
+    "type": ({"rule": "self.replicas + 'a' == 'b'"}, "found no matching overload for '_+_'"),
+    "no boolean": ({"rule": "self.replicas"}, "cel expression must evaluate to a bool"),
+    "no string": ({"rule": "true", "messageExpression": "1"}, "messageExpression must evaluate to a string"),
+    "no old self": ({"rule": "true", "optionalOldSelf": True}, "may not be set if oldSelf is not used in rule"),
+    "field path": ({"rule": "true", "fieldPath": ".zzz"}, "must be a valid path"),
+    "cost": (
+        {"rule": "self.many.all(x, self.many.all(y, x != y || x == y))"},
+        "estimated rule cost exceeds budget by factor of more than 100x",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_rules_that_are_refused(case: str) -> None:
+    rule, message = WRONG[case]
+    found = [str(e) for e in check(schema(**rule), Path("schema"))]
+    assert found and message in found[0]
+
+
+def test_loops_over_bounded_lists_cost_little() -> None:
+    assert check(schema("self.names.all(x, self.names.exists_one(y, x == y))"), Path("s")) == []
+    assert check(schema("self.many.all(x, x != 'a')"), Path("s")) == []
+
+
+def test_an_evaluation_that_takes_too_long_ends() -> None:
+    made = schema("self.many.all(x, self.many.all(y, self.many.all(z, x + y + z != 'q')))")
+    found = [str(e) for e in Rules(made).validate({"spec": {"many": ["a"] * 100}}, None)]
+    assert len(found) == 1 and "cost exceeds limit" in found[0]
+
+
+def test_old_self_where_there_is_none_to_find() -> None:
+    rules = [{"rule": "self != oldSelf"}]
+    items = {"type": "string", "maxLength": 5, "x-kubernetes-validations": rules}
+    made = Structural({"type": "object", "properties": {"a": {"type": "array", "maxItems": 5, "items": items}}})
+    found = [str(e) for e in check(made, Path("schema"))]
+    assert "oldSelf cannot be used on the uncorrelatable portion of the schema within schema.properties[a]" in found[0]
+
+
+@pytest.mark.parametrize("name", ["a", "a-b", "a.b/c", "a__b", "namespace", "in"])
+def test_names_come_back(name: str) -> None:
+    assert unescape(escape(name)) == name
