@@ -20,6 +20,7 @@ from pybernetes.apimachinery.times import parse_duration, parse_time
 
 Encode = Callable[[Any], bytes]
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
+_REMEMBERED, _REMEMBERED_BYTES = 2048, 8192
 _LENGTHS = [bytes((n,)) for n in range(128)]
 
 
@@ -41,8 +42,27 @@ def encode(tree: dict[str, Any]) -> bytes:
 
 def encode_json(value: bytes) -> bytes:
     """The message alone (no envelope) of an object's JSON bytes. Raises ProtobufError."""
+    return _of_json(value)[2]
+
+
+def enveloped_json(value: bytes) -> bytes:
+    """An enveloped object from its JSON bytes. Raises ProtobufError."""
+    return envelope(*_of_json(value))
+
+
+def _of_json(value: bytes) -> tuple[str, str, bytes]:
+    """apiVersion, kind and message; of objects that were asked for lately without writing them again."""
+    return _remembered(value) if len(value) <= _REMEMBERED_BYTES else _written(value)
+
+
+def _written(value: bytes) -> tuple[str, str, bytes]:
     tree = orjson.loads(value)
-    return message(message_of(tree.get("apiVersion") or "", tree.get("kind") or ""))(tree)
+    api_version, kind = tree.get("apiVersion") or "", tree.get("kind") or ""
+    return api_version, kind, message(message_of(api_version, kind))(tree)
+
+
+_remembered = functools.lru_cache(_REMEMBERED)(_written)
+"""Keyed by the served bytes themselves, which the watch cache holds anyway."""
 
 
 def envelope(api_version: str, kind: str, raw: bytes) -> bytes:

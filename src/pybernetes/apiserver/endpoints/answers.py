@@ -97,9 +97,12 @@ def protobuf(body: bytes) -> bytes | None:
     """An enveloped object from its JSON; None for kinds that have no form in protobuf."""
     # Imported with the first client that asks for it.
     from pybernetes.apimachinery.protobuf import encoding
+    from pybernetes.apimachinery.protobuf.decoding import ProtobufError
 
-    tree = orjson.loads(body)
-    return encoding.encode(tree) if encoding.known(tree.get("apiVersion") or "", tree.get("kind") or "") else None
+    try:
+        return encoding.enveloped_json(body)
+    except ProtobufError:
+        return None
 
 
 async def protobuf_list(request: Request, api_version: str, kind: str, items: list[bytes], metadata: bytes) -> Response:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
-import orjson
 
 from pybernetes.apimachinery.errors import Expired, StatusError
 from pybernetes.apiserver.endpoints import answers, options, tables
@@ -121,7 +120,7 @@ def _protobuf_error(error: StatusError) -> bytes:
 def _protobuf_frame(type_: str, value: bytes) -> bytes:
     from pybernetes.apimachinery.protobuf import encoding
 
-    return encoding.watch_frame(type_, encoding.encode(orjson.loads(value)))
+    return encoding.watch_frame(type_, encoding.enveloped_json(value))
 
 
 def _protobuf(frame: WatchFrame) -> bytes:
