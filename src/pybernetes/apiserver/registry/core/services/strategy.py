@@ -5,6 +5,8 @@ Source: pkg/registry/core/service/{strategy.go,storage/storage.go,storage/alloc.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core import v1 as core
@@ -21,6 +23,7 @@ from pybernetes.apiserver.registry.core.services.allocators import (
     PortAllocator,
     Taken,
 )
+from pybernetes.apiserver.registry.core.services.shared_claims import SharedClaims
 from pybernetes.apiserver.registry.core.services.type_change import drop_fields_of_the_old_type
 from pybernetes.apiserver.registry.core.services.validation import SPEC, externally_accessible, needs_health_port
 from pybernetes.apiserver.registry.generic.interface import RequestContext
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
 
 _AFFINITY_TIMEOUT_S = 10800
+_CLAIM_ATTEMPTS = 50
 
 
 class ServiceStrategy(Strategy):
@@ -44,6 +48,7 @@ class ServiceStrategy(Strategy):
         config, choose = registry.config, registry.random.choice_index
         self._addresses = AddressRanges(config.service_cidr, choose)
         self._objects = AddressObjects(registry)
+        self._shared_claims = SharedClaims(registry.store, registry.clock) if registry.store.shared else None
         self._ports = PortAllocator(*config.node_port_range, choose)
         self._loaded = False
 
@@ -113,16 +118,21 @@ class ServiceStrategy(Strategy):
                 self._addresses.give_back(address)
             for number, protocol in _ports_of(obj):
                 self._ports.give_back(number, protocol)
+            if self._shared_claims is not None:
+                await self._shared_claims.release(_claims_of(obj), obj.metadata.uid or "")
 
     async def _load(self) -> None:
-        """Reads once who has what; from then on every claim goes through here."""
-        if self._loaded:
+        """Reads once who has what; from then on every claim goes through here, unless others claim too."""
+        if self._shared_claims is not None:
+            await (await self.registry.storage_for_struct(core.Service).cache()).sync()
+        elif self._loaded:
             return
         services = await self.registry.read_all(core.Service)
-        if not self._loaded:
-            self._loaded = True
+        if self._shared_claims is not None or not self._loaded:
             self._addresses.replace([address for s in services for address in _addresses_of(s)])
             self._ports.replace([port for s in services for port in _ports_of(s)])
+        if not self._loaded:
+            self._loaded = True
             await self._objects.repair(services)
 
     async def _follow(self) -> None:
@@ -195,6 +205,45 @@ class ServiceStrategy(Strategy):
 
         Raises Invalid for an address or port that cannot be had.
         """
+        shared = self._shared_claims
+        if shared is None:
+            return await self._claim_here(obj, old)
+        uid, asked = obj.metadata.uid or "", copy.deepcopy(obj.spec)
+        before = _claims_of(old) if old is not None else []
+        for _ in range(_CLAIM_ATTEMPTS):
+            finish_here = await self._claim_here(obj, old)
+            claims = _claims_of(obj)
+            new = [claim for claim in claims if claim not in before]
+            try:
+                refused = await shared.hold(new, uid)
+            except BaseException:
+                await finish_here(False)
+                raise
+            if not refused:
+                break
+            # Somebody else's, though no Service says so yet: not to be chosen, and refused where it was asked for.
+            await finish_here(False)
+            obj.spec = copy.deepcopy(asked)
+            self._mark(refused)
+        else:
+            raise errors.InternalError("failed to allocate addresses and ports: others take them at the same time")
+
+        async def finish(success: bool) -> None:
+            await finish_here(success)
+            await shared.release([claim for claim in before if claim not in claims] if success else new, uid)
+
+        return finish
+
+    def _mark(self, claim: str) -> None:
+        protocol, slash, port = claim.partition("/")
+        with contextlib.suppress(Taken, OutOfRange):
+            if slash:
+                self._ports.take(int(port), protocol)
+            else:
+                self._addresses.take(claim)
+
+    async def _claim_here(self, obj: core.Service, old: core.Service | None) -> Finish:
+        """The same within this process, where nothing can come between."""
         taken_addresses: list[str] = []
         taken_ports: list[tuple[int, str]] = []
 
@@ -367,6 +416,11 @@ def _ports_of(obj: core.Service) -> list[tuple[int, str]]:
     if obj.spec.healthCheckNodePort:
         found.append((obj.spec.healthCheckNodePort, "TCP"))
     return found
+
+
+def _claims_of(obj: core.Service) -> list[str]:
+    """Addresses, and protocol/port of node ports."""
+    return [*_addresses_of(obj), *(f"{protocol}/{number}" for number, protocol in _ports_of(obj))]
 
 
 def _external(obj: core.Service) -> str:
