@@ -26,6 +26,24 @@ STRATEGIES: dict[tuple[str, str], str] = {
     ("", "secrets"): "core.secrets.strategy:SecretStrategy",
     ("", "serviceaccounts"): "core.serviceaccounts.strategy:ServiceAccountStrategy",
     ("", "services"): "core.services.strategy:ServiceStrategy",
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"): (
+        "admissionregistration.strategy:MutatingAdmissionPolicyStrategy"
+    ),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"): (
+        "admissionregistration.strategy:AdmissionPolicyBindingStrategy"
+    ),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): (
+        "admissionregistration.strategy:MutatingWebhookConfigurationStrategy"
+    ),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): (
+        "admissionregistration.strategy:ValidatingAdmissionPolicyStrategy"
+    ),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"): (
+        "admissionregistration.strategy:AdmissionPolicyBindingStrategy"
+    ),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): (
+        "admissionregistration.strategy:ValidatingWebhookConfigurationStrategy"
+    ),
     ("apiregistration.k8s.io", "apiservices"): "apiregistration.strategy:APIServiceStrategy",
     ("apiextensions.k8s.io", "customresourcedefinitions"): (
         "apiextensions.customresourcedefinitions.strategy:CustomResourceDefinitionStrategy"
@@ -48,16 +66,23 @@ STRATEGIES: dict[tuple[str, str], str] = {
     ("networking.k8s.io", "ipaddresses"): "networking.addresses:IPAddressStrategy",
     ("networking.k8s.io", "networkpolicies"): "networking.strategy:NetworkPolicyStrategy",
     ("networking.k8s.io", "servicecidrs"): "networking.addresses:ServiceCIDRStrategy",
+    ("node.k8s.io", "runtimeclasses"): "node.strategy:RuntimeClassStrategy",
     ("policy", "poddisruptionbudgets"): "policy.poddisruptionbudgets.strategy:PodDisruptionBudgetStrategy",
     ("rbac.authorization.k8s.io", "clusterrolebindings"): "rbac.strategy:ClusterRoleBindingStrategy",
     ("rbac.authorization.k8s.io", "clusterroles"): "rbac.strategy:ClusterRoleStrategy",
     ("rbac.authorization.k8s.io", "rolebindings"): "rbac.strategy:RoleBindingStrategy",
     ("rbac.authorization.k8s.io", "roles"): "rbac.strategy:RoleStrategy",
+    ("resource.k8s.io", "deviceclasses"): "resource.strategy:DeviceClassStrategy",
+    ("resource.k8s.io", "resourceclaims"): "resource.strategy:ResourceClaimStrategy",
+    ("resource.k8s.io", "resourceclaimtemplates"): "resource.strategy:ResourceClaimTemplateStrategy",
+    ("resource.k8s.io", "resourceslices"): "resource.strategy:ResourceSliceStrategy",
     ("scheduling.k8s.io", "priorityclasses"): "scheduling.priorityclasses.strategy:PriorityClassStrategy",
     ("storage.k8s.io", "csidrivers"): "storage.strategy:CSIDriverStrategy",
     ("storage.k8s.io", "csinodes"): "storage.strategy:CSINodeStrategy",
+    ("storage.k8s.io", "csistoragecapacities"): "storage.strategy:CSIStorageCapacityStrategy",
     ("storage.k8s.io", "storageclasses"): "storage.strategy:StorageClassStrategy",
     ("storage.k8s.io", "volumeattachments"): "storage.strategy:VolumeAttachmentStrategy",
+    ("storage.k8s.io", "volumeattributesclasses"): "storage.strategy:VolumeAttributesClassStrategy",
 }
 
 

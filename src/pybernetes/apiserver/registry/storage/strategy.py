@@ -5,13 +5,26 @@ Source: pkg/registry/storage, printers, apis/storage/v1/defaults.go.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from pybernetes.api.core import v1 as core
 from pybernetes.api.storage import v1 as storage
+from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.names import dns1123_subdomain, qualified_name
+from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
 
+_FS_GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
+_TOKENS_IN_SECRETS = (
+    "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible "
+    "logging of tokens in volume attributes"
+)
+_NODE_ID_LENGTH = 192
+_MOST_PARAMETERS = 512
+_PARAMETERS_BYTES = 256 * 1024
 DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -20,20 +33,22 @@ class StorageClassStrategy(Strategy):
     columns = columns("Name", "Provisioner", "ReclaimPolicy", "VolumeBindingMode", "AllowVolumeExpansion", "Age")
 
     def default(self, obj: storage.StorageClass) -> None:
-        obj.reclaimPolicy = obj.reclaimPolicy or "Delete"
-        obj.volumeBindingMode = obj.volumeBindingMode or "Immediate"
+        if obj.reclaimPolicy is None:
+            obj.reclaimPolicy = "Delete"
+        if obj.volumeBindingMode is None:
+            obj.volumeBindingMode = "Immediate"
 
     def validate(self, obj: storage.StorageClass) -> list[FieldError]:
         found: list[FieldError] = []
-        if not obj.provisioner:
-            found.append(FieldError.required(Path("provisioner"), obj.provisioner))
+        found += _validate_driver(obj.provisioner, Path("provisioner"))
+        found += _validate_parameters(obj.parameters, empty=True)
         for name, supported in (
             ("reclaimPolicy", ("Delete", "Retain")),
             ("volumeBindingMode", ("Immediate", "WaitForFirstConsumer")),
         ):
             if getattr(obj, name) not in supported:
                 found.append(FieldError.not_supported(Path(name), getattr(obj, name), supported))
-        return found
+        return found + _validate_topologies(obj.allowedTopologies, Path("allowedTopologies"))
 
     def validate_update(self, obj: storage.StorageClass, old: storage.StorageClass) -> list[FieldError]:
         found = self.validate(obj)
@@ -54,10 +69,65 @@ class StorageClassStrategy(Strategy):
         return [name, obj.provisioner, obj.reclaimPolicy or "", obj.volumeBindingMode or UNSET, expands, created]
 
 
+def _validate_topologies(terms: Sequence[core.TopologySelectorTerm], path: Path) -> list[FieldError]:
+    """Where volumes of a class may be: no term twice, no key twice in a term."""
+    found: list[FieldError] = []
+    seen: list[dict[str, set[str]]] = []
+    for index, term in enumerate(terms):
+        at = path.index(index).child("matchLabelExpressions")
+        wanted: dict[str, set[str]] = {}
+        for number, expression in enumerate(term.matchLabelExpressions):
+            where = at.index(number)
+            if not expression.values:
+                found.append(FieldError.required(where.child("values")))
+            for position, value in enumerate(expression.values):
+                if value in expression.values[:position]:
+                    found.append(FieldError.duplicate(where.child("values").index(position), value))
+            problems = qualified_name(expression.key)
+            found += [FieldError.invalid(where.child("key"), expression.key, message) for message in problems]
+            if expression.key in wanted:
+                found.append(FieldError.duplicate(where.child("key"), expression.key))
+            wanted[expression.key] = set(expression.values)
+        if wanted in seen or not wanted:
+            found.append(FieldError.duplicate(at, ""))
+        seen.append(wanted)
+    return found
+
+
 class CSINodeStrategy(Strategy):
     allow_unconditional_update = False
     returns_deleted_object = True
     columns = columns("Name", "Drivers:integer", "Age")
+
+    def validate(self, obj: storage.CSINode) -> list[FieldError]:
+        found: list[FieldError] = []
+        seen: set[str] = set()
+        for index, driver in enumerate(obj.spec.drivers):
+            at = Path("spec", "drivers").index(index)
+            if not driver.name:
+                found.append(FieldError.required(at.child("name")))
+            else:
+                problems = dns1123_subdomain(driver.name.lower())
+                found += [FieldError.invalid(at.child("name"), driver.name, message) for message in problems]
+            if not driver.nodeID:
+                found.append(FieldError.required(at.child("nodeID")))
+            elif len(driver.nodeID) > _NODE_ID_LENGTH:
+                why = f"must be {_NODE_ID_LENGTH} characters or less"
+                found.append(FieldError.invalid(at.child("nodeID"), driver.nodeID, why))
+            count = driver.allocatable.count if driver.allocatable is not None else None
+            if count is not None and count < 0:
+                where = at.child("allocatable", "count")
+                found.append(FieldError.invalid(where, count, "must be greater than or equal to 0"))
+            for position, key in enumerate(driver.topologyKeys):
+                if not key:
+                    found.append(FieldError.required(at))
+                if key in driver.topologyKeys[:position]:
+                    found.append(FieldError.duplicate(at, key))
+                found += [FieldError.invalid(at, key, message) for message in qualified_name(key)]
+            if driver.name and driver.name in seen:
+                found.append(FieldError.duplicate(at.child("name"), driver.name))
+            seen.add(driver.name)
+        return found
 
     def row(self, obj: storage.CSINode, now: float) -> list[Any]:
         return [obj.metadata.name, len(obj.spec.drivers), age(obj.metadata.creationTimestamp, now)]
@@ -78,8 +148,50 @@ class CSIDriverStrategy(Strategy):
         for name in ("podInfoOnMount", "storageCapacity", "requiresRepublish", "seLinuxMount"):
             if getattr(spec, name) is None:
                 setattr(spec, name, False)
-        spec.fsGroupPolicy = spec.fsGroupPolicy or "ReadWriteOnceWithFSType"
+        if spec.fsGroupPolicy is None:
+            spec.fsGroupPolicy = "ReadWriteOnceWithFSType"
         spec.volumeLifecycleModes = spec.volumeLifecycleModes or ["Persistent"]
+
+    def validate(self, obj: storage.CSIDriver) -> list[FieldError]:
+        spec, at, found = obj.spec, Path("spec"), list[FieldError]()
+        if spec.fsGroupPolicy not in _FS_GROUP_POLICIES:
+            found.append(FieldError.not_supported(at.child("fsGroupPolicy"), spec.fsGroupPolicy, _FS_GROUP_POLICIES))
+        seen: set[str] = set()
+        for index, request in enumerate(spec.tokenRequests):
+            where = at.child("tokenRequests").index(index)
+            if request.audience in seen:
+                found.append(FieldError.duplicate(where.child("audience"), request.audience))
+            seen.add(request.audience)
+            seconds = request.expirationSeconds
+            if seconds is not None and seconds < 600:
+                why = "may not specify a duration less than 10 minutes"
+                found.append(FieldError.invalid(where.child("expirationSeconds"), seconds, why))
+            elif seconds is not None and seconds > 2**32:
+                why = "may not specify a duration larger than 2^32 seconds"
+                found.append(FieldError.invalid(where.child("expirationSeconds"), seconds, why))
+        modes = ("Persistent", "Ephemeral")
+        where = at.child("volumeLifecycleModes")
+        found += [
+            FieldError.not_supported(where, mode, modes) for mode in spec.volumeLifecycleModes if mode not in modes
+        ]
+        period_s = spec.nodeAllocatableUpdatePeriodSeconds
+        if period_s is not None and period_s < 10:
+            why = "must be greater than or equal to 10 seconds"
+            found.append(FieldError.invalid(at.child("nodeAllocatableUpdatePeriodSeconds"), period_s, why))
+        return found
+
+    def validate_update(self, obj: storage.CSIDriver, old: storage.CSIDriver) -> list[FieldError]:
+        found = self.validate(obj)
+        for name in ("attachRequired", "volumeLifecycleModes"):
+            if getattr(obj.spec, name) != getattr(old.spec, name):
+                at = Path("spec").child("attachedRequired" if name == "attachRequired" else name)
+                found.append(FieldError.invalid(at, getattr(obj.spec, name), "field is immutable"))
+        return found
+
+    def warnings(self, obj: storage.CSIDriver, old: storage.CSIDriver | None) -> list[str]:
+        if old is None and obj.spec.tokenRequests and obj.spec.serviceAccountTokenInSecrets is None:
+            return [_TOKENS_IN_SECRETS]
+        return []
 
     def row(self, obj: storage.CSIDriver, now: float) -> list[Any]:
         spec = obj.spec
@@ -100,6 +212,29 @@ class VolumeAttachmentStrategy(Strategy):
     returns_deleted_object = True
     columns = columns("Name", "Attacher", "PV", "Node", "Attached:boolean", "Age")
 
+    def validate(self, obj: storage.VolumeAttachment) -> list[FieldError]:
+        spec, at = obj.spec, Path("spec")
+        found: list[FieldError] = []
+        for name in ("attacher", "nodeName"):
+            value = getattr(spec, name)
+            found += [FieldError.invalid(at.child(name), value, message) for message in dns1123_subdomain(value)]
+        source, volume = at.child("source"), spec.source.persistentVolumeName
+        why = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
+        if volume is None and spec.source.inlineVolumeSpec is None:
+            found.append(FieldError.required(source, why))
+        elif volume is not None and spec.source.inlineVolumeSpec is not None:
+            found.append(FieldError.forbidden(source, why))
+        elif volume is not None:
+            where = source.child("persistentVolumeName")
+            found += [FieldError.invalid(where, volume, message) for message in dns1123_subdomain(volume)]
+        return found
+
+    def validate_update(self, obj: storage.VolumeAttachment, old: storage.VolumeAttachment) -> list[FieldError]:
+        found = self.validate(obj)
+        if obj.spec != old.spec:
+            found.append(FieldError.invalid(Path("spec"), obj.spec, "field is immutable"))
+        return found
+
     def row(self, obj: storage.VolumeAttachment, now: float) -> list[Any]:
         spec = obj.spec
         return [
@@ -110,3 +245,64 @@ class VolumeAttachmentStrategy(Strategy):
             bool(obj.status.attached),
             age(obj.metadata.creationTimestamp, now),
         ]
+
+
+class CSIStorageCapacityStrategy(Strategy):
+    allow_unconditional_update = False
+
+    def validate(self, obj: storage.CSIStorageCapacity) -> list[FieldError]:
+        found = validate_label_selector(obj.nodeTopology, Path("nodeTopology"))
+        at = Path("storageClassName")
+        found += [FieldError.invalid(at, obj.storageClassName, m) for m in dns1123_subdomain(obj.storageClassName)]
+        if obj.capacity is not None and quantity.nano(obj.capacity) < 0:
+            found.append(FieldError.invalid(Path("capacity"), obj.capacity, "must be greater than or equal to 0"))
+        return found
+
+    def validate_update(self, obj: storage.CSIStorageCapacity, old: storage.CSIStorageCapacity) -> list[FieldError]:
+        found = self.validate(obj)
+        for name in ("nodeTopology", "storageClassName"):
+            if getattr(obj, name) != getattr(old, name):
+                found.append(FieldError.invalid(Path(name), getattr(obj, name), "field is immutable"))
+        return found
+
+
+class VolumeAttributesClassStrategy(Strategy):
+    returns_deleted_object = True
+    columns = columns("Name", "DriverName", "Age")
+
+    def validate(self, obj: storage.VolumeAttributesClass) -> list[FieldError]:
+        return _validate_driver(obj.driverName, Path("driverName")) + _validate_parameters(obj.parameters, empty=False)
+
+    def validate_update(
+        self, obj: storage.VolumeAttributesClass, old: storage.VolumeAttributesClass
+    ) -> list[FieldError]:
+        found: list[FieldError] = []
+        if obj.driverName != old.driverName:
+            found.append(FieldError.invalid(Path("driverName"), obj.driverName, "field is immutable"))
+        if obj.parameters != old.parameters:
+            found.append(FieldError.forbidden(Path("parameters"), "updates to parameters are forbidden."))
+        return found
+
+    def row(self, obj: storage.VolumeAttributesClass, now: float) -> list[Any]:
+        return [obj.metadata.name, obj.driverName, age(obj.metadata.creationTimestamp, now)]
+
+
+def _validate_driver(name: str, path: Path) -> list[FieldError]:
+    """A provisioner or driver: a qualified name, in any case."""
+    if not name:
+        return [FieldError.required(path, name)]
+    return [FieldError.invalid(path, name.lower(), message) for message in qualified_name(name.lower())]
+
+
+def _validate_parameters(parameters: dict[str, str], *, empty: bool) -> list[FieldError]:
+    at = Path("parameters")
+    if len(parameters) > _MOST_PARAMETERS:
+        return [FieldError.too_long(at, _MOST_PARAMETERS)]
+    if not parameters and not empty:
+        return [FieldError.required(at, "must contain at least one key/value pair")]
+    found: list[FieldError] = []
+    if "" in parameters:
+        found.append(FieldError.invalid(at, "", "field can not be empty."))
+    if sum(len(key.encode()) + len(value.encode()) for key, value in parameters.items()) > _PARAMETERS_BYTES:
+        found.append(FieldError.too_long(at, _PARAMETERS_BYTES))
+    return found

@@ -83,8 +83,8 @@ class PersistentVolumeStrategy(Strategy):
             found.append(f'{at}: deprecated since v1.8; use "storageClassName" attribute instead')
         if obj.spec.persistentVolumeReclaimPolicy == "Recycle":
             found.append(
-                "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended "
-                "approach is to use dynamic provisioning."
+                "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the "
+                "recommended approach is to use dynamic provisioning."
             )
         found += [f"spec.{name}: {why}" for name, why in _OLD_SOURCES.items() if getattr(obj.spec, name) is not None]
         return found

@@ -1,0 +1,132 @@
+"""Device classes, claims, claim templates and slices of dynamic resource allocation: defaults, generation, columns.
+
+Source: pkg/registry/resource, apis/resource/v1/defaults.go, printers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api.resource import v1 as resource
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.times import format_time
+from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
+from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.table import NAME_AND_AGE, age, columns
+from pybernetes.apiserver.registry.resource import validation
+
+SPEC = Path("spec")
+
+
+def _default_claim(spec: resource.ResourceClaimSpec) -> None:
+    for request in spec.devices.requests:
+        for asked in (request.exactly, *request.firstAvailable):
+            if asked is None:
+                continue
+            asked.allocationMode = asked.allocationMode or "ExactCount"
+            if asked.allocationMode == "ExactCount" and not asked.count:
+                asked.count = 1
+
+
+class DeviceClassStrategy(Strategy):
+    returns_deleted_object = True
+    generation = True
+    columns = NAME_AND_AGE
+
+    def validate(self, obj: resource.DeviceClass) -> list[FieldError]:
+        return validation.validate_class(obj.spec)
+
+    def row(self, obj: resource.DeviceClass, now: float) -> list[Any]:
+        return [obj.metadata.name, age(obj.metadata.creationTimestamp, now)]
+
+
+class ResourceClaimStrategy(Strategy):
+    returns_deleted_object = True
+    columns = columns("Name", "State", "Age")
+
+    def default(self, obj: resource.ResourceClaim) -> None:
+        _default_claim(obj.spec)
+
+    def validate(self, obj: resource.ResourceClaim) -> list[FieldError]:
+        return validation.validate_claim(obj.spec, SPEC)
+
+    def validate_update(self, obj: resource.ResourceClaim, old: resource.ResourceClaim) -> list[FieldError]:
+        return [FieldError.invalid(SPEC, obj.spec, IMMUTABLE)] if obj.spec != old.spec else []
+
+    def prepare_for_status_update(
+        self, ctx: RequestContext, obj: resource.ResourceClaim, old: resource.ResourceClaim
+    ) -> None:
+        obj.spec = old.spec
+        meta, before = obj.metadata, old.metadata
+        meta.labels, meta.annotations, meta.finalizers = before.labels, before.annotations, before.finalizers
+        meta.ownerReferences = before.ownerReferences
+
+    def validate_status_update(self, obj: resource.ResourceClaim, old: resource.ResourceClaim) -> list[FieldError]:
+        return validation.validate_claim_status(obj, old)
+
+    def row(self, obj: resource.ResourceClaim, now: float) -> list[Any]:
+        states: list[str] = []
+        deleted = obj.metadata.deletionTimestamp is not None
+        if deleted:
+            states.append("deleted")
+        if obj.status.allocation is not None:
+            states += ["allocated", "reserved"] if obj.status.reservedFor else ["allocated"]
+        elif not deleted:
+            states.append("pending")
+        return [obj.metadata.name, ",".join(states), age(obj.metadata.creationTimestamp, now)]
+
+
+class ResourceClaimTemplateStrategy(Strategy):
+    returns_deleted_object = True
+    columns = NAME_AND_AGE
+
+    def default(self, obj: resource.ResourceClaimTemplate) -> None:
+        _default_claim(obj.spec.spec)
+
+    def validate(self, obj: resource.ResourceClaimTemplate) -> list[FieldError]:
+        return validation.validate_claim(obj.spec.spec, SPEC.child("spec"))
+
+    def validate_update(
+        self, obj: resource.ResourceClaimTemplate, old: resource.ResourceClaimTemplate
+    ) -> list[FieldError]:
+        return [FieldError.invalid(SPEC, obj.spec, IMMUTABLE)] if obj.spec != old.spec else []
+
+    def row(self, obj: resource.ResourceClaimTemplate, now: float) -> list[Any]:
+        return [obj.metadata.name, age(obj.metadata.creationTimestamp, now)]
+
+
+class ResourceSliceStrategy(Strategy):
+    returns_deleted_object = True
+    generation = True
+    columns = columns("Name", "Node", "Driver", "Pool", "Age")
+    extra_fields = frozenset({"spec.nodeName", "spec.driver"})
+
+    def default(self, obj: resource.ResourceSlice) -> None:
+        for device in obj.spec.devices:
+            for taint in device.taints:
+                if taint.timeAdded is None:
+                    taint.timeAdded = format_time(self.registry.clock.now())
+
+    def prepare_for_create(self, ctx: RequestContext, obj: resource.ResourceSlice) -> None:
+        obj.metadata.generation = 1
+
+    def validate(self, obj: resource.ResourceSlice) -> list[FieldError]:
+        return validation.validate_slice(obj.spec)
+
+    def validate_update(self, obj: resource.ResourceSlice, old: resource.ResourceSlice) -> list[FieldError]:
+        found = self.validate(obj)
+        for name in ("driver", "nodeName"):
+            if getattr(obj.spec, name) != getattr(old.spec, name):
+                found.append(FieldError.invalid(SPEC.child(name), getattr(obj.spec, name), IMMUTABLE))
+        if obj.spec.pool.name != old.spec.pool.name:
+            found.append(FieldError.invalid(SPEC.child("pool", "name"), obj.spec.pool.name, IMMUTABLE))
+        return found
+
+    def fields(self, obj: resource.ResourceSlice) -> dict[str, str]:
+        return {"spec.nodeName": obj.spec.nodeName or "", "spec.driver": obj.spec.driver}
+
+    def row(self, obj: resource.ResourceSlice, now: float) -> list[Any]:
+        spec = obj.spec
+        created = age(obj.metadata.creationTimestamp, now)
+        return [obj.metadata.name, spec.nodeName or "", spec.driver, spec.pool.name, created]

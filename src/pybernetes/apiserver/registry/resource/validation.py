@@ -1,0 +1,253 @@
+"""Validation of resource.k8s.io, without the CEL selectors themselves.
+
+Source: pkg/apis/resource/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pybernetes.api.resource import v1 as resource
+from pybernetes.apimachinery import names
+from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
+
+SPEC = Path("spec")
+_MOST = 32
+_MOST_RESERVED = 256
+_MOST_DEVICES = 128
+_MODES = ("All", "ExactCount")
+_EXACTLY_ONE = "exactly one of `exactly` or `firstAvailable` is required"
+_NO_REQUEST = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
+_ONE_PLACE = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
+
+
+def _name(value: str, path: Path, check: Callable[[str], list[str]]) -> list[FieldError]:
+    if not value:
+        return [FieldError.required(path)]
+    return [FieldError.invalid(path, value, message) for message in check(value)]
+
+
+def validate_class(spec: resource.DeviceClassSpec) -> list[FieldError]:
+    found = _selectors(spec.selectors, SPEC.child("selectors"))
+    for index, config in enumerate(spec.config):
+        found += _configuration(config, SPEC.child("config").index(index))
+    return found
+
+
+def validate_claim(spec: resource.ResourceClaimSpec, path: Path) -> list[FieldError]:
+    path, devices = path.child("devices"), spec.devices
+    found: list[FieldError] = []
+    known = {r.name: {s.name for s in r.firstAvailable} for r in devices.requests}
+    seen: set[str] = set()
+    found += _size(devices.requests, path.child("requests"))
+    for index, request in enumerate(devices.requests):
+        at = path.child("requests").index(index)
+        found += _request(request, at)
+        if request.name in seen:
+            found.append(FieldError.duplicate(at, request.name))
+        seen.add(request.name)
+    found += _size(devices.constraints, path.child("constraints"))
+    for index, constraint in enumerate(devices.constraints):
+        at = path.child("constraints").index(index)
+        found += _references(constraint.requests, known, at.child("requests"))
+        if constraint.matchAttribute is not None:
+            found += _qualified(constraint.matchAttribute, at.child("matchAttribute"))
+        elif constraint.distinctAttribute is None:
+            found.append(FieldError.required(at.child("matchAttribute")))
+    found += _size(devices.config, path.child("config"))
+    for index, config in enumerate(devices.config):
+        at = path.child("config").index(index)
+        found += _references(config.requests, known, at.child("requests"))
+        found += _configuration(config, at)
+    return found
+
+
+def _size(items: Sequence[Any], path: Path, most: int = _MOST) -> list[FieldError]:
+    return [FieldError.too_many(path, len(items), most)] if len(items) > most else []
+
+
+def _request(request: resource.DeviceRequest, path: Path) -> list[FieldError]:
+    problems = names.dns1123_label(request.name)
+    found = [FieldError.invalid(path.child("name"), request.name, message) for message in problems]
+    if request.exactly is None and not request.firstAvailable:
+        found.append(FieldError.required(path, _EXACTLY_ONE))
+    elif request.exactly is not None and request.firstAvailable:
+        found.append(FieldError.invalid(path, None, f"{_EXACTLY_ONE}, but multiple fields are set"))
+    elif request.exactly is not None:
+        found += _asked(request.exactly, path.child("exactly"))
+    else:
+        seen: set[str] = set()
+        for index, asked in enumerate(request.firstAvailable):
+            at = path.child("firstAvailable").index(index)
+            problems = names.dns1123_label(asked.name)
+            found += [FieldError.invalid(at.child("name"), asked.name, message) for message in problems]
+            found += _asked(asked, at)
+            if asked.name in seen:
+                found.append(FieldError.duplicate(at, asked.name))
+            seen.add(asked.name)
+    return found
+
+
+def _asked(asked: resource.ExactDeviceRequest | resource.DeviceSubRequest, path: Path) -> list[FieldError]:
+    found = _name(asked.deviceClassName, path.child("deviceClassName"), names.dns1123_subdomain)
+    found += _selectors(asked.selectors, path.child("selectors"))
+    count = asked.count or 0
+    if asked.allocationMode not in _MODES:
+        found.append(FieldError.not_supported(path.child("allocationMode"), asked.allocationMode, _MODES))
+    elif asked.allocationMode == "All" and count:
+        why = "must not be specified when allocationMode is 'All'"
+        found.append(FieldError.invalid(path.child("count"), count, why))
+    elif asked.allocationMode == "ExactCount" and count <= 0:
+        found.append(FieldError.invalid(path.child("count"), count, "must be greater than zero"))
+    return found
+
+
+def _selectors(selectors: Sequence[resource.DeviceSelector], path: Path) -> list[FieldError]:
+    found = _size(selectors, path)
+    found += [FieldError.required(path.index(i).child("cel")) for i, s in enumerate(selectors) if s.cel is None]
+    return found
+
+
+def _references(requests: Sequence[str], known: dict[str, set[str]], path: Path) -> list[FieldError]:
+    found = _size(requests, path)
+    for index, text in enumerate(requests):
+        request, slash, sub = text.partition("/")
+        if "/" not in sub:
+            for part in (request, sub) if slash else (request,):
+                found += _name(part, path.index(index), names.dns1123_label)
+        if request not in known or (slash and sub not in known[request]):
+            found.append(FieldError.invalid(path.index(index), text, _NO_REQUEST))
+        if text in requests[:index]:
+            found.append(FieldError.duplicate(path.index(index), text))
+    return found
+
+
+def _configuration(config: Any, path: Path) -> list[FieldError]:
+    opaque, at = config.opaque, path.child("opaque")
+    if opaque is None:
+        return [FieldError.required(at)]
+    found = _driver(opaque.driver, at.child("driver"))
+    if opaque.parameters is None:
+        found.append(FieldError.required(at.child("parameters")))
+    elif not isinstance(opaque.parameters, dict):
+        found.append(
+            FieldError.invalid(at.child("parameters"), "<value omitted>", "parameters must be a valid JSON object")
+        )
+    return found
+
+
+def _driver(driver: str, path: Path) -> list[FieldError]:
+    found = _name(driver, path, lambda value: names.dns1123_subdomain(value.lower()))
+    if len(driver) > 63:
+        found.append(FieldError.too_long(path, 63))
+    return found
+
+
+def _qualified(name: str, path: Path) -> list[FieldError]:
+    if not name:
+        return [FieldError.required(path, "name required")]
+    domain, slash, rest = name.partition("/")
+    if not slash:
+        return [FieldError.invalid(path, name, "must include a domain")]
+    found = _name(domain, path, names.dns1123_subdomain)
+    return found + [FieldError.invalid(path, rest, message) for message in names.c_identifier(rest)]
+
+
+def validate_claim_status(obj: resource.ResourceClaim, old: resource.ResourceClaim) -> list[FieldError]:
+    """Who reserves an allocation, and that an allocation never changes."""
+    at, status = Path("status"), obj.status
+    reserved = at.child("reservedFor")
+    found = _size(status.reservedFor, reserved, _MOST_RESERVED)
+    seen: set[str] = set()
+    for index, consumer in enumerate(status.reservedFor):
+        for name in ("resource", "name", "uid"):
+            if not getattr(consumer, name):
+                found.append(FieldError.required(reserved.index(index).child(name)))
+        if consumer.uid in seen:
+            found.append(FieldError.duplicate(reserved.index(index), consumer.uid))
+        seen.add(consumer.uid)
+    if status.reservedFor and status.allocation is None:
+        why = "may not be specified when `allocated` is not set"
+        found.append(FieldError.forbidden(reserved, why))
+    elif obj.metadata.deletionTimestamp is not None and any(
+        r not in old.status.reservedFor for r in status.reservedFor
+    ):
+        why = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
+        found.append(FieldError.forbidden(reserved, why))
+    if (
+        old.status.allocation is not None
+        and status.allocation is not None
+        and (status.allocation != old.status.allocation)
+    ):
+        found.append(FieldError.invalid(at.child("allocation"), status.allocation, IMMUTABLE))
+    return found
+
+
+def validate_slice(spec: resource.ResourceSliceSpec) -> list[FieldError]:
+    found = _driver(spec.driver, SPEC.child("driver"))
+    pool = SPEC.child("pool")
+    if not spec.pool.name:
+        found.append(FieldError.required(pool.child("name")))
+    else:
+        for part in spec.pool.name.split("/"):
+            found += [FieldError.invalid(pool.child("name"), part, m) for m in names.dns1123_subdomain(part)]
+    if spec.pool.resourceSliceCount <= 0:
+        why = "must be greater than zero"
+        found.append(FieldError.invalid(pool.child("resourceSliceCount"), spec.pool.resourceSliceCount, why))
+    if spec.pool.generation < 0:
+        why = "must be greater than or equal to zero"
+        found.append(FieldError.invalid(pool.child("generation"), spec.pool.generation, why))
+    places = [name for name in _PLACES if getattr(spec, name)]
+    if not places:
+        found.append(FieldError.required(SPEC, _ONE_PLACE))
+    elif len(places) > 1:
+        shown = "{" + ", ".join(f"`{name}`" for name in places) + "}"
+        found.append(FieldError.invalid(SPEC, shown, f"{_ONE_PLACE}, but multiple fields are set"))
+    if spec.nodeName is not None and not spec.nodeName:
+        found.append(
+            FieldError.invalid(SPEC.child("nodeName"), "", "must be either unset or set to a non-empty string")
+        )
+    elif spec.nodeName:
+        found += _name(spec.nodeName, SPEC.child("nodeName"), names.dns1123_subdomain)
+    found += _size(spec.devices, SPEC.child("devices"), _MOST_DEVICES)
+    seen: set[str] = set()
+    for index, device in enumerate(spec.devices):
+        at = SPEC.child("devices").index(index)
+        found += _name(device.name, at.child("name"), names.dns1123_label)
+        if device.name in seen:
+            found.append(FieldError.duplicate(at, device.name))
+        seen.add(device.name)
+        found += _attributes(device, at)
+    return found
+
+
+_PLACES = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection")
+_KINDS = ("int", "bool", "string", "version")
+_EFFECTS = ("NoExecute", "NoSchedule", "None")
+
+
+def _attributes(device: resource.Device, path: Path) -> list[FieldError]:
+    found: list[FieldError] = []
+    if len(device.attributes) + len(device.capacity) > _MOST:
+        why = f"the total number of attributes and capacities must not exceed {_MOST}"
+        found.append(FieldError.invalid(path, len(device.attributes) + len(device.capacity), why))
+    for key, value in device.attributes.items():
+        at = path.child("attributes").key(key)
+        given = [name for name in _KINDS if getattr(value, name, getattr(value, f"{name}_", None)) is not None]
+        if not given:
+            found.append(FieldError.required(at, "exactly one value must be specified"))
+        elif len(given) > 1:
+            found.append(FieldError.invalid(at, value, "exactly one value must be specified"))
+    for index, taint in enumerate(device.taints):
+        at = path.child("taints").index(index)
+        if not taint.key:
+            found.append(FieldError.required(at.child("key"), "name part must be non-empty"))
+        else:
+            found += [FieldError.invalid(at.child("key"), taint.key, m) for m in names.qualified_name(taint.key)]
+        if not taint.effect:
+            found.append(FieldError.required(at.child("effect")))
+        elif taint.effect not in _EFFECTS:
+            found.append(FieldError.not_supported(at.child("effect"), taint.effect, _EFFECTS))
+    return found
