@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -80,6 +81,31 @@ def test_service_without_endpoints_refuses_at_once(cluster: Cluster, namespace: 
             return probe.connect_ex((address, 80)) == 111
 
     eventually("the connection is refused", refused)
+
+
+def test_host_ports(cluster: Cluster, namespace: str) -> None:
+    """A Pod on a port of its node: from the node itself, by each address, and by the Pod itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    container = {
+        "name": "c",
+        "image": IMAGE,
+        "command": list(SERVE),
+        "ports": [{"containerPort": 8080, "hostPort": number}],
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "at-home"}, "spec": {"containers": [container]}}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/at-home", "--timeout=60s")
+    node = cluster.get("nodes")["items"][0]
+    address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
+    for host in ("127.0.0.1", address):
+        url = f"http://{host}:{number}"
+        eventually(f"{url} answers", lambda url=url: quiet_fetch(url) == "at-home")  # type: ignore[misc]
+    inside = cluster.kubectl("exec", "at-home", "--", "wget", "-q", "-O-", f"http://{address}:{number}")
+    assert inside.stdout.strip() == "at-home"
+    cluster.kubectl("delete", "pod", "at-home", "--grace-period=1")
+    eventually("the port is free again", lambda: not quiet_fetch(f"http://127.0.0.1:{number}"))
 
 
 def test_logs(cluster: Cluster, namespace: str) -> None:
