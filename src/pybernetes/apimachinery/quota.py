@@ -148,7 +148,8 @@ def pod_total(pod: core.Pod, kind: str) -> Amounts:
 
 
 def _amounts(container: core.Container, kind: str) -> Amounts:
-    return getattr(container.resources, kind) if container.resources is not None else {}
+    found: Amounts = getattr(container.resources, kind) if container.resources is not None else {}
+    return found
 
 
 def _service_usage(spec: core.ServiceSpec) -> Amounts:
