@@ -136,25 +136,6 @@ def test_an_update_goes_from_the_highest_ordinal_down_to_the_partition() -> None
     in_world(body)
 
 
-def test_several_may_be_unavailable_at_once() -> None:
-    async def body(w: World) -> None:
-        strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}
-        await w.create(StatefulSet, stateful_set(replicas=5, podManagementPolicy="Parallel", updateStrategy=strategy))
-        await w.until(lambda: all_ready(w))
-        least = 5
-
-        def look(pods: list[Pod]) -> None:
-            nonlocal least
-            least = min(least, sum(is_ready(pod) and not pod.metadata.deletionTimestamp for pod in pods))
-
-        async with w.following(Pod, look):
-            await update(w, new_image("good:2"))
-            await w.until(lambda: all_ready(w))
-        assert least == 3
-
-    in_world(body)
-
-
 def test_on_delete_waits_for_the_user() -> None:
     async def body(w: World) -> None:
         await w.create(StatefulSet, stateful_set(replicas=2, updateStrategy={"type": "OnDelete"}))

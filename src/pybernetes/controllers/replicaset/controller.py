@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from pybernetes.api.apps.v1 import ReplicaSet
 from pybernetes.api.core.v1 import Pod
-from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.client.informer import Informer
@@ -21,6 +20,7 @@ from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.expectations import Expectations
 from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.controllers.runtime.owned_pods import OwnedPods, identity
 from pybernetes.controllers.runtime.owners import Claims, controller_index, controller_of, orphans_in
 from pybernetes.controllers.runtime.pod_control import (
     PodControl,
@@ -28,7 +28,7 @@ from pybernetes.controllers.runtime.pod_control import (
     pod_from_template,
     slow_start,
 )
-from pybernetes.controllers.runtime.pods import is_active, is_ready, is_terminating
+from pybernetes.controllers.runtime.pods import is_active, is_terminating
 
 
 class ReplicaSetController(Controller):
@@ -47,7 +47,7 @@ class ReplicaSetController(Controller):
         replica_sets.add_handler(
             on_add=self.enqueue, on_update=lambda old, new: self.enqueue(new), on_delete=self._replica_set_deleted
         )
-        pods.add_handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted)
+        OwnedPods(self.kind.__name__, self._replica_sets, self.queue, self._expectations, plan.selector_of).follow(pods)
 
     async def reconcile(self, key: str) -> None:
         replica_set: ReplicaOwner | None = self._replica_sets.by_key(key)
@@ -112,13 +112,13 @@ class ReplicaSetController(Controller):
         return failure
 
     async def _delete(self, key: str, replica_set: ReplicaOwner, doomed: list[Pod]) -> Exception | None:
-        self._expectations.expect_deletions(key, [_identity(pod) for pod in doomed])
+        self._expectations.expect_deletions(key, [identity(pod) for pod in doomed])
 
         async def delete(pod: Pod) -> None:
             try:
                 await self._pod_control.delete(pod, replica_set)
             except (errors.StatusError, OSError) as error:
-                self._expectations.deletion_observed(key, _identity(pod))
+                self._expectations.deletion_observed(key, identity(pod))
                 if not isinstance(error, errors.NotFound):
                     raise
 
@@ -157,63 +157,6 @@ class ReplicaSetController(Controller):
         related = self._replica_sets.by_index("controller", ref.uid) if ref else [replica_set]
         return [pod for other in related for pod in self._pods.by_index("controller", other.metadata.uid or "")]
 
-    def _owner_key(self, namespace: str, ref: OwnerReference | None) -> str | None:
-        if ref is None or ref.kind != self.kind.__name__:
-            return None
-        found = self._replica_sets.get(namespace, ref.name)
-        return key_of(found) if found is not None and found.metadata.uid == ref.uid else None
-
-    def _enqueue_adopters(self, pod: Pod) -> None:
-        if not pod.metadata.labels:
-            return
-        for replica_set in self._replica_sets.list(pod.metadata.namespace or ""):
-            selector = plan.selector_of(replica_set)
-            if not selector.empty and selector.matches(pod.metadata.labels):
-                self.enqueue(replica_set)
-
     def _replica_set_deleted(self, replica_set: ReplicaOwner) -> None:
         self._expectations.forget(key_of(replica_set))
         self.enqueue(replica_set)
-
-    def _pod_added(self, pod: Pod) -> None:
-        if pod.metadata.deletionTimestamp:
-            self._pod_deleted(pod)
-            return
-        ref = controller_of(pod)
-        if ref is None:
-            self._enqueue_adopters(pod)
-        elif key := self._owner_key(pod.metadata.namespace or "", ref):
-            self._expectations.creation_observed(key)
-            self.queue.add(key)
-
-    def _pod_updated(self, old: Pod, new: Pod) -> None:
-        relabelled = old.metadata.labels != new.metadata.labels
-        if new.metadata.deletionTimestamp:
-            self._pod_deleted(new)
-            if relabelled:
-                self._pod_deleted(old)
-            return
-        namespace = new.metadata.namespace or ""
-        old_ref, ref = controller_of(old), controller_of(new)
-        if old_ref != ref and (key := self._owner_key(namespace, old_ref)):
-            self.queue.add(key)
-        if ref is not None:
-            if key := self._owner_key(namespace, ref):
-                self.queue.add(key)
-                self._check_availability_later(key, old, new)
-        elif relabelled or old_ref != ref:
-            self._enqueue_adopters(new)
-
-    def _check_availability_later(self, key: str, old: Pod, new: Pod) -> None:
-        replica_set = self._replica_sets.by_key(key)
-        if replica_set is not None and replica_set.spec.minReadySeconds and not is_ready(old) and is_ready(new):
-            self.queue.add_after(key, replica_set.spec.minReadySeconds)
-
-    def _pod_deleted(self, pod: Pod) -> None:
-        if key := self._owner_key(pod.metadata.namespace or "", controller_of(pod)):
-            self._expectations.deletion_observed(key, _identity(pod))
-            self.queue.add(key)
-
-
-def _identity(pod: Pod) -> str:
-    return f"{pod.metadata.namespace}/{pod.metadata.name}"

@@ -7,10 +7,9 @@ Source: the addPod, updatePod and deletePod of pkg/controller/{replicaset,daemon
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pybernetes.api.core.v1 import Pod
-from pybernetes.api.meta.v1 import LabelSelector as SelectorStruct
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.client.informer import Informer
@@ -21,18 +20,7 @@ from pybernetes.controllers.runtime.expectations import Expectations
 from pybernetes.controllers.runtime.owners import controller_of
 from pybernetes.controllers.runtime.pods import is_ready
 
-
-class _SelectsPods(Protocol):
-    minReadySeconds: int | None
-    selector: SelectorStruct
-
-
-class OwnsPods(KubernetesObject, Protocol):
-    @property
-    def spec(self) -> _SelectsPods: ...
-
-
-S = TypeVar("S", bound=OwnsPods)
+S = TypeVar("S", bound=KubernetesObject)
 
 
 def identity(pod: Pod) -> str:
@@ -47,17 +35,17 @@ class OwnedPods(Generic[S]):
         owners: Lister[S],
         queue: RateLimitedQueue[str],
         expectations: Expectations | None = None,
-        gone: Callable[[Pod], None] | None = None,
+        selector_of: Callable[[S], LabelSelector] | None = None,
     ) -> None:
-        """`gone` hears of every Pod that was removed, whoever owned it."""
+        """`selector_of` may raise SelectorError; by default the selector of the spec."""
         self._kind = kind
         self._owners = owners
         self._queue = queue
         self._expectations = expectations
-        self._gone = gone
+        self._selector_of = selector_of or _selector_of_spec
 
     def follow(self, pods: Informer[Pod]) -> None:
-        pods.add_handler(on_add=self._added, on_update=self._updated, on_delete=self._removed)
+        pods.add_handler(on_add=self._added, on_update=self._updated, on_delete=self._deleted)
 
     def owner_of(self, namespace: str, ref: OwnerReference | None) -> S | None:
         """The object a controller reference means, if it is of our kind and still the same."""
@@ -93,15 +81,11 @@ class OwnedPods(Generic[S]):
         if ref is not None:
             if (owner := self.owner_of(namespace, ref)) is not None:
                 self._queue.add(key_of(owner))
-                if owner.spec.minReadySeconds and not is_ready(old) and is_ready(new):
-                    self._queue.add_after(key_of(owner), owner.spec.minReadySeconds)
+                least_s = _min_ready_s(owner)
+                if least_s and not is_ready(old) and is_ready(new):
+                    self._queue.add_after(key_of(owner), least_s)
         elif relabelled or old_ref != ref:
             self._enqueue_adopters(new)
-
-    def _removed(self, pod: Pod) -> None:
-        self._deleted(pod)
-        if self._gone is not None:
-            self._gone(pod)
 
     def _deleted(self, pod: Pod) -> None:
         owner = self.owner_of(pod.metadata.namespace or "", controller_of(pod))
@@ -115,8 +99,16 @@ class OwnedPods(Generic[S]):
             return
         for owner in self._owners.list(pod.metadata.namespace or ""):
             try:
-                selector = LabelSelector.of(owner.spec.selector)
+                selector = self._selector_of(owner)
             except SelectorError:
                 continue
             if not selector.empty and selector.matches(pod.metadata.labels):
                 self._queue.add(key_of(owner))
+
+
+def _selector_of_spec(owner: Any) -> LabelSelector:
+    return LabelSelector.of(owner.spec.selector)
+
+
+def _min_ready_s(owner: Any) -> int:
+    return owner.spec.minReadySeconds or 0

@@ -1,7 +1,7 @@
 """What a StatefulSet needs next: Pods to create, repair and delete in order, and its status. Pure.
 
-Source: pkg/controller/statefulset/stateful_set_control.go. Differs: spec.updateStrategy.rollingUpdate.maxUnavailable
-counts wherever it is set; upstream has it behind a gate that is off.
+Source: pkg/controller/statefulset/stateful_set_control.go. rollingUpdate.maxUnavailable counts wherever it is set; the
+apiserver drops it while its gate, MaxUnavailableStatefulSet, is off.
 """
 
 from __future__ import annotations
