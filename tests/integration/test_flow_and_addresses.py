@@ -118,6 +118,28 @@ def test_a_flow_schema_is_refused(run: Any, spec: dict[str, Any], field: str) ->
     run(body)
 
 
+def test_a_missing_priority_level_is_told(run: Any) -> None:
+    async def body(api: Api) -> None:
+        async def state(name: str, wanted: str) -> None:
+            async with asyncio.timeout(5):
+                while True:
+                    found = await api.get(f"{FLOW}/flowschemas/{name}")
+                    if [c["status"] for c in found["status"].get("conditions", [])] == [wanted]:
+                        return
+                    await asyncio.sleep(0.01)
+
+        await state("probes", "False")
+        tree = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "FlowSchema", "metadata": {"name": "mine"}}
+        await api.ask("POST", f"{FLOW}/flowschemas", {**tree, "spec": {"priorityLevelConfiguration": {"name": "own"}}})
+        await state("mine", "True")
+        level = {**tree, "kind": "PriorityLevelConfiguration", "metadata": {"name": "own"}}
+        spec = {"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}
+        assert (await api.ask("POST", f"{FLOW}/prioritylevelconfigurations", {**level, "spec": spec}))[0] == 201
+        await state("mine", "False")
+
+    run(body)
+
+
 def test_addresses_have_objects(run: Any) -> None:
     async def body(api: Api) -> None:
         default = await api.get(f"{NETWORK}/servicecidrs/kubernetes")

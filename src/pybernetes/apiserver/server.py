@@ -188,7 +188,7 @@ class ApiServer:
             lambda: self._aggregator.register(group_versions),
             lambda: after_start.default_service_cidr(registry, cidr, clock),
             lambda: after_start.flow_control(registry),
-            lambda: after_start.keep_identity(registry, holder, clock),
+            lambda: after_start.keep(registry, self._flows, holder, clock),
         ]
         for work in steps:
             try:

@@ -22,7 +22,9 @@ from pybernetes.api.networking.v1 import ServiceCIDR, ServiceCIDRSpec
 from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.scheme import resource_of
 from pybernetes.apimachinery.times import format_micro_time, format_time
+from pybernetes.apiserver.bootstrap.flow_conditions import keep_conditions
 from pybernetes.apiserver.bootstrap.writing import context, ensure
+from pybernetes.apiserver.filters.flow_control import FlowTable
 from pybernetes.apiserver.registry.flowcontrol import built_in
 from pybernetes.apiserver.registry.generic.registry import Registry
 from pybernetes.host.clock import Clock
@@ -73,6 +75,13 @@ def identity() -> str:
     """This apiserver's name among its like: stable on one host."""
     digest = hashlib.sha256(os.uname().nodename.encode()).digest()[:16]
     return f"apiserver-{base64.b32encode(digest).decode().rstrip('=').lower()}"
+
+
+async def keep(registry: Registry, flows: FlowTable, holder: str, clock: Clock) -> None:
+    """What has to be kept right for as long as the apiserver runs."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(keep_identity(registry, holder, clock))
+        group.create_task(keep_conditions(registry, flows, clock))
 
 
 async def keep_identity(registry: Registry, holder: str, clock: Clock) -> None:

@@ -7,6 +7,7 @@ Source: apiserver/pkg/util/flowcontrol/{rule.go,apf_controller.go}, pkg/server/f
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 
 import msgspec
@@ -41,6 +42,16 @@ class FlowTable:
         self._levels: dict[str, str] = {}
         self._order: list[FlowSchema] = []
         self._known: dict[tuple[str, tuple[str, ...], RequestInfo], Headers] = {}
+        self.changed = asyncio.Event()
+        """Set whenever schemas or levels came, changed or went; whoever waits clears it."""
+
+    def schemas(self) -> list[FlowSchema]:
+        """All of them, by precedence; read-only."""
+        return self._order
+
+    def has_level(self, schema: FlowSchema) -> bool:
+        """Whether the schema's priority level exists."""
+        return schema.spec.priorityLevelConfiguration.name in self._levels
 
     def put_schema(self, key: Key, value: bytes) -> None:
         self._schemas[key[1]] = msgspec.json.decode(value, type=FlowSchema)
@@ -60,6 +71,7 @@ class FlowTable:
 
     def _changed(self) -> None:
         self._known.clear()
+        self.changed.set()
         self._order = sorted(
             self._schemas.values(), key=lambda schema: (schema.spec.matchingPrecedence, schema.metadata.name or "")
         )
