@@ -36,6 +36,7 @@ from pybernetes.apiserver.crd.installer import CustomResources
 from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import Health
 from pybernetes.apiserver.endpoints.journal import JournalPage
+from pybernetes.apiserver.endpoints.own_pages import OwnPages
 from pybernetes.apiserver.endpoints.pages import Pages
 from pybernetes.apiserver.endpoints.reviews import Reviews
 from pybernetes.apiserver.endpoints.router import Router
@@ -80,6 +81,7 @@ class ApiServer:
         self._clock = clock
         self._random = random
         self.metrics = RequestMetrics()
+        self.own_pages = OwnPages()
         self.health = Health()
         self._tasks: list[asyncio.Task[None]] = []
         self._http: HttpServer | None = None
@@ -275,7 +277,7 @@ class ApiServer:
             self.config.cache_dir,
             self.custom_resources,
         )
-        pages.table["pybernetes"] = JournalPage(self._store).answer
+        pages.table["pybernetes"] = functools.partial(self.own_pages.answer, JournalPage(self._store))
         services = Services(self.config, self._clock, self._random, self.metrics)
         return Router(self.registry, served, services, reviews, self.health, self._connect, pages.table)
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from pybernetes.apimachinery.errors import NotFound
 from pybernetes.apimachinery.scheme import RESOURCES, GroupVersionKind, Resource
 from pybernetes.cli.causes import Entry, chain, change_of, owner_of, story, what, who, why
 from pybernetes.cli.output import bold, table
@@ -19,6 +20,7 @@ from pybernetes.client.client import Client
 from pybernetes.cluster.errors import ClusterError
 
 _JOURNAL = "/pybernetes/v1/journal"
+_SCHEDULING = "/pybernetes/v1/scheduling"
 _SHOWN = 30
 _MAX_OWNERS = 5
 
@@ -46,12 +48,35 @@ def run(args: argparse.Namespace) -> int:
             namespace = args.namespace if resource.namespaced else ""
             return await told(Journal(client), resource, namespace, name, 0 if args.all else _SHOWN)
 
+    async def ask_scheduler() -> list[str]:
+        from pybernetes.cli.readiness import admin
+
+        async with admin(layout, "pybernetes-why") as client:
+            return await placement(client, args.namespace, name)
+
     found = asyncio.run(ask())
     if found is None:
         place = f" in the namespace {args.namespace!r}" if resource.namespaced else ""
         raise ClusterError(f"nothing is known of {resource.plural} {name!r}{place}")
-    print(json.dumps(found.entries, indent=2) if args.output == "json" else text(found))
+    if args.output == "json":
+        print(json.dumps(found.entries, indent=2))
+        return 0
+    print(text(found))
+    if (resource.group, resource.plural) == ("", "pods"):
+        for line in asyncio.run(ask_scheduler()):
+            print(line)
     return 0
+
+
+async def placement(client: Client, namespace: str, name: str) -> list[str]:
+    """What the scheduler has to say of a Pod, line by line; nothing when it has forgotten, or runs elsewhere."""
+    query = urlencode({"namespace": namespace, "name": name})
+    try:
+        answer = await client.raw("GET", _SCHEDULING, query)
+    except NotFound:
+        return []
+    told: list[str] = msgspec.json.decode(answer.body)["text"]
+    return told
 
 
 def resource_named(text: str) -> Resource:

@@ -81,7 +81,10 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
         from pybernetes.scheduler.scheduler import Scheduler
 
         client = client_for(wiring.SCHEDULER, "kube-scheduler")
-        await Scheduler(client, SchedulerConfig(), clock, random).run()
+        made = Scheduler(client, SchedulerConfig(), clock, random)
+        server.metrics.parts["scheduler"] = made.figures
+        server.own_pages.trees["scheduling"] = made.explained
+        await made.run()
 
     async def dns() -> None:
         from pybernetes.dns.server import DnsServer

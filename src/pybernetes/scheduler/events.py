@@ -61,7 +61,8 @@ class ClusterEvent:
             self.resource is EventResource.POD
             and happened.resource in (EventResource.ASSIGNED_POD, EventResource.UNSCHEDULED_POD)
         )
-        return same and bool(self.action & happened.action)
+        # A general update is for those alone who asked for all updates, so it must not be the larger one.
+        return same and bool(self.action & happened.action) and happened.action <= self.action
 
 
 Hint = Callable[[PodInfo, Any, Any], bool]

@@ -11,6 +11,7 @@ from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.scheduler.metrics import SchedulerMetrics
 
 DefaultSelector = Callable[[Pod], LabelSelector]
 """The selector of the Services and the controller that a Pod belongs to; empty when there is none."""
@@ -24,6 +25,7 @@ def _no_labels(namespace: str) -> Mapping[str, str]:
 class Handle:
     client: Client
     default_selector: DefaultSelector
+    metrics: SchedulerMetrics = field(default_factory=SchedulerMetrics)
     clock: Clock = field(default_factory=SystemClock)
     budgets: Callable[[], Iterable[PodDisruptionBudget]] = tuple
     namespace_labels: Callable[[str], Mapping[str, str]] = _no_labels

@@ -110,6 +110,8 @@ class QueuedPodInfo:
     consecutive_errors: int = 0
     backoff_until_s: float | None = None
     initial_attempt_s: float | None = None
+    attempt_started_s: float = 0.0
+    """On the clock of performance counters; 0 before the first attempt."""
     unschedulable_plugins: set[str] = field(default_factory=set)
     pending_plugins: set[str] = field(default_factory=set)
     gating_plugin: str = ""

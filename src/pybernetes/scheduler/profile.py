@@ -59,10 +59,12 @@ class Profile:
                 return status.of(name)
         return SUCCESS
 
-    def find_feasible(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> tuple[Ints, Diagnosis, Status]:
-        """(rows that fit, why the others do not, an error if a plugin failed)."""
+    def find_feasible(
+        self, state: CycleState, info: PodInfo, snapshot: Snapshot, *, without: str = ""
+    ) -> tuple[Ints, Diagnosis, Status]:
+        """(rows that fit, why the others do not, an error if a plugin failed); `without`: a plugin not to ask."""
         diagnosis = Diagnosis(snapshot.names(), snapshot.node_count)
-        candidates, status = self._pre_filter(state, info, snapshot, diagnosis)
+        candidates, status = self._pre_filter(state, info, snapshot, diagnosis, without)
         if not status.success:
             return np.zeros(0, np.int64), diagnosis, status
         diagnosis.refused_by = np.where(candidates, np.int16(-1), np.int16(-2))
@@ -70,7 +72,7 @@ class Profile:
         diagnosis.unresolvable = np.zeros(snapshot.rows, np.bool_)
         feasible = candidates
         for name, plugin in self.filter_plugins:
-            if name in state.skip_filter:
+            if name in state.skip_filter or name == without:
                 continue
             verdict = plugin.filter(state, info, snapshot)
             if verdict is None:
@@ -134,12 +136,14 @@ class Profile:
         return None
 
     def _pre_filter(
-        self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
+        self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis, without: str
     ) -> tuple[Bools, Status]:
         everywhere = snapshot.live_rows()
         named: frozenset[str] | None = None
         narrowing: list[str] = []
         for name, plugin in self.pre_filter_plugins:
+            if name == without:
+                continue
             result = plugin.pre_filter(state, info, snapshot)
             status = result.status.of(name)
             if status.skip:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.apps.v1 import ReplicaSet, StatefulSet
@@ -29,6 +31,7 @@ from pybernetes.host.random import Random
 from pybernetes.scheduler import events
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.default_selector import default_selector
+from pybernetes.scheduler.metrics import SchedulerMetrics
 from pybernetes.scheduler.pod_info import PodInfo, QueuedPodInfo
 from pybernetes.scheduler.queue import QueueProfile, SchedulingQueue
 
@@ -69,6 +72,7 @@ class Scheduler:
         self._assumed: set[str] = set()
         """Pods that are counted on a node, whose binding the watch has not confirmed yet."""
         self._waiting: dict[str, asyncio.Event] = {}
+        self.metrics = SchedulerMetrics()
         self.synced = asyncio.Event()
         """Set once the first state of the cluster is in and Pods are being scheduled."""
 
@@ -115,6 +119,7 @@ class Scheduler:
         handle = Handle(
             self._client,
             self._default_selector,
+            self.metrics,
             self._clock,
             budgets=lambda: self._budgets.lister.list(),
             namespace_labels=self._namespace_labels,
@@ -245,6 +250,57 @@ class Scheduler:
     def _is_ours(self, pod: Pod) -> bool:
         return (pod.spec.schedulerName or "") in self.profiles
 
+    def _attempt_over(self, queued: QueuedPodInfo, result: str) -> None:
+        took_s = time.perf_counter() - queued.attempt_started_s if queued.attempt_started_s else 0.0
+        self.metrics.attempt(queued.pod.spec.schedulerName or "", result, took_s)
+
+    def figures(self) -> Iterator[str]:
+        """Lines in Prometheus' text form."""
+        if not self.synced.is_set():
+            return
+        pending = self.queue.pending()
+        blocked = Counter(
+            (plugin, queued.pod.spec.schedulerName or "")
+            for queued in (*pending["unschedulable"], *pending["gated"], *pending["backoff"])
+            for plugin in queued.rejectors
+        )
+        cache = {
+            "nodes": self.snapshot.node_count,
+            "pods": self.snapshot.pod_count,
+            "assumed_pods": len(self._assumed),
+        }
+        yield from self.metrics.lines({name: len(pods) for name, pods in pending.items()}, blocked, cache)
+
+    # Explaining
+
+    def explained(self, asked: Mapping[str, str]) -> dict[str, Any] | None:
+        """The newest decision on the Pod `namespace`/`name`, per plugin and node, and what would make it fit.
+
+        None when nothing is known. Its text is for people.
+        """
+        from pybernetes.scheduler.algorithm import NoFit
+        from pybernetes.scheduler.explain import lines, refusals
+        from pybernetes.scheduler.suggest import changes
+
+        pod = self._pods.lister.get(asked.get("namespace", ""), asked.get("name", ""))
+        if pod is None or not self.synced.is_set():
+            return None
+        info = PodInfo(pod)
+        explanation = self.explanations.get(info.uid)
+        if explanation is None:
+            return None
+        waits = isinstance(explanation.result, NoFit) and not pod.spec.nodeName
+        wanted = changes(self.profiles[pod.spec.schedulerName or ""], info, self.snapshot) if waits else []
+        refused = refusals(explanation.result.diagnosis)
+        return {
+            "pod": info.key,
+            "time": format_time(explanation.at_s),
+            "node": "" if isinstance(explanation.result, NoFit) else explanation.result.node_name,
+            "refusals": {node: {"plugin": plugin, "reasons": reasons} for node, (plugin, reasons) in refused.items()},
+            "changes": wanted,
+            "text": [*lines(explanation), *(f"  To make it fit: {change}." for change in wanted)],
+        }
+
     # Deciding
 
     async def _schedule_forever(self) -> None:
@@ -275,6 +331,7 @@ class Scheduler:
             return
         profile = self.profiles[info.pod.spec.schedulerName or ""]
         state = CycleState()
+        start_s = queued.attempt_started_s = time.perf_counter()
         try:
             result = schedule(profile, state, info, self.snapshot, self._random.choice_index)
         except PluginFailed as error:
@@ -285,6 +342,7 @@ class Scheduler:
             log.exception("scheduling %s failed", info.key)
             self._fail(queued, f"running the plugins: {error}", None, reason="SchedulerError")
             return
+        self.metrics.algorithm.observe(time.perf_counter() - start_s)
         self.explanations.keep(info, result, self._clock.now())
         if isinstance(result, Decision):
             await self._take(profile, state, queued, result)
@@ -329,6 +387,8 @@ class Scheduler:
             if status.success:
                 message = f"Successfully assigned {info.key} to {node_name}"
                 self._recorder.event(info.pod, "Normal", "Scheduled", message)
+                self._attempt_over(queued, "scheduled")
+                self.metrics.pod_attempts.observe(queued.attempts)
             else:
                 log.info("binding %s to %s failed: %s", info.key, node_name, status.message)
                 self._refused(profile, state, queued, node_name, status)
@@ -387,6 +447,7 @@ class Scheduler:
         """Puts the Pod back and says why: an event, and the condition PodScheduled."""
         queued.unschedulable_plugins = set(diagnosis.unschedulable_plugins) if diagnosis else rejectors or set()
         queued.pending_plugins = set(diagnosis.pending_plugins) if diagnosis else set()
+        self._attempt_over(queued, "unschedulable" if queued.rejectors else "error")
         info = queued.info
         current = self._pods.lister.get(info.pod.metadata.namespace or "", info.pod.metadata.name or "")
         if current is None or current.spec.nodeName or current.metadata.uid != info.uid:

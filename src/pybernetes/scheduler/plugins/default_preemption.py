@@ -60,6 +60,7 @@ class DefaultPreemption:
     def post_filter(
         self, tries: Tries, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
     ) -> tuple[str | None, Status]:
+        self._handle.metrics.preemption_attempts += 1
         reason = self._not_eligible(info, snapshot, diagnosis)
         if reason:
             return None, unschedulable(f"preemption: {reason}")
@@ -68,6 +69,7 @@ class DefaultPreemption:
             text = fit_error_message(diagnosis.node_count, +counts)
             return "", unschedulable(f"preemption: {text}")
         best = pick(candidates)
+        self._handle.metrics.preemption_victims.observe(len(best.victims))
         self._executor.start(best, info, snapshot.nominations.below(info.priority, best.node_name))
         return best.node_name, SUCCESS
 
