@@ -1,17 +1,22 @@
-"""GET, LIST of 500 ConfigMaps, CREATE and watch per second over TLS, and how soon the apiserver is ready.
+"""What one apiserver process does in a second, and what it costs, over TLS with authentication and RBAC on.
 
-Starts `pybernetes apiserver` on a SQLite file in a temporary folder, loads it with wrk, prints figures.
+Starts `pybernetes apiserver` on a SQLite file in a temporary folder and loads it with wrk and with watchers in
+processes of their own. Every rate is printed with the CPU time that the server took for one request, and beside that of
+a handler that does nothing on the same HTTP server, measured in the same run. Nothing is asserted.
 
-Usage: python bench/apiserver.py [SECONDS]
+Usage: python bench/apiserver.py [--seconds 3] [--watchers 1000] [--events 100] [--objects 100000]
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -20,43 +25,71 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from pybernetes.storage.canonical import without_resource_version
+from pybernetes.storage.sqlite import SqliteStore
+from pybernetes.storage.store import Cause
 from tests.unit.http.certificates import Authority
 
-PORT = 18443
-URL = f"https://127.0.0.1:{PORT}"
+ROOT = Path(__file__).parent.parent
 START = "import sys; from pybernetes.cmd.main import main; sys.exit(main())"
-CREATE = """
-local made = 0
-local start = os.time()
-local head = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b' .. start .. '-'
+MAPS = "/api/v1/namespaces/bench/configmaps"
+SCRIPTS = {
+    "create": """
+local start, made = os.time(), 0
 function setup(thread) made = made + 1; thread:set("id", made) end
 function init(args) count = 0 end
 function request()
   count = count + 1
-  local body = head .. id .. '-' .. count .. '"},"data":{"k":"v"}}'
-  return wrk.format("POST", "/api/v1/namespaces/default/configmaps", nil, body)
+  local name = 'b' .. start .. '-' .. id .. '-' .. count
+  return wrk.format("POST", nil, nil,
+    '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"' .. name .. '"},"data":{"k":"v"}}')
 end
-"""
+""",
+    "update": """
+function init(args) count = 0; version = nil end
+function request()
+  count = count + 1
+  local meta = '"name":"contended"' .. (version and ',"resourceVersion":"' .. version .. '"' or '')
+  return wrk.format("PUT", nil, nil,
+    '{"apiVersion":"v1","kind":"ConfigMap","metadata":{' .. meta .. '},"data":{"k":"' .. count .. '"}}')
+end
+function response(status, headers, body)
+  if status == 200 then version = body:match('"resourceVersion":"(%d+)"') else version = nil end
+end
+""",
+    "apply": """
+function init(args) count = 0; wrk.headers["Content-Type"] = "application/apply-patch+yaml" end
+function request()
+  count = count + 1
+  return wrk.format("PATCH", nil, nil,
+    '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"applied"},"data":{"k":"' .. count .. '"}}')
+end
+""",
+}
 
 
 class Server:
     """The apiserver as a process, and a client of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.authority = Authority.create(folder, "kubernetes")
         self.folder = folder
+        self.authority = Authority.create(folder, "kubernetes")
         self.files = self.authority.issue("server", names=["localhost"], addresses=["127.0.0.1"])
-        (folder / "tokens.csv").write_text('secret,admin,1,"system:masters"\nview,dev,2,"dev"\n')
+        (folder / "tokens.csv").write_text('secret,admin,1,"system:masters"\nuser,dev,2,"dev"\n')
         self.context = ssl.create_default_context(cafile=self.authority.certificate_file)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, label: str) -> None:
         started = time.monotonic()
         flags = {
-            "bind-address": "127.0.0.1", "secure-port": str(PORT), "tls-cert-file": self.files[0],
+            "bind-address": "127.0.0.1", "secure-port": str(self.port), "tls-cert-file": self.files[0],
             "tls-private-key-file": self.files[1], "client-ca-file": self.authority.certificate_file,
             "token-auth-file": str(self.folder / "tokens.csv"), "data-file": str(self.folder / "state.db"),
         }  # fmt: skip
@@ -72,24 +105,30 @@ class Server:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait()
+            self.process = None
 
     def request(self, method: str, path: str, body: object = None) -> bytes:
         data = json.dumps(body).encode() if body is not None else None
         headers = {"Authorization": "Bearer secret", "Content-Type": "application/json"}
-        request = urllib.request.Request(URL + path, data, headers, method=method)
-        with urllib.request.urlopen(request, context=self.context, timeout=10) as answer:
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        with urllib.request.urlopen(request, context=self.context, timeout=60) as answer:
             found: bytes = answer.read()
         return found
 
-    def resident_mb(self) -> int:
-        assert self.process is not None
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) // 1024  # type: ignore[index]
+    def make_maps(self, namespace: str, count: int) -> None:
+        self.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        for i in range(count):
+            labels = {"app": "bench", "tenth": str(i % 10)}
+            value = {"metadata": {"name": f"c{i}", "labels": labels}, "data": {"key": "v" * 100}}
+            self.request("POST", f"/api/v1/namespaces/{namespace}/configmaps", value)
 
-    def cpu_s(self) -> float:
+    def resident_kb(self) -> int:
+        return resident_kb(self.pid)
+
+    @property
+    def pid(self) -> int:
         assert self.process is not None
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return self.process.pid
 
     def _ready(self) -> bool:
         try:
@@ -98,70 +137,235 @@ class Server:
             return False
 
 
-def load(
-    server: Server,
-    label: str,
-    path: str,
-    seconds: int,
-    connections: int,
-    token: str = "secret",
-    script: Path | None = None,
-) -> None:
-    """One run of wrk; prints requests a second, the middle latency and what was not 2xx."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", f"Authorization: Bearer {token}"]
-    command += ["-s", str(script)] if script else []
-    before = server.cpu_s()
-    text = subprocess.run([*command, URL + path], capture_output=True, text=True, check=True).stdout
-    used = server.cpu_s() - before
-    total = re.search(r"(\d+) requests in", text)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    middle = re.search(r"50%\s+(\S+)", text)
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    assert rate and middle and total
-    cost = f"   {used / int(total[1]) * 1e6:.0f} us of CPU each"
-    figure(label, f"{float(rate[1]):.0f}", f"/s   median {middle[1]}" + cost + (f"   NOT 2xx: {bad[1]}" if bad else ""))
+def resident_kb(pid: int) -> int:
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) if found else 0
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def figure(label: str, value: str, unit: str) -> None:
-    print(f"{label:<44} {value:>9} {unit}", flush=True)
+    print(f"{label:<58} {value:>9} {unit}", flush=True)
+
+
+class Load:
+    """Runs of wrk, each as requests a second, delays, and CPU time of the server for one request."""
+
+    def __init__(self, folder: Path, seconds: int) -> None:
+        self._folder = folder
+        self._seconds = seconds
+        self.yardsticks: dict[str, float] = {}
+        """CPU microseconds of one request to the bare handler, by kind."""
+
+    def run(
+        self, label: str, pid: int, url: str, connections: int, *, token: str = "user", script: str = "", like: str = ""
+    ) -> float:
+        """Prints the figures; returns the CPU microseconds of one request. `like` names the yardstick."""
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{self._seconds}s", "--latency"]
+        command += ["-H", f"Authorization: Bearer {token}"]
+        if script:
+            file = self._folder / f"{script}.lua"
+            file.write_text(SCRIPTS[script])
+            command += ["-s", str(file)]
+        before = cpu_s(pid)
+        text = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+        used = cpu_s(pid) - before
+        total = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
+        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])  # type: ignore[index]
+        percentiles = dict(re.findall(r"^\s+(50|99)%\s+(\S+)$", text, re.MULTILINE))
+        bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+        each = used / max(total, 1) * 1e6
+        line = f"/s   p50 {percentiles['50']:>8}  p99 {percentiles['99']:>8}   {each:6.0f} us of CPU each"
+        if like:
+            line += f", {each / self.yardsticks[like]:.1f}x the bare handler"
+        figure(label, f"{rate:.0f}", line + (f", {int(bad[1]) / total:.0%} not 2xx" if bad else ""))
+        return each
+
+
+def yardsticks(load: Load, server: Server, sizes: dict[str, int]) -> None:
+    command = [sys.executable, "-m", "bench.clients.bare", *server.files, server.authority.certificate_file]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as bare:
+        assert bare.stdout is not None
+        port = bare.stdout.readline().strip()
+        for kind, size in sizes.items():
+            url = f"https://127.0.0.1:{port}/{size}"
+            load.yardsticks[kind] = load.run(f"bare handler, an answer of {size} bytes", bare.pid, url, 32)
+        bare.terminate()
+
+
+def watchers(server: Server, count: int, events: int) -> None:
+    """Delays of events to many watchers, and the memory of one."""
+    before = server.resident_kb()
+    client = watch_process(server, count, events)
+    assert client.stdin is not None and client.stdout is not None
+    figure(f"memory of a watch ({count} of them)", f"{(server.resident_kb() - before) / count:.0f}", "kB")
+    started, used = time.monotonic(), cpu_s(server.pid)
+    for i in range(events):
+        body = {"metadata": {"name": f"e{i}"}, "data": {"sent": f"{time.time():.6f}"}}
+        server.request("POST", "/api/v1/namespaces/watched/configmaps", body)
+    found = json.loads(client.stdout.readline())
+    seconds = time.monotonic() - started
+    figure(f"{events} events to {count} watchers", f"{found['events'] / seconds:.0f}", "deliveries/s")
+    for name in ("p50", "p90", "p99"):
+        figure(f"  delay from request to watcher, {name}", f"{found[name]:.1f}", "ms")
+    figure("  CPU of the server a delivery", f"{(cpu_s(server.pid) - used) / found['events'] * 1e6:.1f}", "us")
+    client.wait()
+    server.request("DELETE", "/api/v1/namespaces/watched/configmaps")
+
+
+def deaf_watchers(server: Server, count: int) -> None:
+    """Watchers that do not read, while large events come: what they cost, and that they are ended."""
+    client = watch_process(server, count, 10**9, "--deaf")
+    assert client.stdin is not None and client.stdout is not None
+    before = server.resident_kb()
+    for i in range(400):
+        body = {"metadata": {"name": f"d{i}"}, "data": {"filler": "x" * 50_000}}
+        server.request("POST", "/api/v1/namespaces/watched/configmaps", body)
+    more = server.resident_kb() - before
+    figure(f"{count} watchers that do not read, 400 events of 50 kB", f"{more / 1024:.0f}", "MB more")
+    time.sleep(16)  # the server looks for such connections every 15 s
+    figure("  after they were cut off", f"{(server.resident_kb() - before) / 1024:.0f}", "MB more")
+    client.stdin.write("look\n")
+    client.stdin.flush()
+    figure("  connections that the server ended", str(json.loads(client.stdout.readline())["ended"]), f"of {count}")
+    client.wait()
+
+
+def watch_process(server: Server, count: int, events: int, *flags: str) -> subprocess.Popen[str]:
+    """The process, once all of its watches have begun."""
+    listed = json.loads(server.request("GET", "/api/v1/namespaces/watched/configmaps?limit=1"))
+    numbers = [str(server.port), server.authority.certificate_file, "secret", str(count), str(events)]
+    command = [sys.executable, "-m", "bench.clients.watchers", *numbers, *flags]
+    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert client.stdin is not None and client.stdout is not None
+    client.stdin.write(listed["metadata"]["resourceVersion"] + "\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "ready\n"
+    return client
+
+
+def fill(file: Path, prefix: str, template: bytes, name: str, count: int, a_namespace: int) -> None:
+    """Puts copies of an object straight into the store of a server that does not run."""
+    value = without_resource_version(template)
+
+    async def run() -> None:
+        store = SqliteStore(file)
+        await store.start()
+        cause = Cause(user="bench")
+
+        async def write(first: int) -> None:
+            for i in range(first, count, 64):
+                namespace, copy = f"many-{i // a_namespace}", f"{name}-{i}"
+                body = value.replace(f'"name":"{name}"'.encode(), f'"name":"{copy}"'.encode())
+                body = body.replace(b'"namespace":"bench"', f'"namespace":"{namespace}"'.encode())
+                await store.create(f"{prefix}{namespace}/{copy}", body, cause)
+
+        await asyncio.gather(*[write(first) for first in range(64)])
+        await store.stop()
+
+    asyncio.run(run())
+
+
+def pod() -> dict[str, Any]:
+    container = {
+        "name": "web", "image": "registry.example/web:1.2.3", "ports": [{"containerPort": 8080}],
+        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+        "env": [{"name": f"SETTING_{i}", "value": "x" * 20} for i in range(5)],
+    }  # fmt: skip
+    return {"metadata": {"name": "web", "labels": {"app": "web"}}, "spec": {"containers": [container]}}
 
 
 def main() -> int:
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--seconds", type=int, default=3, help="of each run of wrk")
+    parser.add_argument("--watchers", type=int, default=1000)
+    parser.add_argument("--events", type=int, default=100)
+    parser.add_argument("--objects", type=int, default=100_000)
+    args = parser.parse_args()
     if shutil.which("wrk") is None:
         print("needs wrk", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="pybernetes-bench-") as name:
         server = Server(Path(name))
-        script = Path(name) / "create.lua"
-        script.write_text(CREATE)
         try:
-            server.start("empty store")
-            server.stop()
-            server.start("second start")
-            figure("resident, idle", str(server.resident_mb()), "MB")
-            server.request("POST", "/api/v1/namespaces", {"metadata": {"name": "bench"}})
-            for i in range(500):
-                value = {"metadata": {"name": f"c{i}", "labels": {"app": "bench"}}, "data": {"key": "v" * 100}}
-                server.request("POST", "/api/v1/namespaces/bench/configmaps", value)
-            binding = {
-                "metadata": {"name": "dev", "namespace": "bench"},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
-                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dev"}],
-            }
-            server.request("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/bench/rolebindings", binding)
-            one, all_ = "/api/v1/namespaces/bench/configmaps/c7", "/api/v1/namespaces/bench/configmaps"
-            load(server, "GET /version", "/version", seconds, 32)
-            load(server, "GET a ConfigMap, 1 connection", one, seconds, 1)
-            load(server, "GET a ConfigMap, 32 connections", one, seconds, 32)
-            load(server, "GET a ConfigMap, 32 connections, through RBAC", one, seconds, 32, "view")
-            load(server, "LIST of 500 ConfigMaps, 16 connections", all_, seconds, 16)
-            load(server, "CREATE, 1 connection", "/", seconds, 1, script=script)
-            load(server, "CREATE, 32 connections", "/", seconds, 32, script=Path(name) / "create.lua")
-            figure("resident, at the end", str(server.resident_mb()), "MB")
+            measure(server, Load(Path(name), args.seconds), args)
         finally:
             server.stop()
     return 0
+
+
+def measure(server: Server, load: Load, args: argparse.Namespace) -> None:
+    figure("processors", str(os.cpu_count()), "")
+    server.start("empty store")
+    server.stop()
+    server.start("second start")
+    figure("resident, idle", f"{server.resident_kb() / 1024:.0f}", "MB")
+    server.make_maps("bench", 500)
+    server.make_maps("watched", 0)
+    server.request("POST", "/api/v1/namespaces/bench/serviceaccounts", {"metadata": {"name": "default"}})
+    binding = {
+        "metadata": {"name": "dev"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dev"}],
+    }
+    server.request("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+    one, five_hundred = f"{MAPS}/c7", MAPS
+    sizes = {"one": len(server.request("GET", one)), "list": len(server.request("GET", five_hundred))}
+    yardsticks(load, server, sizes)
+
+    def run(label: str, target: str, connections: int, **how: str) -> float:
+        return load.run(label, server.pid, server.url + target, connections, **how)
+
+    run("GET /version", "/version", 32, like="one")
+    run("GET, 1 connection", one, 1, like="one")
+    run("GET, 32 connections", one, 32, like="one")
+    run("LIST of 500", five_hundred, 16, like="list")
+    run("LIST of 500 by label selector, 50 match", f"{MAPS}?labelSelector=tenth%3D3", 16)
+    for target, label in (("contended", "UPDATE"), ("applied", "server-side apply")):
+        server.request("POST", MAPS, {"metadata": {"name": target}})
+        if label == "UPDATE":
+            run("UPDATE with resourceVersion, 1 connection", f"{MAPS}/{target}", 1, script="update")
+            run("UPDATE of one object by 8 at once", f"{MAPS}/{target}", 8, script="update")
+        else:
+            run("server-side apply", f"{MAPS}/{target}?fieldManager=bench&force=true", 8, script="apply")
+    server.make_maps("created", 0)
+    run("CREATE, 1 connection", "/api/v1/namespaces/created/configmaps", 1, script="create")
+    run("CREATE, 32 connections", "/api/v1/namespaces/created/configmaps", 32, script="create")
+    watchers(server, args.watchers, args.events)
+    deaf_watchers(server, 100)
+    figure("resident", f"{server.resident_kb() / 1024:.0f}", "MB")
+    server.request("POST", "/api/v1/namespaces/bench/pods", pod())
+    templates = [server.request("GET", path).strip() for path in ("/api/v1/namespaces/bench/pods/web", f"{MAPS}/c7")]
+    few = {
+        "GET": run("GET among 1,000s of objects", one, 32),
+        "LIST": run("LIST, limit=100", f"{MAPS}?limit=100", 16),
+        "CREATE": run("CREATE", "/api/v1/namespaces/created/configmaps", 32, script="create"),
+    }
+    server.stop()
+    file = server.folder / "state.db"
+    server.start("started again")
+    before = server.resident_kb()
+    server.stop()
+    fill(file, "/registry/pods/", templates[0], "web", 10_000, 10_000)
+    server.start("10,000 Pods in the store")
+    size, held = len(templates[0]), (server.resident_kb() - before) / 1024
+    figure(f"memory of 10,000 Pods of {size} bytes", f"{held:.0f}", "MB")
+    run("LIST of 10,000 Pods", "/api/v1/namespaces/many-0/pods", 4)
+    server.stop()
+    fill(file, "/registry/configmaps/", templates[1], "c7", args.objects, 1000)
+    server.start(f"{args.objects} objects more in the store")
+    server.request("GET", f"{MAPS}/c7")
+    many = {
+        "GET": run(f"GET among {args.objects}", one, 32),
+        "LIST": run("LIST, limit=100", f"{MAPS}?limit=100", 16),
+        "CREATE": run("CREATE", "/api/v1/namespaces/created/configmaps", 32, script="create"),
+    }
+    for verb, cost in many.items():
+        figure(f"cost of {verb} with {args.objects} objects and with few", f"{cost / few[verb]:.2f}", "x")
+    figure("resident, at the end", f"{server.resident_kb() / 1024:.0f}", "MB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One watcher of a watch cache: a bounded queue between the commit and a client's connection."""
+"""One watcher of a watch cache: a queue, bounded in events and bytes, between the commit and a client's connection."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ from typing import Any
 from pybernetes.storage.recent import Recent, Selection, WatchEvent
 
 _BATCH_LIMIT = 512
+_BATCH_BYTES = 128 << 10
+"""A batch becomes one chunk for its client, so it is small enough to lie in thousands of buffers."""
+_QUEUE_BYTES = 8 << 20
+"""What a watcher may keep of events that nobody else needs any more."""
+
+
+def _some(events: Iterator[WatchEvent]) -> list[WatchEvent]:
+    """The next batch; empty at the end."""
+    batch: list[WatchEvent] = []
+    size = 0
+    for event in islice(events, _BATCH_LIMIT):
+        batch.append(event)
+        size += len(event.value)
+        if size > _BATCH_BYTES:
+            break
+    return batch
 
 
 class Watcher:
@@ -35,6 +51,7 @@ class Watcher:
         self._bookmark_every_s = bookmark_every_s
         self._earlier: Iterator[WatchEvent] | None = None
         self._queue: deque[WatchEvent] = deque()
+        self._queued_bytes = 0
         self._ended = False
         self._not_before = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -56,11 +73,12 @@ class Watcher:
         event = self._selection.event_of(recent, attributes)
         if event is None:
             return
-        if len(self._queue) >= self._queue_limit:
+        if len(self._queue) >= self._queue_limit or self._queued_bytes > _QUEUE_BYTES:
             self.fell_behind = True
             self.end()
             return
         self._queue.append(event)
+        self._queued_bytes += len(event.value)
         self._wake()
 
     def bookmark(self) -> None:
@@ -87,6 +105,7 @@ class Watcher:
         """The consumer is done."""
         self._earlier = None
         self._queue.clear()
+        self._queued_bytes = 0
         self.end()
 
     def __aiter__(self) -> Watcher:
@@ -94,7 +113,7 @@ class Watcher:
 
     async def __anext__(self) -> list[WatchEvent]:
         if self._earlier is not None:
-            batch = list(islice(self._earlier, _BATCH_LIMIT))
+            batch = _some(self._earlier)
             if batch:
                 return batch
             self._earlier = None
@@ -107,11 +126,18 @@ class Watcher:
             finally:
                 self._waiter = None
         queue = self._queue
-        if len(queue) <= _BATCH_LIMIT:
+        if len(queue) <= _BATCH_LIMIT and self._queued_bytes <= _BATCH_BYTES:
             batch = list(queue)
             queue.clear()
+            self._queued_bytes = 0
             return batch
-        return [queue.popleft() for _ in range(_BATCH_LIMIT)]
+        batch, size = [], 0
+        while queue and len(batch) < _BATCH_LIMIT and size <= _BATCH_BYTES:
+            event = queue.popleft()
+            size += len(event.value)
+            batch.append(event)
+        self._queued_bytes -= size
+        return batch
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

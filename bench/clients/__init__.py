@@ -1,0 +1,1 @@
+"""Processes that the benchmarks start beside the apiserver."""
