@@ -75,8 +75,14 @@ def list_message(metadata: dict[str, Any], items: list[bytes]) -> bytes:
     """The message of a List of encoded messages."""
     parts = [_field(1, message("meta.v1.ListMeta")(metadata))]
     for item in items:
-        parts += (b"\x12", _length(len(item)), item)
+        parts += (_item_head(len(item)), item)
     return b"".join(parts)
+
+
+@functools.lru_cache(4096)
+def _item_head(size: int) -> bytes:
+    """Tag and length of a list's item."""
+    return b"\x12" + _length(size)
 
 
 def watch_frame(type_: str, enveloped: bytes) -> bytes:
