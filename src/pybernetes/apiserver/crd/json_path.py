@@ -5,6 +5,7 @@ Source: client-go/util/jsonpath (the part that upstream allows in additionalPrin
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -121,6 +122,7 @@ def _literal(text: str) -> Any:
         return text
 
 
+@functools.lru_cache(1024)
 def simple_path(text: str) -> tuple[str, ...]:
     """The names of a path of plain fields, `.spec.replicas`. Raises JsonPathError for anything else."""
     names = []

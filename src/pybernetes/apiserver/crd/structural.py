@@ -30,10 +30,12 @@ class Structural:
         "default",
         "defaults_below",
         "embedded",
+        "embeds",
         "int_or_string",
         "items",
         "list_keys",
         "list_type",
+        "listed",
         "map_type",
         "nullable",
         "open",
@@ -63,6 +65,10 @@ class Structural:
         self.list_keys = tuple(tree.get("x-kubernetes-list-map-keys") or ())
         self.rules: list[Any] = list(tree.get("x-kubernetes-validations") or ())
         below = [*self.properties.values(), *filter(None, (self.additional, self.items))]
+        self.embeds: bool = self.embedded or any(node.embeds for node in below)
+        """Objects with metadata of their own are here or below."""
+        self.listed: bool = self.list_type != "atomic" or any(node.listed for node in below)
+        """Lists of type set or map are here or below."""
         self.defaults_below: bool = any(node.default is not None or node.defaults_below for node in below)
 
     @property
@@ -204,7 +210,7 @@ def coerce_embedded(value: Any, schema: Structural | None, path: str) -> list[st
 
     Raises DecodeError for metadata that is none.
     """
-    if schema is None:
+    if schema is None or not schema.embeds:
         return []
     problems: list[str] = []
     if isinstance(value, dict):
@@ -226,7 +232,7 @@ def coerce_embedded(value: Any, schema: Structural | None, path: str) -> list[st
 def validate_embedded(value: Any, schema: Structural | None, path: Path) -> list[FieldError]:
     """What is wrong with embedded objects: each needs apiVersion, kind and valid metadata."""
     found: list[FieldError] = []
-    if schema is None:
+    if schema is None or not schema.embeds:
         return found
     if isinstance(value, dict):
         if schema.embedded:

@@ -325,7 +325,7 @@ def _invalid(path: str, value: Any, said: str) -> FieldError:
 def duplicates(value: Any, schema: Structural | None, path: Path) -> list[FieldError]:
     """Items that stand twice in a list of type set, or share their keys in one of type map."""
     found: list[FieldError] = []
-    if schema is None:
+    if schema is None or not schema.listed:
         return found
     if isinstance(value, dict):
         for name, child in value.items():

@@ -146,9 +146,28 @@ def _applied_tree(writer: Writer, ctx: RequestContext, body: Body) -> dict[str, 
     if metadata.get("managedFields"):
         raise errors.BadRequest("metadata.managedFields must be nil")
     metadata.pop("managedFields", None)
-    # Unknown fields and wrong types are told before anything is merged.
-    writer.codec.from_tree(ctx, copy_tree(tree))
+    _check_repeated(ctx, body)
+    if not resource.custom:  # those are held against their schema when they are merged
+        # Unknown fields and wrong types are told before anything is merged.
+        writer.codec.from_tree(ctx, copy_tree(tree))
     return tree
+
+
+def _check_repeated(ctx: RequestContext, body: Body) -> None:
+    """Tells keys that stand twice in a configuration: refuses them or warns, as field validation says."""
+    if not isinstance(body, bytes | bytearray) or ctx.field_validation == "Ignore":
+        return
+    if bytes(body).lstrip()[:1] == b"{":
+        return
+    from pybernetes.apimachinery.yaml_text import parse_yaml
+
+    try:
+        _, problems = parse_yaml(bytes(body))
+    except ValueError as error:
+        raise errors.BadRequest(f"error decoding YAML: {error}") from None
+    if problems and ctx.field_validation == "Strict":
+        raise errors.BadRequest(f"error strict decoding YAML: {', '.join(problems)}")
+    ctx.warnings += problems
 
 
 def parsed(body: Body) -> Any:
