@@ -120,7 +120,9 @@ def check_after_a_crash(path: Path, vfs: str = "") -> None:
     except apsw.Error as error:
         raise plain(error, path) from error
     if found != "ok":
-        raise StoreError(f"{path} is damaged ({found}): restore a snapshot, or move it away to begin anew")
+        raise StoreError(
+            f"{path} is damaged ({' '.join(str(found).split())}): restore a snapshot, or move it away to begin anew"
+        )
 
 
 def open_checkpointer(path: Path, vfs: str = "") -> apsw.Connection:

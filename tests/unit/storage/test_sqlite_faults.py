@@ -276,3 +276,59 @@ def test_a_power_cut_loses_no_acknowledged_write(tmp_path: Path, monkeypatch: py
         await store.stop()
 
     asyncio.run(main())
+
+
+def test_a_fault_is_told_until_it_is_over(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = SqliteStore(tmp_path / "store.db")
+        await store.start()
+        assert store.problem() == ""
+        writer = store._writer
+        assert writer is not None
+        attempt = writer._attempt
+        writer._attempt = lambda job: StoreError("no space left")  # type: ignore[method-assign]
+        with pytest.raises(StoreError):
+            await store.create("/a", b"", CAUSE)
+        assert store.problem() == "no space left"
+        await asyncio.sleep(0)
+        writer._attempt = attempt  # type: ignore[method-assign]
+        for _ in range(500):
+            if not store.problem():
+                break
+            await asyncio.sleep(0.01)
+        assert store.problem() == "", "whoever asks finds out, without another write"
+        await store.stop()
+
+    asyncio.run(main())
+
+
+def test_a_file_left_by_a_crash_is_looked_through(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = SqliteStore(tmp_path / "store.db")
+        await store.start()
+        for number in range(300):
+            await store.create(f"/{number}", b"x" * 400, CAUSE)
+        await store.stop()
+        store = SqliteStore(tmp_path / "store.db")
+        await store.start()
+        await store.create("/last", b"", CAUSE)
+        crashed = tmp_path / "crashed"
+        crashed.mkdir()
+        for name in ("store.db", "store.db-wal"):
+            shutil.copyfile(tmp_path / name, crashed / name)
+        await store.stop()
+        whole = SqliteStore(crashed / "store.db")
+        await whole.start()
+        assert await whole.get("/last") is not None
+        await whole.stop()
+        for name in ("store.db", "store.db-wal"):
+            (crashed / name).unlink(missing_ok=True)
+        shutil.copyfile(tmp_path / "store.db", crashed / "store.db")
+        data = bytearray((crashed / "store.db").read_bytes())
+        for page in range(3, len(data) // 4096):
+            data[page * 4096 : page * 4096 + 8] = b"\xff" * 8
+        (crashed / "store.db").write_bytes(data)
+        (crashed / "store.db-wal").write_bytes(b"\0" * 32)
+        assert "damaged" in await refused(crashed / "store.db")
+
+    asyncio.run(main())

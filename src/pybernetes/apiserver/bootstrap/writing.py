@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-from pybernetes.apimachinery.errors import AlreadyExists, Conflict, NotFound
+from pybernetes.apimachinery.errors import AlreadyExists, Conflict, Invalid, NotFound
 from pybernetes.apimachinery.scheme import Resource, resource_of
 from pybernetes.apiserver.feeds import APISERVER
 from pybernetes.apiserver.registry.generic.interface import Registry, RequestContext
 
 T = TypeVar("T", bound=msgspec.Struct)
 _ATTEMPTS = 5
+_PAUSE_S = 0.3
 _AGENT = "kube-apiserver"
 
 
@@ -26,13 +28,19 @@ async def ensure(registry: Registry, wanted: T, reconcile: Callable[[T, T], bool
     storage = registry.storage_for(resource)
     metadata: Any = getattr(wanted, "metadata")  # noqa: B009
     namespace, name = metadata.namespace or "", metadata.name
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         try:
             held = await storage.get(context(resource, "get", namespace, name))
         except NotFound:
             try:
                 await storage.create(context(resource, "create", namespace), wanted)
             except AlreadyExists:
+                continue
+            except Invalid:
+                # Another apiserver of a new cluster holds the address that it is just writing.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(_PAUSE_S)
                 continue
             return
         if reconcile is None:
