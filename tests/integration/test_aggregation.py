@@ -87,6 +87,11 @@ class World:
         self.asked.append(request)
         if request.path == PATH:
             return Response(200, [("Content-Type", "application/json")], json.dumps(RESOURCES).encode())
+        if request.path == "/openapi/v3":
+            paths = {PATH[1:]: {"serverRelativeURL": f"/openapi/v3{PATH}?hash=1"}}
+            return Response(200, [("Content-Type", "application/json")], json.dumps({"paths": paths}).encode())
+        if request.path == f"/openapi/v3{PATH}":
+            return Response(200, [("Content-Type", "application/json")], b'{"openapi":"3.0.0"}')
         if request.query == "watch=true":
 
             async def lines() -> Any:
@@ -191,6 +196,14 @@ def test_a_remote_group(run: Any) -> None:
         assert "dev" in got.headers["x-remote-group"]
         assert "x-remote-extra-example.com%2fkey" in got.headers
         assert "authorization" not in got.headers and got.peer_certificate
+
+        index = await world.ask("GET", "/openapi/v3")
+        assert isinstance(index.body, bytes)
+        paths = json.loads(index.body)["paths"]
+        assert {"api/v1", PATH[1:]} <= set(paths)
+        assert await world.tree(paths[PATH[1:]]["serverRelativeURL"]) == {"openapi": "3.0.0"}
+        tag = next(value for name, value in index.headers if name.lower() == "etag")
+        assert (await world.ask("GET", "/openapi/v3", **{"if-none-match": tag})).status == 304
 
         watch = await world.ask("GET", f"{PATH}/flunders?watch=true")
         stream: Any = watch.body

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.scheme import Resource, find, resource_of
 from pybernetes.apimachinery.times import format_time
-from pybernetes.apiserver.aggregation import local, plan
+from pybernetes.apiserver.aggregation import local, merging, plan
 from pybernetes.apiserver.bootstrap.writing import context, ensure
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.feeds import APISERVER, Feed, Key
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.aggregation.backend import Backend
 
 log = logging.getLogger(__name__)
+_OPENAPI = "/openapi/v3"
 _CHECK_EVERY_S = 30.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
 
@@ -69,6 +71,7 @@ class Remote:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     resources: dict[str, Any] = field(default_factory=dict)
     """Its APIResourceList, as last read."""
+    openapi_url: str = ""
 
     @property
     def target(self) -> tuple[str, str]:
@@ -93,7 +96,9 @@ class Aggregator:
 
         def handle(request: Request) -> Any:
             if self.remote:
-                remote = self.remote.get(group_version_of(request.path))
+                if request.path == _OPENAPI:
+                    return self._openapi_index(inner, request)
+                remote = self.remote.get(group_version_of(request.path.removeprefix(_OPENAPI)))
                 if remote is not None:
                     return self._pass_on(remote, request)
             return inner(request)
@@ -130,6 +135,15 @@ class Aggregator:
         if not plan.is_available(remote.api_service):
             return unavailable()
         return await remote.backend.serve(request)
+
+    async def _openapi_index(self, inner: Handler, request: Request) -> Response | Upgrade:
+        """What is described in OpenAPI v3, by other servers too."""
+        headers = {name: value for name, value in request.headers.items() if name != "if-none-match"}
+        answer = await inner(dataclasses.replace(request, headers=headers))
+        urls = {r.backend.path[1:]: r.openapi_url for r in self.remote.values() if r.openapi_url}
+        if not urls or not isinstance(answer, Response) or answer.status != 200 or not isinstance(answer.body, bytes):
+            return answer
+        return merging.openapi_index(answer, urls, request.headers.get("if-none-match", ""))
 
     # following
 
@@ -227,6 +241,7 @@ class Aggregator:
         if answer != remote.resources:
             remote.resources = answer
             self.changes += 1
+        remote.openapi_url = await remote.backend.openapi_url()
         return None
 
     async def _publish(self, remote: Remote, problem: plan.Problem | None) -> None:

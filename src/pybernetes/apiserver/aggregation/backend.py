@@ -25,6 +25,7 @@ from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import forwarded_headers, is_upgrade, proxy_request, proxy_upgrade, upgrade_headers
 
 AGGREGATOR = UserInfo("system:kube-aggregator", groups=(SYSTEM_MASTERS,))
+OPENAPI = "/openapi/v3"
 _CHECK_S = 5.0
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _KEY_SAFE = "!#$&'*+-.^_`|~"
@@ -76,6 +77,17 @@ class Backend:
                 continue
             return _resource_list(answer.body)
         return last
+
+    async def openapi_url(self) -> str:
+        """Where its server describes the group-version in OpenAPI v3; "" when it does not."""
+        headers: dict[str, str | list[str]] = {**remote_headers(AGGREGATOR), "accept": "application/json"}
+        try:
+            client = self._client(self.addresses[0])
+            answer = await client.request("GET", OPENAPI, headers, timeout_s=_CHECK_S)
+            found = orjson.loads(answer.body)["paths"][self.path[1:]]["serverRelativeURL"]
+        except (OSError, TimeoutError, ValueError, LookupError, TypeError):
+            return ""
+        return found if isinstance(found, str) and found.startswith(f"{OPENAPI}{self.path}") else ""
 
     async def serve(self, request: Request) -> Response | Upgrade:
         """Passes a request on. An endpoint that cannot be reached is a 503 in plain text."""

@@ -6,10 +6,14 @@ apiserver/pkg/endpoints (ConvertGroupVersionIntoToDiscovery).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+import orjson
+
 from pybernetes.apiserver.aggregation import local, plan
+from pybernetes.http.messages import Response
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.aggregation.aggregator import Remote
@@ -86,6 +90,19 @@ def discovered(remote: Remote) -> dict[str, Any]:
         made |= {key: resource[key] for key in ("shortNames", "categories") if resource.get(key)}
     freshness = "Current" if plan.is_available(remote.api_service) else "Stale"
     return {"version": spec.version, "resources": list(found.values()), "freshness": freshness}
+
+
+def openapi_index(answer: Response, urls: Mapping[str, str], known_tag: str) -> Response:
+    """The index of OpenAPI v3 documents with further ones; 304 when the client has it."""
+    assert isinstance(answer.body, bytes)
+    index = orjson.loads(answer.body)
+    index["paths"] |= {path: {"serverRelativeURL": url} for path, url in urls.items()}
+    body = orjson.dumps(index)
+    tag = f'"{hashlib.sha256(body).hexdigest().upper()}"'
+    headers = [(name, tag if name.lower() == "etag" else value) for name, value in answer.headers]
+    if tag in [each.strip() for each in known_tag.split(",")]:
+        return Response(304, [(name, value) for name, value in headers if name.lower() != "content-type"])
+    return Response(200, headers, body)
 
 
 def _scope(resource: dict[str, Any]) -> str:
