@@ -16,7 +16,7 @@ from pybernetes.scheduler.config import ConfigError, ProfileConfig
 from pybernetes.scheduler.events import Registration
 from pybernetes.scheduler.framework import CycleState, Diagnosis
 from pybernetes.scheduler.handle import Handle
-from pybernetes.scheduler.plugins.registry import FACTORIES
+from pybernetes.scheduler.plugins.registry import FACTORIES, factory
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SUCCESS, Code, Status, failed
@@ -257,7 +257,8 @@ def _reject_everywhere(diagnosis: Diagnosis, status: Status) -> None:
 
 
 def _plugins(config: ProfileConfig, handle: Handle) -> tuple[list[tuple[str, fw.Plugin]], dict[str, int]]:
-    unknown = sorted(({*config.enabled, *config.disabled, *config.arguments} - {"*"}) - FACTORIES.keys())
+    named = {*config.enabled, *config.disabled, *config.arguments} - {"*"}
+    unknown = sorted(name for name in named if factory(name) is None)
     if unknown:
         raise ConfigError(f"profile {config.scheduler_name!r} names unknown plugins: {', '.join(unknown)}")
     names = [
@@ -268,14 +269,17 @@ def _plugins(config: ProfileConfig, handle: Handle) -> tuple[list[tuple[str, fw.
     # An enabled default plugin keeps its place unless all defaults are disabled.
     if "*" not in config.disabled:
         names = [name for name in FACTORIES if name in names or name in config.enabled]
+        names += [name for name in config.enabled if name not in FACTORIES]
     else:
         names = list(config.enabled)
     plugins, weights = [], {}
     for name in names:
-        weight, factory = FACTORIES[name]
+        found = factory(name)
+        assert found is not None
+        weight, make = found
         try:
-            plugin = factory(fw.PluginArguments(config.arguments.get(name, {})), handle)
-        except (ValueError, KeyError, TypeError) as error:
+            plugin = make(fw.PluginArguments(config.arguments.get(name, {})), handle)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"arguments of plugin {name}: {error}") from error
         plugins.append((name, plugin))
         weights[name] = config.enabled.get(name) or weight or 1

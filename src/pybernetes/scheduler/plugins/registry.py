@@ -28,7 +28,7 @@ FACTORIES: dict[str, tuple[int, Factory]] = {
     "NodeUnschedulable": (0, lambda arguments, handle: NodeUnschedulable()),
     "NodeName": (0, lambda arguments, handle: NodeName()),
     "TaintToleration": (3, lambda arguments, handle: TaintToleration()),
-    "NodeAffinity": (2, lambda arguments, handle: NodeAffinity()),
+    "NodeAffinity": (2, lambda arguments, handle: NodeAffinity(arguments)),
     "NodePorts": (0, lambda arguments, handle: NodePorts()),
     "NodeResourcesFit": (1, lambda arguments, handle: Fit(arguments)),
     "PodTopologySpread": (2, lambda arguments, handle: PodTopologySpread(arguments, handle.default_selector)),
@@ -39,3 +39,19 @@ FACTORIES: dict[str, tuple[int, Factory]] = {
     "DefaultBinder": (0, lambda arguments, handle: DefaultBinder(handle.client)),
 }
 """Name -> (weight, factory), in the order in which plugins are asked. Source: apis/config/v1/default_plugins.go."""
+
+ENTRY_POINTS = "pybernetes.scheduler_plugins"
+"""Installed packages add plugins under this group; docs/scheduler-plugins.md shows one."""
+
+
+def factory(name: str) -> tuple[int, Factory] | None:
+    """(weight, factory) of a plugin: one of ours, or one that an installed package offers; None: there is none."""
+    own = FACTORIES.get(name)
+    if own is not None:
+        return own
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        made: Factory = entry.load()
+        return 0, made
+    return None
