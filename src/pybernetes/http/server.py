@@ -42,6 +42,8 @@ _THREAD_FROM_BYTES = 1024 * 1024
 _ONE_WRITE_BYTES = 16 * 1024
 _MAX_PIPELINED = 8
 _TUNNEL_HIGH_BYTES = 256 * 1024
+_UNSENT_HIGH_BYTES = 64 * 1024
+"""A stream waits when this much is unsent: what a client that does not read costs. TLS has 512 kB by default."""
 _HEADER_TIMEOUT_S = 32.0
 _IDLE_TIMEOUT_S = 180.0
 _LINGER_S = 0.5
@@ -217,6 +219,7 @@ class _HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(_UNSENT_HIGH_BYTES)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self._remote = f"{peer[0]}:{peer[1]}"
