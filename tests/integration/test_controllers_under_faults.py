@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from pybernetes.api.apps.v1 import Deployment, ReplicaSet
-from pybernetes.api.batch.v1 import Job
+from pybernetes.api.apps.v1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from pybernetes.api.batch.v1 import CronJob, Job
 from pybernetes.api.core.v1 import Namespace, Pod
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo
 from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport, RawResponse, ResponseStream
@@ -21,7 +22,7 @@ from pybernetes.controllers.manager import ControllerManager
 from pybernetes.controllers.runtime.owners import controller_of
 from pybernetes.controllers.runtime.pods import is_active
 from pybernetes.host.random import Random
-from tests.integration.cluster_world import WITHOUT_NODE_HEALTH, World, deployment, in_world, job
+from tests.integration.cluster_world import WITHOUT_NODE_HEALTH, World, deployment, in_world, job, pod_template
 
 _FAULT_RATE = 0.06
 
@@ -120,6 +121,51 @@ def test_what_is_wanted_comes_out(seed: int) -> None:
         web = [p for p in pods if p not in of_job and is_active(p)]
         assert [p.spec.containers[0].image for p in web] == ["good:2"] * 6
         assert len(await w.items(ReplicaSet)) == 2
+        assert FaultyTransport.faults > 20
+
+    in_world(body, seed, made=FaultyWorld, controllers=WITHOUT_NODE_HEALTH)
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_sets_and_schedules_come_out_too(seed: int) -> None:
+    async def body(w: World) -> None:
+        FaultyTransport.random = Random(seed)
+        FaultyTransport.faults = 0
+        for number in range(2, 5):
+            await w.add_node(f"node-{number}")
+        selector = {"matchLabels": {"app": "db"}}
+        ordered = {"replicas": 4, "serviceName": "db", "selector": selector, "template": pod_template(app="db")}
+        daemons = {"selector": {"matchLabels": {"app": "agent"}}, "template": pod_template(app="agent")}
+        template = job()["spec"]["template"]
+        every_minute = {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": template}}}
+        await w.create(StatefulSet, {"metadata": {"name": "db"}, "spec": ordered})
+        await w.create(DaemonSet, {"metadata": {"name": "agent"}, "spec": daemons})
+        await w.create(CronJob, {"metadata": {"name": "tick"}, "spec": every_minute})
+        budget = {"selector": selector, "maxUnavailable": 1}
+        await w.create(PodDisruptionBudget, {"metadata": {"name": "db"}, "spec": budget})
+        await w.settle(3)
+        new = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "good:2"}]}}}}
+        for cls, name in ((StatefulSet, "db"), (DaemonSet, "agent")):
+            await w.client.patch(cls, name, "default", new, patch_type="strategic")
+        await w.settle(1)
+        await w.kill_controllers()
+        await w.start_controllers()
+
+        async def converged() -> bool:
+            s = (await w.client.get(StatefulSet, "db", "default")).status
+            d = (await w.client.get(DaemonSet, "agent", "default")).status
+            allowed = (await w.client.get(PodDisruptionBudget, "db", "default")).status.disruptionsAllowed
+            sets = (s.readyReplicas, s.updatedReplicas, d.numberAvailable, d.updatedNumberScheduled)
+            return sets == (4, 4, 4, 4) and s.currentRevision == s.updateRevision and allowed == 1
+
+        await w.until(converged, within_s=1200)
+        await w.settle(600)
+        pods = [pod for pod in await w.items(Pod) if is_active(pod)]
+        agents = [pod for pod in pods if pod.metadata.labels.get("app") == "agent"]
+        assert sorted(pod.spec.nodeName or "" for pod in agents) == ["node-1", "node-2", "node-3", "node-4"]
+        assert {pod.spec.containers[0].image for pod in pods if "app" in pod.metadata.labels} == {"good:2"}
+        jobs = [found for found in await w.items(Job) if not found.metadata.deletionTimestamp]
+        assert 3 <= len(jobs) <= 4, "three of history and perhaps one that runs"
         assert FaultyTransport.faults > 20
 
     in_world(body, seed, made=FaultyWorld, controllers=WITHOUT_NODE_HEALTH)
