@@ -90,6 +90,17 @@ class Gone(StatusError):
 class Expired(StatusError):
     code, reason = 410, "Expired"
 
+    def __init__(self, message: str, *, continue_: str = "") -> None:
+        """`continue_`: the token with which the rest of a list can be had as it is now."""
+        super().__init__(message)
+        self.continue_ = continue_
+
+    @property
+    def status(self) -> Status:
+        made = super().status
+        made.metadata.continue_ = self.continue_ or None
+        return made
+
 
 class RequestEntityTooLarge(StatusError):
     code, reason = 413, "RequestEntityTooLarge"

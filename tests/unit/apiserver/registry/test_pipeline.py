@@ -364,6 +364,26 @@ def test_lists_page_and_select(run):
     assert message == "field label not supported: data.k"
 
 
+def test_an_old_continue_token_comes_back_with_another(run):
+    async def scenario(cluster):
+        for name in "abcde":
+            await cluster.create("configmaps", {"metadata": {"name": name}})
+        first = await cluster.list("configmaps", limit=2)
+        cluster.clock.time += 200
+        await cluster.create("configmaps", {"metadata": {"name": "ba"}})
+        second = await cluster.list("configmaps", limit=2, continue_=first.continue_)
+        cluster.clock.time += 400
+        with pytest.raises(errors.Expired, match="too old to display a consistent list") as caught:
+            await cluster.list("configmaps", limit=2, continue_=first.continue_)
+        token = caught.value.status.metadata.continue_
+        rest = await cluster.list("configmaps", continue_=token)
+        return [orjson.loads(v)["metadata"]["name"] for v in second.items], [
+            orjson.loads(v)["metadata"]["name"] for v in rest.items
+        ]
+
+    assert run(scenario) == (["c", "d"], ["ba", "c", "d", "e"])
+
+
 def test_a_watch_goes_on_from_a_list(run):
     async def scenario(cluster):
         await cluster.create("configmaps", {"metadata": {"name": "a"}})

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pybernetes.storage.watcher import Watcher
 
 BOOKMARK_EVERY_S = 60.0
+CONTINUED_S = 300.0
+"""How long a list can be continued as it was at its beginning; upstream compacts every five minutes."""
 _METADATA_FIELDS = frozenset({"metadata.name", "metadata.namespace"})
 
 
@@ -114,14 +116,20 @@ class Storage(Writer):
             start, revision = selection.decode_continue(options.continue_, scope)
             if revision <= 0:
                 revision = cache.revision
-            return await self._list_at(cache, revision, namespace, start, limit, matches, continued=True), revision
+            try:
+                await self._check_age(revision)
+                return await cache.list_at(revision, namespace, start=start, limit=limit, matches=matches), revision
+            except Compacted:
+                raise _list_expired(selection.encode_continue(start, scope, -1)) from None
+            except FutureRevision:
+                raise _too_large(revision, cache.revision) from None
         if not options.resource_version:
             await self._catch_up(cache, "")
         elif options.resource_version != "0":
             revision = _revision(options.resource_version)
             exact = options.resource_version_match == "Exact" or (limit and not options.resource_version_match)
             if exact:
-                return await self._list_at(cache, revision, namespace, "", limit, matches, continued=False), revision
+                return await self._list_at(cache, revision, namespace, limit, matches), revision
             await self._wait_for(cache, revision)
         index = next(
             ((name, value) for name in self.strategy.indexes if (value := wanted.fields.exact(name)) is not None), None
@@ -129,17 +137,17 @@ class Storage(Writer):
         listing = cache.list(namespace, limit=limit, index=index, matches=matches)
         return listing, listing.revision
 
-    async def _list_at(
-        self, cache: WatchCache, revision: int, namespace: str, start: str, limit: int, matches: Any, *, continued: bool
-    ) -> Listing:
+    async def _check_age(self, revision: int) -> None:
+        """A list is continued consistently for some minutes, however long versions are kept. Raises Compacted."""
+        registry = self.registry
+        oldest = await registry.store.revision_at(registry.clock.now() - CONTINUED_S)
+        if revision < oldest:
+            raise Compacted(oldest)
+
+    async def _list_at(self, cache: WatchCache, revision: int, namespace: str, limit: int, matches: Any) -> Listing:
         try:
-            return await cache.list_at(revision, namespace, start=start, limit=limit, matches=matches)
+            return await cache.list_at(revision, namespace, limit=limit, matches=matches)
         except Compacted:
-            if continued:
-                raise errors.Expired(
-                    "The provided continue parameter is too old to display a consistent list result. You can start "
-                    "a new list without the continue parameter."
-                ) from None
             raise errors.Expired(f"The resourceVersion for the provided list is too old: {revision}") from None
         except FutureRevision:
             raise _too_large(revision, cache.revision) from None
@@ -284,6 +292,17 @@ class _Watch:
 
     async def aclose(self) -> None:
         self._watcher.close()
+
+
+def _list_expired(continue_: str) -> errors.Expired:
+    """Source: apiserver/pkg/storage/etcd3/errors.go."""
+    return errors.Expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter, or use the continue token in this response to retrieve the remainder of "
+        "the results. Continuing with the provided token results in an inconsistent list - objects that were "
+        "created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+        continue_=continue_,
+    )
 
 
 def _revision(text: str) -> int:
