@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.scheme import Resource, find
 from pybernetes.apiserver import chain
+from pybernetes.apiserver.admission.certificate_signers import CertificateApproval, CertificateSigning
 from pybernetes.apiserver.admission.chain import AdmissionChain
 from pybernetes.apiserver.admission.create_on_update import CreateOnUpdate
 from pybernetes.apiserver.admission.interface import Plugin
@@ -113,7 +114,9 @@ class ApiServer:
         self.authorizer = self._authorizer()
         check = EscalationCheck(self.registry, self._rbac, self.authorizer)
         creation = CreateOnUpdate(self.registry, self.authorizer)
-        self.registry.admission = AdmissionChain([*self._plugins(), check, creation])
+        approval = CertificateApproval(self.registry, self.authorizer)
+        signing = CertificateSigning(self.registry, self.authorizer)
+        self.registry.admission = AdmissionChain([*self._plugins(), check, creation, approval, signing])
         self._authentication = authentication.Authentication(
             ClientCertificates(
                 clock,

@@ -46,10 +46,14 @@ class AdmissionChain:
 
 def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
     """The plugins that are on, in upstream's order."""
+    from pybernetes.apiserver.admission.certificate_subject import CertificateSubjectRestriction
+    from pybernetes.apiserver.admission.claim_resize import PersistentVolumeClaimResize
+    from pybernetes.apiserver.admission.default_classes import DefaultIngressClass, DefaultStorageClass
     from pybernetes.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
     from pybernetes.apiserver.admission.limit_ranger import LimitRanger
     from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
     from pybernetes.apiserver.admission.node_restriction import NodeRestriction
+    from pybernetes.apiserver.admission.pod_security.plugin import PodSecurity
     from pybernetes.apiserver.admission.priority import Priority
     from pybernetes.apiserver.admission.resource_quota import ResourceQuotas
     from pybernetes.apiserver.admission.runtime_class import RuntimeClasses
@@ -63,9 +67,14 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
         ServiceAccounts(reader, random),
         NodeRestriction(reader),
         TaintNodesByCondition(reader),
+        PodSecurity(reader),
         Priority(reader),
         DefaultTolerationSeconds(reader),
         StorageObjectInUseProtection(reader),
+        PersistentVolumeClaimResize(reader),
+        DefaultStorageClass(reader),
+        DefaultIngressClass(reader),
+        CertificateSubjectRestriction(reader),
         RuntimeClasses(reader),
         ResourceQuotas(reader),
     ]

@@ -291,7 +291,7 @@ def test_certificate_requests_say_who_asks(run):
     async def scenario(cluster):
         spec = {
             "request": "eA==",
-            "signerName": "kubernetes.io/kube-apiserver-client",
+            "signerName": "example.com/clients",
             "usages": ["client auth"],
             "username": "somebody else",
         }
