@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _WORKER_FLAGS = {
     "deployment": "deployment-controller",
     "replicaset": "replicaset-controller",
+    "rc": "replicationcontroller-controller",
+    "statefulset": "statefulset-controller",
+    "daemonset": "daemonset-controller",
+    "cron-job": "cronjob-controller",
+    "resource-quota": "resourcequota-controller",
     "job": "job-controller",
     "namespace": "namespace-controller",
     "endpoint": "endpoints-controller",
