@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import eventually, make_cluster
+from tests.e2e.conftest import make_cluster
 
 pytestmark = pytest.mark.e2e
 
@@ -38,7 +38,8 @@ def test_a_cluster_comes_back_from_a_snapshot_under_another_name(tmp_path: Path)
         again = second.get("service", "web")
         assert again["metadata"]["uid"] == service["metadata"]["uid"]
         assert again["spec"]["clusterIP"] == service["spec"]["clusterIP"]
-        eventually("the Pod", lambda: second.get("deployment", "web")["status"].get("readyReplicas") == 1)
+        second.kubectl("rollout", "restart", "deployment/web")
+        second.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
         path = "/api/v1/namespaces/default/services?watch=1&timeoutSeconds=5&resourceVersion="
         assert '"code":410' in second.kubectl("get", "--raw", f"{path}{told['revision'] + 1}").stdout
     finally:

@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
         return {"save": _save, "restore": _restore, "status": _status}[args.verb](args)
     except StoreError as error:
         raise ClusterError(str(error)) from None
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ClusterError(f"{error.filename or args.file}: {error.strerror or error}") from None
 

@@ -120,9 +120,8 @@ def check_after_a_crash(path: Path, vfs: str = "") -> None:
     except apsw.Error as error:
         raise plain(error, path) from error
     if found != "ok":
-        raise StoreError(
-            f"{path} is damaged ({' '.join(str(found).split())}): restore a snapshot, or move it away to begin anew"
-        )
+        found = " ".join(str(found).split())
+        raise StoreError(f"{path} is damaged ({found}): restore a snapshot, or move it away to begin anew")
 
 
 def open_checkpointer(path: Path, vfs: str = "") -> apsw.Connection:
