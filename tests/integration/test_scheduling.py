@@ -17,6 +17,7 @@ from pybernetes.api.coordination.v1 import Lease, LeaseSpec
 from pybernetes.api.core.v1 import Endpoints, Event, Node, Pod, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.api.scheduling.v1 import PriorityClass
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
@@ -347,5 +348,37 @@ def test_the_control_plane_may_die_at_any_time() -> None:
 
         await c.until(all_run)
         assert len(await c.pods()) == 10
+
+    in_cluster(body)
+
+
+def test_a_deployment_of_high_priority_takes_the_place_of_another() -> None:
+    async def body(c: Cluster) -> None:
+        for name in ("a", "b"):
+            await c.add_node(name, cpu="1")
+        await c.create(PriorityClass, {"metadata": {"name": "high"}, "value": 1000})
+        await c.create(Deployment, web(2, cpu="800m"))
+
+        async def low_runs() -> bool:
+            return await c.running() == ["a", "b"]
+
+        await c.until(low_runs)
+        high = web(1, cpu="800m")
+        high["metadata"]["name"] = "high"
+        high["spec"]["selector"]["matchLabels"] = high["spec"]["template"]["metadata"]["labels"] = {"app": "high"}
+        high["spec"]["template"]["spec"]["priorityClassName"] = "high"
+        await c.create(Deployment, high)
+
+        async def high_runs() -> bool:
+            return any(pod.metadata.labels["app"] == "high" and pod.status.phase == "Running" for pod in await c.pods())
+
+        await c.until(high_runs)
+        (preempted,) = await c.events("Preempted")
+        assert preempted.startswith("Preempted by pod ")
+
+        async def settled() -> bool:
+            return len(await c.running()) == 2 and len(await c.pods()) == 3
+
+        await c.until(settled)
 
     in_cluster(body)

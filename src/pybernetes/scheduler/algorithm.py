@@ -19,6 +19,7 @@ from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import Status
 
 _RUNNERS_UP = 3
+_TAKEN = np.iinfo(np.int64).min
 
 
 class PluginFailed(Exception):
@@ -86,10 +87,13 @@ def schedule(
 def _table(
     names: tuple[str, ...], rows: Ints, total: Ints, parts: dict[str, Ints], chosen: int
 ) -> tuple[ScoredNode, ...]:
-    count = min(_RUNNERS_UP + 1, len(rows))
-    top = np.argpartition(-total, count - 1)[:count]
-    order = [chosen, *(int(i) for i in top[np.argsort(-total[top], kind="stable")] if i != chosen)]
+    order = [chosen]
+    left = total.copy()
+    for _ in range(min(_RUNNERS_UP, len(rows) - 1)):
+        # Among many equal scores this is far cheaper than a partition.
+        left[order[-1]] = _TAKEN
+        order.append(int(left.argmax()))
     return tuple(
         ScoredNode(names[rows[i]], int(total[i]), {name: int(scores[i]) for name, scores in parts.items()})
-        for i in order[:count]
+        for i in order
     )
