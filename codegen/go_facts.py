@@ -134,7 +134,7 @@ def facts(source: Source) -> dict[str, dict[str, list[str]]]:
         required = schema.get("required", [])
         groups: dict[str, list[str]] = defaultdict(list)
         for field in source.fields(folder, struct):
-            if field.name in ("apiVersion", "kind", "metadata") or field.name not in schema.get("properties", {}):
+            if field.name == "metadata" or field.name not in schema.get("properties", {}):
                 continue
             what = _fact(field, field.name in required)
             if what:

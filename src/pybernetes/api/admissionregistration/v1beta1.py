@@ -89,8 +89,8 @@ class NamedRuleWithOperations(Struct, kw_only=True, omit_defaults=True, forbid_u
 
 
 class ParamKind(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiVersion: str | None = None
-    kind: str | None = None
+    apiVersion: ZeroStr | None = None
+    kind: ZeroStr | None = None
 
 
 class ParamRef(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -9,8 +9,8 @@ from pybernetes.api._scalars import Int64, Time, ZeroBool, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class BoundObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiVersion: str | None = None
-    kind: str | None = None
+    apiVersion: ZeroStr | None = None
+    kind: ZeroStr | None = None
     name: ZeroStr | None = None
     uid: ZeroStr | None = None
 

@@ -9,7 +9,7 @@ from pybernetes.api._scalars import Int32, Int64, Time, ZeroInt32, ZeroStr
 from pybernetes.api.meta import v1 as meta_v1
 
 class CrossVersionObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiVersion: str | None = None
+    apiVersion: ZeroStr | None = None
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
 

@@ -21,7 +21,7 @@ class ContainerResourceMetricStatus(Struct, kw_only=True, omit_defaults=True, fo
 
 
 class CrossVersionObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiVersion: str | None = None
+    apiVersion: ZeroStr | None = None
     kind: str = field(default_factory=zero.string)
     name: str = field(default_factory=zero.string)
 

@@ -837,14 +837,14 @@ class NodeSystemInfo(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 
 class ObjectFieldSelector(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiVersion: str | None = None
+    apiVersion: ZeroStr | None = None
     fieldPath: str = field(default_factory=zero.string)
 
 
 class ObjectReference(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiVersion: str | None = None
+    apiVersion: ZeroStr | None = None
     fieldPath: ZeroStr | None = None
-    kind: str | None = None
+    kind: ZeroStr | None = None
     name: ZeroStr | None = None
     namespace: ZeroStr | None = None
     resourceVersion: ZeroStr | None = None

@@ -123,7 +123,7 @@ class ListMeta(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=T
 
 
 class ManagedFieldsEntry(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    apiVersion: str | None = None
+    apiVersion: ZeroStr | None = None
     fieldsType: ZeroStr | None = None
     fieldsV1: Any = None
     manager: ZeroStr | None = None
@@ -193,7 +193,7 @@ class StatusCause(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 class StatusDetails(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     causes: list[StatusCause] = []
     group: ZeroStr | None = None
-    kind: str | None = None
+    kind: ZeroStr | None = None
     name: ZeroStr | None = None
     retryAfterSeconds: ZeroInt32 | None = None
     uid: ZeroStr | None = None

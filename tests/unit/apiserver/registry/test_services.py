@@ -151,7 +151,7 @@ def test_headless_and_external_name(run):
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        (service("1a"), "a DNS-1035 label must consist of"),
+        (service("-a"), "a lowercase RFC 1123 label must consist of"),
         (service(ports=[]), "spec.ports: Required value"),
         (service(ports=[{"port": 1}, {"port": 2}]), "spec.ports[0].name: Required value"),
         (

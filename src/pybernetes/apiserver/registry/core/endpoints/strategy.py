@@ -59,8 +59,13 @@ def _format(obj: core.Endpoints) -> str:
     return f"{text} + {len(found) - _SHOWN} more..." if len(found) > _SHOWN else text
 
 
+_NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+
+
 def _validate_address(address: core.EndpointAddress, path: Path) -> list[FieldError]:
     found = validate_endpoint_ip(address.ip, path.child("ip"))
+    if any(error.detail == _NO_ADDRESS for error in found):
+        found.append(FieldError.invalid(path.child("ip"), address.ip, "must be a valid IP address"))
     if address.hostname:
         at = path.child("hostname")
         found += [
@@ -77,7 +82,7 @@ def validate_endpoint_ip(value: str, path: Path) -> list[FieldError]:
     try:
         ip = ipaddress.ip_address(value)
     except ValueError:
-        return [FieldError.invalid(path, value, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
+        return [FieldError.invalid(path, value, _NO_ADDRESS)]
     found: list[FieldError] = []
     if ip.is_unspecified:
         found.append(FieldError.invalid(path, value, f"may not be unspecified ({value})"))

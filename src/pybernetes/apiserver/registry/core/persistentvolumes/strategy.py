@@ -7,6 +7,7 @@ from typing import Any
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import format_time
+from pybernetes.apiserver.registry.core.persistentvolumes.validation import validate_volume, validate_volume_update
 from pybernetes.apiserver.registry.core.pods import defaults
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
@@ -59,22 +60,10 @@ class PersistentVolumeStrategy(Strategy):
             obj.status.lastPhaseTransitionTime = format_time(self.registry.clock.now())
 
     def validate(self, obj: core.PersistentVolume) -> list[FieldError]:
-        spec = obj.spec
-        found: list[FieldError] = []
-        if not spec.accessModes:
-            found.append(FieldError.required(SPEC.child("accessModes")))
-        for mode in spec.accessModes:
-            if mode not in ACCESS_MODES:
-                found.append(FieldError.not_supported(SPEC.child("accessModes"), mode, sorted(ACCESS_MODES)))
-        if not spec.capacity:
-            found.append(FieldError.required(SPEC.child("capacity")))
-        elif set(spec.capacity) != {"storage"}:
-            found.append(FieldError.not_supported(SPEC.child("capacity"), sorted(spec.capacity)[0], ("storage",)))
-        policies = ("Delete", "Recycle", "Retain")
-        if spec.persistentVolumeReclaimPolicy not in policies:
-            at = SPEC.child("persistentVolumeReclaimPolicy")
-            found.append(FieldError.not_supported(at, spec.persistentVolumeReclaimPolicy, policies))
-        return found
+        return validate_volume(obj)
+
+    def validate_update(self, obj: core.PersistentVolume, old: core.PersistentVolume) -> list[FieldError]:
+        return validate_volume_update(obj, old)
 
     def warnings(self, obj: core.PersistentVolume, old: core.PersistentVolume | None) -> list[str]:
         found = []

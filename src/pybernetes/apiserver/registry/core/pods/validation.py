@@ -14,7 +14,7 @@ import msgspec
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apiserver.registry.core.pods import containers, placement, resources, volumes
+from pybernetes.apiserver.registry.core.pods import containers, operating_system, placement, resources, volumes
 from pybernetes.apiserver.registry.generic.object_meta import validate_labels
 
 SPEC = Path("spec")
@@ -91,9 +91,9 @@ def validate_pod_spec(spec: core.PodSpec, path: Path, pod_name: str = "", *, is_
         at = path.child("overhead").key(name)
         found += resources.validate_container_resource_name(name, at)
         found += resources.validate_quantity(name, value, at)
-    if spec.os is not None and spec.os.name not in ("linux", "windows"):
-        at = path.child("os").child("name")
-        found.append(FieldError.not_supported(at, spec.os.name, ("linux", "windows")))
+    if spec.os is not None:
+        found += operating_system.validate_os(spec, path)
+        found += operating_system.validate_fields_of_os(spec, path)
     return found
 
 

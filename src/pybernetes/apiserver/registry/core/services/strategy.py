@@ -53,7 +53,7 @@ class ServiceStrategy(Strategy):
         self._loaded = False
 
     def validate_name(self, name: str) -> list[str]:
-        return names.dns1035_label(name)
+        return names.dns1123_label(name)
 
     # -- defaults --------------------------------------------------------------------------------
 
@@ -93,6 +93,14 @@ class ServiceStrategy(Strategy):
 
     def validate_update(self, obj: core.Service, old: core.Service) -> list[FieldError]:
         return validation.validate_service_update(obj, old)
+
+    def warnings(self, obj: core.Service, old: core.Service | None) -> list[str]:
+        found = []
+        if obj.spec.externalIPs:
+            found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
+        if obj.spec.trafficDistribution == "PreferClose":
+            found.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
+        return found
 
     # -- addresses and ports ----------------------------------------------------------------------
 
