@@ -133,8 +133,13 @@ def _schemas(version: CustomVersion, prefix: str, convert: Callable[[Tree], Tree
     """The kind and its list, by name of definition."""
     r = version.resource
     name = definition_name(r.group, r.version, r.kind)
-    tree = convert(version.schema_tree or {"type": "object", "x-kubernetes-preserve-unknown-fields": True})
-    _with_type_meta(tree, prefix)
+    schema = version.schema_tree
+    if schema is None or (prefix == V2_PREFIX and schema.get("x-kubernetes-preserve-unknown-fields")):
+        # Nothing else can be said: old clients complain about every field that is not named.
+        tree: Tree = {"type": "object"}
+    else:
+        tree = convert(schema)
+        _with_type_meta(tree, prefix)
     tree["x-kubernetes-group-version-kind"] = [{"group": r.group, "kind": r.kind, "version": r.version}]
     if version.spec.selectableFields:
         fields = [{"fieldPath": f.jsonPath.removeprefix(".")} for f in version.spec.selectableFields]
@@ -193,7 +198,7 @@ def _embedded(tree: Tree) -> None:
 def _embedded_child(tree: Tree) -> None:
     _embedded(tree)
     if tree.get("x-kubernetes-embedded-resource"):
-        _with_type_meta(tree, V3_PREFIX)
+        _as_embedded(tree, V3_PREFIX)
 
 
 def v2_schema(tree: Tree) -> Tree:
@@ -219,5 +224,13 @@ def v2_schema(tree: Tree) -> Tree:
     if isinstance(made.get("additionalProperties"), dict):
         made["additionalProperties"] = v2_schema(made["additionalProperties"])
     if tree.get("x-kubernetes-embedded-resource") and not preserve:
-        _with_type_meta(made, V2_PREFIX)
+        _as_embedded(made, V2_PREFIX)
     return made
+
+
+def _as_embedded(tree: Tree, prefix: str) -> None:
+    _with_type_meta(tree, prefix)
+    tree["required"] = [
+        *tree.get("required", ()),
+        *(f for f in ("kind", "apiVersion") if f not in tree.get("required", ())),
+    ]

@@ -47,7 +47,9 @@ _FORBIDDEN_NESTED = (
 
 def validate(tree: Tree, at: Path, has_status: bool) -> list[FieldError]:
     """Everything that is wrong with the schema of one version."""
-    found: list[FieldError] = []
+    found: list[FieldError] = list(_listed_items(tree, at))
+    if found:
+        return found
     if has_status and tree.get("type") != "object":
         why = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
         found.append(FieldError.invalid(at.child("type"), tree.get("type", ""), why))
@@ -68,6 +70,21 @@ def validate(tree: Tree, at: Path, has_status: bool) -> list[FieldError]:
     return found
 
 
+def _listed_items(tree: Tree, at: Path) -> Iterator[FieldError]:
+    """A schema for each item by its place is none that anything else here could read."""
+    items = tree.get("items")
+    if isinstance(items, list):
+        yield FieldError.forbidden(at.child("items"), "items must be a schema object and not an array")
+    for word in ("items", "additionalProperties", "not"):
+        if isinstance(tree.get(word), Mapping):
+            yield from _listed_items(tree[word], at.child(word))
+    for name, child in (tree.get("properties") or {}).items():
+        yield from _listed_items(child, at.child("properties").key(name))
+    for word in ("allOf", "anyOf", "oneOf"):
+        for i, child in enumerate(tree.get(word) or ()):
+            yield from _listed_items(child, at.child(word).index(i))
+
+
 # -- structural ------------------------------------------------------------------------------------
 
 
@@ -82,8 +99,6 @@ def _invariants(tree: Tree, level: Level, at: Path) -> Iterator[FieldError]:
         yield FieldError.required(at.child("items"), "must be specified")
     if isinstance(items, Mapping):
         yield from _invariants(items, "item", at.child("items"))
-    elif items is not None:
-        yield FieldError.forbidden(at.child("items"), "must be a schema object and not an array")
     for name, child in properties.items():
         yield from _invariants(child, "field", at.child("properties").key(name))
     if additional is not None:
