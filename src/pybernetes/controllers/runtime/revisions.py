@@ -38,8 +38,24 @@ class Versioned(KubernetesObject, Protocol):
 
 
 def data_of(template: PodTemplateSpec) -> dict[str, Any]:
-    """The patch that brings this template back."""
-    return {"spec": {"template": {**template_tree(template), "$patch": "replace"}}}
+    """The patch that brings this template back.
+
+    To the byte what Go's encoder writes for it, since clients compare a template with a revision that way:
+    keys sorted, and structs that it never leaves out.
+    """
+    tree = template_tree(template)
+    tree.setdefault("metadata", {})
+    for name in ("containers", "initContainers"):
+        for container in tree.get("spec", {}).get(name, ()):
+            container.setdefault("resources", {})
+    data: dict[str, Any] = _sorted({"spec": {"template": {**tree, "$patch": "replace"}}})
+    return data
+
+
+def _sorted(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _sorted(tree[key]) for key in sorted(tree)}
+    return [_sorted(item) for item in tree] if isinstance(tree, list) else tree
 
 
 def template_of(revision: ControllerRevision) -> PodTemplateSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from pybernetes.api.apps.v1 import ControllerRevision, StatefulSet
@@ -141,3 +142,11 @@ def test_a_revision_brings_its_template_back_and_is_named_by_it() -> None:
     assert made.metadata.name == new_revision(first, 7, 0, "hash", {}).metadata.name
     names = {made.metadata.name, new_revision(first, 1, 1, "hash", {}).metadata.name}
     assert len(names | {new_revision(other, 1, 0, "hash", {}).metadata.name}) == 3
+
+
+def test_the_data_of_a_revision_is_to_the_byte_what_gos_encoder_writes() -> None:
+    made = stateful_set(template={"spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "B"}]}]}})
+    assert msgspec.json.encode(data_of(made.spec.template)) == (
+        b'{"spec":{"template":{"$patch":"replace","metadata":{},"spec":{"containers":'
+        b'[{"env":[{"name":"B"}],"image":"i","name":"c","resources":{}}]}}}}'
+    )
