@@ -54,6 +54,10 @@ class PodStrategy(Strategy):
 
     def prepare_for_create(self, ctx: RequestContext, obj: core.Pod) -> None:
         obj.metadata.generation = 1
+        for container in [*obj.spec.containers, *obj.spec.initContainers]:
+            if container.lifecycle is not None:
+                # Of the gate ContainerStopSignals, which is off.
+                container.lifecycle.stopSignal = None
         if obj.spec.serviceAccountName:
             obj.spec.serviceAccount = obj.spec.serviceAccountName
         obj.status = core.PodStatus(phase="Pending", qosClass=qos_class(obj.spec))
@@ -64,6 +68,7 @@ class PodStrategy(Strategy):
                     status="False",
                     reason="SchedulingGated",
                     message="Scheduling is blocked due to non-empty scheduling gates",
+                    lastTransitionTime=format_time(self.registry.clock.now()),
                 )
             ]
 
