@@ -21,8 +21,15 @@ from pybernetes.cmd.main import VERBS, main
         pytest.param(["image"], 2, "load|ls", id="no action"),
         pytest.param(["up", "--nodes", "0"], 1, "from 1 to", id="no nodes"),
         pytest.param(["up", "--simulated-nodes", "3"], 1, "not there yet", id="what is to come"),
+        pytest.param(["up", "--store", "postgres"], 1, "sqlite, etcd or etcd=https", id="no such store"),
+        pytest.param(["up", "--store", "etcd=localhost"], 1, "'localhost' is no URL", id="no URL of an etcd"),
+        pytest.param(["up", "--etcd-cafile", "x"], 1, "go with --store etcd=", id="a CA without an etcd"),
+        pytest.param(["snapshot", "status", "/no/such"], 1, "No such file", id="no snapshot"),
+        pytest.param(["snapshot", "status", "/etc/hostname"], 1, "is no snapshot", id="another file"),
         pytest.param(["up", "--name", "Not/A/Name"], 1, "is no cluster name", id="bad name"),
-        pytest.param(["status", "--name", "no-such-cluster"], 1, "pybernetes up --name no-such-cluster", id="no cluster"),
+        pytest.param(
+            ["status", "--name", "no-such-cluster"], 1, "pybernetes up --name no-such-cluster", id="no cluster"
+        ),
         pytest.param(["kubeconfig", "--name", "no-such-cluster"], 1, "there is no cluster", id="no cluster's config"),
         pytest.param(["node", "stop", "x", "--name", "no-such-cluster"], 1, "there is no cluster", id="no node"),
     ],
