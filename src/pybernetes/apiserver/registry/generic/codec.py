@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from pybernetes.apimachinery import decoding, errors
+from pybernetes.apimachinery.scalars import normalise
 from pybernetes.apimachinery.schema import Schema, schema_of
 from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
@@ -105,7 +106,7 @@ class Codec:
         if isinstance(body, msgspec.Struct):
             if type(body) is not cls:
                 raise errors.InternalError(f"a {type(body).__name__} is no {cls.__name__}")
-            return msgspec.json.decode(_encoder.encode(body), type=cls)
+            return normalise(msgspec.json.decode(_encoder.encode(body), type=cls))
         if isinstance(body, bytes | bytearray):
             obj, warnings = decoding.decode(
                 bytes(body), cls, field_validation=ctx.field_validation, content_type=ctx.content_type
