@@ -24,7 +24,8 @@ _WORDY_DURATION = re.compile(
     re.ASCII,
 )
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_HOST = re.compile(r"([a-zA-Z0-9\u00a0-\uffff]([a-zA-Z0-9\u00a0-\uffff-]{0,61}[a-zA-Z0-9\u00a0-\uffff])?\.?){1,64}")
+_LABEL = r"[a-zA-Z0-9\u00a0-\uffff](?:[a-zA-Z0-9\u00a0-\uffff-]{0,61}[a-zA-Z0-9\u00a0-\uffff])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,63}}\.?")
 
 
 def _matches(pattern: str) -> Callable[[str], bool]:

@@ -10,6 +10,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+_REPEATS_A_CHOICE = re.compile(r"[+*}][+*{]|\([^()]*[|*+{?][^()]*\)+[*+{]")
+"""Repetitions of what can match in several ways, which Python's engine may try for ever."""
 _LONGEST = 10_000
 """Texts longer than this are not searched by pattern: Python's engine may backtrack."""
 
@@ -75,7 +77,7 @@ def find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
 
 
 def _compiled(text: str, pattern: str) -> re.Pattern[str]:
-    if len(text) > _LONGEST or re.search(r"[+*}]\)?[+*{]", pattern):
+    if len(text) > _LONGEST or _REPEATS_A_CHOICE.search(pattern):
         raise ValueError("pattern or text is too expensive to search")
     try:
         return re.compile(pattern, re.ASCII)
