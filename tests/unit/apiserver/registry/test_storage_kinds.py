@@ -130,3 +130,24 @@ def test_a_claims_two_sources_say_the_same(run):
 
     spec = run(scenario)["spec"]
     assert spec["dataSource"] == {"apiGroup": None, "kind": "PersistentVolumeClaim", "name": "o"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hostPath": {"path": "/y"}}, "spec.persistentvolumesource is immutable after creation"),
+        ({"volumeMode": "Block"}, "spec.volumeMode: Invalid value"),
+        ({"persistentVolumeReclaimPolicy": "Delete"}, ""),
+    ],
+)
+def test_where_a_volumes_data_is_never_changes(run, change, message):
+    async def scenario(cluster):
+        await cluster.create("persistentvolumes", {"metadata": {"name": "x"}, "spec": VOLUME}, ns="")
+        return await cluster.patch("persistentvolumes", "x", {"spec": change}, ns="")
+
+    if message:
+        with pytest.raises(errors.Invalid) as caught:
+            run(scenario)
+        assert message in caught.value.message
+    else:
+        assert run(scenario)["spec"]["persistentVolumeReclaimPolicy"] == "Delete"

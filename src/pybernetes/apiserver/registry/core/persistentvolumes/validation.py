@@ -142,14 +142,21 @@ def validate_volume_update(obj: core.PersistentVolume, old: core.PersistentVolum
         # Drivers may learn of secrets for expansion later.
         source, before = obj.spec.csi, old.spec.csi
         if source is None or before is None or not _only_expansion(source, before):
+            at = SPEC.child("persistentvolumesource")
             why = "spec.persistentvolumesource is immutable after creation"
-            found.append(FieldError.forbidden(SPEC, why))
-    for name in ("volumeMode",):
-        if getattr(obj.spec, name) != getattr(old.spec, name):
-            found.append(FieldError.invalid(SPEC.child(name), getattr(obj.spec, name), "field is immutable"))
+            found.append(FieldError.forbidden(at, why))
+    if obj.spec.volumeMode != old.spec.volumeMode:
+        found.append(FieldError.invalid(SPEC.child("volumeMode"), obj.spec.volumeMode, "field is immutable"))
+    if old.spec.nodeAffinity is not None and obj.spec.nodeAffinity != old.spec.nodeAffinity:
+        why = "field is immutable, except for updating from beta label to GA"
+        found.append(FieldError.invalid(Path("nodeAffinity"), obj.spec.nodeAffinity, why))
     return found
 
 
+_EXPANSION = ("controllerExpandSecretRef", "nodeExpandSecretRef")
+
+
 def _only_expansion(new: core.CSIPersistentVolumeSource, old: core.CSIPersistentVolumeSource) -> bool:
-    kept = [n for n in new.__struct_fields__ if n not in ("controllerExpandSecretRef", "nodeExpandSecretRef")]
+    """Whether no more changed than that secrets for expansion were added."""
+    kept = [name for name in new.__struct_fields__ if name not in _EXPANSION or getattr(old, name) is not None]
     return all(getattr(new, name) == getattr(old, name) for name in kept)
