@@ -75,7 +75,7 @@ def scores(strategy: dict[str, Any], cluster: reference.Cluster, pod: Pod) -> di
     return dict(zip(snapshot.names(), map(int, found), strict=True))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(clusters(), pods(), weights, shapes)
 def test_strategies_agree(cluster: reference.Cluster, pod: Pod, resources: Resources, shape: Any) -> None:
     listed = [{"name": name, "weight": weight} for name, weight in resources]

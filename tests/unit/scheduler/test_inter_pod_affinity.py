@@ -93,13 +93,13 @@ def clusters(draw: Any) -> reference.Cluster:
     return reference.Cluster(nodes, placed, NAMESPACES)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(clusters(), pods())
 def test_agrees_with_the_plain_one(cluster: reference.Cluster, new: Pod) -> None:
     check(cluster, new, snapshot_of(cluster.nodes, cluster.pods))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(clusters(), clusters(), pods(), pods())
 def test_counts_kept_in_place_agree(
     before: reference.Cluster, after: reference.Cluster, first: Pod, second: Pod
@@ -117,7 +117,7 @@ def test_counts_kept_in_place_agree(
     check(after, second, snapshot)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(clusters(), pods())
 def test_trials_agree(cluster: reference.Cluster, new: Pod) -> None:
     """With one node's Pods of low priority gone, and one back, the trial says what the plain filter says."""

@@ -81,7 +81,7 @@ def preemptors(draw: Any) -> Pod:
 budgets = st.lists(st.builds(budget, st.sampled_from([{"app": "web"}, {"app": "db"}]), st.integers(0, 2)), max_size=2)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(crowded(), preemptors(), budgets)
 def test_agrees_with_the_plain_search(cluster: reference.Cluster, new: Pod, limits: list[PodDisruptionBudget]) -> None:
     taken: list[Candidate] = []

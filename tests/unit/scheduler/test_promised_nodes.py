@@ -18,7 +18,7 @@ from tests.unit.scheduler.test_inter_pod_affinity import affinities
 from tests.unit.scheduler.test_preemption import crowded, preemptors
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(crowded(), preemptors(), affinities(), st.lists(preemptors(), max_size=3), st.data())
 def test_agrees_with_two_plain_passes(
     cluster: reference.Cluster, new: Pod, affinity: Any, waiting: list[Pod], data: Any
