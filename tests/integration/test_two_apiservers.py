@@ -201,6 +201,7 @@ def test_addresses_and_node_ports_are_given_once(pair: Pair) -> None:
 def test_etcd_goes_and_comes_back(pair: Pair) -> None:
     async def body(first: HttpTransport, second: HttpTransport) -> None:
         assert (await ask(first, "POST", CONFIG_MAPS, config_map("before")))[0] == 201
+        assert (await ask(second, "GET", f"{CONFIG_MAPS}/before"))[0] == 200
         pair.etcd.kill()
         writing = asyncio.create_task(ask(first, "POST", CONFIG_MAPS, config_map("during")))
         await told(first, ready=False)
