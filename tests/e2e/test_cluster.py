@@ -65,6 +65,7 @@ def test_the_example_answers_and_a_second_up_is_harmless(own: Cluster) -> None:
 
 def test_down_keeps_the_state_and_purge_does_not(own: Cluster) -> None:
     own.up()
+    own.kubectl("explain", "pod")
     own.kubectl("create", "configmap", "kept")
     own.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0", "--replicas=2")
     own.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080")

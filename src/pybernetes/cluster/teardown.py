@@ -62,6 +62,7 @@ def purge(layout: Layout) -> None:
     for path in (
         *(layout.spec, layout.example_mark, layout.pki, layout.kubeconfigs, layout.logs, layout.images),
         layout.data / "nodes",
+        layout.data / "cache",
         layout.etcd,
     ):
         if path.is_dir():
