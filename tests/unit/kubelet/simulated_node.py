@@ -122,6 +122,12 @@ class SimulatedNode:
             case m.PrepareHost():
                 return m.HostPrepared("no such volume" if bad else "")
             case m.CreateSandbox(attempt=attempt):
+                taken = tuple(self.runtime.sandboxes)
+                assert all(one.attempt != attempt for one in taken), "the name of a sandbox is reserved"
+                if bad and self.random.random() < 0.5:
+                    left = Sandbox(f"s{self._numbers}", attempt, False, self.now_s, ())
+                    self.runtime = self.runtime.with_sandbox(left)
+                    return m.SandboxFailed("no network, and it stays", (left,))
                 if bad:
                     return m.SandboxFailed("no network")
                 made = Sandbox(f"s{self._numbers}", attempt, True, self.now_s, (f"10.0.0.{self._numbers % 250}",))

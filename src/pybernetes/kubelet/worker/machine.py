@@ -150,9 +150,11 @@ class PodWorker:
                 self.in_flight.pop("sandbox", None)
                 self._tried("sandbox", True, now_s)
                 self.runtime = self.runtime.with_sandbox(sandbox)
-            case m.SandboxFailed(message=message):
+            case m.SandboxFailed(message=message, left=left):
                 self.in_flight.pop("sandbox", None)
                 self._tried("sandbox", False, now_s)
+                for sandbox in left:
+                    self.runtime = self.runtime.with_sandbox(sandbox)
                 self._out.append(
                     m.Record("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {message}")
                 )

@@ -62,6 +62,8 @@ class SandboxCreated(Struct, frozen=True):
 
 class SandboxFailed(Struct, frozen=True):
     message: str
+    left: tuple[Sandbox, ...] = ()
+    """What the runtime has of the pod all the same: a sandbox whose network failed may keep its name."""
 
 
 class SandboxStopped(Struct, frozen=True):

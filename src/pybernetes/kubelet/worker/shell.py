@@ -30,7 +30,7 @@ from pybernetes.kubelet.lifecycle import HookError, run_hook
 from pybernetes.kubelet.objects import ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.probes.manager import Probes
-from pybernetes.kubelet.runtime import Container, container_of, sandbox_of
+from pybernetes.kubelet.runtime import POD_UID_LABEL, Container, Sandbox, container_of, sandbox_of
 from pybernetes.kubelet.status_writer import StatusWriter
 from pybernetes.kubelet.termination_message import termination_message
 from pybernetes.kubelet.volumes.manager import Volumes
@@ -267,9 +267,19 @@ class PodRunner:
             self._sandbox_configs = {sandbox_id: config}
             answer = await node.cri.pod_sandbox_status(sandbox_id)
         except (CriError, StatusError, OSError, ValueError) as error:
-            self.post(m.SandboxFailed(str(error)))
+            self.post(m.SandboxFailed(str(error), await self._sandboxes_left(pod)))
             return
         self.post(m.SandboxCreated(sandbox_of(answer.status, bool(pod.spec.hostNetwork))))
+
+    async def _sandboxes_left(self, pod: Pod) -> tuple[Sandbox, ...]:
+        """The pod's sandboxes after a failure: the next one needs a number that none of them has."""
+        cri = self._node.cri
+        try:
+            items = await cri.list_pod_sandboxes({POD_UID_LABEL: pod_spec.uid_of(pod)})
+            found = [(await cri.pod_sandbox_status(item.id)).status for item in items]
+        except CriError:
+            return ()
+        return tuple(sandbox_of(status, bool(pod.spec.hostNetwork)) for status in found)
 
     async def _stop_sandbox(self, sandbox_id: str) -> None:
         try:
