@@ -158,6 +158,15 @@ def test_attach_and_run(cluster: Cluster, namespace: str) -> None:
     attached.wait()
 
 
+def test_a_short_session_says_all_it_has_to(cluster: Cluster, namespace: str) -> None:
+    """A command that is over before anybody could attach: its output comes from the log, none is lost."""
+    for number in range(5):
+        done = cluster.kubectl(
+            "run", f"short-{number}", "-i", "--rm", "--restart=Never", f"--image={IMAGE}", "--", "echo", "said"
+        )  # fmt: skip
+        assert "said" in done.stdout.splitlines(), done.stdout + done.stderr
+
+
 def test_cp(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     cluster.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "1000")
     cluster.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=60s")

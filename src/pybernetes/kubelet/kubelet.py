@@ -156,6 +156,7 @@ class Kubelet:
             on_stage=self._stage_changed,
             runtime_handler=self._runtime_handler,
             has_exited=lambda container_id: container_id in self.exits,
+            exited_within=self.exits.noted_within,
             on_exit=self.exits.told,
         )
         if tokens is not None:

@@ -269,10 +269,13 @@ class Exits:
         self._remembered = remembered
         self._recent: dict[str, None] = {}
         self._waiting: dict[str, asyncio.Event] = {}
+        self._ends: dict[str, asyncio.Event] = {}
 
     def noted(self, container_id: str) -> None:
         """An event said that its process is gone; the runtime may need a moment for the rest."""
         self._recent[container_id] = None
+        if end := self._ends.pop(container_id, None):
+            end.set()
         if len(self._recent) > self._remembered:
             del self._recent[next(iter(self._recent))]
 
@@ -284,6 +287,19 @@ class Exits:
 
     def __contains__(self, container_id: str) -> bool:
         return container_id in self._recent
+
+    async def noted_within(self, container_id: str, seconds: float) -> bool:
+        """Whether its end is noted before the time is over; for a container of which nothing was told yet."""
+        if container_id in self._recent:
+            return True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ends.setdefault(container_id, asyncio.Event()).wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._ends.pop(container_id, None)
+        return True
 
     async def wait(self, container_id: str) -> None:
         if not self._is_running(container_id):

@@ -40,6 +40,8 @@ from pybernetes.kubelet.worker.machine import PodWorker, Stage
 
 _LOG = logging.getLogger(__name__)
 _EXIT_WAIT_S = 10.0
+_SESSION_START_S = 1.0
+_LOOKS, _LOOK_S = 50, 0.01
 _HOUR_S = 3600.0
 _LOST = "internal error, see the log of the kubelet"
 
@@ -68,6 +70,8 @@ class Node:
     on_exit: Callable[[str], None] = lambda _id: None
     has_exited: Callable[[str], bool] = lambda _id: False
     """Whether the end of a container was told lately, maybe before its pod knew of it."""
+    exited_within: Callable[[str, float], Awaitable[bool]] | None = None
+    """Waits for the end of a container, at most so many seconds; whether it came."""
     forget_tokens: Callable[[str], None] = lambda _uid: None
     renew_at_s: Callable[[str], float | None] = lambda _uid: None
 
@@ -337,7 +341,7 @@ class PodRunner:
             node.record(pod, "Normal", "Started", "Container started", name)
             reason = "PostStartHookError"
             await self._post_start(pod, asked, container_id)
-            started = await self._look_at(container_id)
+            started = await self._first_look(pod, name, container_id)
             if started is None:
                 raise CriError("NOT_FOUND", "the container is gone")
         except asyncio.CancelledError:
@@ -355,6 +359,25 @@ class PodRunner:
         self.post(m.ContainerStarted(started))
         if started.state == "running" and node.has_exited(container_id):
             await self.observe_exit(container_id)
+
+    async def _first_look(self, pod: Pod, name: str, container_id: str) -> Container | None:
+        """The container as it is told first.
+
+        One that lives for a single session (`kubectl run -i`) gets a moment to end before it is told to run: whoever
+        attaches to a command that is over already would miss what it said, while its log has it. Elsewhere the
+        runtime is looked at only once a second, which comes to the same.
+        """
+        spec = pod_spec.find_container(pod, name)
+        exited_within = self._node.exited_within
+        if spec is None or not spec.stdinOnce or exited_within is None:
+            return await self._look_at(container_id)
+        if await exited_within(container_id, _SESSION_START_S):
+            for _ in range(_LOOKS):
+                found = await self._look_at(container_id)
+                if found is None or found.state != "running":
+                    return found
+                await asyncio.sleep(_LOOK_S)
+        return await self._look_at(container_id)
 
     async def _container_config(self, pod: Pod, asked: m.StartContainer) -> tuple[Any, Any]:
         node = self._node
