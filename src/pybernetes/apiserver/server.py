@@ -8,6 +8,7 @@ Source: pkg/controlplane, staging/src/k8s.io/apiserver/pkg/server.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import ssl
@@ -32,6 +33,7 @@ from pybernetes.apiserver.authorizers.escalation import EscalationCheck
 from pybernetes.apiserver.authorizers.rbac import RbacAuthorizer
 from pybernetes.apiserver.bootstrap import roles
 from pybernetes.apiserver.bootstrap.bootstrap import Bootstrap
+from pybernetes.apiserver.bootstrap.master_leases import MasterLeases
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.crd.installer import CustomResources
 from pybernetes.apiserver.endpoints.discovery import Discovery
@@ -65,7 +67,7 @@ from pybernetes.http import tls
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
 from pybernetes.http.server import HttpServer
 from pybernetes.storage.compaction import compact_regularly
-from pybernetes.storage.store import Store
+from pybernetes.storage.store import Store, StoreError
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.streaming.connect import Connector
@@ -109,6 +111,7 @@ class ApiServer:
             token_issuer=self.tokens,
         )
         self.tokens.bind(self.registry)
+        self._leases = MasterLeases(store, self.registry, self.advertise_address)
         self._rbac = RbacAuthorizer()
         self._graph = node.NodeGraph()
         self.authorizer = self._authorizer()
@@ -160,7 +163,8 @@ class ApiServer:
         self._tasks.append(asyncio.create_task(self.custom_resources.run(), name="custom resources"))
         self._tasks.append(asyncio.create_task(self._compact(), name="compaction"))
         await self._listen()
-        await Bootstrap(self.registry, self.config, self.advertise_address, self.port).run()
+        self._leases.port = self.port
+        await Bootstrap(self.registry, self.config, self._leases).run()
         for feed in feeds:
             await feed.synced.wait()
         self._bootstrapped = True
@@ -169,6 +173,9 @@ class ApiServer:
     async def stop(self, grace_s: float = 5.0) -> None:
         """Ends listeners and watches; the store stays open."""
         self._stopping = True
+        if self._bootstrapped and self.config.port >= 0:
+            with contextlib.suppress(StatusError, StoreError):
+                await self._leases.retire()
         if self.config.shutdown_delay_s:
             await asyncio.sleep(self.config.shutdown_delay_s)
         if self._http is not None:
@@ -193,7 +200,7 @@ class ApiServer:
             lambda: self._aggregator.register(group_versions),
             lambda: after_start.default_service_cidr(registry, cidr, clock),
             lambda: after_start.flow_control(registry),
-            lambda: after_start.keep(registry, self._flows, holder, clock),
+            lambda: after_start.keep(registry, self._flows, self._leases, holder, clock),
         ]
         for work in steps:
             try:

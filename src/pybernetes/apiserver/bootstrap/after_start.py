@@ -23,6 +23,7 @@ from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.scheme import resource_of
 from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.apiserver.bootstrap.flow_conditions import keep_conditions
+from pybernetes.apiserver.bootstrap.master_leases import MasterLeases
 from pybernetes.apiserver.bootstrap.writing import context, ensure
 from pybernetes.apiserver.filters.flow_control import FlowTable
 from pybernetes.apiserver.registry.flowcontrol import built_in
@@ -71,24 +72,26 @@ async def default_service_cidr(registry: Registry, cidr: str, clock: Clock) -> N
     await storage.subresources["status"].update(ctx, held)
 
 
-def identity() -> str:
-    """This apiserver's name among its like: stable on one host."""
-    digest = hashlib.sha256(os.uname().nodename.encode()).digest()[:16]
+def identity(address: str = "") -> str:
+    """This apiserver's name among its like: stable on one host, and for each address where several share a store."""
+    digest = hashlib.sha256((os.uname().nodename + address).encode()).digest()[:16]
     return f"apiserver-{base64.b32encode(digest).decode().rstrip('=').lower()}"
 
 
-async def keep(registry: Registry, flows: FlowTable, holder: str, clock: Clock) -> None:
+async def keep(registry: Registry, flows: FlowTable, leases: MasterLeases, holder: str, clock: Clock) -> None:
     """What has to be kept right for as long as the apiserver runs."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(keep_identity(registry, holder, clock))
+        group.create_task(
+            keep_identity(registry, identity(leases.address if leases.store.shared else ""), holder, clock)
+        )
+        group.create_task(leases.run())
         group.create_task(keep_conditions(registry, flows, clock))
 
 
-async def keep_identity(registry: Registry, holder: str, clock: Clock) -> None:
+async def keep_identity(registry: Registry, name: str, holder: str, clock: Clock) -> None:
     """Keeps this apiserver's Lease in kube-system until cancelled."""
     while True:
         now = format_micro_time(clock.now())
-        name = identity()
         labels = {IDENTITY_LABEL: "kube-apiserver", "kubernetes.io/hostname": os.uname().nodename}
         wanted = Lease(
             metadata=ObjectMeta(name=name, namespace="kube-system", labels=labels),

@@ -6,28 +6,24 @@ Source: pkg/controlplane/instance.go (post start hooks).
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import itertools
-import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pybernetes.apiserver.bootstrap import roles, system_objects
+from pybernetes.apiserver.bootstrap.master_leases import MasterLeases
 from pybernetes.apiserver.bootstrap.writing import ensure
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.registry.generic.interface import Registry
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Bootstrap:
     registry: Registry
     config: ApiServerConfig
-    advertise_address: str
-    port: int
+    leases: MasterLeases
 
     async def run(self) -> None:
         """Namespaces first, then everything at once, so that the store commits it together."""
@@ -54,16 +50,9 @@ class Bootstrap:
         work.append(ensure(registry, trust, system_objects.reconciled_config))
         if config.port < 0:
             return work
-        address, port = self.advertise_address, self.port
-        service = system_objects.kubernetes_service(config.service_cluster_ip_range, port)
+        service = system_objects.kubernetes_service(config.service_cluster_ip_range, self.leases.port)
         work.append(ensure(registry, service, system_objects.reconciled_service))
-        if ipaddress.ip_address(address).is_loopback:
-            log.info("Pods cannot reach %s: the kubernetes Service gets no endpoints", address)
-            return work
-        endpoints = system_objects.kubernetes_endpoints(address, port)
-        endpoint_slice = system_objects.kubernetes_endpoint_slice(address, port)
-        work.append(ensure(registry, endpoints, system_objects.reconciled_endpoints))
-        work.append(ensure(registry, endpoint_slice, system_objects.reconciled_endpoint_slice))
+        work.append(self.leases.reconcile())
         return work
 
 

@@ -68,25 +68,28 @@ def kubernetes_service(service_cidr: str, port: int) -> Service:
     )
 
 
-def kubernetes_endpoints(address: str, port: int) -> Endpoints:
+def kubernetes_endpoints(addresses: Sequence[str], port: int) -> Endpoints:
     return Endpoints(
         metadata=ObjectMeta(
             name=_SERVICE, namespace="default", labels={"endpointslice.kubernetes.io/skip-mirror": "true"}
         ),
         subsets=[
             EndpointSubset(
-                addresses=[EndpointAddress(ip=address)],
+                addresses=[EndpointAddress(ip=address) for address in addresses],
                 ports=[EndpointPort(name="https", port=port, protocol="TCP")],
             )
         ],
     )
 
 
-def kubernetes_endpoint_slice(address: str, port: int) -> discovery.EndpointSlice:
+def kubernetes_endpoint_slice(addresses: Sequence[str], port: int) -> discovery.EndpointSlice:
     return discovery.EndpointSlice(
         metadata=ObjectMeta(name=_SERVICE, namespace="default", labels={"kubernetes.io/service-name": _SERVICE}),
-        addressType=f"IPv{ipaddress.ip_address(address).version}",
-        endpoints=[discovery.Endpoint(addresses=[address], conditions=discovery.EndpointConditions(ready=True))],
+        addressType=f"IPv{ipaddress.ip_address(addresses[0]).version}",
+        endpoints=[
+            discovery.Endpoint(addresses=[address], conditions=discovery.EndpointConditions(ready=True))
+            for address in addresses
+        ],
         ports=[discovery.EndpointPort(name="https", port=port, protocol="TCP")],
     )
 
@@ -108,7 +111,7 @@ def authentication_config(client_ca: str, proxy_ca: str, proxy_names: Sequence[s
 
 
 def reconciled_endpoints(existing: Endpoints, wanted: Endpoints) -> bool:
-    """One apiserver: the subsets are ours alone."""
+    """The subsets belong to the apiservers alone."""
     if existing.subsets == wanted.subsets:
         return False
     existing.subsets = wanted.subsets
