@@ -89,12 +89,17 @@ def open_writer(path: Path, vfs: str = "") -> apsw.Connection:
     """Opens the file for writing, making it and its schema where there is none. Raises StoreError."""
     try:
         # Secrets lie in it; SQLite gives its other files the mode of this one.
+        is_new = not path.exists()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if is_new:
+            _sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"cannot write {path} ({error.strerror}): check the folder, its owner and its mode") from error
     try:
         connection = _connect(path, vfs)
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        # EXTRA until the log is in use: the journal of the change to it must not come back after a power cut.
+        connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
@@ -181,6 +186,15 @@ class Lock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the names in it outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _connect(path: Path, vfs: str) -> apsw.Connection:
