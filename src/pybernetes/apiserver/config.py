@@ -49,8 +49,9 @@ class ApiServerConfig:
     bootstrap_token_auth: bool = False
     """Accepts the tokens in bootstrap.kubernetes.io/token Secrets of kube-system."""
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
+    """--feature-gates: what apimachinery.features.FeatureGates is made of."""
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
-    """--runtime-config: api/all, api/beta, api/alpha or GROUP/VERSION, on or off."""
+    """--runtime-config: api/all, api/ga, api/beta, api/alpha, GROUP/VERSION or GROUP/VERSION/RESOURCE, on or off."""
     compaction_interval_s: float = 300.0
     """How often old versions are forgotten; 0: never by this apiserver."""
     history_retention_s: float = 3600.0

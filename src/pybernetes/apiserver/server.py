@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.apimachinery.errors import StatusError
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.scheme import Resource, find
 from pybernetes.apiserver import chain
 from pybernetes.apiserver.admission.certificate_signers import CertificateApproval, CertificateSigning
@@ -61,6 +62,7 @@ from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.apiserver.rbac_feed import rbac_feeds
 from pybernetes.apiserver.registry.generic.registry import Registry, RegistryConfig
 from pybernetes.apiserver.request_info import RequestInfo
+from pybernetes.apiserver.runtime_config import RuntimeConfig
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.http import tls
@@ -83,7 +85,11 @@ class ApiServer:
         self._store = store
         self._clock = clock
         self._random = random
+        self.features = FeatureGates(config.feature_gates)
+        for warning in self.features.warnings():
+            log.warning("%s", warning)
         self.metrics = RequestMetrics()
+        self.metrics.parts["features"] = self.features.metric_lines
         self.own_pages = OwnPages()
         self.health = Health()
         self._tasks: list[asyncio.Task[None]] = []
@@ -107,6 +113,7 @@ class ApiServer:
                 service_cidr=config.service_cluster_ip_range,
                 node_port_range=config.service_node_port_range,
                 service_account_issuer_audience=config.audiences[0],
+                features=self.features,
             ),
             token_issuer=self.tokens,
         )
@@ -133,7 +140,7 @@ class ApiServer:
             config.anonymous_auth,
         )
         self._aggregator = Aggregator(self.registry, config, clock)
-        self._served = ServedResources(config.runtime_config)
+        self._served = ServedResources(RuntimeConfig(config.runtime_config, self.features))
         self.custom_resources = CustomResources(self.registry, self._served)
         self._flows = flow_control.FlowTable()
         self.handler: Handler = self._chain()

@@ -101,10 +101,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     limits.add_argument(
         "--min-request-timeout", type=int, default=1800, help="seconds a watch lasts at least (default %(default)s)"
     )
-    limits.add_argument("--runtime-config", default="", help="API versions on or off: api/beta=true,…")
+    limits.add_argument(
+        "--runtime-config",
+        default="",
+        help="APIs on or off: api/all, api/ga, api/beta, api/alpha, GROUP/VERSION or GROUP/VERSION/RESOURCE, =true,…",
+    )
     limits.add_argument("--enable-admission-plugins", default="", help="plugins to have on, by comma")
     limits.add_argument("--disable-admission-plugins", default="", help="plugins to have off, by comma")
-    limits.add_argument("--feature-gates", default="", help="features on or off: Name=true,…")
+    limits.add_argument(
+        "--feature-gates", action="append", default=[], help="features on or off: Name=true,… (AllAlpha, AllBeta too)"
+    )
 
 
 async def run(args: argparse.Namespace) -> int:
@@ -145,6 +151,8 @@ async def _serve(args: argparse.Namespace) -> None:
 
 def configuration(args: argparse.Namespace) -> ApiServerConfig:
     """The configuration that the flags say. Raises ValueError, OSError for files that do not read."""
+    from pybernetes.apimachinery import features
+    from pybernetes.apiserver import runtime_config
     from pybernetes.apiserver.config import ApiServerConfig
 
     return ApiServerConfig(
@@ -172,10 +180,10 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         authorization_modes=_split(args.authorization_mode),
         static_tokens=read_tokens(args.token_auth_file) if args.token_auth_file else {},
         bootstrap_token_auth=args.enable_bootstrap_token_auth,
-        feature_gates=_switches(args.feature_gates),
+        feature_gates=features.parse(args.feature_gates),
         enable_admission_plugins=_split(args.enable_admission_plugins),
         disable_admission_plugins=_split(args.disable_admission_plugins),
-        runtime_config=_switches(args.runtime_config),
+        runtime_config=runtime_config.parse(args.runtime_config),
         compaction_interval_s=args.etcd_compaction_interval,
         history_retention_s=args.history_retention,
         history_retention_revisions=args.history_retention_revisions,
@@ -247,15 +255,6 @@ def _outward_address(bind: list[str]) -> str:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _switches(text: str) -> dict[str, bool]:
-    """`A=true,B=false`; a name alone is on."""
-    found = {}
-    for part in _split(text):
-        name, equals, value = part.partition("=")
-        found[name] = _boolean(value) if equals else True
-    return found
 
 
 def _boolean(text: str) -> bool:

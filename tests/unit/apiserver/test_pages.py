@@ -7,10 +7,12 @@ import re
 import msgspec
 import pytest
 
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import Health
 from pybernetes.apiserver.endpoints.served import ServedResources
 from pybernetes.apiserver.endpoints.version import version_info
+from pybernetes.apiserver.runtime_config import RuntimeConfig
 from pybernetes.http.messages import Request, Response
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -49,7 +51,7 @@ def test_version_is_semver() -> None:
 
 
 def discover(path: str, accept: str = "application/json") -> tuple[Response, dict[str, object]]:
-    answer = Discovery(ServedResources({}), lambda: "1.2.3.4:6443").answer(
+    answer = Discovery(ServedResources(RuntimeConfig({}, FeatureGates())), lambda: "1.2.3.4:6443").answer(
         Request("GET", path, headers={"accept": accept})
     )
     assert answer is not None and isinstance(answer.body, bytes)
@@ -85,14 +87,7 @@ def test_aggregated_discovery_says_its_type_and_is_cached_by_tag() -> None:
     assert deployments["responseKind"] == {"group": "apps", "version": "v1", "kind": "Deployment"}
     assert {sub["subresource"] for sub in deployments["subresources"]} == {"scale", "status"}
     tag = dict(answer.headers)["ETag"]
-    again = Discovery(ServedResources({}), lambda: "").answer(
+    again = Discovery(ServedResources(RuntimeConfig({}, FeatureGates())), lambda: "").answer(
         Request("GET", "/apis", headers={"accept": AGGREGATED, "if-none-match": tag})
     )
     assert again is not None and again.status == 304
-
-
-def test_runtime_config_turns_versions_on_and_off() -> None:
-    served = ServedResources({"api/beta": True, "batch/v1": False})
-    assert not served.has("batch", "v1")
-    assert served.has("resource.k8s.io", "v1beta1")
-    assert served.versions("resource.k8s.io")[0] == "v1"

@@ -1,15 +1,15 @@
 """Which resources this apiserver serves, by group and version, in the order discovery tells them.
 
-Source: pkg/controlplane/instance.go (DefaultAPIResourceConfigSource: no alpha, no beta versions),
-pkg/controlplane/apiserver/aggregator.go (the order of groups).
+Source: pkg/controlplane/apiserver/aggregator.go (the order of groups).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pybernetes.apimachinery.scheme import RESOURCES, Resource
+from pybernetes.apiserver.runtime_config import RuntimeConfig
 
 _GROUPS = (
     "", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
@@ -23,14 +23,10 @@ _STAGES = {None: 2, "beta": 1, "alpha": 0}
 
 
 class ServedResources:
-    """The table that routing and discovery share.
+    """The table that routing and discovery share. No strategy is imported for it: the start must be quick."""
 
-    `runtime_config` is upstream's --runtime-config: `api/all`, `api/ga`, `api/beta`, `api/alpha`
-    or GROUP/VERSION, each on or off. No strategy is imported for it: the start must be quick.
-    """
-
-    def __init__(self, runtime_config: Mapping[str, bool]) -> None:
-        served = [r for r in RESOURCES if _enabled(r, runtime_config)]
+    def __init__(self, runtime_config: RuntimeConfig) -> None:
+        served = [r for r in RESOURCES if runtime_config.enabled(r)]
         self._by_path = {(r.group, r.version, r.plural): r for r in served}
         self._versions: dict[str, dict[str, list[Resource]]] = {}
         self.changes = 0
@@ -80,15 +76,6 @@ class ServedResources:
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_path.values())
-
-
-def _enabled(resource: Resource, config: Mapping[str, bool]) -> bool:
-    found = _VERSION.fullmatch(resource.version)
-    stage = (found[2] or "ga") if found else "ga"
-    for key in (resource.api_version, f"api/{stage}", "api/all"):
-        if key in config:
-            return config[key]
-    return stage == "ga"
 
 
 def _rank(group: str) -> int:

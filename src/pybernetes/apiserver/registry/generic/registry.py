@@ -7,10 +7,12 @@ objects through `read` and `read_all`, which keep decoded objects by revision.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.scheme import Resource, find, resource_of
 from pybernetes.apiserver.admission.chain import AdmissionChain, default_plugins
 from pybernetes.apiserver.registry import strategies
@@ -26,6 +28,9 @@ from pybernetes.host.random import Random
 from pybernetes.storage.store import Store
 from pybernetes.storage.watch_cache import WatchCache
 
+if TYPE_CHECKING:
+    from pybernetes.apiserver.webhooks.caller import Webhooks
+
 T = TypeVar("T")
 _DECODED_LIMIT = 1024
 
@@ -36,6 +41,7 @@ class RegistryConfig:
     node_port_range: tuple[int, int] = (30000, 32767)
     """First and last, both included."""
     service_account_issuer_audience: str = "https://kubernetes.default.svc.cluster.local"
+    features: FeatureGates = field(default_factory=FeatureGates)
 
 
 class Registry:
@@ -72,6 +78,15 @@ class Registry:
         for cache in self._caches.values():
             await cache.stop()
         self._caches.clear()
+        if "webhooks" in self.__dict__:
+            await self.webhooks.close()
+
+    @functools.cached_property
+    def webhooks(self) -> Webhooks:
+        """Asks other people's servers; made with the first that wants to."""
+        from pybernetes.apiserver.webhooks.caller import Webhooks
+
+        return Webhooks(self)
 
     # -- storages --------------------------------------------------------------------------------
 
