@@ -12,6 +12,7 @@ TARGETS = {
     "cri.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "containerd_events.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "etcd.proto": HERE.parent / "src/pybernetes/storage",
+    "kms.proto": HERE.parent / "src/pybernetes/storage/encryption",
 }
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pybernetes.host.clock import Clock
+from pybernetes.apiserver.registry.generic.keys import ResourceOfKey
+from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.storage.encryption.providers import Encryption
+from pybernetes.storage.encryption.store import EncryptedStore
 from pybernetes.storage.etcd import EtcdStore
 from pybernetes.storage.etcd_client import EtcdConfig
 from pybernetes.storage.memory import MemoryStore
@@ -17,7 +20,16 @@ from pybernetes.storage.sqlite import SqliteStore
 from pybernetes.storage.store import Store
 from tests.local_etcd import LocalEtcd
 
-STORES = ["memory", "sqlite", "etcd"]
+STORES = ["memory", "sqlite", "etcd", "encrypted"]
+
+_ENCRYPTION = """
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+- resources: ["*.*"]
+  providers:
+  - aesgcm: {keys: [{name: one, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]}
+"""
 
 OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
 _prefixes = itertools.count(1)
@@ -45,12 +57,18 @@ def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
             return EtcdStore(config, clock, watch_queue_limit=watch_queue_limit)
         return SqliteStore(directory / "store.db", clock, watch_queue_limit=watch_queue_limit)
 
+    def encrypted(directory: Path, inner: Store) -> EncryptedStore:
+        file = directory / "encryption.yaml"
+        file.write_text(_ENCRYPTION)
+        return EncryptedStore(inner, Encryption(str(file), SystemClock()), ResourceOfKey())
+
     @asynccontextmanager
     async def opened(clock: Clock | None = None, watch_queue_limit: int = 16_384) -> AsyncIterator[Store]:
-        store = make(tmp_path_factory.mktemp("store"), clock, watch_queue_limit)
+        directory = tmp_path_factory.mktemp("store")
+        store = make(directory, clock, watch_queue_limit)
         await store.start()
         try:
-            yield store
+            yield encrypted(directory, store) if request.param == "encrypted" else store
         finally:
             await store.stop()
 

@@ -58,6 +58,10 @@ class ApiServerConfig:
     """Versions that are kept: how far back a watch can begin."""
     history_retention_revisions: int = 0
     """At most so many all the same; 0: however many there are."""
+    encryption_provider_config: str = ""
+    """File with an EncryptionConfiguration; "": objects lie in the store as they are."""
+    encryption_provider_config_automatic_reload: bool = False
+    """Follows changes of that file."""
     cache_dir: str = ""
     """Where OpenAPI documents are kept between starts; "" keeps them in memory."""
     enable_admission_plugins: Sequence[str] = ()

@@ -60,6 +60,7 @@ from pybernetes.apiserver.filters import (
 from pybernetes.apiserver.filters import metrics as metrics_filter
 from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.apiserver.rbac_feed import rbac_feeds
+from pybernetes.apiserver.registry.generic import keys
 from pybernetes.apiserver.registry.generic.registry import Registry, RegistryConfig
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.runtime_config import RuntimeConfig
@@ -73,6 +74,7 @@ from pybernetes.storage.store import Store, StoreError
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.streaming.connect import Connector
+    from pybernetes.storage.encryption.store import EncryptedStore
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +84,8 @@ _WILDCARDS = ("", "0.0.0.0", "::")
 class ApiServer:
     def __init__(self, config: ApiServerConfig, store: Store, clock: Clock, random: Random) -> None:
         self.config = config
-        self._store = store
+        self._encryption = _encryption(config, store, clock)
+        self._store = store = self._encryption or store
         self._clock = clock
         self._random = random
         self.features = FeatureGates(config.feature_gates)
@@ -163,6 +166,8 @@ class ApiServer:
 
         Raises OSError when an address cannot be had, ValueError for files that are not what they should be.
         """
+        if self._encryption is not None:
+            await self._encryption.start()
         await self.registry.start()
         feeds = self._feeds()
         for feed in feeds:
@@ -195,6 +200,8 @@ class ApiServer:
         self._tasks.clear()
         await self._aggregator.stop()
         await self.registry.stop()
+        if self._encryption is not None:
+            await self._encryption.stop()
 
     async def _after_start(self) -> None:
         """Writes what is there for clients to see and nothing waits for; then keeps this apiserver's Lease."""
@@ -345,10 +352,29 @@ class ApiServer:
         health.add("ping", lambda: "")
         health.add("log", lambda: "")
         health.add("etcd", self._store.problem)
+        if self._encryption is not None:
+            self.metrics.parts["encryption"] = self._encryption.encryption.figures.lines
+            if self._encryption.encryption.has_health_check:
+                health.add("kms-providers", self._encryption.encryption.problem)
         hook = "poststarthook/rbac/bootstrap-roles"
         health.add(hook, lambda: "" if self._bootstrapped else "not finished", ("readyz", "healthz", "livez"))
         health.add("informer-sync", lambda: "" if self._bootstrapped else "not synced", ("readyz",))
         health.add("shutdown", lambda: "process is shutting down" if self._stopping else "", ("readyz",))
+
+
+def _encryption(config: ApiServerConfig, store: Store, clock: Clock) -> EncryptedStore | None:
+    """Raises ValueError for a configuration that cannot be used."""
+    if not config.encryption_provider_config:
+        if config.encryption_provider_config_automatic_reload:
+            raise ValueError("--encryption-provider-config-automatic-reload goes with --encryption-provider-config")
+        return None
+    # Imported here: its ciphers are a tenth of a process's start, and few clusters need them.
+    from pybernetes.storage.encryption.providers import Encryption
+    from pybernetes.storage.encryption.store import EncryptedStore
+
+    reload = config.encryption_provider_config_automatic_reload
+    made = Encryption(config.encryption_provider_config, clock, reload=reload)
+    return EncryptedStore(store, made, keys.ResourceOfKey())
 
 
 def _tls_context(config: ApiServerConfig) -> ssl.SSLContext:

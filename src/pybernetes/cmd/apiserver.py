@@ -51,6 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     store.add_argument(
         "--history-retention-revisions", type=int, default=0, help="how many of them at most (default: no limit)"
     )
+    store.add_argument(
+        "--encryption-provider-config", default="", help="EncryptionConfiguration by which resources are encrypted"
+    )
+    store.add_argument(
+        "--encryption-provider-config-automatic-reload",
+        type=_boolean,
+        nargs="?",
+        const=True,
+        default=False,
+        help="take changes of that file at once (default false)",
+    )
     who = parser.add_argument_group("who may get in")
     who.add_argument("--client-ca-file", default="", help="CA whose client certificates are users")
     who.add_argument("--requestheader-client-ca-file", default="", help="CA of front proxies")
@@ -186,6 +197,8 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         runtime_config=runtime_config.parse(args.runtime_config),
         compaction_interval_s=args.etcd_compaction_interval,
         history_retention_s=args.history_retention,
+        encryption_provider_config=args.encryption_provider_config,
+        encryption_provider_config_automatic_reload=args.encryption_provider_config_automatic_reload,
         history_retention_revisions=args.history_retention_revisions,
         cache_dir=str(Path(args.data_file).resolve().parent / "cache") if args.data_file else "",
         min_request_timeout_s=args.min_request_timeout,

@@ -133,6 +133,9 @@ class EtcdStore:
         request = self._pb.RangeRequest(key=low, range_end=high, count_only=True)
         return int((await self._client.call("KV/Range", request)).count)
 
+    async def stale(self, key: str) -> bool:
+        return False
+
     async def journal(self, *, key: str = "", after_revision: int = 0, limit: int = 1000) -> list[JournalEntry]:
         low, high = self._layout.journal, self._layout.journal_end
         if key:

@@ -76,6 +76,9 @@ class MemoryStore:
     async def count(self, prefix: str) -> int:
         return bisect_left(self._keys, prefix_end(prefix)) - bisect_left(self._keys, prefix)
 
+    async def stale(self, key: str) -> bool:
+        return False
+
     async def create(self, key: str, value: bytes, cause: Cause, ttl_s: int = 0) -> int:
         if key in self._current:
             raise KeyExists(key)

@@ -145,6 +145,9 @@ class SqliteStore:
     async def count(self, prefix: str) -> int:
         return bisect_left(self._keys, prefix_end(prefix)) - bisect_left(self._keys, prefix)
 
+    async def stale(self, key: str) -> bool:
+        return False
+
     async def journal(self, *, key: str = "", after_revision: int = 0, limit: int = 1000) -> list[JournalEntry]:
         until = self._hub.revision
         if key:

@@ -133,6 +133,10 @@ class Store(Protocol):
 
     async def count(self, prefix: str) -> int: ...
 
+    async def stale(self, key: str) -> bool:
+        """Whether the value lies there in a form that a write of the same bytes would renew (another cipher's)."""
+        ...
+
     async def create(self, key: str, value: bytes, cause: Cause, ttl_s: int = 0) -> int:
         """Returns the revision, after the write is durable. Raises KeyExists, StoreError."""
         ...

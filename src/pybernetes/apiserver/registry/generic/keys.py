@@ -6,7 +6,7 @@ pkg/controlplane/storageversionhashdata; apiserver/pkg/registry/generic/registry
 
 from __future__ import annotations
 
-from pybernetes.apimachinery.scheme import Resource
+from pybernetes.apimachinery.scheme import RESOURCES, Resource
 
 ROOT = "/registry/"
 
@@ -27,6 +27,25 @@ def prefix(resource: Resource) -> str:
     if resource.custom:
         return f"{ROOT}{resource.group}/{resource.plural}/"
     return f"{ROOT}{_SPECIAL.get((resource.group, resource.plural), resource.plural)}/"
+
+
+class ResourceOfKey:
+    """(group, resource) of a store's key; None for one that no API serves (address claims, apiservers' leases)."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, str] | None] = {}
+        for resource in reversed(RESOURCES):
+            group = "" if resource.plural == "events" else resource.group
+            self._known.setdefault(prefix(resource), (group, resource.plural))
+
+    def __call__(self, key: str) -> tuple[str, str] | None:
+        """Of the longest prefix that a resource has; `group.with.dots/plural/` is a custom resource's."""
+        parts = key.split("/")
+        for length in (4, 3):
+            found = self._known.get("/".join(parts[:length]) + "/")
+            if found is not None:
+                return found
+        return (parts[2], parts[3]) if len(parts) > 4 and "." in parts[2] else None
 
 
 def key(resource_prefix: str, namespaced: bool, namespace: str, name: str) -> str:
