@@ -95,8 +95,8 @@ def tree_of(
             problem = f"couldn't get version/kind; json parse error: {json_problem(body)}"
             raise BadRequest(problem) from None
         problems = []
-        if field_validation != "Ignore" and _may_have_duplicates(body, tree):
-            problems = duplicates(parse_json(body), "")
+        if field_validation != "Ignore":
+            problems = repeated_fields(body, tree)
     if problems and field_validation == "Strict":
         raise BadRequest(f"strict decoding error: {', '.join(problems)}")
     return tree, [] if field_validation == "Ignore" else problems
@@ -121,6 +121,11 @@ def duplicates(tree: Any, path: str) -> list[str]:
 @functools.cache
 def _decoder(cls: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(cls)
+
+
+def repeated_fields(body: bytes, tree: Any) -> list[str]:
+    """`duplicate field "a.b"` for every field that stands twice in a JSON body; `tree` is what it was read as."""
+    return duplicates(parse_json(body), "") if _may_have_duplicates(body, tree) else []
 
 
 def _may_have_duplicates(body: bytes, tree: Any = None) -> bool:

@@ -63,6 +63,12 @@ _Loader.add_implicit_resolver(
     list("-+0123456789."),
 )
 
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"[yYnN]$"), list("yYnN"))
+
+
+def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
+    return str(node.value).lower() in ("y", "yes", "true", "on")
+
 
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
     text = str(node.value).replace("_", "").replace("0o", "0")
@@ -80,6 +86,7 @@ def _binary(loader: _Loader, node: yaml.ScalarNode) -> str:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.mapping)
+_Loader.add_constructor("tag:yaml.org,2002:bool", _bool)
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 _Loader.add_constructor("tag:yaml.org,2002:binary", _binary)

@@ -44,18 +44,22 @@ def update(
     subresource: str = "",
     *,
     ignored: Iterable[str] = (),
+    api_version: str = "",
 ) -> Tree:
     """`new` with the managedFields that follow from changing `live` into it; None means it is created.
 
     The manager owns every field that it changed or added, everybody else loses those; fields that are gone belong to
-    nobody. `now` is seconds since the epoch, the time of the entry when anything changed. `ignored` are paths such as
+    nobody. `now` is seconds since the epoch, the time of the entry when anything changed. `api_version` is the one
+    that the client wrote in (default: that of the tree). `ignored` are paths such as
     "status" or "metadata.labels" that this operation cannot write (they are reset by the strategy). Neither tree is
     changed. Never refuses: managedFields that cannot be read are taken as none.
     """
     shape = _schema(schema)
     before = empty_object(shape, new) if live is None else live
     managers = _managers_for_update(before, new, subresource)
-    who = Manager.of(manager, operation, new.get("apiVersion", ""), subresource)
+    if live is not None and not managers:
+        return _with_managers(new, {})  # nobody is kept book of: nothing was applied, or a client reset them
+    who = Manager.of(manager, operation, api_version or new.get("apiVersion", ""), subresource)
     try:
         managers = _updated(before, new, managers, who, shape, now, ignored)
     except typed.TypedError:
@@ -209,7 +213,7 @@ def _updated(
     if mine:
         previous = result.get(who)
         fields = union(mine, previous.fields) if previous else mine
-        result[who] = Owned(fields, new.get("apiVersion", ""), format_time(now))
+        result[who] = Owned(fields, who.api_version, format_time(now))
     return entries.capped(result)
 
 
@@ -233,27 +237,30 @@ def _managers_for_update(before: Tree, new: Tree, subresource: str) -> Managers:
 
 def _check_applied(live: Tree | None, applied: Tree, schema: Schema) -> None:
     if not applied.get("apiVersion") or not applied.get("kind"):
-        raise BadRequest(f"invalid object type: {applied.get('apiVersion') or '/'}, Kind={applied.get('kind') or ''}")
+        raise BadRequest(f"invalid object type: {gvk_text(applied)}")
     if live is not None and applied.get("apiVersion") != live.get("apiVersion"):
-        raise BadRequest(
-            "Incorrect version specified in apply patch. "
-            f"Specified patch version: {applied.get('apiVersion')}, expected: {live.get('apiVersion')}"
-        )
+        raise BadRequest(f"invalid object type: {gvk_text(applied)}")
     metadata = applied.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise BadRequest("metadata.managedFields must be nil")
     found = list(typed.problems(applied, schema))
     if found:
         text = found[0] if len(found) == 1 else "errors:\n" + "\n".join(f"  {problem}" for problem in found)
-        raise BadRequest(f"failed to create typed patch object ({_named(applied)}): {text}")
+        # Differs: upstream answers with 500.
+        raise BadRequest(f"failed to create typed patch object ({named(applied)}): {text}")
 
 
-def _named(tree: Tree) -> str:
+def named(tree: Tree) -> str:
+    """An object in messages: `namespace/name; group/version, Kind=kind`."""
     metadata = tree.get("metadata") if isinstance(tree.get("metadata"), dict) else {}
     assert isinstance(metadata, dict)
-    return (
-        f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {tree.get('apiVersion')}, Kind={tree.get('kind')}"
-    )
+    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {gvk_text(tree)}"
+
+
+def gvk_text(tree: Tree) -> str:
+    """The type of an object in messages: `apps/v1, Kind=Deployment`; the core group is the empty one before `/v1`."""
+    api_version = tree.get("apiVersion") or ""
+    return f"{api_version if '/' in str(api_version) else f'/{api_version}'}, Kind={tree.get('kind') or ''}"
 
 
 def _conflict(conflicts: _Conflicts) -> Conflict:

@@ -387,6 +387,7 @@ def problems(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
             below = schema.child(name)
             if below is None:
                 yield f"{path}.{name}: field not declared in schema"
+                return
             else:
                 yield from problems(child, below, f"{path}.{name}")
     elif schema.kind == "list":
@@ -397,7 +398,12 @@ def problems(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     else:
         word, types = _SCALAR_WORDS.get(schema.scalar, ("scalar", (str, int, float)))
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            yield f"{path}: expected {word}, got {_shown(value)}"
+            shown = _shown(value)
+            if schema.scalar in ("number", "int32", "int64"):
+                shown = _GO_TYPES[type(value)]
+            elif word == "string":
+                shown = f"&value.valueUnstructured{{Value:{_text(value)}}}"
+            yield f"{path}: expected {word}, got {shown}"
 
 
 def _item_problems(items: list[Any], schema: Schema, path: str) -> Iterator[str]:
@@ -417,5 +423,26 @@ def _item_problems(items: list[Any], schema: Schema, path: str) -> Iterator[str]
         yield from problems(item, schema.element or DEDUCED, at)
 
 
+_GO_TYPES = {
+    str: "string",
+    bool: "bool",
+    dict: "map[string]interface {}",
+    list: "[]interface {}",
+    int: "int64",
+    float: "float64",
+}
+
+
 def _shown(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return f"&{{{_text(value)}}}"
+
+
+def _text(value: Any) -> str:
+    """A value as upstream's messages show it: map[a:1 b:[x y]]."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{name}:{_text(value[name])}' for name in sorted(value))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_text, value))}]"
+    if value is None:
+        return "<nil>"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

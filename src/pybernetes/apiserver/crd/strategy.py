@@ -7,7 +7,7 @@ pkg/registry/customresource/tableconvertor.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import orjson
@@ -46,6 +46,9 @@ _BLOCKING = ("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "Fi
 
 
 class CustomResourceStrategy(Strategy):
+    allow_unconditional_update = False
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
+
     def __init__(self, registry: Registry, kind: CustomKind, version: CustomVersion) -> None:
         super().__init__(version.resource, registry)
         self._kind = kind

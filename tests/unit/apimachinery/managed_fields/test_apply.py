@@ -206,8 +206,8 @@ def test_sets_of_scalars() -> None:
     ("change", "problem"),
     [
         ({"foo": 1}, ".spec.foo: field not declared in schema"),
-        ({"replicas": "x"}, '.spec.replicas: expected numeric (int or float), got "x"'),
-        ({"template": []}, ".spec.template: expected map, got []"),
+        ({"replicas": "x"}, ".spec.replicas: expected numeric (int or float), got string"),
+        ({"template": []}, ".spec.template: expected map, got &{[]}"),
         (
             {"template": {"spec": {"containers": [{"name": "a"}, {"name": "a"}]}}},
             '.spec.template.spec.containers: duplicate entries for key [name="a"]',
@@ -226,7 +226,7 @@ def test_requests_that_apply_cannot_be() -> None:
         tree = deployment()
         tree["metadata"]["managedFields"] = []
         apply(None, tree, "me", schema=DEPLOYMENT)
-    with pytest.raises(BadRequest, match="Specified patch version: apps/v2, expected: apps/v1"):
+    with pytest.raises(BadRequest, match="invalid object type: apps/v2, Kind=Deployment"):
         apply(deployment(), {**deployment(), "apiVersion": "apps/v2"}, "me", schema=DEPLOYMENT)
     with pytest.raises(BadRequest, match="invalid object type"):
         apply(None, {"metadata": {}}, "me", schema=DEPLOYMENT)

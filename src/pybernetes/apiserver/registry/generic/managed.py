@@ -5,6 +5,7 @@ Source: apimachinery/pkg/util/managedfields, apiserver/pkg/endpoints/handlers/fi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,11 +31,10 @@ def manager_of(ctx: RequestContext) -> str:
 
 
 class Managed:
-    def __init__(self, codec: Codec, clock: Clock, has_status: bool) -> None:
+    def __init__(self, codec: Codec, clock: Clock, reset_fields: Mapping[str, tuple[str, ...]]) -> None:
         self._codec = codec
         self._clock = clock
-        self._ignored = {"": ("status",), "status": ("spec",)} if has_status else {}
-        """What an operation on the main resource or on status cannot write."""
+        self._ignored = reset_fields
 
     def created(self, ctx: RequestContext, obj: Any) -> None:
         """The manager owns all that it created."""
@@ -56,6 +56,7 @@ class Managed:
             self._clock.now(),
             ctx.subresource,
             ignored=self._ignored.get(ctx.subresource, ()),
+            api_version=self._codec.resource.api_version,
         )
         found = tree["metadata"].get("managedFields") or []
         obj.metadata.managedFields = msgspec.convert(found, _Entries)

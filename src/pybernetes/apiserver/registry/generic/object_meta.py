@@ -45,10 +45,12 @@ def match_namespace(meta: ObjectMeta, expected: str) -> None:
 
 def match_name(meta: ObjectMeta, expected: str) -> None:
     """Raises BadRequest when the object of an update names another than the URL."""
-    if (meta.name or "") != expected:
+    if not meta.name:
         raise errors.BadRequest(
-            f"the name of the object ({meta.name or ''}) does not match the name on the URL ({expected})"
+            f"the name of the object ({expected} based on URL) was undeterminable: name must be provided"
         )
+    if meta.name != expected:
+        raise errors.BadRequest(f"the name of the object ({meta.name}) does not match the name on the URL ({expected})")
 
 
 def wipe_system_fields(meta: ObjectMeta) -> None:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import orjson
 
-from pybernetes.apimachinery import errors
+from pybernetes.apimachinery import errors, managed_fields
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.field_walk import json_type
+from pybernetes.apimachinery.json_text import json_problem
 from pybernetes.apimachinery.schema import schema_of
 from pybernetes.apimachinery.trees import copy_tree
+from pybernetes.apiserver.registry.generic import object_meta
 from pybernetes.apiserver.registry.generic.interface import Body, PatchType, RequestContext, Written
 
 if TYPE_CHECKING:
@@ -35,9 +37,15 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
             "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
         )
     apply_to = tree_patch(patch_type, body, writer.codec.cls)
+    repeated = _repeated(ctx, patch_type, body)
 
     def transform(old: Any, current: Current) -> Any:
         tree = apply_to(writer.codec.tree(current.served))
+        if repeated and ctx.field_validation == "Strict":
+            raise _invalid_patch(tree, f"strict decoding error: {', '.join(repeated)}")
+        ctx.warnings += repeated
+        if patch_type == "strategic" and isinstance(tree, dict):
+            tree["kind"], tree["apiVersion"] = writer.resource.kind, writer.resource.api_version
         obj = from_patched(writer, ctx, tree)
         writer.strategy.default(obj)
         writer.managed.updated(ctx, obj, current.served)
@@ -50,6 +58,8 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
 def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> TreePatch:
     """A function that patches a fresh tree of `cls`. Raises BadRequest for a body that is no patch."""
     patch_tree = parsed(body)
+    if patch_tree is None and patch_type == "merge":
+        raise errors.BadRequest("Invalid JSON Patch")
     if patch_type == "json":
         if not isinstance(patch_tree, list):
             raise errors.BadRequest("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
@@ -62,7 +72,8 @@ def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> 
         return lambda tree: cast(dict[str, Any], json_patch.apply(tree, patch_tree))
     if not isinstance(patch_tree, dict):
         raise errors.BadRequest(
-            "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}"
+            f"error decoding patch: json: cannot unmarshal {json_type(patch_tree)} into Go value of type "
+            "map[string]interface {}"
         )
     if patch_type == "merge":
         from pybernetes.apimachinery.patches import merge
@@ -80,76 +91,91 @@ def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> A
     if not isinstance(tree, dict):
         why = f"json: cannot unmarshal {json_type(tree)} into Go value of type {resource.kind}"
         raise invalid(("", ""), "", [FieldError.invalid(Path("patch"), orjson.dumps(tree).decode(), why)])
-    if tree.get("kind") != resource.kind or tree.get("apiVersion") != resource.api_version:
-        tree["kind"], tree["apiVersion"] = resource.kind, resource.api_version
     try:
+        for name, expected in (("apiVersion", resource.api_version), ("kind", resource.kind)):
+            if not tree.get(name):
+                tree[name] = expected
+        if (tree["apiVersion"], tree["kind"]) != (resource.api_version, resource.kind):
+            raise errors.BadRequest(f'no kind "{tree["kind"]}" is registered for version "{tree["apiVersion"]}"')
         return writer.codec.from_tree(ctx, tree)
     except errors.BadRequest as error:
-        shown = orjson.dumps(tree).decode()
-        raise invalid(("", ""), "", [FieldError.invalid(Path("patch"), shown, error.message)]) from None
+        why = error.message.partition(f"cannot be handled as a {resource.kind}: ")[2] or error.message
+        raise _invalid_patch(tree, why) from None
+
+
+def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body) -> list[str]:
+    """What stands twice in a patch, where field validation wants to know."""
+    if ctx.field_validation == "Ignore" or not isinstance(body, bytes | bytearray):
+        return []
+    from pybernetes.apimachinery.decoding import repeated_fields
+
+    prefix = "json patch " if patch_type == "json" else ""
+    return [prefix + problem for problem in repeated_fields(bytes(body), parsed(body))]
+
+
+def _invalid_patch(tree: dict[str, Any], why: str) -> errors.Invalid:
+    return invalid(("", ""), "", [FieldError.invalid(Path("patch"), orjson.dumps(tree).decode(), why)])
 
 
 async def _apply(writer: Writer, ctx: RequestContext, body: Body, rules: UpdateRules) -> Written:
     if not ctx.field_manager:
         why = FieldError.required(Path("fieldManager"), "is required for apply patch")
         raise invalid(("meta.k8s.io", "PatchOptions"), "", [why])
-    applied = _applied_tree(writer, ctx, body)
+    applied = _applied_tree(ctx, body)
 
     def transform(old: Any, current: Current) -> Any:
-        tree = writer.managed.applied(ctx, writer.codec.tree(current.served), copy_tree(applied))
-        obj = writer.codec.from_tree(ctx, tree)
-        writer.strategy.default(obj)
-        return obj
+        return _applied_object(writer, ctx, writer.codec.tree(current.served), copy_tree(applied))
 
     def create() -> Any:
         if ctx.subresource:
             raise errors.not_found(writer.resource.group, writer.resource.plural, ctx.name)
         fresh = copy_tree(applied)
-        fresh.setdefault("metadata", {})["name"] = ctx.name
-        if fresh["metadata"].get("uid"):
+        obj = _applied_object(writer, ctx, None, fresh)
+        if obj.metadata.uid:
             why = (
-                f"uid mismatch: the provided object specified uid {fresh['metadata']['uid']}, "
-                "and no existing object was found"
+                f"uid mismatch: the provided object specified uid {obj.metadata.uid}, and no existing object was found"
             )
             raise errors.conflict(writer.resource.group, writer.resource.plural, ctx.name, why)
-        obj = writer.codec.from_tree(ctx, writer.managed.applied(ctx, None, fresh))
-        writer.strategy.default(obj)
+        if not obj.metadata.name:
+            obj.metadata.name = ctx.name
+        object_meta.match_name(obj.metadata, ctx.name)
         return obj
 
     served, created = await writer.replace(ctx, transform, rules, create=create)
     return Written(served, created)
 
 
-def _applied_tree(writer: Writer, ctx: RequestContext, body: Body) -> dict[str, Any]:
-    """The applied configuration, checked against its type."""
-    tree = parsed(body)
-    if not isinstance(tree, dict):
-        raise errors.BadRequest("error decoding YAML: the configuration is no object")
+def _applied_object(writer: Writer, ctx: RequestContext, live: dict[str, Any] | None, applied: dict[str, Any]) -> Any:
+    """The Struct of the live object with the configuration merged in."""
     resource = writer.resource
-    metadata = tree.get("metadata") or {}
-    if not isinstance(metadata, dict):
+    if applied.get("apiVersion") != resource.api_version or applied.get("kind") != resource.kind:
+        raise errors.BadRequest(f"invalid object type: {managed_fields.gvk_text(applied)}")
+    tree = writer.managed.applied(ctx, live, applied)
+    try:
+        obj = writer.codec.from_tree(ctx, tree)
+    except errors.BadRequest as error:
+        why = error.message.partition(f"cannot be handled as a {resource.kind}: ")[2]
+        if not why:
+            raise
         raise errors.BadRequest(
-            f"json: cannot unmarshal {json_type(metadata)} into Go struct field .metadata of type v1.ObjectMeta"
-        )
-    if not tree.get("apiVersion") or not tree.get("kind"):
-        missing = "apiVersion" if not tree.get("apiVersion") else "kind"
-        raise errors.BadRequest(f"Object '{missing.capitalize()}' is missing in the applied configuration")
-    if tree["apiVersion"] != resource.api_version:
+            f"failed to convert new object ({managed_fields.named(applied)}) to proper version: unable to convert "
+            f"unstructured object to {managed_fields.gvk_text(applied)}: error decoding from json: {why}"
+        ) from None
+    writer.strategy.default(obj)
+    return obj
+
+
+def _applied_tree(ctx: RequestContext, body: Body) -> dict[str, Any]:
+    """The applied configuration; its type and fields are checked when there is something to merge it into."""
+    tree = parsed(body, applied=True)
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
         raise errors.BadRequest(
-            f"Incorrect version specified in apply patch. Specified patch version: {tree['apiVersion']}, "
-            f"expected: {resource.api_version}"
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+            f"{json_type(tree)} into Go value of type map[string]interface {{}}"
         )
-    if tree["kind"] != resource.kind:
-        raise errors.BadRequest(
-            f"invalid object type: {tree['apiVersion']}, Kind={tree['kind']}, expected {resource.kind}"
-        )
-    if metadata.get("managedFields"):
-        raise errors.BadRequest("metadata.managedFields must be nil")
-    metadata.pop("managedFields", None)
     _check_repeated(ctx, body)
-    if not resource.custom:  # those are held against their schema when they are merged
-        # Unknown fields and wrong types are told before anything is merged.
-        writer.codec.from_tree(ctx, copy_tree(tree))
     return tree
 
 
@@ -158,19 +184,22 @@ def _check_repeated(ctx: RequestContext, body: Body) -> None:
     if not isinstance(body, bytes | bytearray) or ctx.field_validation == "Ignore":
         return
     if bytes(body).lstrip()[:1] == b"{":
-        return
+        from pybernetes.apimachinery.decoding import repeated_fields
+
+        if not repeated_fields(bytes(body), parsed(body)):
+            return
     from pybernetes.apimachinery.yaml_text import parse_yaml
 
     try:
         _, problems = parse_yaml(bytes(body))
     except ValueError as error:
-        raise errors.BadRequest(f"error decoding YAML: {error}") from None
+        raise errors.BadRequest(f"error decoding YAML: error converting YAML to JSON: {error}") from None
     if problems and ctx.field_validation == "Strict":
-        raise errors.BadRequest(f"error strict decoding YAML: {', '.join(problems)}")
-    ctx.warnings += problems
+        raise errors.BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {', '.join(problems)}")
+    ctx.warnings += [line.strip() for problem in problems for line in problem.splitlines()[1:]]
 
 
-def parsed(body: Body) -> Any:
+def parsed(body: Body, *, applied: bool = False) -> Any:
     """The tree of a patch: JSON, or YAML for those that are applied. Raises BadRequest."""
     if isinstance(body, msgspec.Struct):
         return msgspec.to_builtins(body)
@@ -179,11 +208,11 @@ def parsed(body: Body) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if bytes(body).lstrip()[:1] in (b"{", b"["):
-            raise errors.BadRequest(f"error decoding patch: {error}") from None
+        if not applied or bytes(body).lstrip()[:1] in (b"{", b"["):
+            raise errors.BadRequest(f"error decoding patch: {json_problem(bytes(body)) or error}") from None
     from pybernetes.apimachinery.yaml_text import parse_yaml
 
     try:
         return parse_yaml(bytes(body))[0]
     except ValueError as error:
-        raise errors.BadRequest(f"error decoding YAML: {error}") from None
+        raise errors.BadRequest(f"error decoding YAML: error converting YAML to JSON: {error}") from None

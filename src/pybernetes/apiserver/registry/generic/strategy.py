@@ -8,7 +8,7 @@ Source: apiserver/pkg/registry/rest/create_update.go, delete.go.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pybernetes.apimachinery.names import dns1123_subdomain
@@ -44,6 +44,8 @@ class Strategy:
     """Under /registry/, e.g. "services/specs"; "" means upstream's default for the resource."""
     generation: ClassVar[bool] = False
     """metadata.generation is 1 at creation and rises when spec changes."""
+    reset_fields: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("status",), "status": ("spec",)}
+    """What a write of the main resource ("") or of a subresource cannot set, so that its manager does not own it."""
     columns: ClassVar[Sequence[Column]] = DEFAULT_COLUMNS
     extra_fields: ClassVar[frozenset[str]] = frozenset()
     """Field selectors beside metadata.name and metadata.namespace."""

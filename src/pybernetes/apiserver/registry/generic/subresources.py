@@ -103,7 +103,7 @@ class ScaleSubresource(SubresourceBase):
 
     async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
         if patch_type == "apply":
-            tree = patching.parsed(body)
+            tree = patching.parsed(body, applied=True)
             wanted = (tree.get("spec") or {}).get("replicas", 0)
             return await self._write(
                 ctx, lambda current: Scale(metadata=ObjectMeta(name=ctx.name), spec=ScaleSpec(replicas=wanted))

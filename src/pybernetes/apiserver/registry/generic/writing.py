@@ -62,7 +62,7 @@ class Writer:
         self.codec = codec
         self.prefix = prefix
         self.resource = codec.resource
-        self.managed = Managed(codec, registry.clock, strategy.has_status)
+        self.managed = Managed(codec, registry.clock, strategy.reset_fields if strategy.has_status else {})
         self.rules = UpdateRules(strategy.prepare_for_update, strategy.validate_update, begins=True, warns=True)
 
     def key(self, ctx: RequestContext, name: str) -> str:
@@ -244,7 +244,7 @@ class Writer:
             self.managed.created(ctx, obj)
             return obj
 
-        may_create = self.strategy.allow_create_on_update and not ctx.subresource
+        may_create = self.strategy.allow_create_on_update and ctx.subresource in ("", "status")
         served, created = await self.replace(ctx, transform, rules, create=create if may_create else None)
         return Written(served, created)
 
