@@ -44,7 +44,7 @@ async def _wait_for(
     async with readiness.admin(layout) as client:
         images = asyncio.create_task(_images(spec, layout, timeout_s))
         try:
-            await readiness.api_ready(client, layout, timeout_s)
+            await readiness.api_ready(client, spec, layout, timeout_s)
             api_s = progress.elapsed_s
             current = kubeconfig.merge(files, spec.context, _entry(layout), preparation.user_owner())
             progress.step("images and nodes")

@@ -1,4 +1,4 @@
-"""`pybernetes node stop|start NODE`: one node of several, as if its machine were switched off and on."""
+"""`pybernetes node stop|start NODE`: one machine of several, as if it were switched off and on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pybernetes.cluster import teardown
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.machine import cgroups
-from pybernetes.cluster.process_table import record, stopped_mark
+from pybernetes.cluster.process_table import process_table, record, stopped_mark
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.processes import Process
 
@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
     spec, layout = running(args.name)
     if os.geteuid() != 0:
         raise ClusterError("stopping and starting nodes needs root; run it with sudo")
-    if args.node not in spec.node_names:
-        raise ClusterError(f"there is no node {args.node!r}; this cluster has {', '.join(spec.node_names)}")
+    if args.node not in spec.machine_names:
+        raise ClusterError(f"there is no node {args.node!r}; this cluster has {', '.join(spec.machine_names)}")
     if not spec.own_namespaces:
         raise ClusterError("the only node runs with the control plane; nodes of `up --nodes 2` can be stopped")
     if args.action == "stop":
@@ -45,13 +45,14 @@ def run(args: argparse.Namespace) -> int:
 def _stop(spec: ClusterSpec, layout: Layout, node: str) -> None:
     progress = Progress()
     progress.step(f"stopping {node}")
-    agent = Process.recorded(record(layout, node))
+    ending = [entry.name for entry in process_table(spec, layout) if entry.node == node and not entry.outlives]
+    processes = [process for name in ending if (process := Process.recorded(record(layout, name))) is not None]
     mark = stopped_mark(layout, node)
     mark.parent.mkdir(exist_ok=True)
     mark.touch()
     _tell_supervisor(layout)
-    if agent is not None and not agent.wait(_ENDED_S):
-        raise ClusterError(f"{node} does not end; see {layout.logs / node}.log")
+    if not all(process.wait(_ENDED_S) for process in processes):
+        raise ClusterError(f"{node} does not end; see {layout.logs}")
     left = teardown.stop_machine(spec, layout, node)
     progress.done()
     if left:
@@ -60,7 +61,8 @@ def _stop(spec: ClusterSpec, layout: Layout, node: str) -> None:
 
 
 def _start(spec: ClusterSpec, layout: Layout, node: str) -> None:
-    cgroups.prepare(spec.cgroup(node))
+    if node in spec.node_names:
+        cgroups.prepare(spec.cgroup(node))
     layout.node(node).run.mkdir(parents=True, exist_ok=True, mode=0o700)
     stopped_mark(layout, node).unlink(missing_ok=True)
     _tell_supervisor(layout)

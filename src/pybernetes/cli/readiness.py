@@ -15,7 +15,7 @@ from pybernetes.client.objects import KubernetesObject
 from pybernetes.client.transport import HttpTransport
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import CONTROL_PLANE, record
+from pybernetes.cluster.process_table import apiserver_processes, record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.processes import Process
 
@@ -34,11 +34,12 @@ async def admin(layout: Layout, user_agent: str = "pybernetes-up") -> AsyncItera
         await transport.close()
 
 
-async def api_ready(client: Client, layout: Layout, timeout_s: float) -> None:
-    """Returns when /readyz says ok. Raises ClusterError when it does not in time, or when the process dies."""
+async def api_ready(client: Client, spec: ClusterSpec, layout: Layout, timeout_s: float) -> None:
+    """Returns when /readyz says ok. Raises ClusterError when it does not in time, or when its process dies."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     deaths: set[int] = set()
+    name = apiserver_processes(spec)[0]
     process: Process | None = None
     while True:
         try:
@@ -47,12 +48,12 @@ async def api_ready(client: Client, layout: Layout, timeout_s: float) -> None:
                 return
         except (OSError, StatusError):
             pass
-        seen = Process.recorded(record(layout, CONTROL_PLANE))
+        seen = Process.recorded(record(layout, name))
         if process is not None and seen != process:
             deaths.add(process.pid)
         process = seen or process
         if loop.time() > deadline or len(deaths) > 2:
-            raise ClusterError(f"the control plane does not start: {last_line(layout, CONTROL_PLANE)}")
+            raise ClusterError(f"the control plane does not start: {last_line(layout, name)}")
         await asyncio.sleep(_RETRY_S)
 
 

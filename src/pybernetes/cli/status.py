@@ -12,7 +12,7 @@ from pybernetes.apimachinery.version import KUBERNETES_VERSION
 from pybernetes.cli.output import table
 from pybernetes.cli.selection import add_name, existing
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import CONTROL_PLANE, process_table, record, stopped_mark
+from pybernetes.cluster.process_table import apiserver_processes, process_table, record, stopped_mark
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.processes import Process, memory_kb
 
@@ -28,8 +28,9 @@ def run(args: argparse.Namespace) -> int:
     spec, layout = existing(args.name)
     components = [_component(layout, "supervisor", "")]
     components += [_component(layout, entry.name, entry.node) for entry in process_table(spec, layout)]
-    control_plane = next(component for component in components if component["name"] == CONTROL_PLANE)
-    api, nodes = asyncio.run(_ask(layout)) if control_plane["state"] == "running" else (False, [])
+    serving = apiserver_processes(spec)
+    runs = any(part["name"] in serving and part["state"] == "running" for part in components)
+    api, nodes = asyncio.run(_ask(layout)) if runs else (False, [])
     well = (
         api
         and all(component["state"] == "running" for component in components)

@@ -19,8 +19,15 @@ from pybernetes.cli.selection import add_data_dir, add_name, find, own_name, up_
 from pybernetes.cluster import kubeconfig, preparation
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import CONTROL_PLANE, process_table, record, stopped_mark, supervisor_command
-from pybernetes.cluster.spec import MAX_NODES, ClusterSpec
+from pybernetes.cluster.process_table import (
+    ETCD,
+    LOAD_BALANCER,
+    process_table,
+    record,
+    stopped_mark,
+    supervisor_command,
+)
+from pybernetes.cluster.spec import CONTROL_PLANE, CONTROL_PLANES, MAX_NODES, ClusterSpec
 from pybernetes.host.files import exclusive, write_atomic
 from pybernetes.host.processes import Process, spawn
 
@@ -32,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_name(parser)
     parser.add_argument(
         "--nodes", type=int, metavar="K", help="real nodes, each in its own network namespace (default 1)"
+    )
+    parser.add_argument(
+        "--control-planes",
+        type=int,
+        metavar="N",
+        help="machines of the control plane, each with an etcd, an apiserver, a controller manager and a scheduler "
+        "in a network namespace of its own, behind a load balancer (3 or 5; default 1, on the host)",
     )
     parser.add_argument("--simulated-nodes", type=int, default=0, metavar="M", help="simulated nodes in addition")
     parser.add_argument(
@@ -98,10 +112,22 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
         raise ClusterError("--etcd-cafile, --etcd-certfile and --etcd-keyfile go with --store etcd=URL,...")
     if args.nodes is not None and not 1 <= args.nodes <= MAX_NODES:
         raise ClusterError(f"--nodes {args.nodes} cannot be; name a number from 1 to {MAX_NODES}")
+    if args.control_planes is not None and args.control_planes not in CONTROL_PLANES:
+        raise ClusterError(f"--control-planes {args.control_planes} cannot be; it is 1, 3 or 5")
+    if (args.control_planes or 1) > 1 and store == "sqlite":
+        raise ClusterError("several control planes need --store etcd, which is their default; SQLite is for one")
     if args.port is not None and not 0 < args.port < 65536:
         raise ClusterError(f"--port {args.port} is no port; name one from 1 to 65535")
     return preparation.Wishes(
-        args.name, args.nodes, args.data_dir, store, args.etcd_prefix, files, args.runtime, args.port
+        args.name,
+        args.nodes,
+        args.data_dir,
+        store,
+        args.etcd_prefix,
+        files,
+        args.runtime,
+        args.port,
+        args.control_planes,
     )
 
 
@@ -128,18 +154,20 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
     spec, layout, _ = preparation.settle(wishes)
     preparation.make_folders(spec, layout)
     supervised = Process.recorded(record(layout, "supervisor")) is not None
-    control_plane = Process.recorded(record(layout, CONTROL_PLANE))
-    if control_plane is None:
+    listens = LOAD_BALANCER if spec.control_plane_names else CONTROL_PLANE
+    serving = Process.recorded(record(layout, listens))
+    if serving is None:
         preparation.check_port(spec.api_port)
     with exclusive(layout.preparing):
-        early = _start_control_plane(spec, layout) if control_plane is None and not supervised else None
+        alone = not spec.control_plane_names
+        early = _start_control_plane(spec, layout) if alone and serving is None and not supervised else None
         try:
             spec, renewed = preparation.prepare(spec, layout, time.time(), progress.step)
         except BaseException:
             if early is not None:
                 early.stop(1)
             raise
-    if renewed and control_plane is not None:
+    if renewed and serving is not None:
         _restart(spec, layout)
     progress.step("control plane")
     if supervised:
@@ -166,7 +194,7 @@ def _start_control_plane(spec: ClusterSpec, layout: Layout) -> Process:
 
 def _start_stopped(spec: ClusterSpec, layout: Layout) -> None:
     """Nodes that the user stopped one by one."""
-    marks = [mark for node in spec.node_names if (mark := stopped_mark(layout, node)).exists()]
+    marks = [mark for machine in spec.machine_names if (mark := stopped_mark(layout, machine)).exists()]
     supervisor = Process.recorded(record(layout, "supervisor"))
     for mark in marks:
         mark.unlink()
@@ -176,8 +204,8 @@ def _start_stopped(spec: ClusterSpec, layout: Layout) -> None:
 
 def _restart(spec: ClusterSpec, layout: Layout) -> None:
     """The supervisor starts them again at once, with the new keys."""
-    for name in (CONTROL_PLANE, *spec.node_names):
-        process = Process.recorded(record(layout, name))
+    for entry in process_table(spec, layout):
+        process = None if entry.outlives or entry.name == ETCD else Process.recorded(record(layout, entry.name))
         if process is not None:
             process.stop(10)
 

@@ -89,9 +89,9 @@ def restore(file: Path, spec: ClusterSpec, layout: Layout) -> int:
     verify(file)
     part = layout.etcd.with_name("etcd.part")
     shutil.rmtree(part, ignore_errors=True)
-    name, peer = etcd.member(spec)
-    options = ["--data-dir", str(part), "--name", name, "--initial-cluster", f"{name}={peer}"]
-    options += ["--initial-advertise-peer-urls", peer]
+    (member,) = etcd.members(spec, layout)
+    options = ["--data-dir", str(part), "--name", member.name, "--initial-cluster", f"{member.name}={member.peer}"]
+    options += ["--initial-advertise-peer-urls", member.peer]
     bumps = "--bump-revision" in _tool("snapshot", "restore", "--help")
     if bumps:
         options += ["--bump-revision", str(_BUMP), "--mark-compacted"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -48,6 +48,8 @@ class Certificate:
     """DNS names and addresses; a certificate with some is a server's, without a client's."""
     authority: str = "ca"
     """The file of the CA that signs it."""
+    is_peer: bool = False
+    """A server that is a client of its like, too."""
 
 
 class Pki:
@@ -142,8 +144,10 @@ class Pki:
         builder = self._builder(x509.Name(attributes), ca_certificate.subject, key.public_key(), now_s, LEAF_DAYS)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if certificate.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
-        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH if certificate.hosts else ExtendedKeyUsageOID.CLIENT_AUTH]
+        if certificate.is_peer:
+            usages.append(ExtendedKeyUsageOID.CLIENT_AUTH)
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         builder = builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
         )
@@ -241,10 +245,17 @@ def _general_name(host: str) -> Any:
         return x509.DNSName(host)
 
 
-def etcd_certificates() -> list[Certificate]:
-    """In addition, for a cluster with an etcd of its own."""
+def dns_certificate() -> Certificate:
+    """In addition, where DNS is a process of its own."""
+    groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system")
+    return Certificate("dns", "system:serviceaccount:kube-system:coredns", groups)
+
+
+def etcd_certificates(addresses: Sequence[str] = ()) -> list[Certificate]:
+    """In addition, for a cluster with an etcd of its own, on the loopback and at these addresses."""
+    hosts = ("localhost", "127.0.0.1", *addresses)
     return [
-        Certificate(ETCD_SERVER, "etcd", hosts=("localhost", "127.0.0.1"), authority=ETCD_CA),
+        Certificate(ETCD_SERVER, "etcd", hosts=hosts, authority=ETCD_CA, is_peer=bool(addresses)),
         Certificate(ETCD_CLIENT, "kube-apiserver-etcd-client", authority=ETCD_CA),
     ]
 

@@ -20,7 +20,7 @@ from pybernetes.cluster import spec as spec_module
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.images.names import PAUSE
 from pybernetes.cluster.layout import Layout, check_name, home_of, known_names, run_home, state_home
-from pybernetes.cluster.machine import cgroups, containerd, topology
+from pybernetes.cluster.machine import cgroups, containerd, etcd, load_balancer, topology
 from pybernetes.cluster.process_table import down_mark, record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import write_atomic, write_if_changed
@@ -47,6 +47,7 @@ class Wishes:
     """CA, certificate and key for a given etcd."""
     runtime: str | None = None
     api_port: int | None = None
+    control_planes: int | None = None
 
 
 def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
@@ -116,6 +117,7 @@ def _place(wishes: Wishes) -> Layout:
 def _check_unchanged(found: ClusterSpec, wishes: Wishes) -> None:
     for option, asked, has in (
         ("--nodes", wishes.nodes, found.nodes),
+        ("--control-planes", wishes.control_planes, found.control_planes),
         ("--store", wishes.store, found.store),
         ("--etcd-prefix", wishes.etcd_prefix, found.etcd_prefix),
         ("--runtime", wishes.runtime, found.runtime),
@@ -137,8 +139,9 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
     low, high = spec_module.slot_node_ports(slot)
     used = {port for other in others for port in (other.api_port, other.kubelet_port)}
     used |= {port for other in others for port in (other.etcd_port, other.etcd_peer_port)}
-    etcd_port = free_port(_ETCD_PORT + 10 * slot, used) if wishes.store == "etcd" else 0
-    count = wishes.nodes or 1
+    count, planes = wishes.nodes or 1, wishes.control_planes or 1
+    store = wishes.store or ("etcd" if planes > 1 else "sqlite")
+    etcd_port = free_port(_ETCD_PORT + 10 * slot, used) if store == "etcd" else 0
     made = ClusterSpec(
         name=wishes.name,
         slot=slot,
@@ -149,8 +152,8 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
         node_cidr=nodes,
         node_port_low=low,
         node_port_high=high,
-        kubelet_port=_KUBELET_PORT if count > 1 else free_port(_KUBELET_PORT + 10 * slot, used),
-        store=wishes.store or "sqlite",
+        kubelet_port=_KUBELET_PORT if count * planes > 1 else free_port(_KUBELET_PORT + 10 * slot, used),
+        store=store,
         etcd_port=etcd_port,
         etcd_peer_port=free_port(etcd_port + 1, used) if etcd_port else 0,
         etcd_prefix=wishes.etcd_prefix or "/registry",
@@ -158,6 +161,7 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
         etcd_cert_file=wishes.etcd_files[1],
         etcd_key_file=wishes.etcd_files[2],
         runtime=wishes.runtime or "containerd",
+        control_planes=planes,
     )
     check_port(made.api_port)
     return made
@@ -206,10 +210,15 @@ def prepare(
         spec = dataclasses.replace(spec, node_address=topology.lone_address(spec))
     keys = pki.Pki(layout.pki)
     nodes = {node: spec.address_of(node) for node in spec.node_names}
-    certificates = pki.cluster_certificates([spec.api_address], spec.cluster_ip, nodes)
+    planes = [spec.address_of(machine) for machine in spec.control_plane_names]
+    certificates = pki.cluster_certificates([spec.api_address, *planes], spec.cluster_ip, nodes)
     if spec.local_etcd:
-        certificates += pki.etcd_certificates()
-        layout.etcd.mkdir(exist_ok=True, mode=0o700)
+        certificates += pki.etcd_certificates(planes)
+        for member in etcd.members(spec, layout):
+            member.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if planes:
+        certificates.append(pki.dns_certificate())
+        write_if_changed(load_balancer.configuration_file(layout), load_balancer.configuration(spec, layout))
     renewed = keys.ensure(certificates, now_s)
     _write_kubeconfigs(spec, layout, keys)
     spec.write(layout.spec)
@@ -259,6 +268,8 @@ def _write_kubeconfigs(spec: ClusterSpec, layout: Layout, keys: pki.Pki) -> None
     local = f"https://127.0.0.1:{spec.api_port}"
     inside = f"https://{spec.api_address}:{spec.api_port}"
     servers = {"admin": local, "controller-manager": local, "scheduler": local, "proxy": inside}
+    if spec.control_plane_names:
+        servers |= dict.fromkeys(("controller-manager", "scheduler", "dns"), inside)
     servers |= {f"kubelet-{node}": inside for node in spec.node_names}
     ca = keys.ca.read_bytes()
     for identity, server in servers.items():

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.machine import containerd, etcd
-from pybernetes.cluster.spec import ClusterSpec
-
-CONTROL_PLANE = "control-plane"
-"""The process with the apiserver, the controllers, the scheduler and, with one node, its agent."""
+from pybernetes.cluster.machine import containerd, control_plane, etcd, load_balancer
+from pybernetes.cluster.spec import CONTROL_PLANE, ClusterSpec
 
 ETCD = "etcd"
 """The store of a cluster with `--store etcd`."""
+LOAD_BALANCER = "load-balancer"
+HOST_AGENT = "host-agent"
+"""Of several control planes: DNS and the host's network, which the process `control-plane` does otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ProcessSpec:
     """Names its record and its log."""
     argv: tuple[str, ...]
     node: str = ""
-    """The node it belongs to; "" for the control plane."""
+    """The machine it belongs to; "" for the host."""
     outlives: bool = False
     """Keeps running when the supervisor ends: containerd, because containers must not stop with us."""
     environment: dict[str, str] = field(default_factory=dict)
@@ -49,9 +49,14 @@ def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
     Raises ClusterError when a program is missing.
     """
     place = ("--name", spec.name, "--data-dir", str(layout.data))
-    table = [ProcessSpec(CONTROL_PLANE, own_command("standalone", *place), environment=_OWN)]
-    if spec.local_etcd:
-        table.insert(0, ProcessSpec(ETCD, etcd.command(spec, layout), environment=etcd.environment()))
+    if spec.control_plane_names:
+        table = _machines(spec, layout)
+        table.append(ProcessSpec(LOAD_BALANCER, load_balancer.command(layout)))
+        table.append(ProcessSpec(HOST_AGENT, own_command("host-agent", *place), environment=_OWN))
+    else:
+        table = [ProcessSpec(CONTROL_PLANE, own_command("standalone", *place), environment=_OWN)]
+        if spec.local_etcd:
+            table.insert(0, ProcessSpec(ETCD, etcd.command(spec, layout), environment=etcd.environment()))
     for node in spec.node_names:
         namespace = spec.network_namespace(node) if spec.own_namespaces else ""
         table.append(
@@ -63,6 +68,25 @@ def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
             argv = (*containerd.entering(namespace), *own_command("node-agent", *place, "--node", node))
             table.append(ProcessSpec(node, argv, node, environment=_OWN))
     return table
+
+
+def _machines(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
+    """What runs on each machine of several control planes: upstream's components with upstream's flags."""
+    table = []
+    for machine in spec.control_plane_names:
+        enter = tuple(containerd.entering(spec.network_namespace(machine)))
+        if spec.local_etcd:
+            argv = (*enter, *etcd.command(spec, layout, machine))
+            table.append(ProcessSpec(f"{ETCD}-{machine}", argv, machine, environment=etcd.environment()))
+        for component, flags in control_plane.components(spec, layout, machine).items():
+            argv = (*enter, *own_command(component, *flags))
+            table.append(ProcessSpec(f"{component}-{machine}", argv, machine, environment=_OWN))
+    return table
+
+
+def apiserver_processes(spec: ClusterSpec) -> list[str]:
+    """The processes that serve the API."""
+    return [f"apiserver-{machine}" for machine in spec.control_plane_names] or [CONTROL_PLANE]
 
 
 def record(layout: Layout, name: str) -> Path:

@@ -20,6 +20,10 @@ SLOTS = 10
 _NODE_PORTS = (30000, 2767)
 """The customary range and its width; every further slot has the 3000 ports below."""
 MAX_NODES = 50
+CONTROL_PLANES = (1, 3, 5)
+"""An etcd of two members is lost with either."""
+CONTROL_PLANE = "control-plane"
+"""Names the machines of a control plane, and the process where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,14 @@ class ClusterSpec:
     runtime: str = "containerd"
     node_address: str = ""
     """With one node: its address on the host."""
+    control_planes: int = 1
+    """With several: machines in network namespaces with an etcd, an apiserver, a controller manager and a scheduler
+    each, behind a load balancer on the host. With one, the control plane is on the host."""
 
     @property
     def own_namespaces(self) -> bool:
-        """Whether each node has a network namespace of its own; a single node is in the host's."""
-        return self.nodes > 1
+        """Whether each machine has a network namespace of its own; a single node is in the host's."""
+        return self.nodes > 1 or self.control_planes > 1
 
     @property
     def local_etcd(self) -> bool:
@@ -63,13 +70,25 @@ class ClusterSpec:
     def etcd_servers(self) -> tuple[str, ...]:
         """URLs; () for a cluster on SQLite."""
         if self.local_etcd:
-            return (f"https://127.0.0.1:{self.etcd_port}",)
+            members = [self.address_of(machine) for machine in self.control_plane_names] or ["127.0.0.1"]
+            return tuple(f"https://{address}:{self.etcd_port}" for address in members)
         _, _, urls = self.store.partition("=")
         return tuple(url for url in urls.split(",") if url)
 
     @property
     def node_names(self) -> list[str]:
         return [f"node-{number}" for number in range(1, self.nodes + 1)]
+
+    @property
+    def control_plane_names(self) -> list[str]:
+        """The machines of the control plane; [] where it is on the host."""
+        count = self.control_planes if self.control_planes > 1 else 0
+        return [f"{CONTROL_PLANE}-{number}" for number in range(1, count + 1)]
+
+    @property
+    def machine_names(self) -> list[str]:
+        """Everything that can be switched off alone, if there is more than one."""
+        return [*self.control_plane_names, *self.node_names]
 
     @property
     def context(self) -> str:
@@ -115,17 +134,19 @@ class ClusterSpec:
     def dns_ip(self) -> str:
         return str(ip_network(self.service_cidr)[10])
 
-    def address_of(self, node: str) -> str:
+    def address_of(self, machine: str) -> str:
         if not self.own_namespaces:
             return self.node_address
-        return str(ip_network(self.node_cidr)[10 + int(node.rpartition("-")[2])])
+        kind, _, number = machine.rpartition("-")
+        return str(ip_network(self.node_cidr)[(1 if kind == CONTROL_PLANE else 10) + int(number)])
 
-    def network_namespace(self, node: str) -> str:
-        return f"pybernetes-{self.name}-{node}"
+    def network_namespace(self, machine: str) -> str:
+        return f"pybernetes-{self.name}-{machine}"
 
-    def veth(self, node: str) -> str:
-        """The host's end of the link to a node."""
-        return f"pyn-{self.tag}-{node.rpartition('-')[2]}"
+    def veth(self, machine: str) -> str:
+        """The host's end of the link to a machine."""
+        kind, _, number = machine.rpartition("-")
+        return f"pyn-{self.tag}-{'c' if kind == CONTROL_PLANE else ''}{number}"
 
     def cgroup(self, node: str) -> str:
         """The cgroup that holds everything a node runs, relative to the root of each hierarchy."""

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout, NodeLayout, home_of
-from pybernetes.cluster.machine import cgroups, topology
-from pybernetes.cluster.process_table import CONTROL_PLANE, ETCD, down_mark, record
+from pybernetes.cluster.machine import cgroups, control_plane, etcd, load_balancer, topology
+from pybernetes.cluster.process_table import down_mark, record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host import mounts, netns
 from pybernetes.host.processes import Process, all_pids, arguments
@@ -64,6 +64,7 @@ def purge(layout: Layout) -> None:
         layout.data / "nodes",
         layout.data / "cache",
         layout.etcd,
+        load_balancer.configuration_file(layout),
     ):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -84,17 +85,25 @@ def _stop_processes(spec: ClusterSpec, layout: Layout) -> None:
     supervisor = Process.recorded(record(layout, "supervisor"))
     if supervisor is not None:
         supervisor.stop(_SUPERVISOR_GRACE_S)
-    for name in [*spec.node_names, CONTROL_PLANE, ETCD]:
-        process = Process.recorded(record(layout, name))
-        if process is not None:
-            process.stop(5)
+    containerds = {f"containerd-{node}" for node in spec.node_names}
+    with contextlib.suppress(OSError):
+        for file in sorted(layout.processes.iterdir(), key=lambda file: file.name not in spec.node_names):
+            process = Process.recorded(file) if file.name not in containerds else None
+            if process is not None:
+                process.stop(5)
     # Records may be lost; the arguments of our own processes name cluster and data directory.
     own = ["--name", spec.name, "--data-dir", str(layout.data)]
-    for verb in ("supervisor", "standalone", "node-agent"):
+    for verb in ("supervisor", "standalone", "host-agent", "node-agent"):
         for process in _running(partial(_contains, ["pybernetes", verb, *own])):
             process.stop(2)
-    for process in _running(partial(_contains, ["--name", f"pybernetes-{spec.name}", "--data-dir", str(layout.etcd)])):
-        process.stop(5)
+    for verb in control_plane.COMPONENTS:
+        for process in _running(partial(_names_a_file_of, ["pybernetes", verb], layout.data)):
+            process.stop(2)
+    for process in _running(partial(_contains, ["-f", str(load_balancer.configuration_file(layout))])):
+        process.stop(2)
+    for member in etcd.members(spec, layout):
+        for process in _running(partial(_contains, ["--name", member.name, "--data-dir", str(member.data)])):
+            process.stop(5)
 
 
 def stop_machine(spec: ClusterSpec, layout: Layout, node: str) -> list[str]:
@@ -130,6 +139,11 @@ def _shims(place: NodeLayout) -> list[Process]:
 
 def _contains(part: list[str], words: list[str]) -> bool:
     return any(words[start : start + len(part)] == part for start in range(len(words)))
+
+
+def _names_a_file_of(command: list[str], folder: Path, words: list[str]) -> bool:
+    """Whether it is this command and a flag of it names a file in the folder."""
+    return _contains(command, words) and any(f"={folder}/" in word for word in words)
 
 
 def _running(matches: Callable[[list[str]], bool]) -> list[Process]:

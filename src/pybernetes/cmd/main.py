@@ -28,6 +28,7 @@ class Verb:
 _UP_EXAMPLES = """examples:
   pybernetes up                      a cluster with one node, and three pods that say hello
   pybernetes up --nodes 2            two real nodes on this machine
+  pybernetes up --control-planes 3   three etcds and apiservers behind a load balancer
   pybernetes up --name blue          another cluster beside the first
   pybernetes up --data-dir /srv/k8s  its state somewhere else
 """
@@ -88,6 +89,9 @@ VERBS: dict[str, Verb] = {
     "proxy": Verb("pybernetes.cmd.proxy", "kube-proxy, on nftables", _COMPONENT),
     "dns": Verb("pybernetes.cmd.dns", "the cluster's DNS server", _COMPONENT),
     "standalone": Verb("pybernetes.cmd.standalone", "the processes of `up`: control plane and node agent in one"),
+    "host-agent": Verb(
+        "pybernetes.cmd.host_agent", "the processes of `up`: DNS and the host's network, with several control planes"
+    ),
     "node-agent": Verb(
         "pybernetes.cmd.node", "the processes of `up`: kubelet, proxy and network of one node of several"
     ),

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import logging
-import os
 
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.server import ApiServer
@@ -19,13 +17,12 @@ from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import down_mark, record, supervisor_command
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.cmd import wiring
+from pybernetes.cmd.supervision import watch_supervisor
 from pybernetes.cmd.tasks import keep, load
 from pybernetes.host.clock import SystemClock
 from pybernetes.host.files import wait_unlocked
-from pybernetes.host.processes import Process, spawn
 from pybernetes.host.random import Random
 from pybernetes.storage.store import StoreError
 
@@ -92,7 +89,7 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
         await DnsServer(client_for(wiring.DNS, "coredns"), wiring.dns(spec)).run()
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(keep("supervisor watch", lambda: _watch_supervisor(layout)))
+        group.create_task(keep("supervisor watch", lambda: watch_supervisor(layout)))
         from pybernetes.cmd.node_agent import run_machine_network, run_node_agent
 
         await load("pybernetes.controllers.manager")
@@ -108,24 +105,3 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
         # What is there now stays for good: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-
-
-async def _watch_supervisor(layout: Layout) -> None:
-    """Starts the supervisor again when it dies, as it does for this process."""
-    loop = asyncio.get_running_loop()
-    while not down_mark(layout).exists():
-        supervisor = Process.recorded(record(layout, "supervisor"))
-        descriptor = supervisor.open() if supervisor is not None else None
-        if descriptor is None:
-            spawn(supervisor_command(layout), log=layout.logs / "supervisor.log")
-            await asyncio.sleep(1)
-            continue
-        ended = asyncio.Event()
-        loop.add_reader(descriptor, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(descriptor)
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-    await asyncio.Event().wait()

@@ -1,4 +1,5 @@
-"""The etcd of a cluster with `--store etcd`: one member, on the loopback only, with keys of its own CA.
+"""The etcd of a cluster with `--store etcd`, with keys of its own CA: a member on the loopback only, or one a machine
+of the control plane.
 
 No certificate of the cluster opens it, only the one that the apiserver has for it.
 """
@@ -8,6 +9,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from dataclasses import dataclass
+from pathlib import Path
 
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
@@ -29,22 +32,42 @@ def program(name: str = "etcd") -> str:
     return found
 
 
-def member(spec: ClusterSpec) -> tuple[str, str]:
-    """Its name and the URL of its peers, of which there are none."""
-    return f"pybernetes-{spec.name}", f"https://127.0.0.1:{spec.etcd_peer_port}"
+@dataclass(frozen=True, slots=True)
+class Member:
+    machine: str
+    """"" on the host."""
+    name: str
+    client: str
+    """URL for clients."""
+    peer: str
+    """URL for the other members."""
+    data: Path
 
 
-def command(spec: ClusterSpec, layout: Layout) -> tuple[str, ...]:
+def members(spec: ClusterSpec, layout: Layout) -> list[Member]:
+    """In the order of their machines."""
+    name = f"pybernetes-{spec.name}"
+    found = []
+    for machine in spec.control_plane_names or [""]:
+        address = spec.address_of(machine) if machine else "127.0.0.1"
+        client, peer = (f"https://{address}:{port}" for port in (spec.etcd_port, spec.etcd_peer_port))
+        full = f"{name}-{machine}" if machine else name
+        found.append(Member(machine, full, client, peer, layout.etcd / machine if machine else layout.etcd))
+    return found
+
+
+def command(spec: ClusterSpec, layout: Layout, machine: str = "") -> tuple[str, ...]:
     keys = Pki(layout.pki)
-    name, peer = member(spec)
+    everyone = members(spec, layout)
+    me = next(member for member in everyone if member.machine == machine)
     cert, key, ca = (
         str(path) for path in (keys.certificate(ETCD_SERVER), keys.key(ETCD_SERVER), keys.certificate(ETCD_CA))
     )
-    (client,) = spec.etcd_servers
     return (
-        program(), "--name", name, "--data-dir", str(layout.etcd),
-        "--listen-client-urls", client, "--advertise-client-urls", client,
-        "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"{name}={peer}",
+        program(), "--name", me.name, "--data-dir", str(me.data),
+        "--listen-client-urls", me.client, "--advertise-client-urls", me.client,
+        "--listen-peer-urls", me.peer, "--initial-advertise-peer-urls", me.peer,
+        "--initial-cluster", ",".join(f"{member.name}={member.peer}" for member in everyone),
         "--cert-file", cert, "--key-file", key, "--trusted-ca-file", ca, "--client-cert-auth",
         "--peer-cert-file", cert, "--peer-key-file", key, "--peer-trusted-ca-file", ca, "--peer-client-cert-auth",
         "--enable-grpc-gateway=false", "--logger", "zap", "--log-level", "warn",

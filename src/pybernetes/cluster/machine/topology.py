@@ -1,4 +1,4 @@
-"""The wires: with several nodes, a network namespace each, joined by a bridge that the host is on.
+"""The wires: with several machines, a network namespace each, joined by a bridge that the host is on.
 
     host ── pyb-NAME (bridge, gateway address) ──┬── pyn-NAME-1 ═══ eth0 in pybernetes-NAME-node-1
                                                  └── pyn-NAME-2 ═══ eth0 in pybernetes-NAME-node-2
@@ -49,28 +49,28 @@ def prepare(spec: ClusterSpec) -> None:
                     f"link set {spec.bridge} up",
                 ]
             )
-        for node in spec.node_names:
-            _prepare_node(spec, node)
+        for machine in spec.machine_names:
+            _prepare_machine(spec, machine)
     except netns.NetnsError as error:
         raise ClusterError(f"the network of the nodes cannot be made: {error}") from None
 
 
-def _prepare_node(spec: ClusterSpec, node: str) -> None:
-    namespace = spec.network_namespace(node)
+def _prepare_machine(spec: ClusterSpec, machine: str) -> None:
+    namespace = spec.network_namespace(machine)
     if not netns.exists(namespace):
         netns.add(namespace)
-    if not netns.link_exists(spec.veth(node)):
+    if not netns.link_exists(spec.veth(machine)):
         prefix = ip_network(spec.node_cidr).prefixlen
         netns.batch(
             [
-                f"link add {spec.veth(node)} type veth peer name eth0 netns {namespace}",
-                f"link set {spec.veth(node)} master {spec.bridge} up",
+                f"link add {spec.veth(machine)} type veth peer name eth0 netns {namespace}",
+                f"link set {spec.veth(machine)} master {spec.bridge} up",
             ]
         )
         netns.batch(
             [
                 "link set lo up",
-                f"address add {spec.address_of(node)}/{prefix} dev eth0",
+                f"address add {spec.address_of(machine)}/{prefix} dev eth0",
                 "link set eth0 up",
                 f"route add default via {spec.gateway}",
             ],
@@ -80,10 +80,10 @@ def _prepare_node(spec: ClusterSpec, node: str) -> None:
 
 def remove(spec: ClusterSpec) -> None:
     """Removes namespaces and links; what is gone already is no error."""
-    for node in spec.node_names:
+    for machine in spec.machine_names:
         if spec.own_namespaces:
-            netns.delete(spec.network_namespace(node))
-    links = [spec.pod_bridge, spec.bridge, *(spec.veth(node) for node in spec.node_names)]
+            netns.delete(spec.network_namespace(machine))
+    links = [spec.pod_bridge, spec.bridge, *(spec.veth(machine) for machine in spec.machine_names)]
     commands = [f"link delete {link}" for link in links if netns.link_exists(link)]
     if spec.node_address == spec.gateway:
         commands.append(f"address delete {spec.gateway}/32 dev lo")

@@ -1,0 +1,63 @@
+"""Pure: the flags of the components on one machine of several control planes.
+
+They are upstream's, so that this is also how it is done on machines of one's own: see docs/high-availability.md.
+"""
+
+from __future__ import annotations
+
+from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.machine import etcd
+from pybernetes.cluster.pki import FRONT_PROXY_CA, FRONT_PROXY_CLIENT, Pki
+from pybernetes.cluster.spec import ClusterSpec
+
+COMPONENTS = ("apiserver", "controller-manager", "scheduler")
+
+
+def components(spec: ClusterSpec, layout: Layout, machine: str) -> dict[str, list[str]]:
+    """By the name of the component, in the order in which they start."""
+    return {
+        "apiserver": _flags(_apiserver(spec, layout, machine)),
+        "controller-manager": _flags(_controller_manager(spec, layout)),
+        "scheduler": _flags({"kubeconfig": str(layout.kubeconfig("scheduler")), "leader-elect": None}),
+    }
+
+
+def _apiserver(spec: ClusterSpec, layout: Layout, machine: str) -> dict[str, str | None]:
+    keys, store = Pki(layout.pki), etcd.config(spec, layout)
+    return {
+        "bind-address": spec.address_of(machine),
+        "advertise-address": spec.address_of(machine),
+        "secure-port": str(spec.api_port),
+        "etcd-servers": ",".join(store.servers),
+        "etcd-prefix": store.prefix,
+        **({"etcd-cafile": store.ca_file} if store.ca_file else {}),
+        **({"etcd-certfile": store.cert_file, "etcd-keyfile": store.key_file} if store.cert_file else {}),
+        "tls-cert-file": str(keys.certificate("apiserver")),
+        "tls-private-key-file": str(keys.key("apiserver")),
+        "client-ca-file": str(keys.ca),
+        "requestheader-client-ca-file": str(keys.certificate(FRONT_PROXY_CA)),
+        "requestheader-allowed-names": FRONT_PROXY_CLIENT,
+        "proxy-client-cert-file": str(keys.certificate(FRONT_PROXY_CLIENT)),
+        "proxy-client-key-file": str(keys.key(FRONT_PROXY_CLIENT)),
+        "service-account-signing-key-file": str(keys.service_account_key),
+        "service-account-key-file": str(keys.service_account_public_key),
+        "service-cluster-ip-range": spec.service_cidr,
+        "service-node-port-range": f"{spec.node_port_low}-{spec.node_port_high}",
+        "kubelet-client-certificate": str(keys.certificate("apiserver-kubelet-client")),
+        "kubelet-client-key": str(keys.key("apiserver-kubelet-client")),
+        "kubelet-certificate-authority": str(keys.ca),
+    }
+
+
+def _controller_manager(spec: ClusterSpec, layout: Layout) -> dict[str, str | None]:
+    return {
+        "kubeconfig": str(layout.kubeconfig("controller-manager")),
+        "leader-elect": None,
+        "root-ca-file": str(Pki(layout.pki).ca),
+        "cluster-cidr": spec.pod_cidr,
+        "service-cluster-ip-range": spec.service_cidr,
+    }
+
+
+def _flags(values: dict[str, str | None]) -> list[str]:
+    return [f"--{name}" if value is None else f"--{name}={value}" for name, value in values.items()]
