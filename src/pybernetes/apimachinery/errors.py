@@ -158,6 +158,12 @@ def from_status(status: Status) -> StatusError:
     return error
 
 
+class Unknown(StatusError):
+    """An error that nobody gave a reason."""
+
+    reason = ""
+
+
 def not_found(group: str, resource: str, name: str) -> NotFound:
     """`pods "x" not found`; `resource` is the plural."""
     return NotFound(f'{_qualified(resource, group)} "{name}" not found', group=group, kind=resource, name=name)

@@ -15,15 +15,17 @@ from pybernetes.storage.store import Change
 class WatchEvent:
     """One event as watchers get it; the same instance goes to all of them."""
 
-    __slots__ = ("_line", "_other", "key", "revision", "type", "value")
+    __slots__ = ("_line", "_other", "key", "previous", "revision", "type", "value")
 
-    def __init__(self, type: str, key: str, value: bytes, revision: int) -> None:
+    def __init__(self, type: str, key: str, value: bytes, revision: int, previous: bytes | None = None) -> None:
         self.type = type
         """ADDED, MODIFIED, DELETED; BOOKMARK and INITIAL_END have no value."""
         self.key = key
         self.value = value
         """The object with its resourceVersion."""
         self.revision = revision
+        self.previous = previous
+        """What it was before a change, for those who select later what they want to see."""
         self._line: bytes | None = None
         self._other: bytes | None = None
 
@@ -66,7 +68,7 @@ class Recent:
             value = self.value
             if type == "DELETED" and self.put and self.previous is not None:
                 value = replace_resource_version(self.previous, self.revision)
-            found = self._events[type] = WatchEvent(type, self.key, value, self.revision)
+            found = self._events[type] = WatchEvent(type, self.key, value, self.revision, self.previous)
         return found
 
     def attributes(self, of_previous: bool, function: Callable[[bytes], Any] | None) -> Any:

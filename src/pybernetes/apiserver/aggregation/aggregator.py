@@ -230,7 +230,9 @@ class Aggregator:
         namespace, name = remote.target
         service = await self._registry.read(Service, name, namespace)
         slices = await self._registry.read_all(EndpointSlice, namespace)
-        found = plan.addresses(remote.api_service, service, slices)
+        wanted = remote.api_service.spec.service
+        assert wanted is not None
+        found = plan.addresses(wanted, service, slices)
         if isinstance(found, plan.Problem):
             remote.backend.addresses = []
             return found

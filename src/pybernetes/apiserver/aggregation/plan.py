@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pybernetes.api.apiregistration.v1 import APIService, APIServiceCondition
 from pybernetes.api.core.v1 import Service
@@ -28,12 +29,23 @@ class Problem:
     message: str
 
 
+class ServiceReference(Protocol):
+    """A Service that is asked over HTTPS: every group that refers to one has a type of this shape."""
+
+    @property
+    def name(self) -> str | None: ...
+
+    @property
+    def namespace(self) -> str | None: ...
+
+    @property
+    def port(self) -> int | None: ...
+
+
 def addresses(
-    api_service: APIService, service: Service | None, slices: Sequence[EndpointSlice]
+    wanted: ServiceReference, service: Service | None, slices: Sequence[EndpointSlice]
 ) -> list[tuple[str, int]] | Problem:
     """The backend's hosts and ports, each as good as the other."""
-    wanted = api_service.spec.service
-    assert wanted is not None
     name, namespace, port = wanted.name or "", wanted.namespace or "", wanted.port or 443
     if service is None:
         return Problem("ServiceNotFound", f'service/{name} in "{namespace}" is not present')

@@ -40,7 +40,8 @@ class CustomKind:
         ]
         """Every object was written under the very schema of now."""
         self.terminating = definition.metadata.deletionTimestamp is not None
-        self.webhook = spec.conversion is not None and spec.conversion.strategy == "Webhook"
+        self.webhook = spec.conversion is not None and spec.conversion.strategy == "Webhook" and len(spec.versions) > 1
+        """Objects of one version come from another by asking."""
 
     @property
     def served(self) -> list[Resource]:
@@ -99,6 +100,11 @@ class CustomVersion:
     def structural(self) -> Structural:
         return EVERYTHING if self.schema_tree is None else Structural(self.schema_tree)
 
+    @property
+    def stored_structural(self) -> Structural:
+        """That of the storage version."""
+        return self.kind.versions[self.kind.stored.version].structural
+
     @functools.cached_property
     def apply_schema(self) -> Schema:
         """The structure that server-side apply goes by."""
@@ -132,11 +138,6 @@ class CustomVersion:
         if len(found) == 1:
             found.append((_AGE, json_path.compile_path(".metadata.creationTimestamp")))
         return tuple(found)
-
-    @property
-    def needs_webhook(self) -> bool:
-        """Objects of this version come out of a conversion webhook: the seam where one would be asked."""
-        return self.kind.webhook and not self.spec.storage
 
     @property
     def deprecation(self) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
 
 _MAX_REPLICAS = 2**31 - 1
+_UNSET_REPLICAS = -(2**31)
 _BLOCKING = ("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
 
 
@@ -159,6 +160,10 @@ class CustomResourceStrategy(Strategy):
     def version(self) -> CustomVersion:
         return self._version
 
+    @property
+    def kind(self) -> CustomKind:
+        return self._kind
+
 
 def _field_text(value: Any) -> str:
     if isinstance(value, bool):
@@ -170,6 +175,11 @@ class CustomStorage(Storage):
     """Columns by JSONPath, and the warning of a deprecated version; all else is every resource's."""
 
     strategy: CustomResourceStrategy
+
+    def __init__(self, registry: Registry, strategy: CustomResourceStrategy, codec: TreeCodec, prefix: str) -> None:
+        super().__init__(registry, strategy, codec, prefix)
+        selectable = {field.jsonPath.removeprefix(".") for field in strategy.version.spec.selectableFields}
+        self._supported -= strategy.extra_fields - selectable
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -186,11 +196,6 @@ class CustomStorage(Storage):
         return cells
 
     def _warn(self, ctx: RequestContext) -> None:
-        if self.strategy.version.needs_webhook:
-            raise errors.InternalError(
-                f"conversion webhook for {self.resource.gvk.kind}.{self.resource.group} is not called by this server; "
-                f"objects are available in their storage version {self.codec.stored.version}"
-            )
         warning = self.strategy.version.deprecation
         if warning and warning not in ctx.warnings:
             ctx.warnings.append(warning)
@@ -258,14 +263,27 @@ class CustomScale(ScaleSubresource):
         assert strategy.version.scale is not None
         return strategy.version.scale
 
+    @property
+    def replicas_path(self) -> Sequence[str]:
+        return json_path.simple_path(self._paths.specReplicasPath)
+
+    def _patchable(self, served: bytes) -> bytes:
+        return self._made(served, unset=_UNSET_REPLICAS)
+
     def set_replicas(self, obj: CustomObject, replicas: int) -> None:
         json_path.put(obj.content, json_path.simple_path(self._paths.specReplicasPath), replicas)
 
     def _scale(self, served: bytes) -> bytes:
+        return self._made(served, unset=None)
+
+    def _made(self, served: bytes, unset: int | None) -> bytes:
+        """The Scale of an object; `unset` are the replicas of one that has none, None refuses it."""
         obj = self.storage.codec.decode_served(served)
         paths = self._paths
         replicas = json_path.lookup(obj.content, json_path.simple_path(paths.specReplicasPath))
         if not isinstance(replicas, int):
+            replicas = unset
+        if replicas is None:
             raise errors.InternalError(f'the spec replicas field "{paths.specReplicasPath}" does not exist')
         current = json_path.lookup(obj.content, json_path.simple_path(paths.statusReplicasPath))
         selector = None
@@ -280,7 +298,7 @@ class CustomScale(ScaleSubresource):
                 resourceVersion=meta.resourceVersion,
                 creationTimestamp=meta.creationTimestamp,
             ),
-            spec=ScaleSpec(replicas=replicas),
+            spec=ScaleSpec(replicas=replicas or None),
             status=ScaleStatus(
                 replicas=current if isinstance(current, int) else 0,
                 selector=selector if isinstance(selector, str) and selector else None,
@@ -291,9 +309,17 @@ class CustomScale(ScaleSubresource):
 
 def storages(registry: Registry, kind: CustomKind) -> list[CustomStorage]:
     """A storage for every version of a kind, served or not."""
-    made = []
+    made: list[CustomStorage] = []
+    if kind.webhook:
+        from pybernetes.apiserver.crd.converting import Converter, ConvertingStorage
+
+        converter = Converter(registry, kind)
     for version in kind.versions.values():
         strategy = CustomResourceStrategy(registry, kind, version)
+        if kind.webhook:
+            codec = TreeCodec(version.resource, version.resource, version, pristine=True)
+            made.append(ConvertingStorage(registry, strategy, codec, keys.prefix(kind.stored), converter))
+            continue
         codec = TreeCodec(version.resource, kind.stored, version, pristine=kind.pristine)
         made.append(CustomStorage(registry, strategy, codec, keys.prefix(kind.stored)))
     return made

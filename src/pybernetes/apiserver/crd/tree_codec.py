@@ -18,6 +18,7 @@ from pybernetes.apimachinery import decoding, errors
 from pybernetes.apimachinery.field_walk import DecodeError
 from pybernetes.apimachinery.schema import Schema
 from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
+from pybernetes.apimachinery.trees import copy_tree
 from pybernetes.apiserver.crd import structural
 from pybernetes.apiserver.registry.generic.codec import Codec
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
@@ -49,6 +50,16 @@ class CustomObject:
         return {**head, **self.content}
 
 
+def encoded(api_version: str, kind: str, metadata: ObjectMeta, content: Tree) -> bytes:
+    """Canonical bytes of an object."""
+    head = b'{"apiVersion":"%b","kind":%b,"metadata":%b' % (
+        api_version.encode(),
+        orjson.dumps(kind),
+        _encoder.encode(metadata),
+    )
+    return b"%b,%b" % (head, _encoder.encode(content)[1:]) if content else head + b"}"
+
+
 class TreeCodec(Codec):
     def __init__(self, resource: Resource, stored: Resource, version: CustomVersion, *, pristine: bool) -> None:
         self.resource = resource
@@ -57,7 +68,9 @@ class TreeCodec(Codec):
         self.cls = self.storage_cls = CustomObject
         self._version = version
         self.same_version = pristine and resource.version == stored.version
-        self._pristine = pristine
+        self._differs = resource.version != stored.version and version.structural.tree != version.stored_structural.tree
+        """Objects are stored in a version of another schema: what that does not know is not kept."""
+        self._pristine = pristine and not self._differs
         """No object was written under another schema or in another storage version."""
         self._fresh: dict[bytes, bytes] = {}
         self._stored_head = b'{"apiVersion":"%b"' % stored.api_version.encode()
@@ -86,12 +99,12 @@ class TreeCodec(Codec):
         meta = obj.metadata
         if meta.resourceVersion is not None:
             meta.resourceVersion = None
-        head = b'%b,"kind":%b,"metadata":%b' % (
-            self._stored_head,
-            orjson.dumps(obj.kind),
-            _encoder.encode(meta),
-        )
-        return b"%b,%b" % (head, _encoder.encode(obj.content)[1:]) if obj.content else head + b"}"
+        content = obj.content
+        if self._differs:
+            content = copy_tree(content)
+            structural.prune(content, self._version.stored_structural)
+            structural.default(content, self._version.stored_structural)
+        return encoded(self.stored.api_version, obj.kind, meta, content)
 
     def builtins(self, obj: CustomObject) -> Tree:
         found: Tree = orjson.loads(orjson.dumps(obj.tree()))

@@ -22,6 +22,7 @@ from pybernetes.apiserver.registry.generic.interface import (
     PatchType,
     RequestContext,
     Subresource,
+    Watch,
     WatchFrame,
     Written,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 BOOKMARK_EVERY_S = 60.0
 CONTINUED_S = 300.0
 """How long a list can be continued as it was at its beginning; upstream compacts every five minutes."""
+Values = list[bytes]
 _METADATA_FIELDS = frozenset({"metadata.name", "metadata.namespace"})
 
 
@@ -91,7 +93,7 @@ class Storage(Writer):
 
     async def list(self, ctx: RequestContext, options: ListOptions) -> ListResult:
         wanted = selection.parse(options, self._supported, self.strategy.field_aliases)
-        _check_list_options(options)
+        check_list_options(options)
         cache = await self.cache()
         namespace = ctx.namespace if self.resource.namespaced else ""
         name = ctx.name or wanted.name
@@ -99,8 +101,7 @@ class Storage(Writer):
             return await self._list_one(ctx, cache, name, wanted, options)
         listing, revision = await self._listing(cache, namespace, wanted, options)
         scope = f"{self.prefix}{namespace}/" if namespace else self.prefix
-        values = [stored.value for stored in listing.items]
-        result = ListResult(values if self.codec.same_version else list(map(self.codec.serve, values)), revision)
+        result = ListResult(await self.answers([stored.value for stored in listing.items]), revision)
         if listing.more and listing.items:
             result.continue_ = selection.encode_continue(listing.items[-1].key + "\0", scope, revision)
             if wanted.everything:
@@ -164,8 +165,18 @@ class Storage(Writer):
                 result.items.append(self.codec.serve(found.value))
         return result
 
-    async def watch(self, ctx: RequestContext, options: ListOptions) -> _Watch:
+    async def answers(self, values: Values) -> Values:
+        """`answer` of many objects at once."""
+        return values if self.codec.same_version else list(map(self.codec.serve, values))
+
+    async def watch(self, ctx: RequestContext, options: ListOptions) -> Watch:
         wanted = selection.parse(options, self._supported, self.strategy.field_aliases)
+        return _Watch(self, await self.watcher(ctx, options, wanted, wanted.matches))
+
+    async def watcher(
+        self, ctx: RequestContext, options: ListOptions, wanted: selection.Selection, matches: Any
+    ) -> Watcher:
+        """The cache's watcher for a request; `matches` says which objects it is to see."""
         _check_watch_options(options)
         cache = await self.cache()
         namespace = ctx.namespace if self.resource.namespaced else ""
@@ -188,18 +199,17 @@ class Storage(Writer):
             ((name, value) for name in self.strategy.indexes if (value := wanted.fields.exact(name)) is not None), None
         )
         try:
-            watcher = await cache.watch(
+            return await cache.watch(
                 after,
                 namespace,
                 key=key,
                 index=None if key else index,
-                matches=wanted.matches,
+                matches=matches,
                 initial_end=bool(options.send_initial_events),
                 bookmark_every_s=BOOKMARK_EVERY_S if options.allow_watch_bookmarks else 0,
             )
         except Compacted as error:
             raise errors.Expired(f"too old resource version: {after} ({error.compact_revision})") from None
-        return _Watch(self, watcher)
 
     def frame(self, event: WatchEvent) -> WatchEvent:
         if event.value:
@@ -321,7 +331,7 @@ def _too_large(revision: int, current: int) -> errors.Timeout:
     return errors.Timeout(message, causes=[cause], retry_after_s=1)
 
 
-def _check_list_options(options: ListOptions) -> None:
+def check_list_options(options: ListOptions) -> None:
     """Source: apimachinery/pkg/apis/meta/internalversion/validation."""
     found = []
     match = options.resource_version_match

@@ -1,0 +1,207 @@
+"""Asks webhooks: finds their servers, holds the connections, sends a review and reads the answer.
+
+A webhook is a URL, or a Service of the cluster with a path. Connections are kept by configuration, so that
+definitions and admission configurations with the same `clientConfig` share theirs.
+Source: apiserver/pkg/util/webhook/client.go, client-go/rest/request.go (what an error of the call says).
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from pybernetes.api.core.v1 import Service
+from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.apiserver.aggregation import plan
+from pybernetes.http import tls
+from pybernetes.http.client import HttpClient
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.registry.generic.registry import Registry
+
+TIMEOUT_S = 30.0
+MAX_ANSWER_BYTES = 64 << 20
+_KEPT = 64
+_SHOWN_BYTES = 1024
+_HEADERS = {
+    "content-type": "application/json",
+    "accept": "application/json, */*",
+    "user-agent": "kube-apiserver",
+}
+Address = tuple[str, int]
+
+
+class ServiceReference(plan.ServiceReference, Protocol):
+    """A Service and what to ask of it: the groups that have webhooks each have a type of this shape."""
+
+    @property
+    def path(self) -> str | None: ...
+
+
+class ClientConfig(Protocol):
+    """How a webhook is reached."""
+
+    @property
+    def caBundle(self) -> str | None: ...
+
+    @property
+    def service(self) -> ServiceReference | None: ...
+
+    @property
+    def url(self) -> str | None: ...
+
+
+class CallError(Exception):
+    """The webhook could not be asked, or refused; the text is for the user."""
+
+
+class Webhooks:
+    """The connections to every webhook of one apiserver."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._held: OrderedDict[tuple[str, str, str], _Server] = OrderedDict()
+
+    async def ask(self, config: ClientConfig, body: bytes, timeout_s: float = TIMEOUT_S) -> bytes:
+        """Posts a review and returns the body of the answer. Raises CallError."""
+        service = config.service
+        if service is not None:
+            host = f"{service.name}.{service.namespace}.svc"
+            base = f"https://{host}:{service.port or 443}"
+            path = service.path or "/"
+        else:
+            parts = urlsplit(config.url or "")
+            if not parts.hostname:
+                raise CallError("webhook configuration must have either service or URL")
+            host, base, path = parts.hostname, f"{parts.scheme}://{parts.netloc}", parts.path or "/"
+        target = f"{path if path.startswith('/') else '/' + path}?timeout={timeout_s:g}s"
+        try:
+            addresses = await self._addresses(service) if service is not None else None
+            server = self._server(host, base, config.caBundle or "")
+            answer = await server.post(target, body, addresses, timeout_s)
+        except TimeoutError:
+            raise CallError(f'Post "{base}{target}": context deadline exceeded') from None
+        except (OSError, ValueError) as error:
+            raise CallError(f'Post "{base}{target}": {_reason(error)}') from None
+        status, content = answer
+        if not 200 <= status < 300:
+            raise CallError(_refusal(status, content))
+        return content
+
+    async def close(self) -> None:
+        for server in self._held.values():
+            await server.close()
+        self._held.clear()
+
+    def _server(self, host: str, base: str, ca_bundle: str) -> _Server:
+        key = (host, base, ca_bundle)
+        found = self._held.get(key)
+        if found is None:
+            found = self._held[key] = _Server(base, host, ca_bundle)
+            while len(self._held) > _KEPT:
+                _, oldest = self._held.popitem(last=False)
+                oldest.forget()
+        self._held.move_to_end(key)
+        return found
+
+    async def _addresses(self, wanted: ServiceReference) -> list[Address]:
+        """Raises OSError with one line: no such Service, or none that is ready."""
+        service = await self._registry.read(Service, wanted.name or "", wanted.namespace or "")
+        slices = await self._registry.read_all(EndpointSlice, wanted.namespace or "")
+        found = plan.addresses(wanted, service, slices)
+        if isinstance(found, plan.Problem):
+            short = {
+                "ServiceNotFound": f'service "{wanted.name}" not found',
+                "EndpointsNotFound": f'no endpoints available for service "{wanted.name}"',
+                "MissingEndpoints": f'no endpoints available for service "{wanted.name}"',
+                "ServicePortError": f'no service port {wanted.port or 443} found for service "{wanted.name}"',
+            }
+            raise OSError(short.get(found.reason, found.message))
+        return found
+
+
+class _Server:
+    """One webhook's server: a client an address, all trusting the same CA and expecting the same name."""
+
+    def __init__(self, base: str, host: str, ca_bundle: str) -> None:
+        self._base = base
+        self._host = host
+        self._ca_bundle = ca_bundle
+        self._context: ssl.SSLContext | None = None
+        self._clients: dict[str, HttpClient] = {}
+        self._turn = 0
+
+    async def post(
+        self, target: str, body: bytes, addresses: Sequence[Address] | None, timeout_s: float
+    ) -> tuple[int, bytes]:
+        """Status and body. Raises OSError, TimeoutError, ValueError for a CA that cannot be used."""
+        if addresses is None:
+            url = self._base
+        else:
+            self._turn += 1
+            host, port = addresses[self._turn % len(addresses)]
+            url = _url(host, port)
+            for gone in self._clients.keys() - {_url(*address) for address in addresses}:
+                await self._clients.pop(gone).close()
+        client = self._clients.get(url)
+        if client is None:
+            client = self._clients[url] = HttpClient(url, self._tls(), server_hostname=self._host)
+        try:
+            answer = await client.request("POST", target, _HEADERS, body, timeout_s)
+        except ConnectionResetError:
+            # A server that restarted closes what was kept: what it never saw is sent again, once.
+            answer = await client.request("POST", target, _HEADERS, body, timeout_s)
+        if len(answer.body) > MAX_ANSWER_BYTES:
+            raise ValueError("the answer is too large")
+        return answer.status, answer.body
+
+    def forget(self) -> None:
+        """Lets requests that run end; their connections close with the garbage."""
+        self._clients.clear()
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.close()
+        self._clients.clear()
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            pem = base64.b64decode(self._ca_bundle).strip()
+            self._context = tls.client_context(pem or None)
+        return self._context
+
+
+def _url(host: str, port: int) -> str:
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"tls: failed to verify certificate: {error.verify_message}"
+    if isinstance(error, ConnectionRefusedError):
+        return "connect: connection refused"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _refusal(status: int, content: bytes) -> str:
+    """What the API's clients say of an answer that is no success."""
+    shown = content[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    texts = {
+        400: "the server rejected our request for an unknown reason",
+        401: "the server has asked for the client to provide credentials",
+        403: "unknown",
+        404: "the server could not find the requested resource",
+        405: "the server does not allow this method on the requested resource",
+        413: "Request entity too large: limit is 3145728",
+        429: "the server has received too many requests and has asked us to try again later",
+        503: "the server is currently unable to handle the request",
+    }
+    if status in texts:
+        return texts[status]
+    if status >= 500:
+        return f'an error on the server ("{shown or "unknown"}") has prevented the request from succeeding'
+    return f"the server responded with the status code {status} but did not return more information"
