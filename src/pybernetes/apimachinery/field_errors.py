@@ -8,6 +8,7 @@ Source: apimachinery/pkg/util/validation/field/{path,errors}.go, apimachinery/pk
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -195,8 +196,17 @@ def aggregate(errors: Iterable[object]) -> str:
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
+_CONTROL = re.compile(r"(?<!\\)\\u00([01][0-9a-f])")
+_GO_ESCAPES = {"07": "\\a", "08": "\\b", "0b": "\\v", "0c": "\\f"}
+
+
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """As Go's %q writes it."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    if text.isprintable():
+        return quoted
+    quoted = quoted.replace("\\b", "\\u0008").replace("\\f", "\\u000c")
+    return _CONTROL.sub(lambda found: _GO_ESCAPES.get(found[1], f"\\x{found[1]}"), quoted)
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from pybernetes.apimachinery.managed_fields.field_set import FieldSet, difference, union
 
 MAX_UPDATE_MANAGERS = 10
@@ -86,6 +88,29 @@ def decode(entries: list[Any] | None) -> Managers:
     return found
 
 
+def check(managers: Managers) -> None:
+    """Raises EntriesError when a field set has an element that is none: managedFields as clients write them."""
+    for owned in managers.values():
+        _check_elements(owned.fields)
+
+
+def _check_elements(fields: Any) -> None:
+    if not isinstance(fields, dict):
+        raise EntriesError("error decoding set: a field set is an object")
+    for element, below in fields.items():
+        kind, colon, rest = element.partition(":")
+        try:
+            if kind in ("v", "k"):
+                orjson.loads(rest)
+            elif kind == "i":
+                int(rest)
+            elif element != "." and not (kind == "f" and colon):
+                raise EntriesError(f"error decoding set: unknown path element {element!r}")
+        except ValueError as error:
+            raise EntriesError(f"error decoding set: {error}") from None
+        _check_elements(below)
+
+
 def encode(managers: Managers) -> list[dict[str, Any]]:
     """The managedFields list: appliers first, then by time, name, version and subresource."""
     ordered = sorted(
@@ -104,7 +129,7 @@ def encode(managers: Managers) -> list[dict[str, Any]]:
             "apiVersion": owned.api_version,
             "fieldsType": "FieldsV1",
             "fieldsV1": owned.fields,
-            "manager": manager.name,
+            **({"manager": manager.name} if manager.name else {}),
             "operation": manager.operation,
         }
         if manager.subresource:

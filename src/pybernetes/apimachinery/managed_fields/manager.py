@@ -226,6 +226,8 @@ def _managers_for_update(before: Tree, new: Tree, subresource: str) -> Managers:
             return {}
         try:
             if managers := entries.decode(sent):
+                if sent != live:
+                    entries.check(managers)
                 return managers
         except (entries.EntriesError, AttributeError, TypeError):
             pass

@@ -20,7 +20,7 @@ from pybernetes.http.messages import Request
 
 Params = dict[str, list[str]]
 _PROPAGATIONS = ("Foreground", "Background", "Orphan")
-_VALIDATIONS = ("Ignore", "Warn", "Strict")
+_VALIDATIONS = ("Ignore", "Strict", "Warn")
 _MAX_MANAGER_CHARACTERS = 128
 
 
@@ -63,7 +63,7 @@ def write_options(ctx: RequestContext, request: Request, kind: str, patch_type: 
     ctx.dry_run = "All" in params.get("dryRun", [])
     validation = _one(params, "fieldValidation")
     if validation and validation not in _VALIDATIONS:
-        errors.append(FieldError.not_supported(Path("fieldValidation"), validation, _VALIDATIONS))
+        errors.append(FieldError.not_supported(Path("fieldValidation"), validation, ("", *_VALIDATIONS)))
     ctx.field_validation = validation or "Warn"
     _check(kind, errors)
 

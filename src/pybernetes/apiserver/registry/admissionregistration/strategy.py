@@ -6,7 +6,7 @@ Source: pkg/registry/admissionregistration, apis/admissionregistration/v1/defaul
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from pybernetes.api.admissionregistration import v1 as admission
 from pybernetes.api.meta.v1 import LabelSelector
@@ -107,6 +107,7 @@ def _param_kind(spec: Any) -> str:
 
 
 class ValidatingAdmissionPolicyStrategy(_PolicyStrategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     columns = columns("Name", "Validations:integer", "ParamKind", "Age")
 
     def validate(self, obj: admission.ValidatingAdmissionPolicy) -> list[FieldError]:

@@ -5,7 +5,7 @@ Source: kube-aggregator/pkg/registry/apiservice, pkg/apis/apiregistration/{v1/de
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pybernetes.api.apiregistration import v1 as registration
 from pybernetes.apimachinery.field_errors import FieldError, Path
@@ -22,6 +22,7 @@ _STATES = ("True", "False", "Unknown")
 
 
 class APIServiceStrategy(Strategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     columns = columns("Name", "Service", "Available", "Age")
 
     def validate_name(self, name: str) -> list[str]:

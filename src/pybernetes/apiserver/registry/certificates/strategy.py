@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pybernetes.api.certificates import v1 as certificates
 from pybernetes.apimachinery.field_errors import FieldError, Path
@@ -21,6 +21,11 @@ _DECISIONS = ("Approved", "Denied")
 
 
 class CertificateSigningRequestStrategy(Strategy):
+    reset_fields: ClassVar = {
+        "": ("spec", "status"),
+        "status": ("spec", "status.conditions"),
+        "approval": ("spec", "status.certificate"),
+    }
     columns = columns("Name", "Age", "SignerName", "Requestor", "RequestedDuration", "Condition")
     extra_fields = frozenset({"spec.signerName"})
 

@@ -6,7 +6,7 @@ Differs: requests are limited by the in-flight filter alone; these objects say h
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -28,6 +28,7 @@ _SUBJECTS = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user
 
 
 class FlowSchemaStrategy(Strategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     generation = True
     columns = columns("Name", "PriorityLevel", "MatchingPrecedence", "DistinguisherMethod", "Age", "MissingPL")
 
@@ -71,6 +72,7 @@ class FlowSchemaStrategy(Strategy):
 
 
 class PriorityLevelStrategy(Strategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     generation = True
     columns = columns("Name", "Type", "NominalConcurrencyShares", "Queues", "HandSize", "QueueLengthLimit", "Age")
 

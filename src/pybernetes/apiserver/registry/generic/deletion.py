@@ -30,13 +30,13 @@ def check_preconditions(resource: Resource, meta: ObjectMeta, options: DeleteOpt
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({meta.uid or ''}). "
             "The object might have been deleted and then recreated"
         )
-        raise errors.conflict(resource.group, resource.plural, name, why)
+        raise errors.conflict(resource.group, resource.kind, name, why)
     if options.resource_version and options.resource_version != meta.resourceVersion:
         why = (
             f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
             f"ResourceVersion in record ({meta.resourceVersion or ''}). The object might have been modified"
         )
-        raise errors.conflict(resource.group, resource.plural, name, why)
+        raise errors.conflict(resource.group, resource.kind, name, why)
 
 
 def before_delete(strategy: Strategy, obj: object, options: DeleteOptions, now: float) -> Grace:

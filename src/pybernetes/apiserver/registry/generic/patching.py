@@ -31,18 +31,16 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
     """Patches the object named by ctx. Raises NotFound, BadRequest, Invalid, Conflict."""
     if patch_type == "apply":
         return await _apply(writer, ctx, body, rules)
-    if patch_type == "strategic" and writer.resource.custom:
-        raise errors.UnsupportedMediaType(
-            "the body of the request was in an unknown format - accepted media types include: "
-            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
-        )
-    apply_to = tree_patch(patch_type, body, writer.codec.cls)
-    repeated = _repeated(ctx, patch_type, body)
+    refuse_strategic(writer, patch_type)
+    read: list[tuple[TreePatch, list[str]]] = []
 
     def transform(old: Any, current: Current) -> Any:
+        if not read:  # only now: whether the object is there is told first
+            read.append((tree_patch(patch_type, body, writer.codec.cls), _repeated(ctx, patch_type, body)))
+        apply_to, repeated = read[0]
         tree = apply_to(writer.codec.tree(current.served))
         if repeated and ctx.field_validation == "Strict":
-            raise _invalid_patch(tree, f"strict decoding error: {', '.join(repeated)}")
+            raise invalid_patch(tree, f"strict decoding error: {', '.join(repeated)}", writer.resource.kind)
         ctx.warnings += repeated
         if patch_type == "strategic" and isinstance(tree, dict):
             tree["kind"], tree["apiVersion"] = writer.resource.kind, writer.resource.api_version
@@ -53,6 +51,15 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
 
     served, created = await writer.replace(ctx, transform, rules)
     return Written(served, created)
+
+
+def refuse_strategic(writer: Writer, patch_type: PatchType) -> None:
+    """Raises UnsupportedMediaType for the one patch that custom resources do not have."""
+    if patch_type == "strategic" and writer.resource.custom:
+        raise errors.UnsupportedMediaType(
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+        )
 
 
 def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> TreePatch:
@@ -99,8 +106,7 @@ def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> A
             raise errors.BadRequest(f'no kind "{tree["kind"]}" is registered for version "{tree["apiVersion"]}"')
         return writer.codec.from_tree(ctx, tree)
     except errors.BadRequest as error:
-        why = error.message.partition(f"cannot be handled as a {resource.kind}: ")[2] or error.message
-        raise _invalid_patch(tree, why) from None
+        raise invalid_patch(tree, error.message, resource.kind) from None
 
 
 def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body) -> list[str]:
@@ -113,7 +119,9 @@ def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body) -> list[st
     return [prefix + problem for problem in repeated_fields(bytes(body), parsed(body))]
 
 
-def _invalid_patch(tree: dict[str, Any], why: str) -> errors.Invalid:
+def invalid_patch(tree: dict[str, Any], why: str, kind: str) -> errors.Invalid:
+    """The error of a patch that makes `tree` of an object, which is none of its kind."""
+    why = why.partition(f"cannot be handled as a {kind}: ")[2] or why
     return invalid(("", ""), "", [FieldError.invalid(Path("patch"), orjson.dumps(tree).decode(), why)])
 
 
@@ -121,13 +129,15 @@ async def _apply(writer: Writer, ctx: RequestContext, body: Body, rules: UpdateR
     if not ctx.field_manager:
         why = FieldError.required(Path("fieldManager"), "is required for apply patch")
         raise invalid(("meta.k8s.io", "PatchOptions"), "", [why])
-    applied = _applied_tree(ctx, body)
+    applied = applied_tree(ctx, body)
 
     def transform(old: Any, current: Current) -> Any:
         return _applied_object(writer, ctx, writer.codec.tree(current.served), copy_tree(applied))
 
+    may_create = not ctx.subresource or (ctx.subresource == "status" and writer.strategy.allow_create_on_update)
+
     def create() -> Any:
-        if ctx.subresource:
+        if not may_create:
             raise errors.not_found(writer.resource.group, writer.resource.plural, ctx.name)
         fresh = copy_tree(applied)
         obj = _applied_object(writer, ctx, None, fresh)
@@ -165,7 +175,7 @@ def _applied_object(writer: Writer, ctx: RequestContext, live: dict[str, Any] | 
     return obj
 
 
-def _applied_tree(ctx: RequestContext, body: Body) -> dict[str, Any]:
+def applied_tree(ctx: RequestContext, body: Body) -> dict[str, Any]:
     """The applied configuration; its type and fields are checked when there is something to merge it into."""
     tree = parsed(body, applied=True)
     if tree is None:

@@ -5,19 +5,20 @@ Source: pkg/registry/*/*/storage/storage.go (StatusREST, ScaleREST).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
 
 from pybernetes.api.autoscaling.v1 import Scale, ScaleSpec, ScaleStatus
-from pybernetes.api.meta.v1 import ObjectMeta
-from pybernetes.apimachinery import errors
+from pybernetes.api.meta.v1 import ManagedFieldsEntry, ObjectMeta
+from pybernetes.apimachinery import errors, managed_fields
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.schema import schema_of
 from pybernetes.apimachinery.scheme import GroupVersionKind
 from pybernetes.apimachinery.selectors import LabelSelector
-from pybernetes.apiserver.registry.generic import object_meta, patching
+from pybernetes.apiserver.registry.generic import object_meta, patching, scale_owners
 from pybernetes.apiserver.registry.generic.interface import Body, PatchType, RequestContext, Written
 from pybernetes.apiserver.registry.generic.writing import Current, UpdateRules
 
@@ -103,21 +104,40 @@ class ScaleSubresource(SubresourceBase):
 
     async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
         if patch_type == "apply":
-            tree = patching.parsed(body, applied=True)
-            wanted = (tree.get("spec") or {}).get("replicas", 0)
-            return await self._write(
-                ctx, lambda current: Scale(metadata=ObjectMeta(name=ctx.name), spec=ScaleSpec(replicas=wanted))
-            )
-        apply_to = patching.tree_patch(patch_type, body, Scale)
+            return await self._write(ctx, self._applied(ctx, body), applied=True)
 
         def patched(current: bytes) -> Scale:
-            tree = apply_to(orjson.loads(self._scale(current)))
-            obj: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
+            patching.refuse_strategic(self.storage, patch_type)
+            tree = patching.tree_patch(patch_type, body, Scale)(orjson.loads(self._patchable(current)))
+            try:
+                obj: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
+            except errors.BadRequest as error:
+                raise patching.invalid_patch(tree, error.message, "Scale") from None
             return obj
 
         return await self._write(ctx, patched)
 
-    async def _write(self, ctx: RequestContext, scale_of: Callable[[bytes], Scale]) -> Written:
+    def _applied(self, ctx: RequestContext, body: Body) -> Callable[[bytes], Scale]:
+        """Server-side apply of a Scale: its managers are those of the object's replicas."""
+        wanted = patching.applied_tree(ctx, body)
+
+        def scale_of(current: bytes) -> Scale:
+            live = orjson.loads(self._patchable(current))
+            managers = orjson.loads(current)["metadata"].get("managedFields") or []
+            live["metadata"]["managedFields"] = scale_owners.of_scale(managers, self.replicas_path)
+            if (wanted.get("apiVersion"), wanted.get("kind")) != (SCALE.api_version, SCALE.kind):
+                raise errors.BadRequest(f"invalid object type: {managed_fields.gvk_text(wanted)}")
+            schema = schema_of(Scale)
+            now = self.storage.registry.clock.now()
+            tree = managed_fields.apply(live, wanted, ctx.field_manager, ctx.force, schema, now, ctx.subresource)
+            scale: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
+            return scale
+
+        return scale_of
+
+    async def _write(
+        self, ctx: RequestContext, scale_of: Callable[[bytes], Scale], *, applied: bool = False
+    ) -> Written:
         def transform(old: Any, current: Current) -> Any:
             scale = scale_of(current.served)
             object_meta.match_name(scale.metadata, ctx.name)
@@ -133,16 +153,34 @@ class ScaleSubresource(SubresourceBase):
                 why_not = FieldError.invalid(at, replicas, "must be greater than or equal to 0")
                 raise invalid(SCALE, ctx.name, [why_not])
             obj = self.storage.codec.decode(current.served)
-            obj.metadata.resourceVersion = scale.metadata.resourceVersion
+            if scale.metadata.resourceVersion:
+                obj.metadata.resourceVersion = scale.metadata.resourceVersion
             self.set_replicas(obj, replicas)
-            self.storage.managed.updated(ctx, obj, current.served)
+            if applied:
+                self._own(obj, scale)
+            else:
+                self.storage.managed.updated(ctx, obj, current.served)
             return obj
 
         served, _ = await self.storage.replace(ctx, transform, self.storage.rules)
         return Written(self._scale(served))
 
+    def _own(self, obj: Any, scale: Scale) -> None:
+        before, after = (msgspec.to_builtins(of.metadata.managedFields) for of in (obj, scale))
+        found = scale_owners.of_parent(before, after, self.replicas_path, self.storage.resource.api_version)
+        obj.metadata.managedFields = msgspec.convert(found, list[ManagedFieldsEntry])
+
+    @property
+    def replicas_path(self) -> Sequence[str]:
+        """Where the object has its replicas."""
+        return ("spec", "replicas")
+
     def set_replicas(self, obj: Any, replicas: int) -> None:
         obj.spec.replicas = replicas
+
+    def _patchable(self, served: bytes) -> bytes:
+        """The Scale that a patch starts from."""
+        return self._scale(served)
 
     def _scale(self, served: bytes) -> bytes:
         obj = self.storage.codec.decode_served(served)
@@ -160,7 +198,7 @@ class ScaleSubresource(SubresourceBase):
                 resourceVersion=meta.resourceVersion,
                 creationTimestamp=meta.creationTimestamp,
             ),
-            spec=ScaleSpec(replicas=replicas),
+            spec=ScaleSpec(replicas=replicas or None),
             status=ScaleStatus(replicas=obj.status.replicas or 0, selector=text or None),
         )
         return msgspec.json.encode(scale)

@@ -6,7 +6,7 @@ Source: pkg/registry/networking/{servicecidr,ipaddress}, pkg/apis/networking/val
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import Any, ClassVar
 
 from pybernetes.api.networking import v1 as networking
 from pybernetes.apimachinery.field_errors import FieldError, Path
@@ -21,6 +21,7 @@ _MOST = 2
 
 
 class ServiceCIDRStrategy(Strategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     columns = columns("Name", "CIDRs", "Age")
 
     def validate(self, obj: networking.ServiceCIDR) -> list[FieldError]:

@@ -5,7 +5,7 @@ Source: pkg/registry/resource, apis/resource/v1/defaults.go, printers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pybernetes.api.resource import v1 as resource
 from pybernetes.apimachinery.field_errors import FieldError, Path
@@ -42,6 +42,7 @@ class DeviceClassStrategy(Strategy):
 
 
 class ResourceClaimStrategy(Strategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     returns_deleted_object = True
     columns = columns("Name", "State", "Age")
 

@@ -6,7 +6,7 @@ Source: pkg/registry/storage, printers, apis/storage/v1/defaults.go.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pybernetes.api.core import v1 as core
 from pybernetes.api.storage import v1 as storage
@@ -208,6 +208,7 @@ class CSIDriverStrategy(Strategy):
 
 
 class VolumeAttachmentStrategy(Strategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     allow_unconditional_update = False
     returns_deleted_object = True
     columns = columns("Name", "Attacher", "PV", "Node", "Attached:boolean", "Age")

@@ -6,7 +6,7 @@ apis/apiextensions/v1/defaults.go.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ Definition = apiextensions.CustomResourceDefinition
 
 
 class CustomResourceDefinitionStrategy(Strategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     columns = (NAME, Column("Created At", "date", "", "When the object was created."))
 
     def default(self, obj: Definition) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pybernetes.api.apps import v1 as apps
 from pybernetes.apimachinery.field_errors import FieldError, Path
@@ -24,6 +24,7 @@ _COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", 
 
 
 class DeploymentStrategy(Strategy):
+    reset_fields: ClassVar = {"": ("status",), "status": ("spec", "metadata.labels")}
     generation = True
     columns = columns("Name", "Ready", "Up-to-date", "Available", "Age", "Containers*", "Images*", "Selector*")
 

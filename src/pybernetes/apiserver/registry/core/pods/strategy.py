@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -39,6 +39,10 @@ def node_name_of(value: bytes) -> str:
 
 
 class PodStrategy(Strategy):
+    reset_fields: ClassVar = {
+        "": ("status",),
+        "status": ("spec", "metadata.deletionTimestamp", "metadata.ownerReferences"),
+    }
     returns_deleted_object = True
     graceful = True
     columns = columns.COLUMNS
