@@ -1,4 +1,4 @@
-"""`pybernetes snapshot save|restore|status`: backups of everything a cluster stores."""
+"""`pybernetes snapshot save|restore|status|list`: backups of everything a cluster stores."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pybernetes.cli.output import Progress
+from pybernetes.cli.output import Progress, table
 from pybernetes.cli.selection import add_data_dir, add_name, existing, find, up_command
-from pybernetes.cluster import etcd_snapshot, preparation
+from pybernetes.cluster import etcd_snapshot, preparation, scheduled_snapshots
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.machine import etcd
@@ -24,7 +24,7 @@ from pybernetes.storage.store import StoreError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="save|restore|status")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="save|restore|status|list")
     save = verbs.add_parser("save", help="write a snapshot of a cluster, running or not", allow_abbrev=False)
     save.add_argument("file", type=Path, metavar="FILE", help="where to; must not be there yet")
     add_name(save)
@@ -35,17 +35,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     status = verbs.add_parser("status", help="check a snapshot and tell what is in it", allow_abbrev=False)
     status.add_argument("file", type=Path, metavar="FILE", help="what `snapshot save` wrote")
     status.add_argument("-o", "--output", choices=["json"], help="print JSON")
+    listing = verbs.add_parser("list", help="the snapshots that the schedule saved, each checked", allow_abbrev=False)
+    listing.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="of another folder")
+    listing.add_argument("-o", "--output", choices=["json"], help="print JSON")
+    add_name(listing)
 
 
 def run(args: argparse.Namespace) -> int:
     try:
-        return {"save": _save, "restore": _restore, "status": _status}[args.verb](args)
+        return {"save": _save, "restore": _restore, "status": _status, "list": _list}[args.verb](args)
     except StoreError as error:
         raise ClusterError(str(error)) from None
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise ClusterError(f"{error.filename or args.file}: {error.strerror or error}") from None
+        raise ClusterError(f"{error.filename or getattr(args, 'file', '')}: {error.strerror or error}") from None
 
 
 def _save(args: argparse.Namespace) -> int:
@@ -111,6 +115,39 @@ def _status(args: argparse.Namespace) -> int:
     told = _told(args.file)
     print(json.dumps(told, indent=2) if args.output == "json" else _sentence(told))
     return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    """Exit code 1 when one of them is no whole snapshot."""
+    if args.folder is None:
+        spec, layout = existing(args.name)
+        folder = scheduled_snapshots.folder(spec, layout)
+        if not folder.exists() and not spec.snapshot_schedule:
+            raise ClusterError(
+                f"the cluster {args.name!r} has no snapshots on a schedule; ask for them with: "
+                f'{up_command(args.name)} --snapshot-schedule "0 */6 * * *"'
+            )
+    else:
+        folder = args.folder
+    found: list[dict[str, Any]] = []
+    for file in sorted(folder.iterdir()) if folder.exists() else []:
+        if file.suffix == ".db" and not file.name.startswith("."):
+            try:
+                found.append(_told(file))
+            except (StoreError, ClusterError) as error:
+                found.append({"file": str(file), "bytes": file.stat().st_size, "problem": str(error)})
+    if args.output == "json":
+        print(json.dumps(found, indent=2))
+    elif not found:
+        print(f"There are no snapshots in {folder}.")
+    else:
+        rows = [
+            [Path(one["file"]).name, one.get("store", ""), str(one.get("revision", "")),
+             str(one.get("objects", one.get("keys", ""))), str(one["bytes"]), one.get("problem", "whole")]
+            for one in found
+        ]  # fmt: skip
+        print(table(["FILE", "STORE", "REVISION", "OBJECTS", "BYTES", "STATE"], rows))
+    return 1 if any("problem" in one for one in found) else 0
 
 
 def _told(file: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pybernetes.cli.output import Progress, bold
 from pybernetes.cli.selection import add_data_dir, add_name, find, own_name, up_command
@@ -57,6 +57,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--etcd-cafile", default="", metavar="FILE", help="CA of a given etcd")
     parser.add_argument("--etcd-certfile", default="", metavar="FILE", help="client certificate for it")
     parser.add_argument("--etcd-keyfile", default="", metavar="FILE", help="its key")
+    parser.add_argument(
+        "--encryption-config",
+        metavar="FILE",
+        help='EncryptionConfiguration by which objects are encrypted in the store; followed as it changes ("": none)',
+    )
+    parser.add_argument(
+        "--snapshot-schedule",
+        metavar="CRON",
+        help='when snapshots are saved, in UTC, such as "0 */6 * * *" ("": never)',
+    )
+    parser.add_argument("--snapshot-keep", type=int, metavar="N", help="how many of those are kept (default 7)")
+    parser.add_argument(
+        "--snapshot-dir", metavar="DIR", help="where they are saved (default: snapshots in the data directory)"
+    )
     parser.add_argument("--runtime", metavar="containerd", help="what runs the containers (default containerd)")
     add_data_dir(parser)
     parser.add_argument(
@@ -128,7 +142,26 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
         args.runtime,
         args.port,
         args.control_planes,
+        settings=_settings(args),
     )
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What was given of that which may change later. Raises ClusterError."""
+    found: dict[str, Any] = {}
+    if args.encryption_config is not None:
+        found["encryption_config"] = str(Path(args.encryption_config).absolute()) if args.encryption_config else ""
+    if args.snapshot_schedule is not None:
+        found["snapshot_schedule"] = args.snapshot_schedule
+    if args.snapshot_keep is not None:
+        found["snapshot_keep"] = args.snapshot_keep
+    if args.snapshot_dir is not None:
+        found["snapshot_dir"] = str(Path(args.snapshot_dir).absolute()) if args.snapshot_dir else ""
+    if found:
+        from pybernetes.cluster.settings import check
+
+        check(found)
+    return found
 
 
 def _etcd_files(args: argparse.Namespace) -> tuple[str, str, str]:
@@ -151,8 +184,11 @@ def _store(text: str | None) -> str | None:
 
 
 def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress, files: list[Path]) -> int:
-    spec, layout, _ = preparation.settle(wishes)
+    spec, layout, new = preparation.settle(wishes)
+    changed = not new and spec != ClusterSpec.read(layout.spec)
     preparation.make_folders(spec, layout)
+    if changed:
+        spec.write(layout.spec)
     supervised = Process.recorded(record(layout, "supervisor")) is not None
     listens = LOAD_BALANCER if spec.control_plane_names else CONTROL_PLANE
     serving = Process.recorded(record(layout, listens))
@@ -167,7 +203,7 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
             if early is not None:
                 early.stop(1)
             raise
-    if renewed and serving is not None:
+    if (renewed or changed) and serving is not None:
         _restart(spec, layout)
     progress.step("control plane")
     if supervised:

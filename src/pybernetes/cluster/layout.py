@@ -153,6 +153,11 @@ class Layout:
         return self.data / "etcd"
 
     @property
+    def snapshots(self) -> Path:
+        """Scheduled ones, unless the cluster names another folder."""
+        return self.data / "snapshots"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

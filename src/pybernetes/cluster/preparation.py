@@ -11,9 +11,10 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 from pybernetes.cluster import kubeconfig, pki
 from pybernetes.cluster import spec as spec_module
@@ -48,6 +49,8 @@ class Wishes:
     runtime: str | None = None
     api_port: int | None = None
     control_planes: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Fields of the spec that may also be given to a cluster that is there."""
 
 
 def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
@@ -59,7 +62,7 @@ def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
         if found.name != wishes.name:
             raise ClusterError(f"{layout.data} holds the cluster {found.name!r}; name another folder with --data-dir")
         _check_unchanged(found, wishes)
-        return found, layout, False
+        return dataclasses.replace(found, **wishes.settings), layout, False
     return _new_spec(wishes), layout, True
 
 
@@ -162,6 +165,7 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
         etcd_key_file=wishes.etcd_files[2],
         runtime=wishes.runtime or "containerd",
         control_planes=planes,
+        **wishes.settings,
     )
     check_port(made.api_port)
     return made

@@ -55,6 +55,16 @@ class ClusterSpec:
     control_planes: int = 1
     """With several: machines in network namespaces with an etcd, an apiserver, a controller manager and a scheduler
     each, behind a load balancer on the host. With one, the control plane is on the host."""
+    encryption_config: str = ""
+    """File with an EncryptionConfiguration; "": objects lie in the store as they are."""
+    snapshot_schedule: str = ""
+    """Five cron fields, in UTC, at which a snapshot is saved; "": never."""
+    snapshot_keep: int = 7
+    """How many of those are kept."""
+    snapshot_dir: str = ""
+    """Where they are; "": in the data directory."""
+    fork_of: str = ""
+    """The cluster whose copy this one is."""
 
     @property
     def own_namespaces(self) -> bool:

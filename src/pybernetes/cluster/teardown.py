@@ -63,6 +63,7 @@ def purge(layout: Layout) -> None:
         *(layout.spec, layout.example_mark, layout.pki, layout.kubeconfigs, layout.logs, layout.images),
         layout.data / "nodes",
         layout.data / "cache",
+        layout.snapshots,
         layout.etcd,
         load_balancer.configuration_file(layout),
     ):

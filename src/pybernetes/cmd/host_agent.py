@@ -15,6 +15,7 @@ from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.cmd import wiring
 from pybernetes.cmd.supervision import watch_supervisor
 from pybernetes.cmd.tasks import keep, load
+from pybernetes.host.clock import SystemClock
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,12 @@ async def run(args: argparse.Namespace) -> None:
             group.create_task(keep("supervisor watch", lambda: watch_supervisor(layout)))
             await run_machine_network(spec, layout, "", client_for, group)
             await load("pybernetes.dns.server")
+            if spec.snapshot_schedule:
+                from pybernetes.cmd.scheduled_snapshots import save_on_schedule
+
+                group.create_task(
+                    keep("snapshots", lambda: save_on_schedule(spec, layout, SystemClock())), name="snapshots"
+                )
             group.create_task(keep("dns", dns), name="dns")
             gc.collect()
             gc.freeze()

@@ -93,6 +93,10 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
         from pybernetes.cmd.node_agent import run_machine_network, run_node_agent
 
         await load("pybernetes.controllers.manager")
+        if spec.snapshot_schedule:
+            from pybernetes.cmd.scheduled_snapshots import save_on_schedule
+
+            group.create_task(keep("snapshots", lambda: save_on_schedule(spec, layout, clock)), name="snapshots")
         group.create_task(keep("controllers", controllers), name="controllers")
         if spec.own_namespaces:
             await run_machine_network(spec, layout, "", client_for, group)

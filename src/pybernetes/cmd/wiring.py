@@ -68,6 +68,8 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         kubelet_client_key=str(keys.key("apiserver-kubelet-client")),
         kubelet_certificate_authority=str(keys.ca),
         cache_dir=str(layout.data / "cache"),
+        encryption_provider_config=spec.encryption_config,
+        encryption_provider_config_automatic_reload=bool(spec.encryption_config),
     )
 
 

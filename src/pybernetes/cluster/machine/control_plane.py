@@ -32,6 +32,7 @@ def _apiserver(spec: ClusterSpec, layout: Layout, machine: str) -> dict[str, str
         "etcd-prefix": store.prefix,
         **({"etcd-cafile": store.ca_file} if store.ca_file else {}),
         **({"etcd-certfile": store.cert_file, "etcd-keyfile": store.key_file} if store.cert_file else {}),
+        **_encryption(spec),
         "tls-cert-file": str(keys.certificate("apiserver")),
         "tls-private-key-file": str(keys.key("apiserver")),
         "client-ca-file": str(keys.ca),
@@ -46,6 +47,15 @@ def _apiserver(spec: ClusterSpec, layout: Layout, machine: str) -> dict[str, str
         "kubelet-client-certificate": str(keys.certificate("apiserver-kubelet-client")),
         "kubelet-client-key": str(keys.key("apiserver-kubelet-client")),
         "kubelet-certificate-authority": str(keys.ca),
+    }
+
+
+def _encryption(spec: ClusterSpec) -> dict[str, str | None]:
+    if not spec.encryption_config:
+        return {}
+    return {
+        "encryption-provider-config": spec.encryption_config,
+        "encryption-provider-config-automatic-reload": None,
     }
 
 

@@ -1,0 +1,30 @@
+"""Settings of a cluster that may be given at any `up`: checked before anything is done with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pybernetes.cluster.errors import ClusterError
+
+
+def check(settings: dict[str, Any]) -> None:
+    """Raises ClusterError for one that cannot be."""
+    if file := settings.get("encryption_config"):
+        from pybernetes.storage.encryption import configuration
+
+        try:
+            configuration.read(Path(file))
+        except ValueError as error:
+            raise ClusterError(str(error)) from None
+    if schedule := settings.get("snapshot_schedule"):
+        from pybernetes.apimachinery.cron import ScheduleError, parse
+
+        try:
+            parse(schedule)
+        except ScheduleError as error:
+            raise ClusterError(
+                f'--snapshot-schedule {schedule!r} cannot be ({error}); write it as cron does: "0 */6 * * *"'
+            ) from None
+    if settings.get("snapshot_keep", 1) < 1:
+        raise ClusterError(f"--snapshot-keep {settings['snapshot_keep']} cannot be; keep one at least")
