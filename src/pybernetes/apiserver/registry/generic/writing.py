@@ -36,8 +36,10 @@ class Current:
     """An object as the store has it."""
 
     served: bytes
-    """In the storage version, with resourceVersion."""
+    """In the version that the codec works on, with resourceVersion."""
     revision: int
+    stored: bytes = b""
+    """As it lies in the store, where a webhook made `served` of it; else empty."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,14 @@ class Writer:
 
     async def current(self, key: str) -> Current | None:
         raise NotImplementedError
+
+    async def at_rest(self, obj: Any) -> bytes:
+        """The object as it is stored. A webhook may be asked (crd/converting.py), else nothing is waited for."""
+        return self.codec.encode(obj)
+
+    async def answer(self, value: bytes) -> bytes:
+        """Stored bytes with their resourceVersion, as this version serves them."""
+        return self.codec.serve(value)
 
     def cause(self, ctx: RequestContext, verb: str = "") -> Cause:
         """Who writes and why, for the journal; a request without a trace joins its cause's, or begins one."""
@@ -158,16 +168,16 @@ class Writer:
     async def _store_new(self, ctx: RequestContext, obj: Any) -> bytes:
         name = obj.metadata.name
         key = self.key(ctx, name)
-        value = self.codec.encode(obj)
+        value = await self.at_rest(obj)
         if ctx.dry_run:
             if await self.current(key) is not None:
                 raise await self._exists(key, name)
-            return self.codec.serve(value)
+            return await self.answer(value)
         try:
             revision = await self.registry.store.create(key, value, self.cause(ctx), self.strategy.ttl_s)
         except KeyExists:
             raise await self._exists(key, name) from None
-        return self.codec.serve(with_resource_version(value, revision))
+        return await self.answer(with_resource_version(value, revision))
 
     async def _exists(self, key: str, name: str) -> errors.AlreadyExists:
         error = errors.already_exists(self.resource.group, self.resource.plural, name)
@@ -311,25 +321,26 @@ class Writer:
         self.strategy.canonicalize(obj)
 
     async def _store_changed(self, ctx: RequestContext, key: str, current: Current, obj: Any, old: Any) -> bytes:
-        value = self.codec.encode(obj)
-        if with_resource_version(value, current.revision) == current.served:
-            return self.codec.serve(current.served)
+        value = await self.at_rest(obj)
+        stored = current.stored or current.served
+        if with_resource_version(value, current.revision) == stored and not await self.registry.store.stale(key):
+            return await self.answer(stored)
         if self.managed.only_times_differ(obj, old):
             obj.metadata.managedFields = old.metadata.managedFields
-            value = self.codec.encode(obj)
-            if with_resource_version(value, current.revision) == current.served:
-                return self.codec.serve(current.served)
+            value = await self.at_rest(obj)
+            if with_resource_version(value, current.revision) == stored and not await self.registry.store.stale(key):
+                return await self.answer(stored)
         if deletion.goes_with_update(obj.metadata, old.metadata) and self.strategy.should_delete_during_update(
             obj, old
         ):
             if not ctx.dry_run:
                 await self._remove(ctx, key, current.revision, old)
-            return self.codec.serve(with_resource_version(value, current.revision))
+            return await self.answer(with_resource_version(value, current.revision))
         if ctx.dry_run:
-            return self.codec.serve(with_resource_version(value, current.revision))
+            return await self.answer(with_resource_version(value, current.revision))
         store = self.registry.store
         revision = await store.update(key, value, current.revision, self.cause(ctx), self.strategy.ttl_s)
-        return self.codec.serve(with_resource_version(value, revision))
+        return await self.answer(with_resource_version(value, revision))
 
     # -- delete ----------------------------------------------------------------------------------
 
@@ -383,12 +394,11 @@ class Writer:
         return self._deleted(served, obj, options, gone=True)
 
     async def _mark(self, ctx: RequestContext, key: str, current: Current, obj: Any, options: DeleteOptions) -> Deleted:
-        value = self.codec.encode(obj)
-        served = with_resource_version(value, current.revision)
+        served = with_resource_version(self.codec.encode(obj), current.revision)
         if not ctx.dry_run and served != current.served:
-            store = self.registry.store
+            value, store = await self.at_rest(obj), self.registry.store
             revision = await store.update(key, value, current.revision, self.cause(ctx), self.strategy.ttl_s)
-            served = with_resource_version(value, revision)
+            served = with_resource_version(self.codec.encode(obj), revision)
         return self._deleted(served, obj, options, gone=False)
 
     async def _remove(self, ctx: RequestContext, key: str, revision: int, obj: Any) -> None:
