@@ -5,7 +5,7 @@ patch. Both keep metadata.managedFields. A schema comes from `apimachinery.schem
 resource, or DEDUCED where there is none.
 
 Source: apimachinery/pkg/util/managedfields/internal, structured-merge-diff/merge/update.go, KEP-555.
-Differs: sets recorded in another apiVersion of the same kind are compared by path, without conversion; an applied
+Differs: without a `convert`, sets recorded in another apiVersion of the same kind are compared by path; an applied
 quantity that is written differently but means the same ("0.5", "500m") is no change and no conflict.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,8 @@ BEFORE_FIRST_APPLY = "before-first-apply"
 MAX_ANNOTATIONS_BYTES = 256 * 1024
 
 Tree = dict[str, Any]
+Convert = Callable[[Tree, str], tuple[Tree, Schema] | None]
+"""(object, apiVersion) -> the object in that version and its structure; None when there is no such version."""
 _Conflicts = list[tuple[Manager, tuple[str, ...]]]
 
 
@@ -45,14 +47,17 @@ def update(
     *,
     ignored: Iterable[str] = (),
     api_version: str = "",
+    convert: Convert | None = None,
 ) -> Tree:
     """`new` with the managedFields that follow from changing `live` into it; None means it is created.
 
     The manager owns every field that it changed or added, everybody else loses those; fields that are gone belong to
     nobody. `now` is seconds since the epoch, the time of the entry when anything changed. `api_version` is the one
     that the client wrote in (default: that of the tree). `ignored` are paths such as
-    "status" or "metadata.labels" that this operation cannot write (they are reset by the strategy). Neither tree is
-    changed. Never refuses: managedFields that cannot be read are taken as none.
+    "status" or "metadata.labels" that this operation cannot write (they are reset by the strategy). With `convert`,
+    what
+    managers own in another apiVersion is compared there. Neither tree is changed. Never refuses: managedFields that
+    cannot be read are taken as none.
     """
     shape = _schema(schema)
     before = empty_object(shape, new) if live is None else live
@@ -61,7 +66,7 @@ def update(
         return _with_managers(new, {})  # nobody is kept book of: nothing was applied, or a client reset them
     who = Manager.of(manager, operation, api_version or new.get("apiVersion", ""), subresource)
     try:
-        managers = _updated(before, new, managers, who, shape, now, ignored)
+        managers = _updated(before, new, managers, who, shape, now, ignored, convert)
     except typed.TypedError:
         managers = {}
     return _with_managers(new, managers)
@@ -77,6 +82,7 @@ def apply(
     subresource: str = "",
     *,
     ignored: Iterable[str] = (),
+    convert: Convert | None = None,
 ) -> Tree:
     """The object after `applied` was applied to `live` (None: it is created), with managedFields.
 
@@ -97,7 +103,7 @@ def apply(
         managers = _updated(empty_object(shape, live), live, managers, who, shape, now, ())
     who = Manager.of(manager, "Apply", api_version, subresource)
     wanted = typed.canonical(_plain(applied), shape)
-    run = _Apply(_plain(before), wanted, managers, who, api_version, shape, format_time(now), ignored)
+    run = _Apply(_plain(before), wanted, managers, who, api_version, shape, format_time(now), ignored, convert)
     merged, owners, conflicts = run.result()
     if conflicts and not force and manager == "kubectl":
         conflicts = _not_last_applied(conflicts, before, shape, api_version)
@@ -135,7 +141,9 @@ class _Apply:
         schema: Schema,
         time: str,
         ignored: Iterable[str],
+        convert: Convert | None,
     ) -> None:
+        self.convert = convert
         self.live, self.applied, self.schema = live, applied, schema
         self.managers, self.who = managers, who
         previous = managers.get(who)
@@ -148,14 +156,14 @@ class _Apply:
         """(object, managers, conflicts); the object and the managers are those of a forced apply."""
         merged = typed.merge(self.live, self.applied, self.schema)
         merged = self._pruned(merged)
-        comparison = typed.Comparison(self.live, merged, self.schema)
-        changed = comparison.changed
+        comparisons = _Comparisons(self.live, merged, self.schema, self.own.api_version, self.convert)
         conflicts: _Conflicts = []
         owners: Managers = {}
         for manager, owned in self.managers.items():
-            if manager == self.who:
+            comparison = comparisons.of(owned.api_version) if manager != self.who else None
+            if comparison is None:
                 continue
-            fields = owned.fields
+            fields, changed = owned.fields, comparison.changed
             if changed and (lost := intersection(fields, changed)):
                 conflicts += [(manager, path) for path in paths(lost)]
                 fields = difference(fields, lost)
@@ -172,6 +180,9 @@ class _Apply:
         """Without the fields that were applied before, are no longer, and that nobody else owns."""
         if not self.last or not difference(self.last, self.mine):
             return merged
+        version = self.managers[self.who].api_version
+        if self.convert is not None and version != self.own.api_version:
+            return self._pruned_there(merged, version, self.convert)
         schema = self.schema
         last = typed.with_named_fields(self.last, schema)
         everything = typed.with_named_fields(typed.field_set(merged, schema), schema)
@@ -189,6 +200,47 @@ class _Apply:
         # A list or map that lost its last entry, but was applied as an empty one, is empty instead of gone.
         return typed.merge(pruned, self.applied, schema)
 
+    def _pruned_there(self, merged: Tree, version: str, convert: Convert) -> Any:
+        """The same for what was applied in another version: it is taken away there, and what is owned here stays."""
+        found = convert(merged, version)
+        if found is None:
+            return merged
+        there, schema = found
+        owned: dict[str, FieldSet] = {version: {}, self.own.api_version: self.mine}
+        for manager, other in self.managers.items():
+            if manager != self.who and other.api_version in owned:
+                owned[other.api_version] = union(owned[other.api_version], other.fields)
+        gone = difference(typed.with_named_fields(self.last, schema), typed.with_named_fields(owned[version], schema))
+        back = convert(typed.remove(there, gone, schema) or {}, self.own.api_version)
+        if back is None:
+            return merged
+        everything = typed.with_named_fields(typed.field_set(merged, self.schema), self.schema)
+        kept = typed.with_named_fields(typed.field_set(back[0], self.schema), self.schema)
+        kept = union(kept, typed.with_named_fields(owned[self.own.api_version], self.schema))
+        pruned = typed.remove(merged, difference(everything, kept), self.schema) or {}
+        return typed.merge(pruned, self.applied, self.schema)
+
+
+class _Comparisons:
+    """What a change is in each version that somebody owns fields in; made when first asked for."""
+
+    def __init__(self, before: Tree, after: Tree, schema: Schema, api_version: str, convert: Convert | None) -> None:
+        self._before, self._after, self._convert = before, after, convert
+        self.own = typed.Comparison(before, after, schema)
+        self._made: dict[str, typed.Comparison | None] = {api_version: self.own}
+
+    def of(self, api_version: str) -> typed.Comparison | None:
+        """None when the kind has no such version any more."""
+        if self._convert is None:
+            return self.own
+        if api_version not in self._made:
+            before, after = self._convert(self._before, api_version), self._convert(self._after, api_version)
+            found = None
+            if before is not None and after is not None:
+                found = typed.Comparison(before[0], after[0], after[1])
+            self._made[api_version] = found
+        return self._made[api_version]
+
 
 def _updated(
     before: Tree,
@@ -198,15 +250,23 @@ def _updated(
     schema: Schema,
     now: float,
     ignored: Iterable[str],
+    convert: Convert | None = None,
 ) -> Managers:
-    comparison = typed.Comparison(_plain(before), _plain(new), schema)
+    comparisons = _Comparisons(_plain(before), _plain(new), schema, new.get("apiVersion", ""), convert)
+    comparison = comparisons.own
     changed = _without(comparison.changed, ignored)
     if not changed and not comparison.removed:
         return managers
     removed = _without(comparison.removed, ignored)
     result: Managers = {}
     for manager, owned in managers.items():
-        fields = difference(difference(owned.fields, changed), removed)
+        there = comparisons.of(owned.api_version)
+        if there is None:
+            continue
+        lost, gone = changed, removed
+        if there is not comparison:
+            lost, gone = _without(there.changed, ignored), _without(there.removed, ignored)
+        fields = difference(difference(owned.fields, lost), gone)
         if fields:
             result[manager] = owned if fields is owned.fields else replace(owned, fields=fields)
     mine = entries.stripped(changed)

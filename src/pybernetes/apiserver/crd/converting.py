@@ -19,6 +19,7 @@ import orjson
 
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.schema import Schema
 from pybernetes.apiserver.crd import conversion, structural
 from pybernetes.apiserver.crd.strategy import CustomResourceStrategy, CustomStorage
 from pybernetes.apiserver.crd.tree_codec import CustomObject, encoded
@@ -26,7 +27,7 @@ from pybernetes.apiserver.registry.generic import selection
 from pybernetes.apiserver.registry.generic.attributes import attributes_function
 from pybernetes.apiserver.registry.generic.interface import ListOptions, ListResult, RequestContext, Watch, WatchFrame
 from pybernetes.apiserver.registry.generic.storage import Values, check_list_options
-from pybernetes.apiserver.registry.generic.writing import Current
+from pybernetes.apiserver.registry.generic.writing import Current, Transform, UpdateRules
 from pybernetes.apiserver.webhooks.caller import CallError
 from pybernetes.storage.canonical import replace_resource_version, with_resource_version
 from pybernetes.storage.recent import WatchEvent
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _BATCH = 500
 """Objects a review."""
 _REMEMBERED = 20_000
+_VERSIONS_REMEMBERED = 256
 Tree = dict[str, Any]
 
 
@@ -115,6 +117,39 @@ class ConvertingStorage(CustomStorage):
         self._as_is = strategy.kind.pristine
         """Objects that lie here in this version were written under its schema of now."""
         self._known: dict[bytes, bytes] = {}
+        self._in_versions: dict[tuple[bytes, str], Tree] = {}
+        codec.in_version = self._in_version
+
+    # -- other versions of one object, which managers of its fields wrote in --------------------------
+
+    def _in_version(self, tree: Tree, api_version: str) -> tuple[Tree, Schema] | None:
+        """Raises _Wanted when the webhook must be asked first: `_replace_once` does, and begins again."""
+        group, _, name = api_version.rpartition("/")
+        version = self.strategy.kind.versions.get(name)
+        if version is None or group != self.resource.group:
+            return None
+        if tree.get("apiVersion") == api_version:
+            return tree, version.apply_schema
+        key = (orjson.dumps(tree), name)
+        found = self._in_versions.get(key)
+        if found is None:
+            raise _Wanted(key)
+        return found, version.apply_schema
+
+    async def _replace_once(
+        self, ctx: RequestContext, key: str, current: Current, transform: Transform, rules: UpdateRules
+    ) -> bytes:
+        warned = len(ctx.warnings)
+        while True:
+            try:
+                return await super()._replace_once(ctx, key, current, transform, rules)
+            except _Wanted as wanted:
+                del ctx.warnings[warned:]
+                value, name = wanted.key
+                made = await self._converter.convert([value], self.strategy.kind.versions[name])
+                if len(self._in_versions) > _VERSIONS_REMEMBERED:
+                    self._in_versions.clear()
+                self._in_versions[wanted.key] = orjson.loads(made[0])
 
     # -- the border to the store -------------------------------------------------------------------
 
@@ -201,6 +236,14 @@ class ConvertingStorage(CustomStorage):
         self._warn(ctx)
         wanted = selection.parse(options, self._supported, self.strategy.field_aliases)
         return _ConvertingWatch(self, await self.watcher(ctx, options, wanted, None), wanted)
+
+
+class _Wanted(Exception):
+    """An object is needed in another version before its write can go on."""
+
+    def __init__(self, key: tuple[bytes, str]) -> None:
+        super().__init__(key[1])
+        self.key = key
 
 
 class _ConvertingWatch:

@@ -36,6 +36,9 @@ class Conversion:
 
 
 class Codec:
+    in_version: Callable[[dict[str, Any], str], tuple[dict[str, Any], Schema] | None] | None = None
+    """A tree of this version in another one with its structure, where paths differ between versions."""
+
     def __init__(self, resource: Resource, stored: Resource, conversion: Conversion | None = None) -> None:
         self.resource = resource
         self.stored = stored

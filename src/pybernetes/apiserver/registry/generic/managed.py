@@ -57,6 +57,7 @@ class Managed:
             ctx.subresource,
             ignored=self._ignored.get(ctx.subresource, ()),
             api_version=self._codec.resource.api_version,
+            convert=self._codec.in_version,
         )
         found = tree["metadata"].get("managedFields") or []
         obj.metadata.managedFields = msgspec.convert(found, _Entries)
@@ -72,6 +73,7 @@ class Managed:
             self._clock.now(),
             ctx.subresource,
             ignored=self._ignored.get(ctx.subresource, ()),
+            convert=self._codec.in_version,
         )
 
     @staticmethod
