@@ -33,6 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listen.add_argument("--tls-private-key-file", default="", help="PEM key of the certificate")
     store = parser.add_argument_group("store")
     store.add_argument("--data-file", default="", help="SQLite file of the store; without file and etcd, memory")
+    store.add_argument(
+        "--data-file-max-size", type=_bytes, default=8 << 30, help="how large it may become (default 8Gi; 0: no limit)"
+    )
+    store.add_argument(
+        "--data-file-check",
+        type=_duration,
+        default=0.3,
+        help="how long the start waits for the check of the file, which then goes on beside (default 300ms; 0: none)",
+    )
     store.add_argument("--etcd-servers", default="", help="URLs of an etcd cluster (3.4 or later), by comma")
     store.add_argument("--etcd-prefix", default="/registry", help="where objects lie in it (default %(default)s)")
     store.add_argument("--etcd-cafile", default="", help="CA of the etcd servers")
@@ -248,7 +257,7 @@ def _store(args: argparse.Namespace) -> Store:
     if args.data_file:
         from pybernetes.storage.sqlite import SqliteStore
 
-        return SqliteStore(args.data_file)
+        return SqliteStore(args.data_file, check_s=args.data_file_check, max_bytes=args.data_file_max_size)
     from pybernetes.storage.memory import MemoryStore
 
     return MemoryStore()
@@ -282,6 +291,18 @@ def _duration(text: str) -> float:
     if text != "0" and ("".join(number + unit for number, unit in parts) != text or not parts):
         raise argparse.ArgumentTypeError(f"{text!r} is no duration; write it as 5m0s")
     return sum(float(number) * {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}[unit] for number, unit in parts)
+
+
+def _bytes(text: str) -> int:
+    from pybernetes.apimachinery import quantity
+
+    try:
+        size = quantity.value(text)
+    except ValueError:
+        size = -1
+    if size < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it as 8Gi")
+    return size
 
 
 def _port_range(text: str) -> tuple[int, int]:

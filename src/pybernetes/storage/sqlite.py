@@ -12,6 +12,9 @@ Reads run on the loop on a connection of their own, by revision.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import threading
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +29,7 @@ from pybernetes.storage import sqlite_file
 from pybernetes.storage.expiry import EXPIRED, Expiry
 from pybernetes.storage.hub import Hub, prefix_end
 from pybernetes.storage.sqlite_file import DELETE, PUT
-from pybernetes.storage.sqlite_writer import Writer
+from pybernetes.storage.sqlite_writer import FileLimitReached, Writer
 from pybernetes.storage.store import (
     Cause,
     Change,
@@ -43,10 +46,20 @@ from pybernetes.storage.store import (
 _BATCH_LIMIT = 64
 _SWEEP_CHUNK = 500
 _EXPIRY_RETRY_S = 10.0
+_VACUUM_PAGES = 1000
+MAX_BYTES = 8 << 30
+
+_log = logging.getLogger(__name__)
 
 
 class SqliteStore:
-    """See `Store`. `journal_limit`: journal entries kept of versions that are compacted away."""
+    """See `Store`.
+
+    `journal_limit`: journal entries kept of versions that are compacted away. `check_s`: for how long the
+    file is looked through before it is served; a greater one is looked through to its end beside the service
+    (0: not at all). `max_bytes`: how large it may become; once there, old versions are forgotten at once, and
+    when that is not enough only deletions are accepted.
+    """
 
     shared = False
 
@@ -58,8 +71,12 @@ class SqliteStore:
         journal_limit: int = 100_000,
         watch_queue_limit: int = 16_384,
         vfs: str = "",
+        check_s: float = 0.3,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._path = Path(path)
+        self._check_s = check_s
+        self._max_bytes = max_bytes
         self._clock = clock or SystemClock()
         self._journal_limit = journal_limit
         self._watch_queue_limit = watch_queue_limit
@@ -76,6 +93,13 @@ class SqliteStore:
         self._problem = ""
         """Why the last write failed."""
         self._probing = False
+        self._damage = ""
+        """What the check beside the service found."""
+        self._checking: threading.Thread | None = None
+        self._unreadable: tuple[str, tuple[Any, ...]] | None = None
+        """The last read that failed."""
+        self._at_limit = False
+        self._making_room: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._compact_revision = 0
         self._swept_revision = 0
@@ -85,20 +109,27 @@ class SqliteStore:
     async def start(self) -> None:
         self._lock.acquire()
         try:
-            sqlite_file.check_after_a_crash(self._path, self._vfs)
-            connection = sqlite_file.open_writer(self._path, self._vfs)
+            checked = not self._check_s or sqlite_file.check(self._path, self._vfs, self._check_s)
+            connection = sqlite_file.open_writer(self._path, self._vfs, self._max_bytes)
             self._reader = sqlite_file.open_reader(self._path, self._vfs)
             self._load()
         except StoreError:
             self._lock.release()
             raise
-        self._writer = Writer(self._path, self._vfs, connection)
+        self._writer = Writer(self._path, self._vfs, connection, self._max_bytes)
         self._idle.set()
+        if not checked:
+            self._checking = threading.Thread(target=self._check_on, name="store check", daemon=True)
+            self._checking.start()
 
     async def stop(self) -> None:
         """Finishes the writes under way; later ones get StoreError."""
         writer, self._writer = self._writer, None
         self._expiry.stop()
+        if self._making_room is not None:
+            await asyncio.gather(self._making_room, return_exceptions=True)
+        if self._checking is not None:
+            await asyncio.to_thread(self._checking.join)
         if writer is not None:
             if self._queue and not self._in_flight:
                 self._hand_over(writer)
@@ -114,11 +145,25 @@ class SqliteStore:
         if self._problem and not self._probing and self._writer is not None:
             self._probing = True
             self._writer.submit(partial(_mark, name="probe", revision=self._hub.revision), self._probed)
-        return self._problem
+        if self._unreadable is not None and self._reader is not None:
+            with contextlib.suppress(StoreError):
+                self._select(*self._unreadable)
+                self._unreadable = None
+        if self._unreadable is not None:
+            return self._problem or f"{self._path} cannot be read"
+        return self._damage or self._problem
 
     def _probed(self, error: StoreError | None) -> None:
         self._probing = False
         self._problem = "" if error is None else str(error)
+
+    def _check_on(self) -> None:
+        """Looks a large file through beside the service."""
+        try:
+            sqlite_file.check(self._path, self._vfs, stop=lambda: self._writer is None)
+        except StoreError as error:
+            self._damage = str(error)
+            _log.error("%s", error)
 
     def current_revision(self) -> int:
         return self._hub.revision
@@ -236,6 +281,9 @@ class SqliteStore:
             self._swept_revision = max(self._swept_revision, high)
         if self._writer is not None and (oldest_kept := self._compact_revision - self._journal_limit) > 0:
             await self._writer.run(partial(_trim, until=oldest_kept))
+        more = [True]
+        while more[0] and self._writer is not None:
+            await self._writer.run(partial(_shrink, more=more))
 
     async def _settled(self, key: str) -> None:
         while (pending := self._pending.get(key)) is not None:
@@ -260,7 +308,10 @@ class SqliteStore:
     def _hand_over(self, writer: Writer) -> None:
         if self._in_flight or not self._queue:
             return
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH_LIMIT))]
+        kind = self._queue[0].kind if self._at_limit else None
+        batch: list[_Write] = []
+        while self._queue and len(batch) < _BATCH_LIMIT and kind in (None, self._queue[0].kind):
+            batch.append(self._queue.popleft())
         now = self._clock.now()
         row: list[Any] = []
         for revision, write in enumerate(batch, self._hub.revision + 1):
@@ -269,14 +320,21 @@ class SqliteStore:
             row += write.row(now)
         statement = sqlite_file.insert(len(batch))
         self._in_flight = True
+        job = partial(_execute, statement=statement, values=row)
+        if kind == DELETE:
+            job = partial(_execute_with_reserve, statement=statement, values=row, max_bytes=self._max_bytes)
         writer.submit(
-            partial(_execute, statement=statement, values=row),
+            job,
             partial(self._committed, writer, batch),
         )
 
     def _committed(self, writer: Writer, batch: list[_Write], error: StoreError | None) -> None:
         self._in_flight = False
         self._problem = "" if error is None else str(error)
+        if isinstance(error, FileLimitReached):
+            self._make_room()
+        elif error is None and batch[0].kind == PUT:
+            self._at_limit = False
         for write in batch:
             del self._pending[write.key]
         if error is None:
@@ -291,6 +349,17 @@ class SqliteStore:
             self._hand_over(writer)
         else:
             self._idle.set()
+
+    def _make_room(self) -> None:
+        """Forgets all old versions, once each time the file meets its limit."""
+        if not self._at_limit:
+            self._at_limit = True
+            _log.warning("%s; old versions are forgotten", self._problem)
+            self._making_room = asyncio.get_running_loop().create_task(self._forget_all())
+
+    async def _forget_all(self) -> None:
+        with contextlib.suppress(StoreError):  # told by problem()
+            await self.compact(self._hub.revision)
 
     def _apply(self, write: _Write) -> Change:
         key = write.key
@@ -346,6 +415,7 @@ class SqliteStore:
         try:
             return self._reader.execute(statement, values).fetchall()
         except apsw.Error as error:
+            self._unreadable = (statement, values)
             raise sqlite_file.plain(error, self._path) from error
 
     def _stored(self, key: str, revision: int, create_revision: int) -> Stored:
@@ -428,6 +498,21 @@ def _sweep(connection: apsw.Connection, low: int, high: int) -> None:
         connection.execute(sqlite_file.MARK, ("swept", high))
 
 
+def _execute_with_reserve(connection: apsw.Connection, statement: str, values: list[Any], max_bytes: int) -> None:
+    sqlite_file.limit_size(connection, max_bytes, reserve=True)
+    try:
+        connection.execute(statement, values)
+    finally:
+        sqlite_file.limit_size(connection, max_bytes)
+
+
 def _trim(connection: apsw.Connection, until: int) -> None:
     connection.execute(sqlite_file.TRIM, (until,))
-    connection.execute("PRAGMA incremental_vacuum(2000)")
+
+
+def _shrink(connection: apsw.Connection, more: list[bool]) -> None:
+    """Gives a part of the free pages back to the disk when a quarter of the file is free."""
+    free, pages = (connection.execute(f"PRAGMA {name}").get for name in ("freelist_count", "page_count"))
+    more[0] = free > max(pages // 4, _VACUUM_PAGES)
+    if more[0]:
+        connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()

@@ -9,8 +9,11 @@ nobody may ask for any more; the rows stay as the journal until that is trimmed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -19,7 +22,11 @@ from pybernetes.storage.store import StoreError
 
 APPLICATION_ID = 0x50796265
 SCHEMA_VERSION = 1
+MIGRATIONS: dict[int, str] = {}
+"""From a schema version, the statements that lead to the next one."""
 PUT, DELETE = 0, 1
+_RESERVE_BYTES = 16 << 20
+"""What deletions and compaction may take beyond the limit of the file, to get below it again."""
 
 _SCHEMA = """
 CREATE TABLE writes (
@@ -85,7 +92,7 @@ def insert(rows: int) -> str:
     return f"INSERT INTO writes VALUES {','.join([row] * rows)}"
 
 
-def open_writer(path: Path, vfs: str = "") -> apsw.Connection:
+def open_writer(path: Path, vfs: str = "", max_bytes: int = 0) -> apsw.Connection:
     """Opens the file for writing, making it and its schema where there is none. Raises StoreError."""
     try:
         # Secrets lie in it; SQLite gives its other files the mode of this one.
@@ -94,6 +101,8 @@ def open_writer(path: Path, vfs: str = "") -> apsw.Connection:
         if is_new:
             _sync_folder(path.parent)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise _no_space(path) from error
         raise StoreError(f"cannot write {path} ({error.strerror}): check the folder, its owner and its mode") from error
     try:
         connection = _connect(path, vfs)
@@ -104,29 +113,46 @@ def open_writer(path: Path, vfs: str = "") -> apsw.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         _ensure_schema(connection, path)
+        limit_size(connection, max_bytes)
     except apsw.Error as error:
         raise plain(error, path) from error
     return connection
 
 
-def check_after_a_crash(path: Path, vfs: str = "") -> None:
-    """Looks the whole file through when the process before left its log behind. Raises StoreError for damage."""
-    try:
-        if Path(f"{path}-wal").stat().st_size == 0:
-            return
-    except OSError:
-        return  # closed in order, or new
+def limit_size(connection: apsw.Connection, max_bytes: int, *, reserve: bool = False) -> None:
+    """Lets the file grow to so many bytes (0: without limit), or a little beyond with `reserve`."""
+    if max_bytes:
+        pages = (max_bytes + (_RESERVE_BYTES if reserve else 0)) // connection.execute("PRAGMA page_size").get
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def check(path: Path, vfs: str = "", limit_s: float = 0.0, stop: Callable[[], bool] | None = None) -> bool:
+    """Looks the whole file through; False when that was not done in time, or `stop` said so.
+
+    Raises StoreError for damage.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return True
+    ends = time.monotonic() + limit_s
+
+    def too_long() -> bool:
+        return (limit_s > 0 and time.monotonic() > ends) or (stop is not None and stop())
+
     try:
         connection = _connect(path, vfs)
         try:
+            connection.set_progress_handler(too_long, 10_000)
             found = connection.execute("PRAGMA quick_check(1)").get
         finally:
             connection.close()
+    except apsw.InterruptError:
+        return False
     except apsw.Error as error:
         raise plain(error, path) from error
     if found != "ok":
         found = " ".join(str(found).split())
         raise StoreError(f"{path} is damaged ({found}): restore a snapshot, or move it away to begin anew")
+    return True
 
 
 def open_checkpointer(path: Path, vfs: str = "") -> apsw.Connection:
@@ -144,10 +170,14 @@ def open_reader(path: Path, vfs: str = "") -> apsw.Connection:
     return connection
 
 
+def _no_space(path: Path) -> StoreError:
+    return StoreError(f"no space left on the device of {path}: free some, writing goes on by itself")
+
+
 def plain(error: apsw.Error, path: Path) -> StoreError:
     """What is wrong and what to do, in one line."""
     if isinstance(error, apsw.FullError) or (isinstance(error, apsw.IOError) and _is_full(path)):
-        return StoreError(f"no space left on the device of {path}: free some, writing goes on by itself")
+        return _no_space(path)
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)):
         return StoreError(f"{path} is damaged or not a database ({error}): restore a snapshot or move it away")
     if isinstance(error, (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)):
@@ -170,6 +200,8 @@ class Lock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise _no_space(self._path) from error
             raise StoreError(f"cannot write {self._path} ({error.strerror}): check the folder and its owner") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -214,6 +246,11 @@ def _ensure_schema(connection: apsw.Connection, path: Path) -> None:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     elif application_id != APPLICATION_ID:
         raise StoreError(f"{path} is a database of another program")
+    elif version < SCHEMA_VERSION and all(step in MIGRATIONS for step in range(version, SCHEMA_VERSION)):
+        with connection:  # all of it or, when it fails, nothing
+            for step in range(version, SCHEMA_VERSION):
+                connection.execute(MIGRATIONS[step])
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     elif version != SCHEMA_VERSION:
         raise StoreError(
             f"{path} has the format {version} of another version of Pybernetes; this one reads {SCHEMA_VERSION}"

@@ -25,12 +25,24 @@ from pybernetes.storage.store import StoreError
 Job = Callable[[apsw.Connection], None]
 Done = Callable[[StoreError | None], None]
 _CHECKPOINT_PAGES = 1000
+_LARGEST_WRITE = 4 << 20
+_SIZE = ("page_count", "freelist_count", "page_size")
+
+
+class FileLimitReached(StoreError):
+    """The file may not grow any more; deletions and compaction make room."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        super().__init__(
+            f"{path} has reached its limit of {max_bytes >> 20} MiB: delete objects, or raise --data-file-max-size"
+        )
 
 
 class Writer:
-    def __init__(self, path: Path, vfs: str, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, vfs: str, connection: apsw.Connection, max_bytes: int = 0) -> None:
         self._path = path
         self._vfs = vfs
+        self._max_bytes = max_bytes
         self._connection: apsw.Connection | None = connection
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
@@ -102,17 +114,28 @@ class Writer:
     def _attempt(self, job: Job) -> StoreError | None:
         try:
             if self._connection is None:
-                self._connection = sqlite_file.open_writer(self._path, self._vfs)
+                self._connection = sqlite_file.open_writer(self._path, self._vfs, self._max_bytes)
                 self._hook(self._connection)
             job(self._connection)
         except StoreError as error:
             return error
         except apsw.Error as error:
+            if isinstance(error, apsw.FullError) and self._at_limit():
+                return FileLimitReached(self._path, self._max_bytes)
             self._after_fault(error)
             return sqlite_file.plain(error, self._path)
         except OSError as error:
             return StoreError(f"writing {self._path} failed: {error}")
         return None
+
+    def _at_limit(self) -> bool:
+        """Whether it is the file's limit that was met, and not the disk's."""
+        if not self._max_bytes or self._connection is None:
+            return False
+        with contextlib.suppress(apsw.Error):
+            pages, free, size = (self._connection.execute(f"PRAGMA {name}").get for name in _SIZE)
+            return bool((pages - free) * size + _LARGEST_WRITE > self._max_bytes)
+        return False
 
     def _after_fault(self, error: apsw.Error) -> None:
         """A fresh connection for the next job, but for a full disk, which leaves the old one whole."""

@@ -46,6 +46,8 @@ class Campaign:
                 break
             await self._round(number)
             self.total["rounds"] += 1
+            if number % 20 == 19:
+                print(f"round {number + 1}: {dict(self.total)}", flush=True)
         for transport in self.servers.values():
             await transport.close()
 

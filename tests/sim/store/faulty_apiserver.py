@@ -60,7 +60,7 @@ def _stale_reads() -> None:
         return self.current_revision()
 
     def deliver(self: EtcdStore, events: Any) -> None:
-        asyncio.get_running_loop().call_later(0.6, right, self, events)
+        asyncio.get_running_loop().call_later(0.3, right, self, events)
 
     EtcdStore.sync = sync  # type: ignore[method-assign]
     EtcdStore._deliver = deliver  # type: ignore[method-assign]

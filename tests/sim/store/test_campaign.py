@@ -50,5 +50,5 @@ def test_histories_under_faults(words: tuple[str, ...]) -> None:
     ids=["early answers", "stale reads"],
 )
 def test_a_mistake_is_found(words: tuple[str, ...], tmp_path: Path) -> None:
-    done = campaign(*words, "--rounds", "10", "--folder", str(tmp_path / "world"))
+    done = campaign(*words, "--rounds", "10", "--keys", "2", "--folder", str(tmp_path / "world"))
     assert done.returncode == 1 and "VIOLATION (seed 1" in done.stdout, done.stdout + done.stderr

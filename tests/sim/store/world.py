@@ -144,7 +144,7 @@ class World:
             )  # fmt: skip
             if asked.returncode == 0:
                 status = json.loads(asked.stdout)[0]["Status"]
-                if status["leader"] == status["header"]["member_id"]:
+                if status.get("leader") == status["header"]["member_id"]:
                     return part
         return None
 
