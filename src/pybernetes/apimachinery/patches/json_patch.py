@@ -163,6 +163,8 @@ def _get(document: list[Any], path: str, name: str) -> Any:
     if isinstance(holder, list):
         return holder[_position(holder, key, path, len(holder) - 1)]
     if key not in holder:
+        if name == "copy":
+            return None
         raise PatchError(f"{name} operation does not apply: doc is missing path: {path}: missing value")
     return holder[key]
 

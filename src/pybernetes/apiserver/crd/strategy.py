@@ -34,7 +34,7 @@ from pybernetes.apiserver.registry.generic.interface import (
 )
 from pybernetes.apiserver.registry.generic.storage import Storage
 from pybernetes.apiserver.registry.generic.strategy import Finish, Strategy, nothing_to_finish
-from pybernetes.apiserver.registry.generic.subresources import ScaleSubresource, SubresourceBase
+from pybernetes.apiserver.registry.generic.subresources import UNSET_REPLICAS, ScaleSubresource, SubresourceBase
 from pybernetes.apiserver.registry.generic.table import human_duration
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
 
 _MAX_REPLICAS = 2**31 - 1
-_UNSET_REPLICAS = -(2**31)
 _BLOCKING = ("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
 
 
@@ -268,7 +267,7 @@ class CustomScale(ScaleSubresource):
         return json_path.simple_path(self._paths.specReplicasPath)
 
     def _patchable(self, served: bytes) -> bytes:
-        return self._made(served, unset=_UNSET_REPLICAS)
+        return self._made(served, unset=UNSET_REPLICAS)
 
     def set_replicas(self, obj: CustomObject, replicas: int) -> None:
         json_path.put(obj.content, json_path.simple_path(self._paths.specReplicasPath), replicas)

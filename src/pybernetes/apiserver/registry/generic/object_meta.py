@@ -53,11 +53,6 @@ def match_name(meta: ObjectMeta, expected: str) -> None:
         raise errors.BadRequest(f"the name of the object ({meta.name}) does not match the name on the URL ({expected})")
 
 
-def as_name(prefix: str) -> str:
-    """A generateName as something that the rule for names can judge: a dash at its end is no mistake."""
-    return prefix[:-2] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
-
-
 def wipe_system_fields(meta: ObjectMeta) -> None:
     """Forgets what a creator may not set."""
     meta.creationTimestamp = None

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
 SCALE = GroupVersionKind("autoscaling", "v1", "Scale")
+UNSET_REPLICAS = -(2**31)
+"""The replicas, while they are patched, of an object that has none."""
 
 
 class SubresourceBase:
@@ -106,8 +108,9 @@ class ScaleSubresource(SubresourceBase):
         if patch_type == "apply":
             return await self._write(ctx, self._applied(ctx, body), applied=True)
 
+        patching.refuse_strategic(self.storage, patch_type)
+
         def patched(current: bytes) -> Scale:
-            patching.refuse_strategic(self.storage, patch_type)
             tree = patching.tree_patch(patch_type, body, Scale)(orjson.loads(self._patchable(current)))
             try:
                 obj: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
@@ -148,6 +151,9 @@ class ScaleSubresource(SubresourceBase):
                 )
                 raise errors.conflict(ctx.resource.group, ctx.resource.plural, ctx.name, why)
             replicas = (scale.spec.replicas if scale.spec else None) or 0
+            if replicas == UNSET_REPLICAS:
+                at_path = ".".join(self.replicas_path)
+                raise errors.BadRequest(f'the spec replicas field ".{at_path}" cannot be empty')
             if replicas < 0:
                 at = Path("spec").child("replicas")
                 why_not = FieldError.invalid(at, replicas, "must be greater than or equal to 0")

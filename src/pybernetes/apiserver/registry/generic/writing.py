@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pybernetes.apimachinery import errors
+from pybernetes.apimachinery import errors, names
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.admission.interface import Attributes
@@ -155,7 +155,7 @@ class Writer:
             at = object_meta.METADATA.child("name")
             found += [FieldError.invalid(at, meta.name, message) for message in strategy.validate_name(meta.name)]
         if meta.generateName:
-            prefix = object_meta.as_name(meta.generateName)
+            prefix = names.masked_trailing_dash(meta.generateName)
             at = object_meta.METADATA.child("generateName")
             found += [FieldError.invalid(at, meta.generateName, message) for message in strategy.validate_name(prefix)]
         found += object_meta.validate_object_meta(meta, self.resource.namespaced)

@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api.networking import v1 as networking
-from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apimachinery.field_errors import FieldError
 from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NONE, age, columns, selector_text
-
-SPEC = Path("spec")
-_PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
+from pybernetes.apiserver.registry.networking import validation
 
 
 class IngressStrategy(Strategy):
@@ -27,25 +25,20 @@ class IngressStrategy(Strategy):
         obj.status.loadBalancer = networking.IngressLoadBalancerStatus()
 
     def validate(self, obj: networking.Ingress) -> list[FieldError]:
-        spec = obj.spec
-        found: list[FieldError] = []
-        if not spec.rules and spec.defaultBackend is None:
-            why = "either `defaultBackend` or `rules` must be specified"
-            found.append(FieldError.invalid(SPEC, spec.rules, why))
-        if spec.defaultBackend is not None:
-            found += _validate_backend(spec.defaultBackend, SPEC.child("defaultBackend"))
-        for index, rule in enumerate(spec.rules):
-            at = SPEC.child("rules").index(index)
-            if rule.http is None:
-                continue
-            if not rule.http.paths:
-                found.append(FieldError.required(at.child("http", "paths")))
-            for number, path in enumerate(rule.http.paths):
-                found += _validate_path(path, at.child("http", "paths").index(number))
-        return found
+        return validation.ingress(obj.spec, None) + validation.ingress_class_annotation(obj)
+
+    def warnings(self, obj: networking.Ingress, old: networking.Ingress | None) -> list[str]:
+        if old is not None or validation.CLASS_ANNOTATION not in obj.metadata.annotations or obj.spec.ingressClassName:
+            return []
+        return [
+            f"annotation \"{validation.CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"
+        ]
 
     def validate_update(self, obj: networking.Ingress, old: networking.Ingress) -> list[FieldError]:
-        return self.validate(obj) if obj.spec != old.spec else []
+        return validation.ingress(obj.spec, old.spec)
+
+    def validate_status_update(self, obj: networking.Ingress, old: networking.Ingress) -> list[FieldError]:
+        return validation.ingress_status(obj.status, old.status)
 
     def row(self, obj: networking.Ingress, now: float) -> list[Any]:
         spec = obj.spec
@@ -65,42 +58,24 @@ class IngressStrategy(Strategy):
         ]
 
 
-def _validate_path(path: networking.HTTPIngressPath, at: Path) -> list[FieldError]:
-    found: list[FieldError] = []
-    if not path.pathType:
-        found.append(FieldError.required(at.child("pathType"), "pathType must be specified"))
-    elif path.pathType not in _PATH_TYPES:
-        found.append(FieldError.not_supported(at.child("pathType"), path.pathType, _PATH_TYPES))
-    elif path.pathType in ("Exact", "Prefix"):
-        value = path.path or ""
-        if not value.startswith("/"):
-            found.append(FieldError.invalid(at.child("path"), value, "must be an absolute path"))
-        for wrong in ("//", "/./", "/../", "%2f", "%2F"):
-            if wrong in value:
-                found.append(FieldError.invalid(at.child("path"), value, f"must not contain '{wrong}'"))
-    return found + _validate_backend(path.backend, at.child("backend"))
-
-
-def _validate_backend(backend: networking.IngressBackend, path: Path) -> list[FieldError]:
-    if backend.service is None and backend.resource is None:
-        return [FieldError.required(path, "resource or service backend is required")]
-    if backend.service is not None and backend.resource is not None:
-        return [FieldError.invalid(path, backend, "cannot set both resource and service backends")]
-    found: list[FieldError] = []
-    if backend.service is not None:
-        if not backend.service.name:
-            found.append(FieldError.required(path.child("service", "name")))
-        port = backend.service.port
-        if port is None or (not port.name and not port.number):
-            found.append(FieldError.required(path.child("service", "port"), "port name or number is required"))
-        elif port.name and port.number:
-            found.append(FieldError.invalid(path, backend, "cannot set both port name & port number"))
-    return found
-
-
 class IngressClassStrategy(Strategy):
     generation = True
     columns = columns("Name", "Controller", "Parameters", "Age")
+
+    def default(self, obj: networking.IngressClass) -> None:
+        given = obj.spec.parameters
+        if given is not None and given.scope is None:
+            given.scope = "Cluster"
+
+    def validate(self, obj: networking.IngressClass) -> list[FieldError]:
+        return validation.ingress_class(obj.spec)
+
+    def validate_update(self, obj: networking.IngressClass, old: networking.IngressClass) -> list[FieldError]:
+        found = []
+        if obj.spec.controller != old.spec.controller:
+            at = validation.SPEC.child("controller")
+            found.append(FieldError.invalid(at, obj.spec.controller or "", IMMUTABLE))
+        return found + self.validate(obj)
 
     def row(self, obj: networking.IngressClass, now: float) -> list[Any]:
         parameters = NONE
@@ -125,26 +100,13 @@ class NetworkPolicyStrategy(Strategy):
                 port.protocol = port.protocol or "TCP"
 
     def validate(self, obj: networking.NetworkPolicy) -> list[FieldError]:
-        spec = obj.spec
-        found = validate_label_selector(spec.podSelector, SPEC.child("podSelector"))
-        for name, peers in (("ingress", "from"), ("egress", "to")):
-            for index, rule in enumerate(getattr(spec, name)):
-                given = rule.from_ if name == "ingress" else rule.to
-                for number, peer in enumerate(given):
-                    at = SPEC.child(name).index(index).child(peers).index(number)
-                    if peer.ipBlock is not None and (peer.podSelector or peer.namespaceSelector):
-                        why = "may not be specified when both ipBlock and another peer are set"
-                        found.append(FieldError.forbidden(at, why))
-                    if peer.ipBlock is None and peer.podSelector is None and peer.namespaceSelector is None:
-                        found.append(FieldError.required(at, "must specify a peer"))
-        if len(spec.policyTypes) > 2:
-            why = "may not specify more than two policyTypes"
-            found.append(FieldError.invalid(SPEC.child("policyTypes"), spec.policyTypes, why))
-        for index, kind in enumerate(spec.policyTypes):
-            if kind not in ("Ingress", "Egress"):
-                at = SPEC.child("policyTypes").index(index)
-                found.append(FieldError.not_supported(at, kind, ("Ingress", "Egress")))
-        return found
+        return validation.network_policy(obj.spec)
+
+    def validate_update(self, obj: networking.NetworkPolicy, old: networking.NetworkPolicy) -> list[FieldError]:
+        return validation.network_policy(obj.spec, validation.cidrs(old.spec))
+
+    def warnings(self, obj: networking.NetworkPolicy, old: networking.NetworkPolicy | None) -> list[str]:
+        return validation.network_policy_warnings(obj.spec)
 
     def row(self, obj: networking.NetworkPolicy, now: float) -> list[Any]:
         return [obj.metadata.name, selector_text(obj.spec.podSelector), age(obj.metadata.creationTimestamp, now)]
