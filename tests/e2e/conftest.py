@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,6 +130,12 @@ def eventually(what: str, check: Callable[[], Any], timeout_s: float = 60) -> An
             return answer
         assert time.monotonic() < end, f"{what} did not happen within {timeout_s} s; last: {answer!r}"
         select.select([], [], [], 0.2)
+
+
+def fetch(url: str) -> str:
+    """The page at `url`, without white space around it. Raises OSError."""
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return str(answer.read().decode()).strip()
 
 
 def _run(

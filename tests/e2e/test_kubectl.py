@@ -7,23 +7,17 @@ import os
 import re
 import socket
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .conftest import IMAGE, Cluster, eventually
+from .conftest import IMAGE, Cluster, eventually, fetch
 
 pytestmark = pytest.mark.e2e
 
 SERVE = ("sh", "-c", "trap 'exit 0' TERM; hostname > /tmp/index.html; httpd -f -p 8080 -h /tmp & wait")
 """A web server that says which Pod answered, and ends when told to."""
-
-
-def fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return str(answer.read().decode()).strip()
 
 
 @pytest.fixture
