@@ -48,7 +48,8 @@ class StatusError(Exception):
     @property
     def status(self) -> Status:
         details = self.details if self.details != StatusDetails() else None
-        return Status(status="Failure", message=self.message, reason=self.reason, code=self.code, details=details)
+        reason = self.reason or None
+        return Status(status="Failure", message=self.message, reason=reason, code=self.code, details=details)
 
 
 class BadRequest(StatusError):

@@ -53,6 +53,8 @@ class Resource:
     """Defined by a CustomResourceDefinition: there is no Struct."""
     singular_name: str = ""
     list_kind_name: str = ""
+    stored_version: str = ""
+    """The version that objects lie in; "" for built-in kinds, whose registry knows."""
 
     @property
     def singular(self) -> str:

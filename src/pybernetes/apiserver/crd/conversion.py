@@ -16,6 +16,11 @@ from pybernetes.apiserver.registry.generic import object_meta
 Tree = dict[str, Any]
 KNOWN = ("v1", "v1beta1")
 _GROUP = "apiextensions.k8s.io"
+_TYPES: dict[type, str] = {
+    str: "string", bool: "bool", int: "int64", float: "float64", list: "[]interface {}",
+    dict: "map[string]interface {}",
+}  # fmt: skip
+"""What upstream's messages call the types of JSON."""
 
 
 class Failure(Exception):
@@ -79,14 +84,13 @@ def _objects(answer: bytes, version: str, uid: str, who: str) -> list[Any]:
     tree = tree if isinstance(tree, dict) else {}
     if not tree.get("kind"):
         raise failed(f"Object 'Kind' is missing in '{shown(answer)}'", "conversion_webhook_call_failure")
-    if version == "v1":
-        group, _, got = str(tree.get("apiVersion") or "").rpartition("/")
-        if (group, got, tree["kind"]) != (_GROUP, "v1", "ConversionReview"):
-            why = (
-                f"expected webhook response of {_GROUP}/v1, Kind=ConversionReview, "
-                f"got {group}/{got}, Kind={tree['kind']}"
-            )
-            raise failed(why)
+    group, _, got = str(tree.get("apiVersion") or "").rpartition("/")
+    if group != _GROUP or got not in KNOWN or tree["kind"] != "ConversionReview":
+        why = f'no kind "{tree["kind"]}" is registered for version "{tree.get("apiVersion") or ""}" in scheme'
+        raise failed(why, "conversion_webhook_call_failure")
+    if version == "v1" and got != "v1":
+        why = f"expected webhook response of {_GROUP}/v1, Kind=ConversionReview, got {group}/{got}, Kind={tree['kind']}"
+        raise failed(why)
     response = tree.get("response")
     if not isinstance(response, dict):
         raise failed("no response provided")
@@ -121,7 +125,9 @@ def _problem(original: Tree, found: Any, api_version: str, index: int) -> str:
         if (ours.get(name) or "") != (old.get(name) or ""):
             return f"invalid object: must have the same {word}: {old.get(name) or ''} != {ours.get(name) or ''}"
     if not isinstance(meta, dict):
-        why = "missing metadata in converted object" if meta is None else "invalid metadata in converted object"
+        why = f"invalid metadata of type {_TYPES.get(type(meta), 'nil')} in converted object"
+        if "metadata" not in found:
+            why = "missing metadata in converted object"
         return f"invalid metadata: {why}"
     for name in ("labels", "annotations"):
         why = _bad_strings(name, meta.get(name), old.get(name))
@@ -134,10 +140,12 @@ def _bad_strings(name: str, value: Any, old: Any) -> str:
     if value is None or value == old:
         return ""
     if not isinstance(value, dict):
-        return f"invalid metadata.{name} in converted object"
+        return f"invalid metadata.{name} of type {_TYPES.get(type(value), 'nil')} in converted object"
     for key, text in value.items():
         if not isinstance(text, str):
-            return f"metadata.{name}[{key}] must be a string, but is {type(text).__name__} in converted object"
+            return (
+                f"metadata.{name}[{key}] must be a string, but is {_TYPES.get(type(text), 'nil')} in converted object"
+            )
     at = Path("metadata")
     found: list[FieldError]
     if name == "labels":

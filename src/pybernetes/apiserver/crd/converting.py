@@ -171,7 +171,14 @@ class ConvertingStorage(CustomStorage):
     async def answer(self, value: bytes) -> bytes:
         if self._as_is and value.startswith(self._head):
             return value
-        return (await self._converter.convert([value], self.strategy.version))[0]
+        made = (await self._converter.convert([value], self.strategy.version))[0]
+        self._remember({value: made})
+        return made
+
+    def _remember(self, made: dict[bytes, bytes]) -> None:
+        if len(self._known) + len(made) > _REMEMBERED:
+            self._known.clear()
+        self._known |= made
 
     async def answers(self, values: Values) -> Values:
         known = self._known
@@ -179,11 +186,8 @@ class ConvertingStorage(CustomStorage):
         if wanted:
             wanted = list(dict.fromkeys(wanted))
             made = await self._converter.convert(wanted, self.strategy.version)
-            if len(known) + len(made) > _REMEMBERED:
-                known.clear()
-            fresh = dict(zip(wanted, made, strict=True))
-            known |= fresh
-            return [fresh.get(v) or known.get(v, v) for v in values]
+            known = {**known, **dict(zip(wanted, made, strict=True))}
+            self._remember({value: known[value] for value in wanted})
         return [known.get(v, v) for v in values]
 
     # -- reading -----------------------------------------------------------------------------------

@@ -137,14 +137,21 @@ class CustomResources:
 
     def _context(self, verb: str, name: str = "", *, subresource: str = "") -> RequestContext:
         resource = self._storage.resource
-        return RequestContext(APISERVER, resource, verb, name=name, subresource=subresource)
+        return RequestContext(
+            APISERVER, resource, verb, name=name, subresource=subresource, user_agent="kube-apiserver"
+        )
 
     # -- serving -------------------------------------------------------------------------------------
 
     def _install(self, name: str, definition: CustomResourceDefinition) -> None:
         held = self._kinds.get(name)
         if held is not None and _same(held.definition, definition):
-            held.terminating = definition.metadata.deletionTimestamp is not None
+            going = definition.metadata.deletionTimestamp is not None
+            if going != held.terminating:
+                held.terminating = going
+                from pybernetes.apiserver.crd.kinds import CustomKind
+
+                self._served.put(held.group, held.plural, CustomKind(definition).served)
             return
         from pybernetes.apiserver.crd.kinds import CustomKind
         from pybernetes.apiserver.crd.strategy import storages

@@ -17,13 +17,16 @@ from pybernetes.api.apiextensions.v1 import (
     CustomResourceSubresourceScale,
 )
 from pybernetes.apimachinery.schema import Schema, custom_resource
-from pybernetes.apimachinery.scheme import ALL, Resource, Subresource
+from pybernetes.apimachinery.scheme import Resource, Subresource
 from pybernetes.apiserver.crd import json_path
 from pybernetes.apiserver.crd.structural import EVERYTHING, Structural
 from pybernetes.apiserver.registry.generic.interface import Column
 from pybernetes.apiserver.registry.generic.table import NAME
 
 _STATUS = ("get", "patch", "update")
+_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+_TERMINATING = ("delete", "deletecollection", "get", "list", "watch")
+"""What discovery tells of a kind that goes; the others are refused when they are asked."""
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 _AGE = Column("Age", "date", "", "Time since the object was created.")
 
@@ -73,13 +76,14 @@ class CustomVersion:
             definition.spec.names.plural,
             names.kind,
             definition.spec.scope == "Namespaced",
-            ALL,
+            _TERMINATING if kind.definition.metadata.deletionTimestamp is not None else _VERBS,
             tuple(names.shortNames),
             tuple(names.categories),
             tuple(subresources),
             custom=True,
             singular_name=names.singular or names.kind.lower(),
             list_kind_name=names.listKind or "",
+            stored_version=next(v.name for v in definition.spec.versions if v.storage),
         )
 
     @property

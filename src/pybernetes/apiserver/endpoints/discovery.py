@@ -25,7 +25,6 @@ _FOREIGN: dict[str, tuple[str, str]] = {
     "Scale": ("autoscaling", "v1"),
     "TokenRequest": ("authentication.k8s.io", "v1"),
     "Eviction": ("policy", "v1"),
-    "PodExecOptions": ("", "v1"),
 }
 """Kinds of subresources that belong to another group than their resource."""
 
@@ -78,7 +77,8 @@ class Discovery:
             return self._answer(request, form, (prefix,), plain)
         made = self._answer(request, form, (prefix, form.version), lambda: self._aggregated(prefix, form.version))
         media = f"{form.media_type};g=apidiscovery.k8s.io;v={form.version};as=APIGroupDiscoveryList"
-        made.headers = [(k, media if k == "Content-Type" else v) for k, v in made.headers]
+        changed = {"Content-Type": media, "Cache-Control": "public"}
+        made.headers = [(k, changed.get(k, v)) for k, v in made.headers]
         made.headers.append(("Vary", "Accept"))
         tag = f'"{hashlib.sha256(self._documents[(prefix, form.version)]).hexdigest().upper()}"'
         made.headers.append(("ETag", tag))
@@ -158,9 +158,19 @@ def _resource(resource: Resource) -> dict[str, Any]:
     if resource.categories:
         found["categories"] = list(resource.categories)
     if "list" in resource.verbs:
-        digest = hashlib.sha256(f"{resource.api_version}/{resource.kind}".encode()).digest()
+        digest = hashlib.sha256(_storage_version(resource).encode()).digest()
         found["storageVersionHash"] = base64.b64encode(digest[:8]).decode()
     return found
+
+
+def _storage_version(resource: Resource) -> str:
+    """group/version/kind of what lies in the store: clients see by its hash that objects are to be written again."""
+    if resource.custom:
+        return f"{resource.group}/{resource.stored_version}/{resource.kind}"
+    from pybernetes.apiserver.registry.generic.versions import stored_as
+
+    stored = stored_as(resource)
+    return f"{stored.group}/{stored.version}/{stored.kind}"
 
 
 def _subresource(resource: Resource, sub: Subresource) -> dict[str, Any]:
@@ -178,7 +188,7 @@ def _subresource(resource: Resource, sub: Subresource) -> dict[str, Any]:
 
 
 def _discovered(resource: Resource) -> dict[str, Any]:
-    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    kind = {**_own(resource), "kind": resource.kind}
     found: dict[str, Any] = {
         "resource": resource.plural,
         "responseKind": kind,
@@ -199,5 +209,12 @@ def _discovered(resource: Resource) -> dict[str, Any]:
 
 
 def _response_kind(resource: Resource, sub: Subresource) -> dict[str, str]:
-    group, version = _FOREIGN.get(sub.kind, (resource.group, resource.version))
+    if sub.kind not in _FOREIGN:
+        return {**_own(resource), "kind": sub.kind}
+    group, version = _FOREIGN[sub.kind]
     return {"group": group, "version": version, "kind": sub.kind}
+
+
+def _own(resource: Resource) -> dict[str, str]:
+    """The group and version of a kind in a document of just these; built-in kinds leave them out, as upstream's do."""
+    return {"group": resource.group, "version": resource.version} if resource.custom else {"group": "", "version": ""}

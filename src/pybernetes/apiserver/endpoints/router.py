@@ -101,7 +101,8 @@ class Router:
         if info.subresource:
             return subresources.subresource(scope)
         serve = VERBS.get(info.verb)
-        if serve is None or info.verb not in resource.verbs or (info.verb == "create" and info.name):
+        told = info.verb in resource.verbs or resource.custom  # a custom kind that goes tells fewer than it answers
+        if serve is None or not told or (info.verb == "create" and info.name):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if resource.namespaced and not info.namespace and info.verb in ("create", "deletecollection"):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")

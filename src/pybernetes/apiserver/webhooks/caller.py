@@ -18,7 +18,7 @@ from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apiserver.aggregation import plan
 from pybernetes.http import tls
-from pybernetes.http.client import HttpClient
+from pybernetes.http.client import HttpClient, HttpResponse
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
@@ -87,10 +87,10 @@ class Webhooks:
             raise CallError(f'Post "{base}{target}": context deadline exceeded') from None
         except (OSError, ValueError) as error:
             raise CallError(f'Post "{base}{target}": {_reason(error)}') from None
-        status, content = answer
-        if not 200 <= status < 300:
-            raise CallError(_refusal(status, content))
-        return content
+        if not 200 <= answer.status < 300:
+            is_text = answer.headers.get("content-type", "text/").startswith("text/")
+            raise CallError(_refusal(answer.status, answer.body if is_text else b""))
+        return answer.body
 
     async def close(self) -> None:
         for server in self._held.values():
@@ -137,8 +137,8 @@ class _Server:
 
     async def post(
         self, target: str, body: bytes, addresses: Sequence[Address] | None, timeout_s: float
-    ) -> tuple[int, bytes]:
-        """Status and body. Raises OSError, TimeoutError, ValueError for a CA that cannot be used."""
+    ) -> HttpResponse:
+        """The whole answer. Raises OSError, TimeoutError, ValueError for a CA that cannot be used."""
         if addresses is None:
             url = self._base
         else:
@@ -157,7 +157,7 @@ class _Server:
             answer = await client.request("POST", target, _HEADERS, body, timeout_s)
         if len(answer.body) > MAX_ANSWER_BYTES:
             raise ValueError("the answer is too large")
-        return answer.status, answer.body
+        return answer
 
     def forget(self) -> None:
         """Lets requests that run end; their connections close with the garbage."""
