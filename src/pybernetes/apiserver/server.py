@@ -39,6 +39,7 @@ from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.crd.installer import CustomResources
 from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import Health
+from pybernetes.apiserver.endpoints.history import HistoryPage
 from pybernetes.apiserver.endpoints.journal import JournalPage
 from pybernetes.apiserver.endpoints.own_pages import OwnPages
 from pybernetes.apiserver.endpoints.pages import Pages
@@ -301,7 +302,10 @@ class ApiServer:
             self.config.cache_dir,
             self.custom_resources,
         )
-        pages.table["pybernetes"] = functools.partial(self.own_pages.answer, JournalPage(self._store))
+        journal = JournalPage(self._store, self.authorizer)
+        pages.table["pybernetes"] = functools.partial(
+            self.own_pages.answer, journal, HistoryPage(self._store, journal)
+        )
         services = Services(self.config, self._clock, self._random, self.metrics)
         return Router(self.registry, served, services, reviews, self.health, self._connect, pages.table)
 

@@ -81,6 +81,19 @@ VERBS: dict[str, Verb] = {
         _LOOK,
         "examples:\n  pybernetes why pod/hello-6d4cf56db6-x2x7k\n  pybernetes why deployment/hello\n",
     ),
+    "history": Verb(
+        "pybernetes.cli.history",
+        "what happened to an object, write by write, and how it was",
+        _LOOK,
+        "examples:\n  pybernetes history deployment/hello\n  pybernetes history deployment/hello --at 5m\n"
+        "  pybernetes history pods --at 2026-01-02T15:04:05Z -n kube-system\n",
+    ),
+    "undo": Verb(
+        "pybernetes.cli.undo",
+        "take back the last change of an object",
+        _LOOK,
+        "examples:\n  pybernetes undo deployment/hello --dry-run\n  pybernetes undo configmap/settings -n shop\n",
+    ),
     "version": Verb("pybernetes.cli.version", "the version of Kubernetes served, and of Pybernetes", _LOOK),
     "apiserver": Verb("pybernetes.cmd.apiserver", "kube-apiserver", _COMPONENT),
     "controller-manager": Verb("pybernetes.cmd.controller_manager", "kube-controller-manager", _COMPONENT),

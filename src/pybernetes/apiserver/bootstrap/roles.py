@@ -38,6 +38,7 @@ _BY_USERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("system:monitoring", ("group:system:monitoring",)),
     ("system:node", ()),
     ("system:node-proxier", ("user:system:kube-proxy",)),
+    ("system:pybernetes-history", ("group:system:authenticated",)),
     ("system:pybernetes-network", ("user:system:kube-proxy",)),
     ("system:public-info-viewer", ("group:system:authenticated", "group:system:unauthenticated")),
     ("system:service-account-issuer-discovery", ("group:system:serviceaccounts",)),
@@ -74,6 +75,7 @@ _OWN_ROLES: dict[str, tuple[RuleText, ...]] = {
         ("list watch", "core", "endpoints services pods namespaces"),
         ("list watch", "discovery.k8s.io", "endpointslices"),
     ),
+    "system:pybernetes-history": (("get", "urls", "/pybernetes/v1/history"),),
 }
 """Roles that no kube-apiserver makes but every cluster's add-ons bring."""
 _OWN_NAMESPACE_ROLES: dict[tuple[str, str], tuple[RuleText, ...]] = {

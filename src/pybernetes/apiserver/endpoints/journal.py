@@ -3,7 +3,8 @@
 One entry (`?revision=`), those of one object (`?resource=pods&namespace=…&name=…`, with `&group=`), or all after a
 revision (`?after=`), at most `limit`, in order of revision. `objects=true` adds the object after the write
 and before it, where the store still has these versions. Access is that to a path which is no resource:
-`system:masters`, and whoever a ClusterRole with `nonResourceURLs` lets in.
+`system:masters`, and whoever a ClusterRole with `nonResourceURLs` lets in; and objects are shown only to those who
+may get them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import msgspec
 from pybernetes.apimachinery.errors import BadRequest, ServiceUnavailable
 from pybernetes.apimachinery.scheme import RESOURCES, Resource
 from pybernetes.apimachinery.times import format_micro_time
+from pybernetes.apimachinery.user import UserInfo
+from pybernetes.apiserver.authorizers.attributes import AlwaysAllow, Attributes, Authorizer
 from pybernetes.apiserver.endpoints.answers import answer
 from pybernetes.apiserver.endpoints.negotiation import error_form
 from pybernetes.apiserver.registry.generic import keys
@@ -24,12 +27,15 @@ from pybernetes.storage.store import Compacted, JournalEntry, Store, StoreError
 PATH = "/pybernetes/v1/journal"
 _MAX_LIMIT = 5000
 
+NOBODY = UserInfo("")
+
 Params = dict[str, list[str]]
 
 
 class JournalPage:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, authorizer: Authorizer | None = None) -> None:
         self._store = store
+        self._authorizer = authorizer or AlwaysAllow()
         self._resources = {keys.prefix(resource): resource for resource in reversed(RESOURCES)}
 
     async def answer(self, request: Request) -> Response:
@@ -39,30 +45,51 @@ class JournalPage:
         params = request.params()
         try:
             entries = await self._entries(params)
-            items = [await self._item(entry, "objects" in params) for entry in entries]
+            items = [await self._item_for(request.user or NOBODY, entry, "objects" in params) for entry in entries]
         except StoreError as error:
             raise ServiceUnavailable(str(error)) from None
         shown = {"revision": self._store.current_revision(), "items": items}
         return answer(request, error_form(request), msgspec.json.encode(shown))
 
     async def _entries(self, params: Params) -> list[JournalEntry]:
-        revision = _number(params, "revision", 0)
+        revision = number(params, "revision", 0)
         if revision:
             entry = await self._store.journal_at(revision)
             return [entry] if entry is not None else []
-        key = self._key(params) if "resource" in params else ""
-        limit = min(_number(params, "limit", 1000), _MAX_LIMIT)
-        return await self._store.journal(key=key, after_revision=_number(params, "after", 0), limit=limit)
+        key = self.object_named(params)[0] if "resource" in params else ""
+        limit = min(number(params, "limit", 1000), _MAX_LIMIT)
+        return await self._store.journal(key=key, after_revision=number(params, "after", 0), limit=limit)
 
-    def _key(self, params: Params) -> str:
+    def object_named(self, params: Params, user: UserInfo = NOBODY) -> tuple[str, Attributes]:
+        """The store's key of the object that a query names, and the question whether `user` may get it.
+
+        Raises BadRequest.
+        """
         plural, group = params["resource"][0], params.get("group", [""])[0]
         namespace, name = params.get("namespace", [""])[0], params.get("name", [""])[0]
+        asked = Attributes(user, "get", group=group, resource=plural, namespace=namespace, name=name)
         for prefix, resource in self._resources.items():
             if (resource.group, resource.plural) == (group, plural):
-                return keys.key(prefix, resource.namespaced, namespace, name)
+                return keys.key(prefix, resource.namespaced, namespace, name), asked
+        if "." in group:  # a custom resource's, which may be gone by now
+            return keys.key(f"{keys.ROOT}{group}/{plural}/", bool(namespace), namespace, name), asked
         raise BadRequest(f"the server does not know the resource {plural!r} of the group {group!r}")
 
-    async def _item(self, entry: JournalEntry, objects: bool) -> dict[str, Any]:
+    async def may_read(self, asked: Attributes) -> tuple[bool, str]:
+        """Whether, and what is said to it."""
+        decision = await self._authorizer.authorize(asked)
+        return decision.allowed, decision.reason
+
+    async def _item_for(self, user: UserInfo, entry: JournalEntry, objects: bool) -> dict[str, Any]:
+        if objects:
+            resource, namespace, name = self._identity(entry.key)
+            group, plural = (resource.group, resource.plural) if resource else _custom(entry.key)
+            asked = Attributes(user, "get", group=group, resource=plural, namespace=namespace, name=name)
+            objects, _ = await self.may_read(asked)
+        return await self.item(entry, objects=objects)
+
+    async def item(self, entry: JournalEntry, *, objects: bool) -> dict[str, Any]:
+        """An entry as it is shown; `objects` adds what was written and what was there before."""
         resource, namespace, name = self._identity(entry.key)
         item: dict[str, Any] = {
             "revision": entry.revision,
@@ -99,7 +126,13 @@ class JournalPage:
         return None, "", key
 
 
-def _number(params: Params, name: str, default: int) -> int:
+def _custom(key: str) -> tuple[str, str]:
+    parts = key.split("/")
+    return (parts[2], parts[3]) if len(parts) > 4 and "." in parts[2] else ("", "")
+
+
+def number(params: Params, name: str, default: int) -> int:
+    """A parameter that is a number. Raises BadRequest."""
     text = params.get(name, [""])[0]
     if not text:
         return default

@@ -1,7 +1,8 @@
 """`/pybernetes/v1/…`: pages of Pybernetes' own, read-only, for cluster admins.
 
-The journal is the apiserver's. Other components of the process give trees to be written as JSON: they take
-the query's parameters and answer None where there is nothing. Access is that to a path which is no resource.
+The journal and the history of objects are the apiserver's. Other components of the process give trees to be written
+as JSON: they take the query's parameters and answer None where there is nothing. Access is that to a path which is
+no resource.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.apimachinery.errors import BadRequest
+from pybernetes.apiserver.endpoints import history
 from pybernetes.apiserver.endpoints.answers import answer, page_not_found
 from pybernetes.apiserver.endpoints.journal import PATH, JournalPage
 from pybernetes.apiserver.endpoints.negotiation import error_form
@@ -27,11 +29,13 @@ class OwnPages:
         self.trees: dict[str, Tree] = {}
         """The last segment of the path -> what answers it."""
 
-    async def answer(self, journal: JournalPage, request: Request) -> Response:
+    async def answer(self, journal: JournalPage, past: history.HistoryPage, request: Request) -> Response:
         """Raises BadRequest, ServiceUnavailable."""
         path = request.path.rstrip("/")
         if path == PATH:
             return await journal.answer(request)
+        if path == history.PATH:
+            return await past.answer(request)
         tree = self.trees.get(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
         if tree is None:
             return page_not_found()

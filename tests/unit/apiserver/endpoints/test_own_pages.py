@@ -15,9 +15,10 @@ from pybernetes.http.messages import Request, Response
 
 def asked(method: str, path: str, query: str = "") -> Response:
     journal: Any = None
+    past: Any = None
     pages = OwnPages()
     pages.trees["greeting"] = lambda params: {"hello": params["name"]} if "name" in params else None
-    return asyncio.run(pages.answer(journal, Request(method, path, query)))
+    return asyncio.run(pages.answer(journal, past, Request(method, path, query)))
 
 
 def test_a_tree_is_written_as_json() -> None:
