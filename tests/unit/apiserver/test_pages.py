@@ -84,7 +84,8 @@ def test_aggregated_discovery_says_its_type_and_is_cached_by_tag() -> None:
     assert isinstance(items, list)
     apps = next(item for item in items if item["metadata"]["name"] == "apps")
     deployments = next(r for r in apps["versions"][0]["resources"] if r["resource"] == "deployments")
-    assert deployments["responseKind"] == {"group": "apps", "version": "v1", "kind": "Deployment"}
+    assert deployments["responseKind"] == {"group": "", "version": "", "kind": "Deployment"}
+    assert ("Cache-Control", "public") in answer.headers
     assert {sub["subresource"] for sub in deployments["subresources"]} == {"scale", "status"}
     tag = dict(answer.headers)["ETag"]
     again = Discovery(ServedResources(RuntimeConfig({}, FeatureGates())), lambda: "").answer(
