@@ -107,13 +107,26 @@ class SqliteStore:
         self._reader: apsw.Connection | None = None
 
     async def start(self) -> None:
-        self._lock.acquire()
+        noted = self._lock.acquire()
+        if not self._path.exists():
+            noted = 0
+        connection: apsw.Connection | None = None
         try:
             checked = not self._check_s or sqlite_file.check(self._path, self._vfs, self._check_s)
             connection = sqlite_file.open_writer(self._path, self._vfs, self._max_bytes)
             self._reader = sqlite_file.open_reader(self._path, self._vfs)
             self._load()
+            if self._hub.revision < noted:
+                raise StoreError(
+                    f"{self._path} ends at revision {self._hub.revision}, but {noted} was acknowledged: its -wal file "
+                    f"was lost or cut short; put it back, restore a snapshot, or delete {self._path}.lock to do without"
+                )
+            self._lock.note(self._hub.revision)
         except StoreError:
+            for opened in (self._reader, connection):
+                if opened is not None:
+                    sqlite_file.close_as_it_is(opened)
+            self._reader = None
             self._lock.release()
             raise
         self._writer = Writer(self._path, self._vfs, connection, self._max_bytes)
@@ -338,6 +351,7 @@ class SqliteStore:
         for write in batch:
             del self._pending[write.key]
         if error is None:
+            self._lock.note(batch[-1].revision)
             changes = [self._apply(write) for write in batch]
             self._hub.publish(changes)
         for write in batch:

@@ -25,6 +25,7 @@ SCHEMA_VERSION = 1
 MIGRATIONS: dict[int, str] = {}
 """From a schema version, the statements that lead to the next one."""
 PUT, DELETE = 0, 1
+_HOLDER_BYTES = 32
 _RESERVE_BYTES = 16 << 20
 """What deletions and compaction may take beyond the limit of the file, to get below it again."""
 
@@ -119,6 +120,12 @@ def open_writer(path: Path, vfs: str = "", max_bytes: int = 0) -> apsw.Connectio
     return connection
 
 
+def close_as_it_is(connection: apsw.Connection) -> None:
+    """Closes without copying the log into the file and deleting it: that may have to be looked at."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()
+
+
 def limit_size(connection: apsw.Connection, max_bytes: int, *, reserve: bool = False) -> None:
     """Lets the file grow to so many bytes (0: without limit), or a little beyond with `reserve`."""
     if max_bytes:
@@ -144,7 +151,7 @@ def check(path: Path, vfs: str = "", limit_s: float = 0.0, stop: Callable[[], bo
             connection.set_progress_handler(too_long, 10_000)
             found = connection.execute("PRAGMA quick_check(1)").get
         finally:
-            connection.close()
+            close_as_it_is(connection)
     except apsw.InterruptError:
         return False
     except apsw.Error as error:
@@ -188,14 +195,18 @@ def plain(error: apsw.Error, path: Path) -> StoreError:
 
 
 class Lock:
-    """One process a store: an advisory lock on `<path>.lock`, which tells who holds it."""
+    """One process a store: an advisory lock on `<path>.lock`, which tells who holds it.
+
+    It also holds the last revision that was acknowledged, so that a log that was lost or cut short after a
+    crash is noticed. What it says after a power cut may be older than that, never newer.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = Path(f"{path}.lock")
         self._descriptor = -1
 
-    def acquire(self) -> None:
-        """Raises StoreError that names the process which has the store open."""
+    def acquire(self) -> int:
+        """The last revision that was noted. Raises StoreError that names the process which has the store open."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -203,16 +214,23 @@ class Lock:
             if error.errno == errno.ENOSPC:
                 raise _no_space(self._path) from error
             raise StoreError(f"cannot write {self._path} ({error.strerror}): check the folder and its owner") from error
+        holder, _, noted = os.pread(descriptor, 4096, 0).decode(errors="replace").partition("\n")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip() or "another process"
             os.close(descriptor)
+            holder = holder.strip() or "another process"
             raise StoreError(f"{self._path.with_suffix('')} is in use by {holder}: stop it first") from error
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same, it is only nameless
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
+            os.pwrite(descriptor, f"process {os.getpid()}".ljust(_HOLDER_BYTES - 1).encode() + b"\n", 0)
         self._descriptor = descriptor
+        number = noted.removeprefix("revision ").strip()
+        return int(number) if number.isdigit() else 0
+
+    def note(self, revision: int) -> None:
+        """That everything up to it is in the file and may be acknowledged."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, b"revision %020d\n" % revision, _HOLDER_BYTES)
 
     def release(self) -> None:
         if self._descriptor >= 0:

@@ -120,6 +120,7 @@ def restore(file: Path, store: Path, *, now_s: float) -> int:
     inspect(file)
     lock = sqlite_file.Lock(store)
     lock.acquire()
+    lock.note(0)  # what was acknowledged before does not count any more
     part = store.with_name(f"{store.name}.part")
     part.unlink(missing_ok=True)
     try:

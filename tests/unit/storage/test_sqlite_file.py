@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from pathlib import Path
 
@@ -147,6 +148,43 @@ def test_a_read_that_fails_is_told_until_it_works(tmp_path: Path) -> None:
         assert "cannot be read" in store.problem()
         store._reader = reader
         assert store.problem() == ""
+        await store.stop()
+
+    asyncio.run(main())
+
+
+def test_a_log_that_was_cut_short_or_lost_is_noticed(tmp_path: Path) -> None:
+    left, path = tmp_path / "left", tmp_path / "store.db"
+    left.mkdir()
+
+    async def refused() -> None:
+        with pytest.raises(StoreError, match=r"ends at revision \d+, but 51 was acknowledged"):
+            await SqliteStore(left / "store.db").start()
+
+    async def main() -> None:
+        store = SqliteStore(path)
+        await store.start()
+        for number in range(50):
+            await store.create(f"/registry/{number}", b"x" * 100, CAUSE)
+        for name in ("store.db", "store.db-wal", "store.db.lock"):  # as kill -9 leaves them
+            shutil.copyfile(tmp_path / name, left / name)
+        await store.stop()
+        log = left / "store.db-wal"
+        whole = log.read_bytes()
+        log.write_bytes(whole[: len(whole) // 2])
+        await refused()
+        assert log.stat().st_size == len(whole) // 2, "what was refused is left as it was"
+        log.unlink()
+        await refused()
+        log.write_bytes(whole)
+        store = SqliteStore(left / "store.db")
+        await store.start()
+        assert store.current_revision() == 51 and await store.count("/registry/") == 50
+        await store.stop()
+        log.unlink(missing_ok=True)
+        (left / "store.db").unlink()
+        store = SqliteStore(left / "store.db")
+        await store.start()  # moved away to begin anew
         await store.stop()
 
     asyncio.run(main())
