@@ -8,6 +8,7 @@ does that by itself (--bump-revision); for an older one the member is started an
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 import os
@@ -29,6 +30,7 @@ _BUMP = 1_000_000_000
 _MARGIN = 20_000
 """How far past the revision of the replaced data an old etcd is brought: its file may be a little behind."""
 _AT_ONCE = 500
+_DATABASE = Path("member", "snap", "db")
 
 
 def save(config: EtcdConfig, file: Path) -> None:
@@ -87,28 +89,50 @@ def restore(file: Path, spec: ClusterSpec, layout: Layout) -> int:
     Raises ClusterError, StoreError, OSError.
     """
     verify(file)
-    part = layout.etcd.with_name("etcd.part")
-    shutil.rmtree(part, ignore_errors=True)
-    (member,) = etcd.members(spec, layout)
-    options = ["--data-dir", str(part), "--name", member.name, "--initial-cluster", f"{member.name}={member.peer}"]
-    options += ["--initial-advertise-peer-urls", member.peer]
+    members = etcd.members(spec, layout)
+    before = max(_revision(member) for member in members)
+    alone = dataclasses.replace(spec, control_planes=1)
+    (member,) = etcd.members(alone, layout)
     bumps = "--bump-revision" in _tool("snapshot", "restore", "--help")
-    if bumps:
-        options += ["--bump-revision", str(_BUMP), "--mark-compacted"]
-    before = _revision(layout)
-    _tool("snapshot", "restore", str(file), *options)
-    shutil.rmtree(layout.etcd, ignore_errors=True)
-    part.rename(layout.etcd)
-    layout.etcd.chmod(0o700)
-    return asyncio.run(_run_past(spec, layout, 0 if bumps else before + _MARGIN))
+    bump = ["--bump-revision", str(_BUMP), "--mark-compacted"] if bumps else []
+    _put_in_place(file, member, [member], bump)
+    revision = asyncio.run(_run_past(alone, layout, 0 if bumps else before + _MARGIN))
+    if spec.control_plane_names:
+        _spread(member, members)
+    return revision
 
 
-def _revision(layout: Layout) -> int:
+def _put_in_place(file: Path, member: etcd.Member, members: list[etcd.Member], options: list[str]) -> None:
+    """Makes the data of one member of several, with etcd's own tool, in the place of what it had."""
+    part = member.data.with_name(member.data.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    cluster = ",".join(f"{other.name}={other.peer}" for other in members)
+    place = ["--data-dir", str(part), "--name", member.name, "--initial-cluster", cluster]
+    _tool("snapshot", "restore", str(file), *place, "--initial-advertise-peer-urls", member.peer, *options)
+    shutil.rmtree(member.data, ignore_errors=True)
+    part.rename(member.data)
+    member.data.chmod(0o700)
+
+
+def _spread(source: etcd.Member, members: list[etcd.Member]) -> None:
+    """Makes members of a new cluster from the data of a lone one, which is ended."""
+    copy = source.data.with_name("etcd.db.part")
+    try:
+        shutil.move(source.data / _DATABASE, copy)
+        shutil.rmtree(source.data)
+        source.data.mkdir(mode=0o700)
+        for member in members:
+            _put_in_place(copy, member, members, ["--skip-hash-check"])
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _revision(member: etcd.Member) -> int:
     """How far the data that is replaced had come; 0 where there is none."""
-    database = layout.etcd / "member" / "snap" / "db"
+    database = member.data / _DATABASE
     if not database.exists():
         return 0
-    copy = layout.etcd.with_name("etcd.db.part")
+    copy = member.data.with_name(member.data.name + ".db.part")
     try:
         shutil.copyfile(database, copy)
         return int(status(copy)["revision"])
