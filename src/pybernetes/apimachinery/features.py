@@ -22,6 +22,7 @@ class Gate:
 
 ACTED_ON = frozenset(
     {
+        "CBORServingAndStorage",
         "ClusterTrustBundle",
         "GenericWorkload",
         "PodCertificateRequest",

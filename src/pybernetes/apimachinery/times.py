@@ -31,12 +31,28 @@ def format_time(epoch_s: float) -> str:
 
 def format_micro_time(epoch_s: float) -> str:
     """2026-01-02T03:04:05.000000Z."""
-    micros = round(epoch_s * 1_000_000)
+    return format_micros(round(epoch_s * 1_000_000))
+
+
+def format_micros(micros: int) -> str:
+    """The same of whole microseconds since the epoch."""
     return f"{_whole_seconds(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
 
 
 def parse_time(text: str) -> float:
     """Seconds since the epoch of an RFC 3339 time, with or without fractions. Raises TimeError."""
+    seconds, fraction = _parts(text)
+    return seconds + (float(f"0.{fraction}") if fraction else 0.0)
+
+
+def parse_micros(text: str) -> int:
+    """Microseconds since the epoch, to the last digit at any date; further digits are cut off. Raises TimeError."""
+    seconds, fraction = _parts(text)
+    return round(seconds) * 1_000_000 + int(f"{fraction:0<6.6}")
+
+
+def _parts(text: str) -> tuple[float, str]:
+    """Whole seconds since the epoch, and the digits of the fraction."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise TimeError(f'parsing time "{text}" as "{_LAYOUT}": cannot parse "{text}" as "2006"')
@@ -53,7 +69,7 @@ def parse_time(text: str) -> float:
         raise TimeError(
             f'parsing time "{text}": {_out_of_range(month, day, hour, minute, second)} out of range'
         ) from None
-    return moment.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
+    return moment.timestamp(), fraction or ""
 
 
 def _out_of_range(month: str, day: str, hour: str, minute: str, second: str) -> str:
@@ -79,7 +95,7 @@ def canonical_time(text: str) -> str:
 
 def canonical_micro_time(text: str) -> str:
     """A MicroTime as the API writes it back: UTC, six digits. Raises TimeError."""
-    return format_micro_time(parse_time(text))
+    return format_micros(parse_micros(text))
 
 
 def parse_duration(text: str) -> float:

@@ -41,6 +41,7 @@ from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import Health
 from pybernetes.apiserver.endpoints.history import HistoryPage
 from pybernetes.apiserver.endpoints.journal import JournalPage
+from pybernetes.apiserver.endpoints.negotiation import offering_cbor
 from pybernetes.apiserver.endpoints.own_pages import OwnPages
 from pybernetes.apiserver.endpoints.pages import Pages
 from pybernetes.apiserver.endpoints.reviews import Reviews
@@ -287,6 +288,8 @@ class ApiServer:
             authorization.authorized(self.authorizer),
             self._aggregator.wrap,
         ]
+        if self.features.enabled("CBORServingAndStorage"):
+            filters.insert(0, offering_cbor)
         return chain.compose(filters, self._router().handle)
 
     def _router(self) -> Router:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pybernetes.apimachinery.scheme import RESOURCES
-from pybernetes.apimachinery.times import format_duration, format_micro_time, format_time
+from pybernetes.apimachinery.times import format_duration, format_micros, format_time
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\0"
@@ -185,7 +185,7 @@ def _micro_time(data: memoryview, depth: int) -> Any:
     seconds = _signed(parts.get(1, _ZERO_TIME_S))
     if seconds == _ZERO_TIME_S:
         return None
-    return format_micro_time(seconds + round(_signed(parts.get(2, 0)) / 1000) / 1_000_000)
+    return format_micros(round(seconds) * 1_000_000 + _signed(parts.get(2, 0)) // 1000)
 
 
 def _duration(data: memoryview, depth: int) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from pybernetes.apimachinery.protobuf.decoding import MAGIC, ProtobufError, message_of, table_of
-from pybernetes.apimachinery.times import parse_duration, parse_time
+from pybernetes.apimachinery.times import parse_duration, parse_micros, parse_time
 
 Encode = Callable[[Any], bytes]
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
@@ -186,7 +186,7 @@ def _time(value: str) -> bytes:
 
 
 def _micro_time(value: str) -> bytes:
-    micros = round(parse_time(value) * 1_000_000)
+    micros = parse_micros(value)
     return _moment(micros // 1_000_000, micros % 1_000_000 * 1000)
 
 

@@ -1,18 +1,19 @@
 """Which form a request's body has (Content-Type), and the body in a form that the registry takes.
 
-JSON and YAML go on as the bytes they are; protobuf, which kubectl sends for built-in kinds, as a tree.
+JSON and YAML go on as the bytes they are; protobuf, which kubectl sends for built-in kinds, and CBOR as a tree.
 Source: staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation (NegotiateInputSerializer).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
 from pybernetes.apimachinery import decoding
 from pybernetes.apimachinery.errors import BadRequest, UnsupportedMediaType
-from pybernetes.apiserver.endpoints.negotiation import JSON, PROTOBUF, YAML
+from pybernetes.apiserver.endpoints.negotiation import CBOR, JSON, PROTOBUF, YAML, cbor_offered
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
 from pybernetes.http.messages import Request
 
@@ -25,9 +26,10 @@ def media_type(request: Request) -> str:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not given:
         return JSON
-    if given not in ACCEPTED:
+    accepted = (*ACCEPTED, CBOR) if cbor_offered(request) else ACCEPTED
+    if given not in accepted:
         raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format - accepted media types include: {', '.join(ACCEPTED)}"
+            f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
         )
     return given
 
@@ -35,9 +37,9 @@ def media_type(request: Request) -> str:
 def read(request: Request, ctx: RequestContext) -> Body:
     """The body for the registry; sets ctx.content_type. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
-    if given == PROTOBUF:
+    if given in _AS_TREE:
         ctx.content_type = JSON
-        return _protobuf(request.body)
+        return _AS_TREE[given](request.body)
     ctx.content_type = given
     return request.body
 
@@ -45,8 +47,8 @@ def read(request: Request, ctx: RequestContext) -> Body:
 def decode(request: Request, cls: type[T], field_validation: str) -> tuple[T, list[str]]:
     """A body that is not stored (a review) as an object, with warnings. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
-    if given == PROTOBUF:
-        return decoding.from_tree(_protobuf(request.body), cls, field_validation)
+    if given in _AS_TREE:
+        return decoding.from_tree(_AS_TREE[given](request.body), cls, field_validation)
     return decoding.decode(request.body, cls, field_validation=field_validation, content_type=given)
 
 
@@ -54,8 +56,8 @@ def tree(request: Request) -> dict[str, Any]:
     """A small body (options) as a tree. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
     found: Any
-    if given == PROTOBUF:
-        return _protobuf(request.body)
+    if given in _AS_TREE:
+        return _AS_TREE[given](request.body)
     if given == YAML:
         from pybernetes.apimachinery.yaml_text import parse_yaml
 
@@ -80,3 +82,20 @@ def _protobuf(body: bytes) -> dict[str, Any]:
         return protobuf.decode(body)
     except protobuf.ProtobufError as error:
         raise BadRequest(str(error)) from None
+
+
+def cbor(body: bytes) -> dict[str, Any]:
+    """A body in CBOR. Raises BadRequest."""
+    # Imported with the first client that speaks it.
+    from pybernetes.apimachinery.cbor import CborError, decode
+
+    try:
+        found = decode(body)
+    except CborError as error:
+        raise BadRequest(str(error)) from None
+    if not isinstance(found, dict):
+        raise BadRequest("unable to determine group/version/kind: cbor: expected a map")
+    return found
+
+
+_AS_TREE: dict[str, Callable[[bytes], dict[str, Any]]] = {PROTOBUF: _protobuf, CBOR: cbor}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.apiserver.endpoints import answers, options, tables
-from pybernetes.apiserver.endpoints.negotiation import LIST_FORMS, PROTOBUF, Form
+from pybernetes.apiserver.endpoints.negotiation import CBOR, LIST_FORMS, PROTOBUF, Form
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.apiserver.registry.generic.interface import ListResult
 from pybernetes.http.messages import Response
@@ -33,6 +33,9 @@ async def list_answer(scope: Scope, form: Form, result: ListResult) -> Response:
     elif form.media_type == PROTOBUF:
         resource = scope.resource
         return await answers.protobuf_list(scope.request, resource.api_version, resource.kind, result.items, metadata)
+    elif form.media_type == CBOR:
+        resource = scope.resource
+        return await answers.cbor_list(scope.request, resource.api_version, resource.list_kind, result.items, metadata)
     else:
         body = scope.services.lists.body(scope.info, scope.resource, result.items, metadata)
     return answers.answer(scope.request, form, body)

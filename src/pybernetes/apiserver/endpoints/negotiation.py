@@ -1,8 +1,8 @@
 """Which form the answer takes (Accept).
 
 Source: staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation.
-Protobuf is offered for built-in kinds, and never for Tables: they have no form in it.
-Differs: CBOR is not offered, as upstream without its gate; a client that accepts only that gets 406.
+Protobuf is offered for built-in kinds, and never for Tables: they have no form in it. CBOR is offered where
+the gate CBORServingAndStorage is on; else a client that accepts only that gets 406.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import functools
 from dataclasses import dataclass
 
 from pybernetes.apimachinery.errors import NotAcceptable
-from pybernetes.http.messages import Request
+from pybernetes.http.messages import Handler, Request, Response, Upgrade
 
 JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-SERVED = (JSON, YAML, PROTOBUF)
-_STREAMED = (JSON, PROTOBUF)
+CBOR = "application/cbor"
+CBOR_SEQUENCE = "application/cbor-seq"
+"""The media type of a watch in CBOR, which is asked for by CBOR's own."""
+_SERVED = (JSON, YAML, PROTOBUF, CBOR)
+_STREAMED = (JSON, PROTOBUF, CBOR)
+_CBOR_OFFERED = "cbor offered"
 _META = "meta.k8s.io"
 _HUMANS = ("curl", "Wget", "Mozilla/5.0")
 
@@ -70,11 +74,11 @@ def clauses(accept: str) -> tuple[Clause, ...]:
 
 @functools.lru_cache(1024)
 def _negotiate(
-    accept: str, transforms: tuple[tuple[str, str], ...], stream: bool, protobuf: bool = True
+    accept: str, transforms: tuple[tuple[str, str], ...], stream: bool, protobuf: bool, cbor: bool
 ) -> Form | None:
     if not accept:
         return Form()
-    served = _served(stream, protobuf)
+    served = _served(stream, protobuf, cbor)
     for clause in clauses(accept):
         for media_type in served:
             type_, _, subtype = media_type.partition("/")
@@ -108,9 +112,10 @@ def negotiate(
     request: Request, transforms: tuple[tuple[str, str], ...] = (), *, stream: bool = False, protobuf: bool = True
 ) -> Form:
     """The form to answer in. Raises NotAcceptable when nothing the client accepts is served."""
-    form = _negotiate(request.headers.get("accept", ""), transforms, stream, protobuf)
+    cbor = cbor_offered(request)
+    form = _negotiate(request.headers.get("accept", ""), transforms, stream, protobuf, cbor)
     if form is None:
-        raise NotAcceptable(f"only the following media types are accepted: {_names(stream, protobuf)}")
+        raise NotAcceptable(f"only the following media types are accepted: {_names(stream, protobuf, cbor)}")
     if not form.pretty and pretty(request):
         return Form(form.media_type, form.kind, form.version, form.group, True, form.stream)
     return form
@@ -118,7 +123,8 @@ def negotiate(
 
 def error_form(request: Request) -> Form:
     """The form of an error answer: what was asked for where served, else JSON."""
-    form = _negotiate(request.headers.get("accept", ""), OBJECT_FORMS + LIST_FORMS, False) or Form()
+    accept, cbor = request.headers.get("accept", ""), cbor_offered(request)
+    form = _negotiate(accept, OBJECT_FORMS + LIST_FORMS, False, True, cbor) or Form()
     return Form(form.media_type, pretty=form.pretty or pretty(request))
 
 
@@ -129,10 +135,27 @@ def pretty(request: Request) -> bool:
     return request.headers.get("user-agent", "").startswith(_HUMANS)
 
 
-def _served(stream: bool, protobuf: bool) -> tuple[str, ...]:
-    served = _STREAMED if stream else SERVED
-    return served if protobuf else served[:-1]
+def offering_cbor(inner: Handler) -> Handler:
+    """The filter of a server whose gate for CBOR is on."""
+
+    async def handle(request: Request) -> Response | Upgrade:
+        request.context[_CBOR_OFFERED] = True
+        return await inner(request)
+
+    return handle
 
 
-def _names(stream: bool, protobuf: bool) -> str:
-    return ", ".join(f"{name};stream=watch" if stream else name for name in _served(stream, protobuf))
+def cbor_offered(request: Request) -> bool:
+    return _CBOR_OFFERED in request.context
+
+
+def _served(stream: bool, protobuf: bool, cbor: bool) -> tuple[str, ...]:
+    without = (() if protobuf else (PROTOBUF,)) + (() if cbor else (CBOR,))
+    return tuple(name for name in (_STREAMED if stream else _SERVED) if name not in without)
+
+
+def _names(stream: bool, protobuf: bool, cbor: bool) -> str:
+    served = _served(stream, protobuf, cbor)
+    if stream:
+        served = tuple(CBOR_SEQUENCE if name == CBOR else f"{name};stream=watch" for name in served)
+    return ", ".join(served)

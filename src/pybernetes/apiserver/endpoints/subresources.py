@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.apimachinery.errors import MethodNotAllowed, NotFound
 from pybernetes.apiserver.endpoints import bodies, negotiation, options
-from pybernetes.apiserver.endpoints.patch import type_of
+from pybernetes.apiserver.endpoints.patch import body_of, type_of
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.apiserver.registry.generic.interface import Subresource
 from pybernetes.http.messages import Response
@@ -32,9 +32,8 @@ async def _serve(scope: Scope, handler: Subresource, verb: str, shown_as: str) -
         return scope.object_answer(form, await handler.get(ctx))
     if verb == "patch":
         patch_type = type_of(request)
-        ctx.content_type = negotiation.YAML if patch_type == "apply" else negotiation.JSON
         options.write_options(ctx, request, "PatchOptions", patch_type)
-        written = await handler.patch(ctx, patch_type, request.body)
+        written = await handler.patch(ctx, patch_type, body_of(request, ctx, patch_type))
     else:
         options.write_options(ctx, request, "CreateOptions" if verb == "create" else "UpdateOptions")
         act = handler.create if verb == "create" else handler.update

@@ -6,13 +6,24 @@ Source: apiserver/pkg/endpoints/handlers/watch.go.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
+import orjson
 
 from pybernetes.apimachinery.errors import Expired, StatusError
 from pybernetes.apiserver.endpoints import answers, options, tables
-from pybernetes.apiserver.endpoints.negotiation import JSON, LIST_FORMS, OBJECT_FORMS, PROTOBUF, Form
+from pybernetes.apiserver.endpoints.negotiation import (
+    CBOR,
+    CBOR_SEQUENCE,
+    JSON,
+    LIST_FORMS,
+    OBJECT_FORMS,
+    PROTOBUF,
+    Form,
+)
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.apiserver.registry.generic.interface import Watch, WatchFrame
 from pybernetes.http.messages import Response, Upgrade
@@ -32,16 +43,15 @@ async def watch(scope: Scope) -> Response | Upgrade:
         frames = await scope.storage.watch(ctx, chosen)
     except Expired as error:
         frames = error
-    protobuf = form.media_type == PROTOBUF
-    encode = _transformer(scope, form, include) if form.kind else _protobuf if protobuf else None
-    media = f"{PROTOBUF};stream=watch" if protobuf else JSON
-    lines = _Lines(scope, frames, encode, timeout_s, _protobuf_error if protobuf else _error_line)
+    encoding = _ENCODINGS[form.media_type]
+    encode = _transformer(scope, form, include, encoding.frame) if form.kind else encoding.event
+    lines = _Lines(scope, frames, encode, timeout_s, encoding.error)
     if scope.request.headers.get("upgrade", "").lower() == "websocket":
         # Imported with the first WebSocket: nothing at the start needs it.
         from pybernetes.apiserver.endpoints.watch_socket import over_socket
 
-        return await over_socket(scope.request, lines, binary=protobuf)
-    headers = [("Cache-Control", "no-cache, private"), ("Content-Type", media)]
+        return await over_socket(scope.request, lines, form.media_type)
+    headers = [("Cache-Control", "no-cache, private"), ("Content-Type", encoding.media_type)]
     headers += answers.warning_headers(scope.request.context.get("warnings", []))
     return Response(200, headers, lines)
 
@@ -109,12 +119,8 @@ class _Lines:
                 await frames.aclose()
 
 
-def _error_line(error: StatusError) -> bytes:
-    return b'{"type":"ERROR","object":%b}\n' % msgspec.json.encode(error.status)
-
-
-def _protobuf_error(error: StatusError) -> bytes:
-    return _protobuf_frame("ERROR", msgspec.json.encode(error.status))
+def _json_frame(type_: str, value: bytes) -> bytes:
+    return b'{"type":"%b","object":%b}\n' % (type_.encode(), value)
 
 
 def _protobuf_frame(type_: str, value: bytes) -> bytes:
@@ -123,12 +129,38 @@ def _protobuf_frame(type_: str, value: bytes) -> bytes:
     return encoding.watch_frame(type_, encoding.enveloped_json(value))
 
 
-def _protobuf(frame: WatchFrame) -> bytes:
-    """The event in protobuf, encoded once for all that want it so."""
-    return frame.otherwise(_protobuf_frame)
+@functools.lru_cache(256)
+def _cbor_frame(type_: str, value: bytes) -> bytes:
+    """The event in CBOR; what many watchers get is made once."""
+    from pybernetes.apimachinery.cbor import encode
+
+    return encode({"type": type_, "object": orjson.loads(value)})
 
 
-def _transformer(scope: Scope, form: Form, include: str) -> Callable[[WatchFrame], bytes]:
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """How the events of one media type are written."""
+
+    media_type: str
+    frame: Callable[[str, bytes], bytes]
+    """Of a type and an object's JSON."""
+    event: Callable[[WatchFrame], bytes] | None
+    """Of an event as it is; None: its line."""
+
+    def error(self, error: StatusError) -> bytes:
+        return self.frame("ERROR", msgspec.json.encode(error.status))
+
+
+_ENCODINGS = {
+    JSON: _Encoding(JSON, _json_frame, None),
+    PROTOBUF: _Encoding(f"{PROTOBUF};stream=watch", _protobuf_frame, lambda event: event.otherwise(_protobuf_frame)),
+    CBOR: _Encoding(CBOR_SEQUENCE, _cbor_frame, lambda event: _cbor_frame(event.type, event.value)),
+}
+
+
+def _transformer(
+    scope: Scope, form: Form, include: str, write: Callable[[str, bytes], bytes]
+) -> Callable[[WatchFrame], bytes]:
     """Frames as Tables (columns in the first alone) or metadata."""
     storage, clock = scope.storage, scope.services.clock
     first = True
@@ -141,8 +173,6 @@ def _transformer(scope: Scope, form: Form, include: str) -> Callable[[WatchFrame
             first = False
         else:
             value = tables.partial(frame.value, form)
-        if form.media_type == PROTOBUF:
-            return _protobuf_frame(frame.type, value)
-        return b'{"type":"%b","object":%b}\n' % (frame.type.encode(), value)
+        return write(frame.type, value)
 
     return encode

@@ -11,7 +11,7 @@ import orjson
 from pybernetes.apimachinery.protobuf.decoding import decode
 from pybernetes.apimachinery.protobuf.encoding import encode
 from pybernetes.apiserver.config import ApiServerConfig
-from pybernetes.apiserver.endpoints.negotiation import PROTOBUF
+from pybernetes.apiserver.endpoints.negotiation import JSON, PROTOBUF
 from pybernetes.apiserver.endpoints.watch_socket import split
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.host.clock import SystemClock
@@ -123,5 +123,5 @@ def test_json_is_what_others_get() -> None:
 
 
 def test_messages_of_a_socket() -> None:
-    assert list(split(b'{"a":1}\n{"b":2}\n', False)) == [b'{"a":1}\n', b'{"b":2}\n']
-    assert list(split(b"\0\0\0\1a\0\0\0\2bc", True)) == [b"a", b"bc"]
+    assert list(split(b'{"a":1}\n{"b":2}\n', JSON)) == [b'{"a":1}\n', b'{"b":2}\n']
+    assert list(split(b"\0\0\0\1a\0\0\0\2bc", PROTOBUF)) == [b"a", b"bc"]
