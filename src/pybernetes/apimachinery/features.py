@@ -24,7 +24,10 @@ ACTED_ON = frozenset(
     {
         "CBORServingAndStorage",
         "ClusterTrustBundle",
+        "ContainerRestartRules",
+        "EnvFiles",
         "GenericWorkload",
+        "HostnameOverride",
         "PodCertificateRequest",
         "StorageVersionMigrator",
     }

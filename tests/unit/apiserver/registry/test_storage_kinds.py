@@ -136,7 +136,7 @@ def test_a_claims_two_sources_say_the_same(run):
     ("change", "message"),
     [
         ({"hostPath": {"path": "/y"}}, "spec.persistentvolumesource is immutable after creation"),
-        ({"volumeMode": "Block"}, "spec.volumeMode: Invalid value"),
+        ({"volumeMode": "Block"}, ": volumeMode: Invalid value"),
         ({"persistentVolumeReclaimPolicy": "Delete"}, ""),
     ],
 )

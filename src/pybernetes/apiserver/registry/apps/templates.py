@@ -11,10 +11,13 @@ from typing import Any
 from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import LabelSelector
 from pybernetes.apimachinery import names
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.selectors import LabelSelector as Selector
 from pybernetes.apimachinery.selectors import SelectorError
+from pybernetes.apiserver.registry.core.pods.annotated import validate_pod_annotations, validate_seccomp_matches
 from pybernetes.apiserver.registry.core.pods.defaults import default_pod_spec
+from pybernetes.apiserver.registry.core.pods.gated_fields import drop_disabled
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 from pybernetes.apiserver.registry.core.pods.validation import validate_pod_spec
 from pybernetes.apiserver.registry.core.pods.warnings import pod_warnings
@@ -37,13 +40,25 @@ def validate_template(template: core.PodTemplateSpec | None, path: Path) -> list
     meta = template.metadata
     if meta is not None:
         found += validate_labels(meta.labels, path.child("labels"))
-        found += validate_annotations(meta.annotations, path.child("annotations"))
+        at = path.child("annotations")
+        found += validate_annotations(meta.annotations, at)
+        found += validate_pod_annotations(meta.annotations, template.spec or core.PodSpec(), at)
     spec = template.spec or core.PodSpec()
     found += validate_pod_spec(spec, path.child("spec"))
+    if meta is not None:
+        found += validate_seccomp_matches(meta.annotations, spec, path.child("spec"))
     if spec.ephemeralContainers:
         at = path.child("spec", "ephemeralContainers")
         found.append(FieldError.forbidden(at, "ephemeral containers not allowed in pod template"))
     return found
+
+
+def drop_disabled_fields(
+    template: core.PodTemplateSpec | None, old: core.PodTemplateSpec | None, features: FeatureGates
+) -> None:
+    """Fields of features that are off go, unless the object already had them."""
+    if template is not None and template.spec is not None:
+        drop_disabled(template.spec, old.spec if old is not None else None, features)
 
 
 def template_warnings(template: core.PodTemplateSpec | None, path: Path) -> list[str]:

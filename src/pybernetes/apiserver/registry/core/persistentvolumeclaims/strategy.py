@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import (
+    claim_warnings,
     validate_claim_spec,
     validate_claim_update,
 )
@@ -48,7 +48,11 @@ class PersistentVolumeClaimStrategy(Strategy):
         return validate_claim_update(obj, old)
 
     def warnings(self, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim | None) -> list[str]:
-        return quantity_warnings(obj.spec.resources, "spec.resources")
+        found = []
+        if STORAGE_CLASS_ANNOTATION in obj.metadata.annotations:
+            why = 'deprecated since v1.8; use "storageClassName" attribute instead'
+            found.append(f"metadata.annotations[{STORAGE_CLASS_ANNOTATION}]: {why}")
+        return found + claim_warnings(obj.spec, SPEC)
 
     def row(self, obj: core.PersistentVolumeClaim, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status
@@ -76,13 +80,3 @@ def mirror_data_source(spec: core.PersistentVolumeClaimSpec) -> None:
         spec.dataSource = core.TypedLocalObjectReference(
             apiGroup=reference.apiGroup, kind=reference.kind, name=reference.name
         )
-
-
-def quantity_warnings(resources: core.VolumeResourceRequirements, path: str) -> list[str]:
-    """Sizes that are no whole number of bytes, which are surely a slip."""
-    found = []
-    for name, amounts in (("limits", resources.limits), ("requests", resources.requests)):
-        for key, value in amounts.items():
-            if key == "storage" and quantity.nano(value) % quantity.NANO:
-                found.append(f'{path}.{name}[{key}]: fractional byte value "{value}" is invalid, must be an integer')
-    return found

@@ -12,7 +12,7 @@ from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.persistentvolumes.strategy import ACCESS_MODES, STORAGE_CLASS_ANNOTATION
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
-from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE, validate_annotations, validate_labels
 
 SPEC = Path("spec")
 _MODES = ("Block", "Filesystem")
@@ -77,6 +77,19 @@ def _validate_sources(spec: core.PersistentVolumeClaimSpec, path: Path) -> list[
     return found
 
 
+def validate_claim_template(template: core.PersistentVolumeClaimTemplate, path: Path) -> list[FieldError]:
+    """The claim of an ephemeral volume: of its metadata only labels and annotations may be set."""
+    meta, at = template.metadata, path.child("metadata")
+    found: list[FieldError] = []
+    if meta is not None:
+        found += validate_annotations(meta.annotations, at.child("annotations"))
+        found += validate_labels(meta.labels, at.child("labels"))
+        for name in meta.__struct_fields__:
+            if name not in ("annotations", "labels", "managedFields") and getattr(meta, name):
+                found.append(FieldError.forbidden(at.child(name), "cannot be set"))
+    return found + validate_claim_spec(template.spec, path.child("spec"))
+
+
 def validate_claim_update(obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim) -> list[FieldError]:
     """A claim's spec never changes, but for its volume's name once, its size and class when it is bound."""
     found = validate_claim_spec(obj.spec, SPEC)
@@ -118,3 +131,14 @@ def _shrinks(obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim) -
         return False
     held = old.status.capacity.get("storage", "0")
     return quantity.compare(now, held) <= 0
+
+
+def claim_warnings(spec: core.PersistentVolumeClaimSpec, path: Path) -> list[str]:
+    """Sizes that are no whole number of bytes. Source: GetWarningsForPersistentVolumeClaimSpec."""
+    found = []
+    for name, amounts in (("requests", spec.resources.requests), ("limits", spec.resources.limits)):
+        value = amounts.get("storage")
+        if value is not None and quantity.nano(value) % quantity.NANO:
+            at = path.child("resources").child(name).key("storage")
+            found.append(f'{at}: fractional byte value "{value}" is invalid, must be an integer')
+    return found

@@ -7,8 +7,13 @@ from typing import Any
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import format_time
-from pybernetes.apiserver.registry.core.persistentvolumes.validation import validate_volume, validate_volume_update
+from pybernetes.apiserver.registry.core.persistentvolumes.validation import (
+    MOUNT_OPTIONS,
+    validate_volume,
+    validate_volume_update,
+)
 from pybernetes.apiserver.registry.core.pods import defaults
+from pybernetes.apiserver.registry.core.pods.old_labels import node_term_warnings
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
@@ -16,14 +21,15 @@ from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
 SPEC = Path("spec")
 ACCESS_MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
 STORAGE_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
-_OLD_SOURCES = {
-    "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
-    "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
-    "storageos": "deprecated in v1.22, non-functional in v1.25+",
-    "glusterfs": "deprecated in v1.25, non-functional in v1.26+",
-    "rbd": "deprecated in v1.28, non-functional in v1.31+",
-    "cephfs": "deprecated in v1.28, non-functional in v1.31+",
-}
+_OLD_SOURCES = (
+    ("cephfs", "cephfs", "deprecated in v1.28, non-functional in v1.31+"),
+    ("photonPersistentDisk", "photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"),
+    ("scaleIO", "scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
+    ("storageos", "storageOS", "deprecated in v1.22, non-functional in v1.25+"),
+    ("glusterfs", "glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
+    ("rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"),
+)
+"""Field, its name in the warning, and why."""
 
 
 def modes_cell(modes: list[str]) -> str:
@@ -67,15 +73,23 @@ class PersistentVolumeStrategy(Strategy):
 
     def warnings(self, obj: core.PersistentVolume, old: core.PersistentVolume | None) -> list[str]:
         found = []
-        if STORAGE_CLASS_ANNOTATION in obj.metadata.annotations:
-            at = f"metadata.annotations[{STORAGE_CLASS_ANNOTATION}]"
-            found.append(f'{at}: deprecated since v1.8; use "storageClassName" attribute instead')
+        for key, attribute in ((STORAGE_CLASS_ANNOTATION, "storageClassName"), (MOUNT_OPTIONS, "mountOptions")):
+            if key in obj.metadata.annotations:
+                since = "v1.8" if key == STORAGE_CLASS_ANNOTATION else "v1.31"
+                why = f'deprecated since {since}; use "{attribute}" attribute instead'
+                found.append(f"metadata.annotations[{key}]: {why}")
         if obj.spec.persistentVolumeReclaimPolicy == "Recycle":
             found.append(
                 "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the "
                 "recommended approach is to use dynamic provisioning."
             )
-        found += [f"spec.{name}: {why}" for name, why in _OLD_SOURCES.items() if getattr(obj.spec, name) is not None]
+        if obj.spec.nodeAffinity is not None and obj.spec.nodeAffinity.required is not None:
+            at = SPEC.child("nodeAffinity", "required", "nodeSelectorTerms")
+            for index, term in enumerate(obj.spec.nodeAffinity.required.nodeSelectorTerms):
+                found += node_term_warnings(term, at.index(index))
+        for name, shown, why in _OLD_SOURCES:
+            if getattr(obj.spec, name) is not None:
+                found.append(f"spec.{shown}: {why}")
         return found
 
     def row(self, obj: core.PersistentVolume, now: float) -> list[Any]:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apiserver.registry.core.pods import environment, resources
+from pybernetes.apiserver.registry.core.pods import environment, resources, windows
+from pybernetes.apiserver.registry.core.volumes.sources import relative_path
 
 AnyContainer = core.Container | core.EphemeralContainer
 Volumes = dict[str, core.Volume]
@@ -27,6 +28,16 @@ _NOT_FOR_EPHEMERAL = (
     "resizePolicy",
     "restartPolicy",
     "restartPolicyRules",
+)
+_SIGNALS = tuple(
+    sorted(
+        "SIG" + name
+        for name in (
+            "ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS TERM "
+            "TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN RTMAX "
+            + " ".join([f"RTMIN+{n}" for n in range(1, 16)] + [f"RTMAX-{n}" for n in range(1, 15)])
+        ).split()
+    )
 )
 _ONE_HANDLER = "may not specify more than 1 handler type"
 
@@ -142,11 +153,12 @@ def _validate_common(container: AnyContainer, spec: core.PodSpec, volumes: Volum
         found += _validate_devices(container, volumes, path.child("volumeDevices"))
     if container.imagePullPolicy not in _PULL_POLICIES:
         at = path.child("imagePullPolicy")
-        found.append(FieldError.not_supported(at, container.imagePullPolicy, _PULL_POLICIES))
+        given = container.imagePullPolicy
+        found.append(FieldError.not_supported(at, given, _PULL_POLICIES) if given else FieldError.required(at))
     if container.resources is not None and (
         container.resources.limits or container.resources.requests or container.resources.claims
     ):
-        claims = {c.name for c in spec.resourceClaims}
+        claims = {c.name for c in spec.resourceClaims if c.name}
         found += resources.validate_requirements(container.resources, claims, path.child("resources"))
     if container.resizePolicy:
         found += _validate_resize_policy(container, spec.restartPolicy or "", path.child("resizePolicy"))
@@ -165,15 +177,20 @@ def _validate_running(container: core.Container, spec: core.PodSpec, path: Path)
             found += _validate_handler(container.lifecycle.postStart, grace_s, at.child("postStart"))
         if container.lifecycle.preStop is not None:
             found += _validate_handler(container.lifecycle.preStop, grace_s, at.child("preStop"))
-        if container.lifecycle.stopSignal is not None and spec.os is None:
-            found.append(
-                FieldError.forbidden(at.child("stopSignal"), "may not be set for containers with empty `spec.os.name`")
-            )
+        if container.lifecycle.stopSignal is not None:
+            found += _validate_stop_signal(container.lifecycle.stopSignal, spec, at.child("stopSignal"))
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         probe = getattr(container, name)
         if probe is not None:
             found += _validate_probe(probe, name, path.child(name))
     return found
+
+
+def _validate_stop_signal(signal: str, spec: core.PodSpec, path: Path) -> list[FieldError]:
+    if spec.os is None:
+        return [FieldError.forbidden(path, "may not be set for containers with empty `spec.os.name`")]
+    supported = {"linux": _SIGNALS, "windows": ("SIGKILL", "SIGTERM")}.get(spec.os.name, (signal,))
+    return [] if signal in supported else [FieldError.not_supported(path, signal, supported)]
 
 
 def _validate_probe(probe: core.Probe, name: str, path: Path) -> list[FieldError]:
@@ -215,11 +232,8 @@ def _validate_handler(handler: core.Probe | core.LifecycleHandler, grace_s: int 
             found += port_number_or_name(action.port, at.child("port"))
         elif isinstance(action, core.GRPCAction):
             found += [FieldError.invalid(at.child("port"), action.port, m) for m in names.port_number(action.port)]
-        elif isinstance(action, core.SleepAction) and not 0 <= action.seconds <= (grace_s or 0):
-            why = (
-                "must be greater than 0 and less than terminationGracePeriodSeconds "
-                f"({grace_s}). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep."
-            )
+        elif isinstance(action, core.SleepAction) and grace_s is not None and not 0 <= action.seconds <= grace_s:
+            why = f"must be non-negative and less than terminationGracePeriodSeconds ({grace_s})"
             found.append(FieldError.invalid(at, action.seconds, why))
     if not count:
         found.append(FieldError.required(path, "must specify a handler type"))
@@ -363,40 +377,32 @@ def _validate_devices(container: AnyContainer, volumes: Volumes, path: Path) -> 
             found.append(FieldError.invalid(at.child("name"), device.name, why))
         if not device.devicePath:
             found.append(FieldError.required(at.child("devicePath")))
-        elif device.devicePath in paths_seen:
+        if device.devicePath in paths_seen:
             found.append(FieldError.invalid(at.child("devicePath"), device.devicePath, "must be unique"))
         if ".." in device.devicePath.split("/"):
-            found.append(
-                FieldError.invalid(at.child("devicePath"), device.devicePath, "can not contain backsteps ('..')")
-            )
+            why = "can not contain backsteps ('..')"
+            found.append(FieldError.invalid(at.child("devicePath"), device.devicePath, why))
+        else:
+            paths_seen.add(device.devicePath)
         if device.name in mounts:
             found.append(FieldError.invalid(at.child("name"), device.name, "must not already exist in volumeMounts"))
         if device.devicePath in mounts.values():
             why = "must not already exist as a path in volumeMounts"
             found.append(FieldError.invalid(at.child("devicePath"), device.devicePath, why))
-        names_seen.add(device.name)
-        paths_seen.add(device.devicePath)
-    return found
-
-
-def relative_path(value: str, path: Path) -> list[FieldError]:
-    """A path that stays below where it starts."""
-    found: list[FieldError] = []
-    if value.startswith("/"):
-        found.append(FieldError.invalid(path, value, "must be a relative path"))
-    if ".." in value.split("/"):
-        found.append(FieldError.invalid(path, value, "must not contain '..'"))
+        if device.name:
+            names_seen.add(device.name)
     return found
 
 
 def _validate_restart_policy(container: core.Container, path: Path) -> list[FieldError]:
     policy, rules = container.restartPolicy, container.restartPolicyRules
     at = path.child("restartPolicy")
-    if policy is None:
-        why = "must specify restartPolicy when restart rules are used"
-        return [FieldError.required(at, why)] if rules else []
     found: list[FieldError] = []
-    if policy not in ("Always", "Never", "OnFailure"):
+    if policy is None:
+        if not rules:
+            return []
+        found.append(FieldError.required(at, "must specify restartPolicy when restart rules are used"))
+    elif policy not in ("Always", "Never", "OnFailure"):
         found.append(FieldError.not_supported(at, policy, ("Always", "Never", "OnFailure")))
     if len(rules) > 20:
         found.append(FieldError.too_many(path.child("restartPolicyRules"), len(rules), 20))
@@ -424,12 +430,14 @@ def _validate_resize_policy(container: AnyContainer, pod_policy: str, path: Path
         if policy.resourceName in seen:
             found.append(FieldError.duplicate(path.index(index), policy.resourceName))
         seen.add(policy.resourceName)
-        if not policy.resourceName or not policy.restartPolicy:
-            found.append(FieldError.required(path))
-        if policy.resourceName not in ("", "cpu", "memory"):
-            found.append(FieldError.not_supported(path, policy.resourceName, ("cpu", "memory")))
-        if policy.restartPolicy not in ("", "NotRequired", "RestartContainer"):
-            found.append(FieldError.not_supported(path, policy.restartPolicy, ("NotRequired", "RestartContainer")))
+        for given, supported in (
+            (policy.resourceName, ("cpu", "memory")),
+            (policy.restartPolicy, ("NotRequired", "RestartContainer")),
+        ):
+            if not given:
+                found.append(FieldError.required(path))
+            elif given not in supported:
+                found.append(FieldError.not_supported(path, given, supported))
         if pod_policy == "Never" and policy.restartPolicy != "NotRequired":
             why = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
             found.append(FieldError.invalid(path, policy.restartPolicy, why))
@@ -453,47 +461,54 @@ def _validate_security_context(context: core.SecurityContext, spec: core.PodSpec
         if context.privileged:
             why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
             found.append(FieldError.invalid(path, context, why))
-        if context.capabilities is not None and "CAP_SYS_ADMIN" in context.capabilities.add:
+        for _ in [c for c in context.capabilities.add if c == "CAP_SYS_ADMIN"] if context.capabilities else ():
             why = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
             found.append(FieldError.invalid(path, context, why))
+    found += windows.validate_options(context.windowsOptions, path.child("windowsOptions"))
     return found + validate_apparmor(context.appArmorProfile, path.child("appArmorProfile"))
+
+
+_PROFILE_TYPES = ("Localhost", "RuntimeDefault", "Unconfined")
 
 
 def validate_seccomp(profile: core.SeccompProfile | None, path: Path) -> list[FieldError]:
     """Source: validateSeccompProfileField."""
-    return _validate_profile(profile, path, "seccomp", "localhostProfile")
-
-
-def validate_apparmor(profile: core.AppArmorProfile | None, path: Path) -> list[FieldError]:
-    return _validate_profile(profile, path, "AppArmor", "localhostProfile")
-
-
-def _validate_profile(
-    profile: core.SeccompProfile | core.AppArmorProfile | None, path: Path, what: str, local: str
-) -> list[FieldError]:
     if profile is None:
         return []
     found: list[FieldError] = []
-    supported = ("Localhost", "RuntimeDefault", "Unconfined")
-    at = path.child("type")
-    if not profile.type:
-        found.append(
-            FieldError.required(
-                at,
-                f"type is required when {what.lower()}Profile is set"
-                if what == "seccomp"
-                else "type is required when appArmorProfile is set",
-            )
-        )
-    elif profile.type not in supported:
-        found.append(FieldError.not_supported(at, profile.type, supported))
-    where = path.child(local)
+    if profile.type not in _PROFILE_TYPES:
+        at, why = path.child("type"), "type is required when seccompProfile is set"
+        wrong = FieldError.not_supported(at, profile.type, _PROFILE_TYPES)
+        found.append(wrong if profile.type else FieldError.required(at, why))
+    at = path.child("localhostProfile")
     if profile.type == "Localhost":
-        if not profile.localhostProfile:
-            found.append(FieldError.required(where, f"must be set when {what} type is Localhost"))
+        if profile.localhostProfile is None:
+            found.append(FieldError.required(at, "must be set when seccomp type is Localhost"))
         else:
-            found += relative_path(profile.localhostProfile, where) if what == "seccomp" else []
+            found += relative_path(profile.localhostProfile, at)
     elif profile.localhostProfile is not None:
-        why = f"can only be set when {what} type is Localhost"
-        found.append(FieldError.invalid(where, profile.localhostProfile, why))
+        found.append(FieldError.invalid(at, profile, "can only be set when seccomp type is Localhost"))
     return found
+
+
+def validate_apparmor(profile: core.AppArmorProfile | None, path: Path) -> list[FieldError]:
+    """Source: ValidateAppArmorProfileField."""
+    if profile is None:
+        return []
+    at, name = path.child("localhostProfile"), profile.localhostProfile
+    if profile.type == "Localhost":
+        if name is None:
+            return [FieldError.required(at, "must be set when AppArmor type is Localhost")]
+        found: list[FieldError] = []
+        if name != name.strip():
+            found.append(FieldError.invalid(at, name, "must not be padded with whitespace"))
+        elif not name:
+            found.append(FieldError.required(at, "must be set when AppArmor type is Localhost"))
+        return [*found, FieldError.too_long(at, 4095)] if len(name.encode()) > 4095 else found
+    if profile.type in _PROFILE_TYPES:
+        why = "can only be set when AppArmor type is Localhost"
+        return [FieldError.invalid(at, name, why)] if name is not None else []
+    where = path.child("type")
+    if not profile.type:
+        return [FieldError.required(where, "type is required when appArmorProfile is set")]
+    return [FieldError.not_supported(where, profile.type, _PROFILE_TYPES)]

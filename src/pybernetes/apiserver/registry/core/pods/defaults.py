@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apimachinery import quantity
+from pybernetes.apiserver.registry.core.pods.resources import is_hugepages, sum_of_containers
 
 _TERMINATION_MESSAGE_PATH = "/dev/termination-log"
 _FILE_MODE = 0o644
@@ -19,12 +19,14 @@ def default_pod(pod: core.Pod) -> None:
     """A Pod itself: its spec, and what templates do not get."""
     spec = pod.spec
     default_pod_spec(spec)
+    if spec.terminationGracePeriodSeconds is not None and spec.terminationGracePeriodSeconds < 0:
+        spec.terminationGracePeriodSeconds = 1
     for container in spec.containers:
         _requests_from_limits(container.resources)
     for container in spec.initContainers:
         _requests_from_limits(container.resources)
-    if spec.resources is not None and spec.resources.limits:
-        _default_pod_requests(spec, spec.resources)
+    if spec.resources is not None:
+        _default_pod_resources(spec, spec.resources)
     if spec.enableServiceLinks is None:
         spec.enableServiceLinks = True
     if spec.hostNetwork:
@@ -156,9 +158,9 @@ def default_persistent_source(holder: core.Volume | core.PersistentVolumeSpec) -
         holder.rbd.keyring = holder.rbd.keyring or "/etc/ceph/keyring"
     if holder.azureDisk is not None:
         disk = holder.azureDisk
-        disk.cachingMode = disk.cachingMode or "ReadWrite"
-        disk.kind = disk.kind or "Shared"
-        disk.fsType = disk.fsType or "ext4"
+        disk.cachingMode = "ReadWrite" if disk.cachingMode is None else disk.cachingMode
+        disk.kind = "Shared" if disk.kind is None else disk.kind
+        disk.fsType = "ext4" if disk.fsType is None else disk.fsType
         disk.readOnly = bool(disk.readOnly)
     if holder.scaleIO is not None:
         holder.scaleIO.storageMode = holder.scaleIO.storageMode or "ThinProvisioned"
@@ -181,20 +183,28 @@ def _requests_from_limits(resources: core.ResourceRequirements | None) -> None:
             resources.requests = {**requests, **missing}
 
 
-def _default_pod_requests(spec: core.PodSpec, resources: core.ResourceRequirements) -> None:
-    """Pod-level requests: the containers' sums where they have any, else the pod-level limits."""
-    requests = dict(resources.requests)
-    sums: dict[str, str] = {}
-    for container in spec.containers:
-        for name, value in (container.resources.requests if container.resources else {}).items():
-            sums[name] = quantity.add(sums[name], value) if name in sums else value
-    for name, value in sums.items():
-        if name in ("cpu", "memory") and name not in requests:
-            requests[name] = value
-    for name, value in resources.limits.items():
-        if name not in requests and (name in ("cpu", "memory") or name.startswith("hugepages-")):
-            requests[name] = value
-    resources.requests = requests
+def _default_pod_resources(spec: core.PodSpec, whole: core.ResourceRequirements) -> None:
+    """Pod-level limits of huge pages: the containers' sums; requests: their sums where they have any, else the limits.
+
+    Source: defaultHugePagePodLimits, defaultPodRequests.
+    """
+    if not whole.limits and not whole.requests:
+        return
+    limits = dict(whole.limits)
+    for name, value in sum_of_containers(spec, "limits").items():
+        if is_hugepages(name) and name not in whole.requests:
+            limits.setdefault(name, value)
+    whole.limits = limits
+    if not limits:
+        return
+    requests = dict(whole.requests)
+    for name, value in sum_of_containers(spec, "requests").items():
+        if name in ("cpu", "memory"):
+            requests.setdefault(name, value)
+    for name, value in limits.items():
+        if name in ("cpu", "memory") or is_hugepages(name):
+            requests.setdefault(name, value)
+    whole.requests = requests
 
 
 _REFERENCE = re.compile(

@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apimachinery import names
+from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.core.volumes.sources import without_backsteps
 
 ENV_FIELDS = (
     "metadata.name",
@@ -80,8 +81,8 @@ def _validate_source(variable: core.EnvVar, source: core.EnvVarSource, path: Pat
 
 def _validate_key_ref(reference: core.ConfigMapKeySelector | core.SecretKeySelector, path: Path) -> list[FieldError]:
     found: list[FieldError] = []
-    if not reference.name:
-        found.append(FieldError.required(path.child("name")))
+    name = reference.name or ""
+    found += [FieldError.invalid(path.child("name"), name, message) for message in names.dns1123_subdomain(name)]
     if not reference.key:
         found.append(FieldError.required(path.child("key")))
     else:
@@ -92,9 +93,15 @@ def _validate_key_ref(reference: core.ConfigMapKeySelector | core.SecretKeySelec
 
 def _validate_file_ref(reference: core.FileKeySelector, path: Path) -> list[FieldError]:
     found: list[FieldError] = []
-    for name in ("key", "volumeName", "path"):
-        if not getattr(reference, name):
-            found.append(FieldError.required(path.child(name)))
+    checks = (("key", names.relaxed_env_var_name), ("volumeName", names.dns1123_label), ("path", None))
+    for name, check in checks:
+        value, at = getattr(reference, name), path.child(name)
+        if not value:
+            found.append(FieldError.required(at))
+        elif check is None:
+            found += without_backsteps(value, at)
+        else:
+            found += [FieldError.invalid(at, value, message) for message in check(value)]
     return found
 
 
@@ -110,8 +117,12 @@ def validate_env_from(sources: Sequence[core.EnvFromSource], path: Path) -> list
             reference = getattr(source, name)
             if reference is not None:
                 count += 1
-                if not reference.name:
-                    found.append(FieldError.required(at.child(name).child("name")))
+                where, given = at.child(name).child("name"), reference.name
+                if not given:
+                    found.append(FieldError.required(where))
+                else:
+                    masked = given[:-2] + "a" if len(given) > 1 and given.endswith("-") else given
+                    found += [FieldError.invalid(where, given, m) for m in names.dns1123_subdomain(masked)]
         if not count:
             found.append(FieldError.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
         elif count > 1:
@@ -161,14 +172,16 @@ _SHOWN_AS = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}
 
 
 def _validate_divisor(resource: str, divisor: str, path: Path) -> list[FieldError]:
-    if divisor == "0":
+    if not quantity.nano(divisor):
         return []
-    name = resource.partition(".")[2]
+    where, _, name = resource.partition(".")
+    if where not in ("limits", "requests"):
+        return []
     if name == "cpu":
         why = "only divisor's values 1m and 1 are supported with the cpu resource"
         return [] if divisor in ("1m", "1") else [FieldError.invalid(path, resource, why)]
-    if divisor in _DIVISORS:
+    shown = "hugepages" if name.startswith("hugepages-") else _SHOWN_AS.get(name, "")
+    if not shown or divisor in _DIVISORS:
         return []
-    shown = _SHOWN_AS.get(name, "hugepages")
     why = f"only divisor's values {', '.join(_DIVISORS)} are supported with the {shown} resource"
     return [FieldError.invalid(path, resource, why)]

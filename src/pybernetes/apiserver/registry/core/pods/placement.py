@@ -5,10 +5,10 @@ Source: pkg/apis/core/validation/validation.go, apimachinery/pkg/apis/meta/v1/va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pybernetes.api.core import v1 as core
-from pybernetes.api.meta.v1 import LabelSelector
+from pybernetes.api.meta.v1 import LabelSelector, LabelSelectorRequirement
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
 
@@ -71,7 +71,8 @@ def validate_tolerations(tolerations: Sequence[core.Toleration], path: Path) -> 
                 why = "value must be empty when `operator` is 'Exists'"
                 found.append(FieldError.invalid(at.child("operator"), value, why))
         else:
-            found.append(FieldError.not_supported(at.child("operator"), operator, ("Equal", "Exists")))
+            supported = ("Equal", "Exists", "Lt", "Gt") if operator in ("Lt", "Gt") else ("Equal", "Exists")
+            found.append(FieldError.not_supported(at.child("operator"), operator, supported))
         if toleration.effect and toleration.effect not in _EFFECTS:
             found.append(FieldError.not_supported(at.child("effect"), toleration.effect, _EFFECTS))
     return found
@@ -169,6 +170,7 @@ def _validate_pod_term(term: core.PodAffinityTerm, path: Path) -> list[FieldErro
     found += validate_label_selector(term.namespaceSelector, path.child("namespaceSelector"))
     for name in term.namespaces:
         found += [FieldError.invalid(path.child("namespace"), name, message) for message in names.dns1123_label(name)]
+    found += _validate_label_keys(path, term.matchLabelKeys, term.mismatchLabelKeys, term.labelSelector)
     if not term.topologyKey:
         found.append(FieldError.required(path.child("topologyKey"), "can not be empty"))
     return found + validate_label_name(term.topologyKey, path.child("topologyKey"))
@@ -183,8 +185,6 @@ def validate_topology_spread(constraints: Sequence[core.TopologySpreadConstraint
             found.append(FieldError.invalid(at.child("maxSkew"), constraint.maxSkew, "must be greater than zero"))
         if not constraint.topologyKey:
             found.append(FieldError.required(at.child("topologyKey"), "can not be empty"))
-        else:
-            found += validate_label_name(constraint.topologyKey, at.child("topologyKey"))
         action = constraint.whenUnsatisfiable
         if action not in ("DoNotSchedule", "ScheduleAnyway"):
             supported = ("DoNotSchedule", "ScheduleAnyway")
@@ -205,5 +205,98 @@ def validate_topology_spread(constraints: Sequence[core.TopologySpreadConstraint
             policy = getattr(constraint, name)
             if policy is not None and policy not in policies:
                 found.append(FieldError.not_supported(at.child(name), policy, policies))
+        found += _validate_label_keys(at, constraint.matchLabelKeys, [], constraint.labelSelector)
         found += validate_label_selector(constraint.labelSelector, at.child("labelSelector"))
+    return found
+
+
+def _validate_label_keys(
+    path: Path, matching: Sequence[str], mismatching: Sequence[str], selector: LabelSelector | None
+) -> list[FieldError]:
+    """matchLabelKeys and mismatchLabelKeys: the server makes expressions of the selector of them.
+
+    Source: ValidateMatchLabelKeysAndMismatchLabelKeys.
+    """
+    found: list[FieldError] = []
+    for name, keys in (("matchLabelKeys", matching), ("mismatchLabelKeys", mismatching)):
+        at = path.child(name)
+        if keys and selector is None:
+            found.append(FieldError.forbidden(at, "must not be specified when labelSelector is not set"))
+            continue
+        for index, key in enumerate(keys):
+            found += validate_label_name(key, at.index(index))
+    if selector is not None and matching:
+        known = set(selector.matchLabels)
+        for expression in selector.matchExpressions:
+            if expression.key in matching and expression.key in known:
+                last = max(i for i, key in enumerate(matching) if key == expression.key)
+                why = "exists in both matchLabelKeys and labelSelector"
+                found.append(FieldError.invalid(path.index(last), expression.key, why))
+            known.add(expression.key)
+    for index, key in enumerate(matching):
+        if key in mismatching:
+            at = path.child("matchLabelKeys").index(index)
+            found.append(FieldError.invalid(at, key, "exists in both matchLabelKeys and mismatchLabelKeys"))
+    return found
+
+
+def merge_label_keys(pod: core.Pod) -> None:
+    """What matchLabelKeys and mismatchLabelKeys mean for this Pod's labels becomes part of the selectors.
+
+    Source: pkg/registry/core/pod/strategy.go (mutatePodAffinity, mutateTopologySpreadConstraints).
+    """
+    spec, labels = pod.spec, pod.metadata.labels
+    terms: list[core.PodAffinityTerm] = []
+    for affinity in (spec.affinity.podAffinity, spec.affinity.podAntiAffinity) if spec.affinity is not None else ():
+        if affinity is not None:
+            terms += affinity.requiredDuringSchedulingIgnoredDuringExecution
+            terms += [w.podAffinityTerm for w in affinity.preferredDuringSchedulingIgnoredDuringExecution]
+    for term in terms:
+        _merge(term.labelSelector, term.matchLabelKeys, "In", labels)
+        _merge(term.labelSelector, term.mismatchLabelKeys, "NotIn", labels)
+    for constraint in spec.topologySpreadConstraints:
+        _merge(constraint.labelSelector, constraint.matchLabelKeys, "In", labels)
+
+
+def _merge(selector: LabelSelector | None, keys: Sequence[str], operator: str, labels: Mapping[str, str]) -> None:
+    if selector is None:
+        return
+    more = [LabelSelectorRequirement(key=k, operator=operator, values=[labels[k]]) for k in keys if k in labels]
+    if more:
+        selector.matchExpressions = [*selector.matchExpressions, *more]
+
+
+def validate_more_labels(new: Mapping[str, str], old: Mapping[str, str], path: Path) -> list[FieldError]:
+    """A nodeSelector to which labels may be added, and no more. Source: validateNodeSelectorMutation."""
+    if all(new.get(key) == value for key, value in old.items()):
+        return []
+    why = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+    return [FieldError.invalid(path, new, why)]
+
+
+def validate_narrowing(new: core.NodeAffinity | None, old: core.NodeAffinity | None, path: Path) -> list[FieldError]:
+    """Node affinity that may only ask for more than before. Source: validateNodeAffinityMutation."""
+    before = old.requiredDuringSchedulingIgnoredDuringExecution if old is not None else None
+    if before is None:
+        return []
+    at = path.child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+    now = new.requiredDuringSchedulingIgnoredDuringExecution if new is not None else None
+    old_terms, new_terms = before.nodeSelectorTerms, now.nodeSelectorTerms if now is not None else []
+    if old_terms and len(old_terms) != len(new_terms):
+        why = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        return [FieldError.invalid(at, new_terms, why)]
+    found: list[FieldError] = []
+    for index, (one, other) in enumerate(zip(new_terms, old_terms, strict=False)):
+        empty = not other.matchExpressions and not other.matchFields
+        kept = (
+            one == other
+            if empty
+            else (
+                one.matchExpressions[: len(other.matchExpressions)] == other.matchExpressions
+                and one.matchFields[: len(other.matchFields)] == other.matchFields
+            )
+        )
+        if not kept:
+            why = "only additions are allowed (no mutations or deletions)"
+            found.append(FieldError.invalid(at.index(index), one, why))
     return found

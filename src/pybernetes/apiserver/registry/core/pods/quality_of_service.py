@@ -10,7 +10,7 @@ _COMPUTE = ("cpu", "memory")
 
 def qos_class(spec: core.PodSpec) -> str:
     """Guaranteed: limits of cpu and memory everywhere, equal to requests; BestEffort: nothing said; else Burstable."""
-    if spec.resources is not None and (spec.resources.requests or spec.resources.limits):
+    if spec.resources is not None:
         holders = [spec.resources]
     else:
         holders = [c.resources or core.ResourceRequirements() for c in [*spec.containers, *spec.initContainers]]

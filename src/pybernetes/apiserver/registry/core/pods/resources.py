@@ -5,6 +5,9 @@ Source: pkg/apis/core/validation/validation.go (validateResourceRequirements), p
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
@@ -30,22 +33,33 @@ def allows_overcommit(name: str) -> bool:
     return is_native(name) and not is_hugepages(name)
 
 
-def validate_container_resource_name(name: str, path: Path) -> list[FieldError]:
-    if name in _CONTAINER:
-        return []
+def _validate_name(name: str, path: Path) -> list[FieldError]:
     wrong = names.qualified_name(name)
     if wrong:
         return [FieldError.invalid(path, name, message) for message in wrong]
+    if "/" in name or name in _STANDARD or is_hugepages(name) or name.startswith("requests.hugepages-"):
+        return []
+    return [FieldError.invalid(path, name, "must be a standard resource type or fully qualified")]
+
+
+def validate_container_resource_name(name: str, path: Path) -> list[FieldError]:
+    if name in _CONTAINER:
+        return []
+    found = _validate_name(name, path)
     if "/" not in name:
-        if is_hugepages(name):
-            return []
-        found = []
-        if name not in _STANDARD and not name.startswith("requests.hugepages-"):
-            found.append(FieldError.invalid(path, name, "must be a standard resource type or fully qualified"))
-        return [*found, FieldError.invalid(path, name, "must be a standard resource for containers")]
-    if not is_native(name) and (name.startswith("requests.") or names.qualified_name(f"requests.{name}")):
-        return [FieldError.invalid(path, name, "doesn't follow extended resource name standard")]
-    return []
+        if not is_hugepages(name):
+            found.append(FieldError.invalid(path, name, "must be a standard resource for containers"))
+    elif not is_native(name) and (name.startswith("requests.") or names.qualified_name(f"requests.{name}")):
+        found.append(FieldError.invalid(path, name, "doesn't follow extended resource name standard"))
+    return found
+
+
+def validate_pod_resource_name(name: str, path: Path) -> list[FieldError]:
+    """What a Pod as a whole may ask for."""
+    wrong = _validate_name(name, path)
+    if wrong or name in ("cpu", "memory") or is_hugepages(name):
+        return wrong
+    return [FieldError.not_supported(path, name, ("cpu", "hugepages-", "memory"))]
 
 
 def validate_quantity(name: str, value: str, path: Path) -> list[FieldError]:
@@ -64,13 +78,21 @@ _WHOLE = frozenset({
 })  # fmt: skip
 
 
-def validate_requirements(requirements: core.ResourceRequirements, claims: set[str], path: Path) -> list[FieldError]:
+_CheckName = Callable[[str, Path], list[FieldError]]
+
+
+def validate_requirements(
+    requirements: core.ResourceRequirements,
+    claims: set[str],
+    path: Path,
+    check_name: _CheckName = validate_container_resource_name,
+) -> list[FieldError]:
     found: list[FieldError] = []
     limits, requests = requirements.limits, requirements.requests
     huge = compute = False
     for name, value in limits.items():
         at = path.child("limits").key(name)
-        found += validate_container_resource_name(name, at)
+        found += check_name(name, at)
         found += validate_quantity(name, value, at)
         if is_hugepages(name):
             huge = True
@@ -78,7 +100,7 @@ def validate_requirements(requirements: core.ResourceRequirements, claims: set[s
         compute = compute or name in ("cpu", "memory")
     for name, value in requests.items():
         at = path.child("requests").key(name)
-        found += validate_container_resource_name(name, at)
+        found += check_name(name, at)
         found += validate_quantity(name, value, at)
         limit = limits.get(name)
         overcommit = allows_overcommit(name)
@@ -108,7 +130,7 @@ def _validate_hugepages(name: str, value: str, path: Path) -> list[FieldError]:
     except quantity.QuantityError as error:
         return [FieldError.invalid(path, value, str(error))]
     if size and quantity.value(value) % size:
-        return [FieldError.invalid(path, value, f"quantity {value} is not positive integer multiple of {name}")]
+        return [FieldError.invalid(path, value, f"{value} is not positive integer multiple of {name}")]
     return []
 
 
@@ -116,13 +138,90 @@ def _validate_claims(requirements: core.ResourceRequirements, claims: set[str], 
     found: list[FieldError] = []
     seen: set[str] = set()
     for index, claim in enumerate(requirements.claims):
-        at = path.index(index)
-        key = claim.name + (f"/{claim.request}" if claim.request else "")
-        if not claim.name:
+        at, name = path.index(index), claim.name
+        if not name:
             found.append(FieldError.required(at))
-        elif key in seen:
-            found.append(FieldError.duplicate(at, key))
-        elif claim.name not in claims:
-            found.append(FieldError.not_found(at.child("name"), claim.name))
-        seen.add(key)
+            continue
+        if name in seen:
+            found.append(FieldError.duplicate(at, name))
+        else:
+            key = name
+            if claim.request:
+                problems = names.dns1123_label(claim.request)
+                found += [FieldError.invalid(at.child("request"), claim.request, message) for message in problems]
+                key = f"{name}/{claim.request}"
+            if key in seen:
+                found.append(FieldError.duplicate(at, key))
+            elif not claim.request:
+                found += [FieldError.duplicate(at, name) for other in seen if other.startswith(f"{name}/")]
+            seen.add(key)
+        if name not in claims:
+            known = f": {', '.join(sorted(claims))}" if claims else " which is empty"
+            why = f"must be one of the names in pod.spec.resourceClaims{known}"
+            found.append(dataclasses.replace(FieldError.not_found(at, name), detail=why))
     return found
+
+
+def validate_pod_resources(spec: core.PodSpec, path: Path) -> list[FieldError]:
+    """spec.resources, and that the containers fit into it.
+
+    Source: validatePodResources, validatePodResourceConsistency.
+    """
+    whole, at = spec.resources, path.child("resources")
+    if whole is None:
+        return []
+    if spec.os is not None and spec.os.name == "windows":
+        return [FieldError.forbidden(at, "may not be set for a windows pod")]
+    found: list[FieldError] = []
+    if whole.claims:
+        found.append(FieldError.forbidden(at.child("claims"), "claims may not be set for Resources at pod-level"))
+    claims = {c.name for c in spec.resourceClaims if c.name}
+    found += validate_requirements(whole, claims, at, validate_pod_resource_name)
+    for kind in ("requests", "limits"):
+        mine = getattr(whole, kind)
+        for name, amount in sum_of_containers(spec, kind).items():
+            if kind == "limits" and not is_hugepages(name):
+                continue
+            if name in mine and quantity.compare(amount, mine[name]) > 0:
+                why = f"must be greater than or equal to aggregate container {kind} of {amount}"
+                found.append(FieldError.invalid(at.child(kind).key(name), mine[name], why))
+    for index, container in enumerate(spec.containers):
+        for name, amount in (container.resources.limits if container.resources is not None else {}).items():
+            if name in whole.limits and quantity.compare(amount, whole.limits[name]) > 0:
+                where = at.child("containers").index(index).key(name).child("limits")
+                why = f"must be less than or equal to pod limits of {whole.limits[name]}"
+                found.append(FieldError.invalid(where, amount, why))
+    return found
+
+
+def sum_of_containers(spec: core.PodSpec, kind: str) -> dict[str, str]:
+    """What the containers ask for at once: those that run, or the largest moment while the Pod initializes.
+
+    Source: component-helpers/resource/helpers.go (AggregateContainerRequests, AggregateContainerLimits).
+    """
+
+    def of(container: core.Container) -> dict[str, str]:
+        if container.resources is None:
+            return {}
+        return container.resources.requests if kind == "requests" else container.resources.limits
+
+    total: dict[str, str] = {}
+    for container in spec.containers:
+        total = _added(total, of(container))
+    sidecars: dict[str, str] = {}
+    peak: dict[str, str] = {}
+    for container in spec.initContainers:
+        if container.restartPolicy == "Always":
+            total, sidecars = _added(total, of(container)), _added(sidecars, of(container))
+            peak = _larger(peak, sidecars)
+        else:
+            peak = _larger(peak, _added(sidecars, of(container)))
+    return _larger(total, peak)
+
+
+def _added(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    return {**one, **{n: quantity.add(one[n], v) if n in one else v for n, v in other.items()}}
+
+
+def _larger(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    return {**one, **{n: v for n, v in other.items() if n not in one or quantity.compare(v, one[n]) > 0}}

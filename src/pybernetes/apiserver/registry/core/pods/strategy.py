@@ -12,6 +12,9 @@ from pybernetes.apimachinery.field_errors import FieldError
 from pybernetes.apimachinery.names import dns1123_label
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.registry.core.pods import columns, defaults, validation
+from pybernetes.apiserver.registry.core.pods.annotated import apparmor_fields_from_annotations
+from pybernetes.apiserver.registry.core.pods.gated_fields import drop_disabled
+from pybernetes.apiserver.registry.core.pods.placement import merge_label_keys
 from pybernetes.apiserver.registry.core.pods.quality_of_service import qos_class
 from pybernetes.apiserver.registry.core.pods.warnings import pod_warnings
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions, RequestContext
@@ -58,12 +61,9 @@ class PodStrategy(Strategy):
 
     def prepare_for_create(self, ctx: RequestContext, obj: core.Pod) -> None:
         obj.metadata.generation = 1
-        for container in [*obj.spec.containers, *obj.spec.initContainers]:
-            if container.lifecycle is not None:
-                # Of the gate ContainerStopSignals, which is off.
-                container.lifecycle.stopSignal = None
         if obj.spec.serviceAccountName:
             obj.spec.serviceAccount = obj.spec.serviceAccountName
+        drop_disabled(obj.spec, None, self.registry.config.features)
         obj.status = core.PodStatus(phase="Pending", qosClass=qos_class(obj.spec))
         if obj.spec.schedulingGates:
             obj.status.conditions = [
@@ -75,9 +75,12 @@ class PodStrategy(Strategy):
                     lastTransitionTime=format_time(self.registry.clock.now()),
                 )
             ]
+        merge_label_keys(obj)
+        ctx.warnings += apparmor_fields_from_annotations(obj)
 
     def prepare_for_update(self, ctx: RequestContext, obj: core.Pod, old: core.Pod) -> None:
         obj.status = old.status
+        drop_disabled(obj.spec, old.spec, self.registry.config.features)
         self._bump(obj, old)
 
     def _bump(self, obj: core.Pod, old: core.Pod) -> None:
@@ -93,14 +96,14 @@ class PodStrategy(Strategy):
     def warnings(self, obj: core.Pod, old: core.Pod | None) -> list[str]:
         if old is not None:
             return []
-        found = pod_warnings(obj.spec, obj.metadata)
+        found = []
         wrong = dns1123_label(obj.metadata.name or "")
         if wrong:
             found.append(
                 "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; "
                 f"a DNS label is recommended: [{' '.join(wrong)}]"
             )
-        return found
+        return found + pod_warnings(obj.spec, obj.metadata)
 
     def prepare_for_status_update(self, ctx: RequestContext, obj: core.Pod, old: core.Pod) -> None:
         obj.spec = old.spec

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -14,14 +15,22 @@ import msgspec
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apiserver.registry.core.pods import containers, operating_system, placement, resources, volumes
+from pybernetes.apiserver.registry.core.pods import (
+    annotated,
+    containers,
+    operating_system,
+    placement,
+    resources,
+    volumes,
+    windows,
+)
 from pybernetes.apiserver.registry.generic.object_meta import validate_labels
 
 SPEC = Path("spec")
 STATUS = Path("status")
+ANNOTATIONS = Path("metadata", "annotations")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _UPDATABLE = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
     "`spec.tolerations` (only additions to existing tolerations),"
@@ -35,17 +44,19 @@ def validate_pod_spec(spec: core.PodSpec, path: Path, pod_name: str = "", *, is_
         found = [FieldError.required(path.child("terminationGracePeriodSeconds"))]
     else:
         found = []
-    known, wrong = volumes.validate_volumes(spec.volumes, pod_name, path.child("volumes")) if spec.volumes else ({}, [])
-    found += wrong
+    known: dict[str, core.Volume] = {}
+    if spec.volumes:
+        known, wrong = volumes.validate_volumes(spec.volumes, pod_name, path.child("volumes"), is_pod=is_pod)
+        found += wrong
+    if spec.resourceClaims:
+        found += _validate_resource_claims(spec, path.child("resourceClaims"))
     found += containers.validate_containers(spec, known, path.child("containers"))
     if spec.initContainers:
         found += containers.validate_init_containers(spec, known, path.child("initContainers"))
     if spec.ephemeralContainers:
         found += containers.validate_ephemeral_containers(spec, known, path.child("ephemeralContainers"))
-    if spec.resourceClaims:
-        found += _validate_resource_claims(spec, path.child("resourceClaims"))
     if spec.resources is not None:
-        found += resources.validate_requirements(spec.resources, set(), path.child("resources"))
+        found += resources.validate_pod_resources(spec, path)
     if spec.hostNetwork:
         found += _validate_host_network(spec, path, is_pod)
     if spec.restartPolicy not in _RESTART_POLICIES:
@@ -69,21 +80,24 @@ def validate_pod_spec(spec: core.PodSpec, path: Path, pod_name: str = "", *, is_
     if spec.topologySpreadConstraints:
         at = path.child("topologySpreadConstraints")
         found += placement.validate_topology_spread(spec.topologySpreadConstraints, at)
+    found += windows.validate_host_processes(spec, path)
     if spec.hostUsers is False:
-        for name, wire in (("hostPID", "HostPID"), ("hostIPC", "HostIPC"), ("hostNetwork", "hostNetwork")):
-            if getattr(spec, name):
-                found.append(FieldError.forbidden(path.child(wire), "when `hostUsers` is false"))
-    for name, check in _NAMES:
-        value = getattr(spec, name)
-        if value:
-            found += [FieldError.invalid(path.child(name), value, message) for message in check(value)]
+        found += _validate_user_namespace(spec, path)
+    if spec.hostnameOverride is not None:
+        found += _validate_hostname_override(spec, spec.hostnameOverride, path.child("hostnameOverride"))
+    found += _validate_names(spec, path, "serviceAccountName", "nodeName")
     if spec.activeDeadlineSeconds is not None and not 1 <= spec.activeDeadlineSeconds < 2**31:
         at = path.child("activeDeadlineSeconds")
         found.append(FieldError.invalid(at, spec.activeDeadlineSeconds, names.in_range(1, 2**31 - 1)))
+    found += _validate_names(spec, path, "hostname", "subdomain")
     if spec.tolerations:
         found += placement.validate_tolerations(spec.tolerations, path.child("tolerations"))
     if spec.hostAliases:
         found += _validate_host_aliases(spec, path.child("hostAliases"))
+    found += _validate_names(spec, path, "priorityClassName")
+    if spec.runtimeClassName is not None:
+        at, value = path.child("runtimeClassName"), spec.runtimeClassName
+        found += [FieldError.invalid(at, value, message) for message in names.dns1123_subdomain(value)]
     if spec.preemptionPolicy not in (None, "Never", "PreemptLowerPriority"):
         at = path.child("preemptionPolicy")
         found.append(FieldError.not_supported(at, spec.preemptionPolicy, ("Never", "PreemptLowerPriority")))
@@ -92,25 +106,82 @@ def validate_pod_spec(spec: core.PodSpec, path: Path, pod_name: str = "", *, is_
         found += resources.validate_container_resource_name(name, at)
         found += resources.validate_quantity(name, value, at)
     if spec.os is not None:
-        found += operating_system.validate_os(spec, path)
-        found += operating_system.validate_fields_of_os(spec, path)
+        found += operating_system.validate_os(spec, path) or operating_system.validate_fields_of_os(spec, path)
+    return found + _validate_file_volumes(spec, path)
+
+
+_NAMES = {
+    "serviceAccountName": names.dns1123_subdomain,
+    "nodeName": names.dns1123_subdomain,
+    "hostname": names.dns1123_label,
+    "subdomain": names.dns1123_label,
+    "priorityClassName": names.dns1123_subdomain,
+}
+
+
+def _validate_names(spec: core.PodSpec, path: Path, *fields: str) -> list[FieldError]:
+    found: list[FieldError] = []
+    for name in fields:
+        value = getattr(spec, name)
+        if value:
+            found += [FieldError.invalid(path.child(name), value, message) for message in _NAMES[name](value)]
     return found
 
 
-_NAMES = (
-    ("serviceAccountName", names.dns1123_subdomain),
-    ("nodeName", names.dns1123_subdomain),
-    ("hostname", names.dns1123_label),
-    ("subdomain", names.dns1123_label),
-    ("priorityClassName", names.dns1123_subdomain),
-    ("runtimeClassName", names.dns1123_subdomain),
-)
+def _validate_user_namespace(spec: core.PodSpec, path: Path) -> list[FieldError]:
+    """hostUsers: false. The paths of two fields are upstream's."""
+    why = "when `hostUsers` is false"
+    found = []
+    for name, wire in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
+        if getattr(spec, name):
+            found.append(FieldError.forbidden(path.child(wire), why))
+    for container, at in _with_paths(spec, path):
+        if container.volumeDevices:
+            found.append(FieldError.forbidden(at.child("volumeDevices"), why))
+    return found
+
+
+def _validate_hostname_override(spec: core.PodSpec, name: str, path: Path) -> list[FieldError]:
+    found: list[FieldError] = []
+    if spec.setHostnameAsFQDN:
+        found.append(FieldError.forbidden(path, "may not be specified when setHostnameAsFQDN is true"))
+    if spec.hostNetwork:
+        found.append(FieldError.forbidden(path, "may not be specified when hostNetwork is true"))
+    if len(name.encode()) > 64:
+        found.append(FieldError.too_long(path, 64))
+    return found + [FieldError.invalid(path, name, message) for message in names.dns1123_subdomain(name)]
+
+
+def _with_paths(spec: core.PodSpec, path: Path) -> Iterator[tuple[containers.AnyContainer, Path]]:
+    for name in ("initContainers", "containers", "ephemeralContainers"):
+        for index, container in enumerate(getattr(spec, name)):
+            yield container, path.child(name).index(index)
+
+
+def _validate_file_volumes(spec: core.PodSpec, path: Path) -> list[FieldError]:
+    """Files of variables come from emptyDirs that an init container writes to."""
+    found: list[FieldError] = []
+    sources = {volume.name: volume for volume in spec.volumes}
+    for container, at in _with_paths(spec, path):
+        for index, variable in enumerate(container.env):
+            reference = variable.valueFrom.fileKeyRef if variable.valueFrom is not None else None
+            if reference is None:
+                continue
+            where = at.child("env").index(index).child("valueFrom").child("fileKeyRef").child("volumeName")
+            volume = sources.get(reference.volumeName)
+            if volume is None:
+                found.append(FieldError.not_found(where, reference.volumeName))
+            elif volume.emptyDir is None:
+                why = "referenced volume must be of type emptyDir"
+                found.append(FieldError.invalid(where, reference.volumeName, why))
+    return found
 
 
 def validate_pod(pod: core.Pod) -> list[FieldError]:
     """What holds for a Pod at creation and at every update."""
     spec = pod.spec
-    found = validate_pod_spec(spec, SPEC, pod.metadata.name or "", is_pod=True)
+    found = annotated.validate_pod_annotations(pod.metadata.annotations, spec, ANNOTATIONS)
+    found += validate_pod_spec(spec, SPEC, pod.metadata.name or "", is_pod=True)
     if not spec.serviceAccountName:
         for index, volume in enumerate(spec.volumes):
             for number, source in enumerate(volume.projected.sources if volume.projected else ()):
@@ -132,38 +203,40 @@ def validate_pod_create(pod: core.Pod) -> list[FieldError]:
     if spec.nodeName and spec.schedulingGates:
         why = "cannot be set until all schedulingGates have been cleared"
         found.append(FieldError.forbidden(SPEC.child("nodeName"), why))
-    return found
+    return found + annotated.validate_profiles_match(pod, SPEC)
 
 
 def validate_pod_update(pod: core.Pod, old: core.Pod) -> list[FieldError]:
     """Only images, tolerations, gates and the deadline of a Pod may change."""
-    found = validate_pod(pod) if pod.spec != old.spec else []
     spec, before = pod.spec, old.spec
-    if pod.metadata.annotations != old.metadata.annotations:
-        new_mirror = pod.metadata.annotations.get(MIRROR_ANNOTATION)
-        if new_mirror != old.metadata.annotations.get(MIRROR_ANNOTATION):
-            at = Path("metadata").child("annotations").key(MIRROR_ANNOTATION)
-            why = "may not remove or update mirror pod annotation"
-            found.append(FieldError.forbidden(at, why))
+    new_annotations, old_annotations = pod.metadata.annotations, old.metadata.annotations
+    found = validate_pod(pod) if spec != before or new_annotations != old_annotations else []
+    if new_annotations != old_annotations:
+        found += annotated.validate_annotation_changes(new_annotations, old_annotations, ANNOTATIONS)
     for name in ("containers", "initContainers"):
         if len(getattr(spec, name)) != len(getattr(before, name)):
             why = "pod updates may not add or remove containers"
             return [*found, FieldError.forbidden(SPEC.child(name), why)]
-    for name in ("containers", "initContainers"):
         for index, container in enumerate(getattr(spec, name)):
+            at = SPEC.child(name).index(index)
             if not container.image:
-                found.append(FieldError.required(SPEC.child(name).index(index).child("image")))
-    found += _validate_deadline(spec, before)
+                found.append(FieldError.required(at.child("image")))
+            found += containers.image_spaces(container, at)
+    wrong, stop = _validate_deadline(spec, before)
+    found += wrong
+    if stop:
+        return found
     found += _validate_only_added_tolerations(spec, before)
     old_gates = {gate.name for gate in before.schedulingGates}
     for index, gate in enumerate(spec.schedulingGates):
         if gate.name not in old_gates:
-            at = SPEC.child("schedulingGates").index(index).child("name")
-            why = "only deletion is allowed, but found new scheduling gate '" + gate.name + "'"
-            found.append(FieldError.forbidden(at, why))
+            why = f"only deletion is allowed, but found new scheduling gate '{gate.name}'"
+            found.append(FieldError.forbidden(SPEC.child("schedulingGates").index(index).child("name"), why))
     if spec == before:
         return found
     munged = _with_updatable_from(spec, before)
+    if before.schedulingGates:
+        found += _validate_gated_changes(munged, before)
     if munged != before:
         difference = _difference(msgspec.to_builtins(before), msgspec.to_builtins(munged))
         why = f"pod updates may not change fields other than {_UPDATABLE}\n{difference}"
@@ -189,18 +262,28 @@ def _with_updatable_from(spec: core.PodSpec, before: core.PodSpec) -> core.PodSp
     grace_s = before.terminationGracePeriodSeconds
     if grace_s is not None and grace_s < 0 and munged.terminationGracePeriodSeconds == 1:
         munged.terminationGracePeriodSeconds = grace_s
-    if before.schedulingGates:
-        # A gated Pod may still be narrowed; the scheduler has not looked at it.
-        if all(munged.nodeSelector.get(k) == v for k, v in before.nodeSelector.items()):
-            munged.nodeSelector = before.nodeSelector
-        old_node = before.affinity.nodeAffinity if before.affinity else None
-        if old_node is None or old_node.requiredDuringSchedulingIgnoredDuringExecution is None:
-            other = munged.affinity
-            if other is not None and before.affinity is not None:
-                munged.affinity = msgspec.structs.replace(other, nodeAffinity=old_node)
-            elif other is not None and other.podAffinity is None and other.podAntiAffinity is None:
-                munged.affinity = None
     return munged
+
+
+def _validate_gated_changes(munged: core.PodSpec, before: core.PodSpec) -> list[FieldError]:
+    """A gated Pod may still be narrowed, as no scheduler has looked at it; what may change is put back in `munged`."""
+    found: list[FieldError] = []
+    if munged.nodeSelector != before.nodeSelector:
+        found += placement.validate_more_labels(munged.nodeSelector, before.nodeSelector, SPEC.child("nodeSelector"))
+        munged.nodeSelector = before.nodeSelector
+    old_node = before.affinity.nodeAffinity if before.affinity is not None else None
+    new_node = munged.affinity.nodeAffinity if munged.affinity is not None else None
+    if old_node == new_node:
+        return found
+    found += placement.validate_narrowing(new_node, old_node, SPEC.child("affinity").child("nodeAffinity"))
+    other = munged.affinity
+    if other is None:
+        munged.affinity = core.Affinity(nodeAffinity=old_node) if old_node is not None else None
+    elif before.affinity is None and other.podAffinity is None and other.podAntiAffinity is None:
+        munged.affinity = None
+    else:
+        munged.affinity = msgspec.structs.replace(other, nodeAffinity=old_node)
+    return found
 
 
 def _difference(old: Any, new: Any, path: str = "") -> str:
@@ -217,17 +300,18 @@ def _difference(old: Any, new: Any, path: str = "") -> str:
     return f"  spec.{path}:\n- {shown_old}\n+ {shown_new}\n"
 
 
-def _validate_deadline(spec: core.PodSpec, before: core.PodSpec) -> list[FieldError]:
+def _validate_deadline(spec: core.PodSpec, before: core.PodSpec) -> tuple[list[FieldError], bool]:
+    """What is wrong, and whether nothing more is looked at."""
     at = SPEC.child("activeDeadlineSeconds")
     new, old = spec.activeDeadlineSeconds, before.activeDeadlineSeconds
     if new is not None:
         if not 0 <= new < 2**31:
-            return [FieldError.invalid(at, new, names.in_range(0, 2**31 - 1))]
+            return [FieldError.invalid(at, new, names.in_range(0, 2**31 - 1))], True
         if old is not None and old < new:
-            return [FieldError.invalid(at, new, "must be less than or equal to previous value")]
+            return [FieldError.invalid(at, new, "must be less than or equal to previous value")], True
     elif old is not None:
-        return [FieldError.invalid(at, new, "must not update from a positive integer to nil value")]
-    return []
+        return [FieldError.invalid(at, new, "must not update from a positive integer to nil value")], False
+    return [], False
 
 
 def _validate_only_added_tolerations(spec: core.PodSpec, before: core.PodSpec) -> list[FieldError]:
@@ -301,7 +385,7 @@ def _validate_ips(values: list[str], path: Path, single: str) -> list[FieldError
 
 def validate_ephemeral_containers_update(pod: core.Pod, old: core.Pod) -> list[FieldError]:
     at = SPEC.child("ephemeralContainers")
-    if MIRROR_ANNOTATION in old.metadata.annotations:
+    if annotated.MIRROR in old.metadata.annotations:
         return [FieldError.forbidden(Path(""), "static pods do not support ephemeral containers")]
     found = validate_pod(pod)
     new = {container.name: container for container in pod.spec.ephemeralContainers}
@@ -357,16 +441,28 @@ def _validate_security_context(context: core.PodSecurityContext, spec: core.PodS
         elif sysctl.name in seen:
             found.append(FieldError.duplicate(at, sysctl.name))
         seen.add(sysctl.name)
-    for name, supported in (
-        ("fsGroupChangePolicy", ("Always", "OnRootMismatch")),
-        ("supplementalGroupsPolicy", ("Merge", "Strict")),
-        ("seLinuxChangePolicy", ("MountOption", "Recursive")),
-    ):
-        value = getattr(context, name)
-        if value is not None and value not in supported:
-            found.append(FieldError.not_supported(path.child(name), value, supported))
+        name = sysctl.name.replace("/", ".")
+        if spec.hostNetwork and name.startswith("net."):
+            found.append(FieldError.invalid(at, sysctl.name, "may not be specified when 'hostNetwork' is true"))
+        elif spec.hostIPC and (name in _IPC_SYSCTLS or name.startswith("fs.mqueue.")):
+            found.append(FieldError.invalid(at, sysctl.name, "may not be specified when 'hostIPC' is true"))
+    found += _one_of(context.fsGroupChangePolicy, ("Always", "OnRootMismatch"), path.child("fsGroupChangePolicy"))
     found += containers.validate_seccomp(context.seccompProfile, path.child("seccompProfile"))
-    return found + containers.validate_apparmor(context.appArmorProfile, path.child("appArmorProfile"))
+    found += windows.validate_options(context.windowsOptions, path.child("windowsOptions"))
+    found += containers.validate_apparmor(context.appArmorProfile, path.child("appArmorProfile"))
+    found += _one_of(context.supplementalGroupsPolicy, ("Merge", "Strict"), path.child("supplementalGroupsPolicy"))
+    # MountOption is of the gate SELinuxMount, which is off.
+    return found + _one_of(context.seLinuxChangePolicy, ("Recursive",), path.child("seLinuxChangePolicy"))
+
+
+_IPC_SYSCTLS = frozenset({
+    "kernel.sem", "kernel.shm", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
+    "kernel.msg", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni",
+})  # fmt: skip
+
+
+def _one_of(value: str | None, supported: tuple[str, ...], path: Path) -> list[FieldError]:
+    return [] if value is None or value in supported else [FieldError.not_supported(path, value, supported)]
 
 
 def _validate_dns_config(config: core.PodDNSConfig | None, policy: str, path: Path) -> list[FieldError]:
@@ -392,13 +488,27 @@ def _validate_dns_config(config: core.PodDNSConfig | None, policy: str, path: Pa
         found.append(FieldError.invalid(path.child("searches"), config.searches, why))
     for index, search in enumerate(config.searches):
         if search != ".":
-            # Underscores are allowed in search paths, nowhere else in names.
-            plain = search.removesuffix(".").replace("_", "a")
-            at = path.child("searches").index(index)
-            found += [FieldError.invalid(at, search, message) for message in names.dns1123_subdomain(plain)]
+            plain, at = search.removesuffix("."), path.child("searches").index(index)
+            found += [FieldError.invalid(at, plain, message) for message in _search_name(plain)]
     for index, option in enumerate(config.options):
         if not option.name:
             found.append(FieldError.required(path.child("options").index(index), "must not be empty"))
+    return found
+
+
+_SEARCH_LABEL = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH_NAME = rf"{_SEARCH_LABEL}(\.{_SEARCH_LABEL})*"
+
+
+def _search_name(value: str) -> list[str]:
+    """A subdomain that may have underscores, as search paths alone may. Source: IsDNS1123SubdomainWithUnderscore."""
+    found = [names.max_length(253)] if len(value) > 253 else []
+    if not re.fullmatch(_SEARCH_NAME, value):
+        text = (
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
+            "and must start and end with an alphanumeric character"
+        )
+        found.append(names.regex_error(text, _SEARCH_NAME, "example.com"))
     return found
 
 
@@ -451,4 +561,7 @@ def _validate_resource_claims(spec: core.PodSpec, path: Path) -> list[FieldError
         elif not given:
             why = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
             found.append(FieldError.invalid(at, claim, why))
+        for name in given:
+            value = getattr(claim, name)
+            found += [FieldError.invalid(at.child(name), value, m) for m in names.dns1123_subdomain(value)]
     return found

@@ -10,39 +10,29 @@ from collections.abc import Sequence
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apiserver.registry.core.pods.containers import relative_path
+from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import validate_claim_template
 from pybernetes.apiserver.registry.core.pods.environment import VOLUME_FIELDS, validate_field_ref, validate_resource_ref
+from pybernetes.apiserver.registry.core.volumes.sources import (
+    MAX_INITIATOR_NAME,
+    local_path,
+    one_too_many,
+    validate_source,
+)
 
-_SOURCES = tuple(name for name in core.Volume.__struct_fields__ if name != "name")
+_SOURCES = (
+    "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi",
+    "glusterfs", "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte", "downwardAPI", "fc",
+    "flexVolume", "configMap", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk",
+    "storageos", "projected", "scaleIO", "csi", "ephemeral", "image",
+)  # fmt: skip
+"""In upstream's order: of several, the first is validated and the others are one too many."""
 _MODE = "must be a number between 0 and 0777 (octal), both inclusive"
-_HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
 _KEY_TYPES = ("RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519")
-_REQUIRED: dict[str, tuple[str, ...]] = {
-    "awsElasticBlockStore": ("volumeID",),
-    "azureDisk": ("diskName", "diskURI"),
-    "azureFile": ("secretName", "shareName"),
-    "cephfs": ("monitors",),
-    "cinder": ("volumeID",),
-    "csi": ("driver",),
-    "flexVolume": ("driver",),
-    "gcePersistentDisk": ("pdName",),
-    "gitRepo": ("repository",),
-    "glusterfs": ("endpoints", "path"),
-    "iscsi": ("targetPortal", "iqn"),
-    "nfs": ("server", "path"),
-    "photonPersistentDisk": ("pdID",),
-    "portworxVolume": ("volumeID",),
-    "quobyte": ("registry", "volume"),
-    "rbd": ("monitors", "image"),
-    "scaleIO": ("gateway", "system", "volumeName"),
-    "storageos": ("volumeName",),
-    "vsphereVolume": ("volumePath",),
-}
-"""What must be set in the sources that this module says no more about."""
+_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 
 def validate_volumes(
-    volumes: Sequence[core.Volume], pod_name: str, path: Path
+    volumes: Sequence[core.Volume], pod_name: str, path: Path, *, is_pod: bool = True
 ) -> tuple[dict[str, core.Volume], list[FieldError]]:
     """The valid volumes by name, and what is wrong with the others."""
     found: list[FieldError] = []
@@ -50,7 +40,7 @@ def validate_volumes(
     created = {f"{pod_name}-{v.name}" for v in volumes if v.ephemeral is not None} if pod_name else set()
     for index, volume in enumerate(volumes):
         at = path.index(index)
-        wrong = _validate_source(volume, pod_name, at)
+        wrong = _validate_source(volume, pod_name, at, is_pod)
         if not volume.name:
             wrong.append(FieldError.required(at.child("name")))
         else:
@@ -69,13 +59,11 @@ def validate_volumes(
     return valid, found
 
 
-def _validate_source(volume: core.Volume, pod_name: str, path: Path) -> list[FieldError]:
-    found: list[FieldError] = []
+def _validate_source(volume: core.Volume, pod_name: str, path: Path, is_pod: bool) -> list[FieldError]:
     chosen = [name for name in _SOURCES if getattr(volume, name) is not None]
     if not chosen:
         return [FieldError.required(path, "must specify a volume type")]
-    for name in chosen[1:]:
-        found.append(FieldError.forbidden(path.child(name), "may not specify more than 1 volume type"))
+    found = [one_too_many(name, path) for name in chosen[1:]]
     source, at = getattr(volume, chosen[0]), path.child(chosen[0])
     if isinstance(source, core.EmptyDirVolumeSource):
         if source.sizeLimit is not None and quantity.nano(source.sizeLimit) < 0:
@@ -98,25 +86,18 @@ def _validate_source(volume: core.Volume, pod_name: str, path: Path) -> list[Fie
         found += _validate_mode(source.defaultMode, at.child("defaultMode"))
         for file in source.items:
             found += _validate_file(file, at)
-    elif isinstance(source, core.HostPathVolumeSource):
-        found += _validate_host_path(source, at)
-    elif isinstance(source, core.PersistentVolumeClaimVolumeSource):
-        if not source.claimName:
-            found.append(FieldError.required(at.child("claimName")))
     elif isinstance(source, core.EphemeralVolumeSource):
         found += _validate_ephemeral(source, volume.name, pod_name, path)
     elif isinstance(source, core.ImageVolumeSource):
-        if not source.reference:
+        if is_pod and not source.reference:
             found.append(FieldError.required(at.child("reference")))
-        if source.pullPolicy not in ("Always", "IfNotPresent", "Never"):
-            supported = ("Always", "IfNotPresent", "Never")
-            found.append(FieldError.not_supported(at.child("pullPolicy"), source.pullPolicy, supported))
+        if source.pullPolicy not in _PULL_POLICIES:
+            found.append(FieldError.not_supported(at.child("pullPolicy"), source.pullPolicy, _PULL_POLICIES))
     else:
-        for name in _REQUIRED.get(chosen[0], ()):
-            if not getattr(source, name):
-                found.append(FieldError.required(at.child(name)))
-        if isinstance(source, core.NFSVolumeSource) and source.path and not source.path.startswith("/"):
-            found.append(FieldError.invalid(at.child("path"), source.path, "must be an absolute path"))
+        found += validate_source(chosen[0], source, path)
+        long = isinstance(source, core.ISCSIVolumeSource) and source.initiatorName is not None
+        if long and len(f"{volume.name}:{source.targetPortal}") > 64:
+            found.append(FieldError.invalid(path.child("name"), volume.name, MAX_INITIATOR_NAME))
     return found
 
 
@@ -136,25 +117,6 @@ def _validate_items(items: Sequence[core.KeyToPath], path: Path) -> list[FieldEr
             found.append(FieldError.required(at.child("path")))
         found += local_path(item.path, at.child("path"))
         found += _validate_mode(item.mode, at.child("mode"))
-    return found
-
-
-def local_path(value: str, path: Path) -> list[FieldError]:
-    """Relative, without backsteps, and not beginning with what the writer keeps for itself ("..")."""
-    found = relative_path(value, path)
-    if value.startswith("..") and not value.startswith("../"):
-        found.append(FieldError.invalid(path, value, "must not start with '..'"))
-    return found
-
-
-def _validate_host_path(source: core.HostPathVolumeSource, path: Path) -> list[FieldError]:
-    found: list[FieldError] = []
-    if not source.path:
-        return [FieldError.required(path.child("path"))]
-    if ".." in source.path.split("/"):
-        found.append(FieldError.invalid(path.child("path"), source.path, "must not contain '..'"))
-    if source.type is not None and source.type not in _HOST_PATH_TYPES:
-        found.append(FieldError.not_supported(path.child("type"), source.type, _HOST_PATH_TYPES))
     return found
 
 
@@ -262,8 +224,11 @@ def _validate_ephemeral(
     source: core.EphemeralVolumeSource, volume_name: str, pod_name: str, path: Path
 ) -> list[FieldError]:
     found: list[FieldError] = []
-    if source.volumeClaimTemplate is None:
-        found.append(FieldError.required(path.child("ephemeral").child("volumeClaimTemplate")))
+    at, template = path.child("ephemeral").child("volumeClaimTemplate"), source.volumeClaimTemplate
+    if template is None:
+        found.append(FieldError.required(at))
+    else:
+        found += validate_claim_template(template, at)
     if pod_name and volume_name:
         name = f"{pod_name}-{volume_name}"
         for message in names.dns1123_subdomain(name):

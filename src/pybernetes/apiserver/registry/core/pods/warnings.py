@@ -11,6 +11,10 @@ from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.field_errors import Path
+from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import claim_warnings
+from pybernetes.apiserver.registry.core.pods.annotated import SECCOMP_CONTAINER, SECCOMP_POD, apparmor_warnings
+from pybernetes.apiserver.registry.core.pods.old_labels import OLD_NODE_LABELS, node_term_warnings
+from pybernetes.apiserver.registry.core.pods.overlaps import overlapping_paths
 
 _OLD_ANNOTATIONS = {
     "scheduler.alpha.kubernetes.io/critical-pod": 'non-functional in v1.16+; use the "priorityClassName" field instead',
@@ -29,18 +33,6 @@ _OLD_VOLUMES = {
     "rbd": "deprecated in v1.28, non-functional in v1.31+",
 }
 _WIRE = {"storageos": "storageOS"}
-_OLD_NODE_LABELS = {
-    "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-    "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
-    "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-    "failure-domain.beta.kubernetes.io/zone": 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-    "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-    "app.kubernetes.io/created-by": "deprecated since v1.9",
-    "scheduler.alpha.kubernetes.io/preferAvoidPods": "deprecated since v1.22; use Taints and Tolerations instead",
-    "node-role.kubernetes.io/master": 'use "node-role.kubernetes.io/control-plane" instead',
-}
-_SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
-_SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 _NULL_SELECTOR = "a null labelSelector results in matching no pod"
 _FRACTION = "fractional byte value {} is invalid, must be an integer"
 
@@ -51,43 +43,69 @@ def pod_warnings(spec: core.PodSpec, meta: ObjectMeta | None, path: Path | None 
     at = path.child("spec")
     return [
         *_placement(spec, at),
-        *_annotations(spec, meta, path),
+        *_annotations(meta, path),
         *_volumes(spec, at),
+        *overlapping_paths(spec.volumes),
         *_lists(spec, at),
+        *_profiles(spec, meta, path),
         *_containers(spec, at),
         *_ports(spec, at),
+        *_grace(spec, at),
         *_affinity(spec, at),
     ]
 
 
 def _placement(spec: core.PodSpec, at: Path) -> Iterator[str]:
     for key in spec.nodeSelector:
-        if key in _OLD_NODE_LABELS:
-            yield f"{at.child('nodeSelector').key(key)}: {_OLD_NODE_LABELS[key]}"
+        if key in OLD_NODE_LABELS:
+            yield f"{at.child('nodeSelector').key(key)}: {OLD_NODE_LABELS[key]}"
+    if spec.affinity is not None and spec.affinity.nodeAffinity is not None:
+        yield from _node_affinity(spec.affinity.nodeAffinity, at.child("affinity", "nodeAffinity"))
     for index, constraint in enumerate(spec.topologySpreadConstraints):
         where = at.child("topologySpreadConstraints").index(index)
         key = constraint.topologyKey
-        if key in _OLD_NODE_LABELS:
-            yield f"{where.child('topologyKey')}: {key} is {_OLD_NODE_LABELS[key]}"
+        if key in OLD_NODE_LABELS:
+            yield f"{where.child('topologyKey')}: {key} is {OLD_NODE_LABELS[key]}"
         if constraint.labelSelector is None:
             yield f"{where.child('labelSelector')}: {_NULL_SELECTOR}"
 
 
-def _annotations(spec: core.PodSpec, meta: ObjectMeta | None, path: Path) -> Iterator[str]:
+def _node_affinity(affinity: core.NodeAffinity, at: Path) -> Iterator[str]:
+    if affinity.requiredDuringSchedulingIgnoredDuringExecution is not None:
+        where = at.child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+        terms = affinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms
+        for index, term in enumerate(terms):
+            yield from node_term_warnings(term, where.index(index))
+    where = at.child("preferredDuringSchedulingIgnoredDuringExecution")
+    for index, preferred in enumerate(affinity.preferredDuringSchedulingIgnoredDuringExecution):
+        yield from node_term_warnings(preferred.preference, where.index(index).child("preference"), values=True)
+
+
+def _annotations(meta: ObjectMeta | None, path: Path) -> Iterator[str]:
     annotations = meta.annotations if meta is not None else {}
     at = path.child("metadata", "annotations")
     for key, why in _OLD_ANNOTATIONS.items():
         if key in annotations:
             yield f"{at.key(key)}: {why}"
+
+
+def _profiles(spec: core.PodSpec, meta: ObjectMeta | None, path: Path) -> Iterator[str]:
+    """Annotations that fields have replaced."""
+    annotations = meta.annotations if meta is not None else {}
+    if not annotations:
+        return
+    at = path.child("metadata", "annotations")
     seccomp = 'non-functional in v1.27+; use the "seccompProfile" field instead'
     context = spec.securityContext
-    if (context is None or context.seccompProfile is None) and _SECCOMP_POD in annotations:
-        yield f"{at.key(_SECCOMP_POD)}: {seccomp}"
+    if (context is None or context.seccompProfile is None) and SECCOMP_POD in annotations:
+        yield f"{at.key(SECCOMP_POD)}: {seccomp}"
     for container in [*spec.initContainers, *spec.containers]:
-        key = _SECCOMP_CONTAINER + container.name
+        key = SECCOMP_CONTAINER + container.name
         own = container.securityContext
         if key in annotations and (own is None or own.seccompProfile is None):
             yield f"{at.key(key)}: {seccomp}"
+    if path.text:
+        yield from apparmor_warnings(spec, annotations, at)
 
 
 def _volumes(spec: core.PodSpec, at: Path) -> Iterator[str]:
@@ -95,6 +113,9 @@ def _volumes(spec: core.PodSpec, at: Path) -> Iterator[str]:
         for name, why in _OLD_VOLUMES.items():
             if getattr(volume, name, None) is not None:
                 yield f"{at.child('volumes').index(index).child(_WIRE.get(name, name))}: {why}"
+        if volume.ephemeral is not None and volume.ephemeral.volumeClaimTemplate is not None:
+            where = at.child("volumes").index(index).child("ephemeral").child("volumeClaimTemplate").child("spec")
+            yield from claim_warnings(volume.ephemeral.volumeClaimTemplate.spec, where)
 
 
 def _lists(spec: core.PodSpec, at: Path) -> Iterator[str]:
@@ -112,6 +133,9 @@ def _lists(spec: core.PodSpec, at: Path) -> Iterator[str]:
         if not secret.name:
             yield f'{at.child("imagePullSecrets").index(index).child("name")}: invalid empty name ""'
     yield from _fractions(spec.overhead, at.child("overhead"))
+
+
+def _grace(spec: core.PodSpec, at: Path) -> Iterator[str]:
     if spec.terminationGracePeriodSeconds is not None and spec.terminationGracePeriodSeconds < 0:
         where = at.child("terminationGracePeriodSeconds")
         yield f"{where}: must be >= 0; negative values are invalid and will be treated as 1"
@@ -150,6 +174,8 @@ def _ports(spec: core.PodSpec, at: Path) -> Iterator[str]:
     for container, where in _with_paths(spec, at):
         for index, port in enumerate(container.ports):
             here = where.child("ports").index(index)
+            if port.hostIP and not port.hostPort:
+                yield f"{here}: hostIP set without hostPort: {_shown(port)}"
             others = known.setdefault((port.containerPort, port.protocol or ""), [])
             for other_path, other in others:
                 clash = _clash(port, other)
@@ -164,6 +190,14 @@ def _ports(spec: core.PodSpec, at: Path) -> Iterator[str]:
             if first != here:
                 why = f"services and probes that select ports by name will use {first}"
                 yield f'{here}: duplicate port name "{port.name}" with {first}, {why}'
+
+
+def _shown(port: core.ContainerPort) -> str:
+    """As a port prints in Go."""
+    return (
+        f"{{Name:{port.name or ''} HostPort:{port.hostPort or 0} ContainerPort:{port.containerPort} "
+        f"Protocol:{port.protocol or ''} HostIP:{port.hostIP or ''}}}"
+    )
 
 
 def _clash(port: core.ContainerPort, other: core.ContainerPort) -> str:
