@@ -304,6 +304,7 @@ class ApiServer:
             self._address,
             self.config.cache_dir,
             self.custom_resources,
+            served,
         )
         journal = JournalPage(self._store, self.authorizer)
         pages.table["pybernetes"] = functools.partial(

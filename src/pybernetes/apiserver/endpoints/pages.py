@@ -20,6 +20,7 @@ from pybernetes.http.messages import Request, Response, Upgrade
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.crd.installer import CustomResources
+    from pybernetes.apiserver.endpoints.served import ServedResources
     from pybernetes.apiserver.openapi.service import OpenApi
 
 Page = Callable[[Request], Response | Awaitable[Response | Upgrade] | None]
@@ -38,8 +39,10 @@ class Pages:
         address: Callable[[], str],
         cache_dir: str,
         custom_resources: CustomResources,
+        served: ServedResources,
     ) -> None:
         self._custom_resources = custom_resources
+        self._served = served
         self._health = health
         self._metrics = metrics
         self._tokens = tokens
@@ -88,6 +91,7 @@ class Pages:
         if self._open_api is None:
             from pybernetes.apiserver.crd.publication import CustomDocuments
 
+            built_in = tuple(resource for resource in self._served if not resource.custom)
             custom = CustomDocuments(lambda: self._custom_resources.kinds)
-            self._open_api = OpenApi(Path(self._cache_dir) if self._cache_dir else None, custom)
+            self._open_api = OpenApi(Path(self._cache_dir) if self._cache_dir else None, custom, built_in)
         return await answers.answer(self._open_api, request) or page_not_found()

@@ -5,11 +5,12 @@ Source: the shape of api/openapi-spec (swagger.json, v3/*.json).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
+from pybernetes.apimachinery.scheme import RESOURCES, Resource
 from pybernetes.apimachinery.version import KUBERNETES_VERSION
 from pybernetes.apiserver.openapi import operations
 from pybernetes.apiserver.openapi.definitions import V2_PREFIX, V3_PREFIX, Definitions, references
@@ -17,8 +18,7 @@ from pybernetes.apiserver.openapi.operations import TEXT, Operation, PathItem
 from pybernetes.apiserver.openapi.parameters import INLINE, PARAMETERS, WIRE_NAMES
 
 Tree = dict[str, Any]
-_TYPES = ["application/json", "application/yaml"]
-_STREAM = "application/json;stream=watch"
+_STREAM = ";stream=watch"
 _PATCHES = [
     "application/json-patch+json",
     "application/merge-patch+json",
@@ -36,22 +36,34 @@ BEARER = {
 INFO = {"title": "Kubernetes", "version": KUBERNETES_VERSION}
 
 
-def v2_paths() -> Iterator[PathItem]:
+def v2_paths(resources: Sequence[Resource] = RESOURCES) -> Iterator[PathItem]:
     """Every path of the API, in order."""
-    groups = operations.group_versions()
-    found = [operations.all_groups(), operations.version()]
+    groups = operations.group_versions(resources)
+    found = [operations.all_groups(), operations.version(), *operations.openid()]
     found += [operations.group_discovery(group) for group in dict.fromkeys(group for group, _ in groups)]
     for group, version in groups:
-        found += operations.paths(group, version)
+        found += operations.paths(group, version, resources)
     yield from sorted(found, key=lambda item: item.path)
 
 
-def v2_json(definitions: Definitions) -> bytes:
+def v2_definitions(definitions: Definitions, resources: Sequence[Resource]) -> Iterator[tuple[str, Tree]]:
+    """Every definition that the paths of the resources lead to, by name."""
+    found: dict[str, Tree] = {}
+    wanted = {name for item in v2_paths(resources) for name in references(v2_path(item))}
+    wanted |= {operations.DELETE_OPTIONS, operations.PATCH}
+    while missing := [name for name in wanted if name not in found and name in definitions]:
+        for name in missing:
+            found[name] = definitions.v2(name)
+            wanted.update(references(found[name]))
+    yield from sorted(found.items())
+
+
+def v2_json(definitions: Definitions, resources: Sequence[Resource] = RESOURCES) -> bytes:
     head = b'{"swagger":"2.0","info":' + orjson.dumps(INFO) + b',"paths":{'
     out = bytearray(head)
-    _join(out, ((item.path, v2_path(item)) for item in v2_paths()))
+    _join(out, ((item.path, v2_path(item)) for item in v2_paths(resources)))
     out += b'},"definitions":{'
-    _join(out, ((name, definitions.v2(name)) for name in definitions.names))
+    _join(out, v2_definitions(definitions, resources))
     out += b'},"parameters":{'
     _join(out, v2_parameters())
     out += b'},"securityDefinitions":' + orjson.dumps(BEARER) + b',"security":[{"BearerToken":[]}]}'
@@ -121,12 +133,20 @@ def _v2_operation(operation: Operation) -> Tree:
     parameters += [_v2_reference(name) for name in operation.parameters]
     if parameters:
         tree["parameters"] = parameters
-    produced = ["*/*" if operation.action == "connect" else "text/plain"] if text else _TYPES
-    tree["produces"] = [*produced, _STREAM] if operation.streams else produced
+    tree["produces"] = _produced(operation)
     tree["responses"] = {code: _v2_answer(code, answer) for code, answer in operation.answers.items()}
     tree["responses"]["401"] = {"description": "Unauthorized"}
     tree["schemes"] = ["https"]
     return {**tree, **_extensions(operation)}
+
+
+def _produced(operation: Operation) -> list[str]:
+    if operation.action == "connect":
+        return ["*/*"]
+    if TEXT in operation.answers.values() and operation.action:
+        return ["text/plain", *operation.produces]
+    streams = [f"{kind}{_STREAM}" for kind in operation.produces if not kind.endswith("yaml")]
+    return [*operation.produces, *streams] if operation.streams else list(operation.produces)
 
 
 def _v2_body(operation: Operation) -> Tree:
@@ -181,14 +201,15 @@ def _v3_operation(operation: Operation) -> Tree:
 
 def _v3_answer(code: str, answer: str, operation: Operation) -> Tree:
     if answer == TEXT:
-        types = ["*/*" if operation.action == "connect" else "text/plain"]
+        types = _produced(operation)
         schema: Tree = {"schema": {"type": "string"}}
     else:
-        types = _TYPES
+        types = list(operation.produces)
         schema = {"schema": {"$ref": V3_PREFIX + answer}}
     content: Tree = dict.fromkeys(types, schema)
     if operation.streams:
-        content[_STREAM] = {"schema": {"$ref": V3_PREFIX + operations.WATCH_EVENT}}
+        event = {"schema": {"$ref": V3_PREFIX + operations.WATCH_EVENT}}
+        content |= {kind: event for kind in _produced(operation) if kind.endswith(_STREAM)}
     return {"content": content, "description": _CODES[code]}
 
 

@@ -6,7 +6,7 @@ Differs: the deprecated /watch/ paths are not described.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pybernetes.apimachinery.scheme import RESOURCES, Resource, Subresource
@@ -18,6 +18,9 @@ PATCH = _META + "Patch"
 WATCH_EVENT = _META + "WatchEvent"
 TEXT = "text"
 """An answer that is plain text, where otherwise stands the name of a definition."""
+
+PRODUCES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+"""What answers are written in; custom resources have no protobuf."""
 
 _WRITE = ("dryRun", "fieldManager", "fieldValidation")
 _DELETE = (
@@ -113,6 +116,7 @@ class Operation:
     body_required: bool = False
     answers: dict[str, str] = field(default_factory=dict)
     streams: bool = False
+    produces: tuple[str, ...] = PRODUCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,8 @@ def definition_of(group: str, version: str, kind: str) -> str:
     return f"io.k8s.api.{package}.{version}.{kind}"
 
 
-def group_versions() -> list[tuple[str, str]]:
-    return list(dict.fromkeys((r.group, r.version) for r in RESOURCES))
+def group_versions(resources: Iterable[Resource] = RESOURCES) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((r.group, r.version) for r in resources))
 
 
 def tag_of(group: str, version: str) -> str:
@@ -185,12 +189,40 @@ def _information(path: str, name: str, text: str, tag: str, answer: str) -> Path
     return PathItem(path, (), (Operation("get", name, text, "", None, tag, answers={"200": answer}),))
 
 
-def paths(group: str, version: str) -> Iterator[PathItem]:
+def paths(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> Iterator[PathItem]:
     """Every path of a group-version, with its operations."""
     yield discovery(group, version)
-    for resource in RESOURCES:
+    for resource in resources:
         if (resource.group, resource.version) == (group, version):
             yield from _Resource(resource).paths()
+            yield from _Resource(resource).watch_paths()
+
+
+def openid() -> tuple[PathItem, PathItem]:
+    """What others verify service accounts' tokens with."""
+    configuration = Operation(
+        "get",
+        "getServiceAccountIssuerOpenIDConfiguration",
+        "get service account issuer OpenID configuration, also known as the 'OIDC discovery doc'",
+        "",
+        None,
+        "WellKnown",
+        answers={"200": TEXT},
+        produces=("application/json",),
+    )
+    keys = Operation(
+        "get",
+        "getServiceAccountIssuerOpenIDKeyset",
+        "get service account issuer OpenID JSON Web Key Set (contains public token verification keys)",
+        "",
+        None,
+        "openid",
+        answers={"200": TEXT},
+        produces=("application/jwk-set+json",),
+    )
+    return PathItem("/.well-known/openid-configuration/", (), (configuration,)), PathItem(
+        "/openid/v1/jwks/", (), (keys,)
+    )
 
 
 def paths_of(resource: Resource, definition: str, list_kind: str) -> Iterator[PathItem]:
@@ -225,6 +257,32 @@ class _Resource:
             yield PathItem(item, ("name", *scope), single)
         for sub in r.subresources:
             yield from self._subresource(item, ("name", *scope), sub)
+
+    def watch_paths(self) -> Iterator[PathItem]:
+        """The old paths below /watch/."""
+        r = self.resource
+        if "watch" not in r.verbs:
+            return
+        listed = tuple(sorted((*_LIST, "pretty")))
+        all_of = f"watch{self.prefix}{r.kind}List{'ForAllNamespaces' if r.namespaced else ''}"
+        yield PathItem(f"{self.root}/watch/{r.plural}", listed, (self._watch(all_of, one=False),))
+        within = f"{self.root}/watch"
+        if r.namespaced:
+            within += "/namespaces/{namespace}"
+            listed = tuple(sorted((*listed, "namespace")))
+            operation = self._watch(f"watch{self.prefix}Namespaced{r.kind}List", one=False)
+            yield PathItem(f"{within}/{r.plural}", listed, (operation,))
+        if "get" in r.verbs:
+            operation = self._watch(f"watch{self.prefix}{self.scope}{r.kind}", one=True)
+            yield PathItem(f"{within}/{r.plural}/{{name}}", tuple(sorted((*listed, "name"))), (operation,))
+
+    def _watch(self, name: str, *, one: bool) -> Operation:
+        kind = self.resource.kind
+        text = f"watch changes to an object of kind {kind}" if one else f"watch individual changes to a list of {kind}"
+        text += ". deprecated: use the 'watch' parameter with a list operation instead"
+        text += ", filtered to a single item with the 'fieldSelector' parameter." if one else "."
+        action = "watch" if one else "watchlist"
+        return self._operation("get", name, text, action, (), "", {"200": WATCH_EVENT}, streams=True)
 
     def _collection(self) -> tuple[Operation, ...]:
         r, found = self.resource, []
@@ -347,5 +405,16 @@ class _Resource:
         kind = gvk or (r.group, r.version, r.kind)
         required = body not in ("", DELETE_OPTIONS)
         return Operation(
-            method, name, description, action, kind, self.tag, parameters, body, required, answers, streams
+            method,
+            name,
+            description,
+            action,
+            kind,
+            self.tag,
+            parameters,
+            body,
+            required,
+            answers,
+            streams,
+            PRODUCES[:2] if r.custom else PRODUCES,
         )

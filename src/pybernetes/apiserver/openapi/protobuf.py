@@ -7,11 +7,12 @@ in the table; anything else is a KeyError in the test, not a silent loss.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
 
+from pybernetes.apimachinery.scheme import RESOURCES, Resource
 from pybernetes.apiserver.openapi import documents
 from pybernetes.apiserver.openapi.definitions import Definitions
 
@@ -19,19 +20,19 @@ Tree = dict[str, Any]
 _Encoder = Callable[[Any], bytes]
 
 
-def v2_protobuf(definitions: Definitions) -> bytes:
+def v2_protobuf(definitions: Definitions, resources: Sequence[Resource] = RESOURCES) -> bytes:
     """The whole document."""
     out = bytearray(
         _text(1, "2.0") + _block(2, _text(1, documents.INFO["title"]) + _text(2, documents.INFO["version"]))
     )
     paths = bytearray()
-    for item in documents.v2_paths():
+    for item in documents.v2_paths(resources):
         paths += _named(2, item.path, path_item(documents.v2_path(item)))
     out += _block(8, paths)
     del paths
     schemas = bytearray()
-    for name in definitions.names:
-        schemas += _named(1, name, schema(definitions.v2(name)))
+    for name, tree in documents.v2_definitions(definitions, resources):
+        schemas += _named(1, name, schema(tree))
     out += _block(9, schemas)
     parameters = b"".join(_named(1, name, parameter(tree)) for name, tree in documents.v2_parameters())
     out += _block(10, parameters)

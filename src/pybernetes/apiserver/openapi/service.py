@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
+from pybernetes.apimachinery.scheme import RESOURCES, Resource
 from pybernetes.apimachinery.version import GIT_VERSION
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 PROTOBUF_ACCEPTED = (PROTOBUF, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
 
 
+_OPENID = (".well-known/openid-configuration", "openid/v1/jwks")
 _PATHS, _DEFINITIONS = b'"paths":{', b'},"definitions":{'
 
 
@@ -46,7 +48,14 @@ class OpenApi:
     group-version) to a few hundred (v2) and is not async: run it in a thread.
     """
 
-    def __init__(self, cache_dir: Path | None = None, custom: Custom | None = None) -> None:
+    def __init__(
+        self,
+        cache_dir: Path | None = None,
+        custom: Custom | None = None,
+        resources: Sequence[Resource] = RESOURCES,
+    ) -> None:
+        self._resources = resources
+        """The built-in resources that are served."""
         self._cache_dir = cache_dir
         self._custom = custom
         self._custom_made: dict[str, tuple[str, bytes]] = {}
@@ -58,7 +67,7 @@ class OpenApi:
         def build() -> bytes:
             from pybernetes.apiserver.openapi import documents
 
-            return documents.v2_json(self._definitions())
+            return documents.v2_json(self._definitions(), self._resources)
 
         base = self._cached("v2.json", build)
         custom = self._custom
@@ -77,7 +86,7 @@ class OpenApi:
         def build() -> bytes:
             from pybernetes.apiserver.openapi import protobuf
 
-            return protobuf.v2_protobuf(self._definitions())
+            return protobuf.v2_protobuf(self._definitions(), self._resources)
 
         base = self._cached("v2.pb", build)
         custom = self._custom
@@ -94,8 +103,8 @@ class OpenApi:
         """What /openapi/v3/<name> can be asked for: api, api/v1, apis, apis/apps, apis/apps/v1, …, version."""
         from pybernetes.apiserver.openapi import operations
 
-        found = {"api", "apis", "version"}
-        for group, version in operations.group_versions():
+        found = {"api", "apis", "version", *_OPENID}
+        for group, version in operations.group_versions(self._resources):
             found |= {f"apis/{group}", f"apis/{group}/{version}"} if group else {f"api/{version}"}
         for group, version in self._custom.group_versions() if self._custom is not None else ():
             found |= {f"apis/{group}", f"apis/{group}/{version}"}
@@ -134,13 +143,15 @@ class OpenApi:
                     items = [operations.group_discovery("")]
                 case ["apis"]:
                     items = [operations.all_groups()]
+                case [".well-known", _] | ["openid", _, _]:
+                    items = [operations.openid()[_OPENID.index(full)]]
                 case ["version"]:
                     items = [operations.version()]
                 case ["apis", group]:
                     items = [operations.group_discovery(group)]
                 case [*_, version]:
                     group = full.split("/")[1] if full.startswith("apis/") else ""
-                    items = list(operations.paths(group, version))
+                    items = list(operations.paths(group, version, self._resources))
             return documents.v3_json(items, self._definitions())
 
         return self._cached(f"v3-{full.replace('/', '_')}.json", build)
@@ -151,6 +162,7 @@ class OpenApi:
             from pybernetes.apiserver.openapi.definitions import location
 
             digest = hashlib.sha256(GIT_VERSION.encode())
+            digest.update(" ".join(f"{r.api_version}/{r.plural}" for r in self._resources).encode())
             for path in [location(), *sorted(Path(__file__).parent.glob("*.py"))]:
                 digest.update(path.read_bytes())
             self._version = digest.hexdigest()

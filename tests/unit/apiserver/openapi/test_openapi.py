@@ -240,3 +240,21 @@ def test_v3_over_http(openapi: OpenApi) -> None:
     assert response is not None and response.body == openapi.v3_index()
     assert ask(openapi, "/openapi/v3/apis/nope/v1") is None
     assert ask(openapi, "/openapi") is None
+
+
+def test_what_is_not_served_is_not_published() -> None:
+    apps = OpenApi(resources=[r for r in RESOURCES if (r.group, r.version) == ("apps", "v1")])
+    v2 = orjson.loads(apps.v2_json())
+    assert "/apis/apps/v1/watch/namespaces/{namespace}/deployments/{name}" in v2["paths"]
+    assert not [path for path in v2["paths"] if path.startswith("/apis/batch")]
+    assert "io.k8s.api.core.v1.PodSpec" in v2["definitions"]
+    assert "io.k8s.api.batch.v1.Job" not in v2["definitions"]
+    assert [name for name in apps.v3_names() if name.startswith("apis/")] == ["apis/apps", "apis/apps/v1"]
+    assert apps.etag("v2.json") != OpenApi().etag("v2.json")
+
+
+def test_what_answers_are_written_in(v2: Any) -> None:
+    produced = v2["paths"]["/api/v1/pods"]["get"]["produces"]
+    assert "application/vnd.kubernetes.protobuf;stream=watch" in produced
+    keys = v2["paths"]["/openid/v1/jwks/"]["get"]
+    assert keys["produces"] == ["application/jwk-set+json"]
