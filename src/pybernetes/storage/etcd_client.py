@@ -191,6 +191,7 @@ class EtcdClient:
                 ("grpc.max_reconnect_backoff_ms", 1000),
                 ("grpc.keepalive_time_ms", 10_000),
                 ("grpc.keepalive_timeout_ms", 5_000),
+                ("grpc.http2.max_pings_without_data", 0),  # a watch may be silent for long
             ]
             aio = self._grpc.aio
             channel = self._channels[at] = (

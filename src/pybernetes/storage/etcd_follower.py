@@ -130,6 +130,8 @@ class EtcdFollower:
                 if self._task is not None and self._task.cancelling():
                     raise
                 self.problem = "it was silent"
+            except TimeoutError:
+                self.problem = f"{self._client.endpoint} does not answer"
             except Exception as error:
                 self.problem = self._client.error_of(error) or str(error)
             finally:
@@ -145,13 +147,18 @@ class EtcdFollower:
         key, end = self._layout.watched
         stream = self._stream = self._client.watch()
         start = self._position() + 1
-        await stream.write(
-            pb.WatchRequest(
-                create_request=pb.WatchCreateRequest(key=key, range_end=end, start_revision=start, prev_kv=True)
+        async with asyncio.timeout(_STUCK_S):
+            await stream.write(
+                pb.WatchRequest(
+                    create_request=pb.WatchCreateRequest(key=key, range_end=end, start_revision=start, prev_kv=True)
+                )
             )
-        )
+        begun = False
         while True:
-            answer = await stream.read()
+            # A member that has just come up may take the stream and never answer.
+            async with asyncio.timeout(None if begun else _STUCK_S):
+                answer = await stream.read()
+            begun = True
             if not hasattr(answer, "events"):
                 return  # the end of the stream
             if answer.compact_revision:

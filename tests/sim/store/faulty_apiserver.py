@@ -18,7 +18,7 @@ from typing import Any
 import apsw
 
 _FAULTS = Path(os.environ.get("FAULTS", "/nonexistent"))
-_ERRORS = {"full": apsw.FullError, "error": apsw.IOError}
+_ERRORS = {"full": apsw.FullError, "error": apsw.IOError, "readonly": apsw.ReadOnlyError}
 
 
 def _fault(access: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,26 @@ def test_a_watch_goes_on_when_etcd_was_away(tmp_path: Path) -> None:
         run(EtcdConfig((own.url,)), body)
     finally:
         own.kill()
+
+
+def test_a_watch_leaves_a_member_that_takes_it_and_never_answers(
+    etcd: LocalEtcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pybernetes.storage.etcd_follower._STUCK_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+
+        async def body(store: EtcdStore, other: EtcdStore) -> None:
+            seen = asyncio.Event()
+            store.subscribe(P, lambda changes: seen.set(), lambda: None)
+            store._follower._break_off()
+            async with asyncio.timeout(10):
+                while not store.problem():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await other.create(P + "a", b"", WHO)
+            await asyncio.wait_for(seen.wait(), 20)
+            assert store.problem() == ""
+
+        run(EtcdConfig((etcd.url, f"http://127.0.0.1:{mute.getsockname()[1]}"), prefix="/mute"), body, stores=2)
 
 
 def test_changes_that_were_compacted_unseen_are_told(etcd: LocalEtcd) -> None:
