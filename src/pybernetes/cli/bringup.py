@@ -46,7 +46,7 @@ async def _wait_for(
         try:
             await readiness.api_ready(client, spec, layout, timeout_s)
             api_s = progress.elapsed_s
-            current = kubeconfig.merge(files, spec.context, _entry(layout), preparation.user_owner())
+            current = kubeconfig.merge(files, spec.context, entry(layout), preparation.user_owner())
             progress.step("images and nodes")
             nodes_s, _ = await asyncio.gather(_nodes(client, spec, layout, progress, timeout_s), images)
         finally:
@@ -61,6 +61,8 @@ async def _nodes(client: Client, spec: ClusterSpec, layout: Layout, progress: Pr
 
 
 async def _images(spec: ClusterSpec, layout: Layout, timeout_s: float) -> None:
+    if spec.simulated:
+        return
     await asyncio.to_thread(node_images.builtin_archive, layout)
     for node in spec.node_names:
         path = layout.node(node).containerd_socket
@@ -78,7 +80,8 @@ def _accepts(path: str) -> bool:
         return True
 
 
-def _entry(layout: Layout) -> dict[str, Any]:
+def entry(layout: Layout) -> dict[str, Any]:
+    """The admin's kubeconfig."""
     import yaml
 
     tree: dict[str, Any] = yaml.safe_load(layout.kubeconfig("admin").read_text())

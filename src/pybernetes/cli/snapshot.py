@@ -1,4 +1,4 @@
-"""`pybernetes snapshot save|restore|status|list`: backups of everything a cluster stores."""
+"""`pybernetes snapshot save|restore|status|list|fork`: backups of everything a cluster stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pybernetes.storage.store import StoreError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="save|restore|status|list")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="save|restore|status|list|fork")
     save = verbs.add_parser("save", help="write a snapshot of a cluster, running or not", allow_abbrev=False)
     save.add_argument("file", type=Path, metavar="FILE", help="where to; must not be there yet")
     add_name(save)
@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     restore.add_argument("file", type=Path, metavar="FILE", help="what `snapshot save` wrote")
     add_name(restore)
     add_data_dir(restore)
+    fork = verbs.add_parser(
+        "fork", help="start a copy of a running cluster beside it, on simulated nodes", allow_abbrev=False
+    )
+    fork.add_argument("fork", metavar="NAME", help="of the copy")
+    add_name(fork)
     status = verbs.add_parser("status", help="check a snapshot and tell what is in it", allow_abbrev=False)
     status.add_argument("file", type=Path, metavar="FILE", help="what `snapshot save` wrote")
     status.add_argument("-o", "--output", choices=["json"], help="print JSON")
@@ -43,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        return {"save": _save, "restore": _restore, "status": _status, "list": _list}[args.verb](args)
+        return {"save": _save, "restore": _restore, "status": _status, "list": _list, "fork": _fork}[args.verb](args)
     except StoreError as error:
         raise ClusterError(str(error)) from None
     except BrokenPipeError:
@@ -115,6 +120,12 @@ def _status(args: argparse.Namespace) -> int:
     told = _told(args.file)
     print(json.dumps(told, indent=2) if args.output == "json" else _sentence(told))
     return 0
+
+
+def _fork(args: argparse.Namespace) -> int:
+    from pybernetes.cli.fork import fork
+
+    return fork(args)
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -90,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
     wishes = _wishes(args)
     if sys.platform != "linux":
         raise ClusterError("real nodes need Linux; run this in a Linux machine")
-    if os.geteuid() != 0:
+    found = find(args.name, args.data_dir)
+    if os.geteuid() != 0 and not (found is not None and found[0].simulated):
         raise ClusterError(f"a cluster with real containers needs root; run: sudo {' '.join(_own_command())}")
     progress = Progress()
     files = kubeconfig.user_files(os.environ)
@@ -196,7 +197,7 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
         preparation.check_port(spec.api_port)
     with exclusive(layout.preparing):
         alone = not spec.control_plane_names
-        early = _start_control_plane(spec, layout) if alone and serving is None and not supervised else None
+        early = start_control_plane(spec, layout) if alone and serving is None and not supervised else None
         try:
             spec, renewed = preparation.prepare(spec, layout, time.time(), progress.step)
         except BaseException:
@@ -219,7 +220,7 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
     return 0
 
 
-def _start_control_plane(spec: ClusterSpec, layout: Layout) -> Process:
+def start_control_plane(spec: ClusterSpec, layout: Layout) -> Process:
     """Ahead of the supervisor, which takes it over: its imports take as long as the keys that it waits for."""
     (entry,) = (entry for entry in process_table(spec, layout) if entry.name == CONTROL_PLANE)
     log = layout.logs / f"{CONTROL_PLANE}.log"

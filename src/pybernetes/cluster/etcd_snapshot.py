@@ -95,14 +95,14 @@ def restore(file: Path, spec: ClusterSpec, layout: Layout) -> int:
     (member,) = etcd.members(alone, layout)
     bumps = "--bump-revision" in _tool("snapshot", "restore", "--help")
     bump = ["--bump-revision", str(_BUMP), "--mark-compacted"] if bumps else []
-    _put_in_place(file, member, [member], bump)
+    put_in_place(file, member, [member], bump)
     revision = asyncio.run(_run_past(alone, layout, 0 if bumps else before + _MARGIN))
     if spec.control_plane_names:
         _spread(member, members)
     return revision
 
 
-def _put_in_place(file: Path, member: etcd.Member, members: list[etcd.Member], options: list[str]) -> None:
+def put_in_place(file: Path, member: etcd.Member, members: list[etcd.Member], options: list[str]) -> None:
     """Makes the data of one member of several, with etcd's own tool, in the place of what it had."""
     part = member.data.with_name(member.data.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -122,7 +122,7 @@ def _spread(source: etcd.Member, members: list[etcd.Member]) -> None:
         shutil.rmtree(source.data)
         source.data.mkdir(mode=0o700)
         for member in members:
-            _put_in_place(copy, member, members, ["--skip-hash-check"])
+            put_in_place(copy, member, members, ["--skip-hash-check"])
     finally:
         copy.unlink(missing_ok=True)
 

@@ -153,6 +153,11 @@ class Layout:
         return self.data / "etcd"
 
     @property
+    def moved(self) -> Path:
+        """The store that the cluster was moved from."""
+        return self.data / "moved"
+
+    @property
     def snapshots(self) -> Path:
         """Scheduled ones, unless the cluster names another folder."""
         return self.data / "snapshots"

@@ -186,6 +186,15 @@ def free_port(first: int, used: set[int]) -> int:
     raise ClusterError(f"no free port from {first} to {first + _PORTS_TRIED - 1}; name one with --port")
 
 
+def free_etcd_ports(spec: ClusterSpec) -> tuple[int, int]:
+    """For an etcd of a cluster that had none: clients' and peers'."""
+    others = [other for name in known_names() if (other := ClusterSpec.read(Layout.of(name).spec))]
+    used = {port for other in others for port in (other.api_port, other.kubelet_port)}
+    used |= {port for other in others for port in (other.etcd_port, other.etcd_peer_port)}
+    port = free_port(_ETCD_PORT + 10 * spec.slot, used)
+    return port, free_port(port + 1, used)
+
+
 def check_port(port: int) -> None:
     """Raises ClusterError when something listens at the port already."""
     if not _bindable(port):
@@ -211,7 +220,8 @@ def prepare(
     """
     say("keys and configuration")
     if not spec.own_namespaces:
-        spec = dataclasses.replace(spec, node_address=topology.lone_address(spec))
+        address = "127.0.0.1" if spec.simulated else topology.lone_address(spec)
+        spec = dataclasses.replace(spec, node_address=address)
     keys = pki.Pki(layout.pki)
     nodes = {node: spec.address_of(node) for node in spec.node_names}
     planes = [spec.address_of(machine) for machine in spec.control_plane_names]

@@ -57,7 +57,7 @@ def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
         table = [ProcessSpec(CONTROL_PLANE, own_command("standalone", *place), environment=_OWN)]
         if spec.local_etcd:
             table.insert(0, ProcessSpec(ETCD, etcd.command(spec, layout), environment=etcd.environment()))
-    for node in spec.node_names:
+    for node in () if spec.simulated else spec.node_names:
         namespace = spec.network_namespace(node) if spec.own_namespaces else ""
         table.append(
             ProcessSpec(

@@ -69,7 +69,12 @@ class ClusterSpec:
     @property
     def own_namespaces(self) -> bool:
         """Whether each machine has a network namespace of its own; a single node is in the host's."""
-        return self.nodes > 1 or self.control_planes > 1
+        return (self.nodes > 1 or self.control_planes > 1) and not self.simulated
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its nodes only pretend: then it is one process and nothing else on the machine."""
+        return self.runtime == "simulated"
 
     @property
     def local_etcd(self) -> bool:

@@ -42,6 +42,9 @@ def tables(cluster: str) -> list[str]:
 def remove_cluster(spec: ClusterSpec, layout: Layout) -> list[str]:
     """Removes all but the data directory; one line for each thing that would not go."""
     _stop_processes(spec, layout)
+    if spec.simulated:  # its address ranges are those of the cluster that it was copied from
+        shutil.rmtree(layout.run, ignore_errors=True)
+        return []
     left: list[str] = []
     for node in spec.node_names:
         left += stop_machine(spec, layout, node)
@@ -64,6 +67,7 @@ def purge(layout: Layout) -> None:
         layout.data / "nodes",
         layout.data / "cache",
         layout.snapshots,
+        layout.moved,
         layout.etcd,
         load_balancer.configuration_file(layout),
     ):

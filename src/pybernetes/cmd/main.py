@@ -75,6 +75,12 @@ VERBS: dict[str, Verb] = {
         "examples:\n  pybernetes snapshot save backup.db\n  pybernetes snapshot status backup.db\n"
         "  pybernetes down && pybernetes snapshot restore backup.db && pybernetes up\n",
     ),
+    "store": Verb(
+        "pybernetes.cli.store",
+        "move a cluster from SQLite to etcd, or back",
+        _CLUSTER,
+        "examples:\n  pybernetes store migrate --to etcd\n  pybernetes store migrate --to sqlite --name blue\n",
+    ),
     "why": Verb(
         "pybernetes.cli.why",
         "the chain of causes behind an object",

@@ -83,6 +83,11 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
         server.own_pages.trees["scheduling"] = made.explained
         await made.run()
 
+    async def nodes() -> None:
+        from pybernetes.sim.nodes import SimulatedNodes
+
+        await SimulatedNodes(client_for(wiring.ADMIN, "pybernetes-simulation"), clock, random).run()
+
     async def dns() -> None:
         from pybernetes.dns.server import DnsServer
 
@@ -98,14 +103,17 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
 
             group.create_task(keep("snapshots", lambda: save_on_schedule(spec, layout, clock)), name="snapshots")
         group.create_task(keep("controllers", controllers), name="controllers")
-        if spec.own_namespaces:
+        if spec.simulated:
+            group.create_task(keep("simulated nodes", nodes), name="simulated nodes")
+        elif spec.own_namespaces:
             await run_machine_network(spec, layout, "", client_for, group)
         else:
             await run_node_agent(spec, layout, spec.node_names[0], client_for, group)
         await load("pybernetes.scheduler.scheduler")
         group.create_task(keep("scheduler", scheduler), name="scheduler")
-        await load("pybernetes.dns.server")
-        group.create_task(keep("dns", dns), name="dns")
+        if not spec.simulated:
+            await load("pybernetes.dns.server")
+            group.create_task(keep("dns", dns), name="dns")
         # What is there now stays for good: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()

@@ -79,6 +79,17 @@ def save(store: Path, file: Path, *, now_s: float, origin: str = "") -> SqliteSn
     return found
 
 
+def fork(store: Path, copy: Path) -> None:
+    """The store as it is at one moment, history and all, as another store. Raises StoreError, OSError."""
+    if not store.exists():
+        raise StoreError(f"there is no store at {store}")
+    try:
+        _copy(store, copy)
+    except apsw.Error as error:
+        copy.unlink(missing_ok=True)
+        raise plain(error, copy) from error
+
+
 def is_snapshot(file: Path) -> bool:
     """Whether it is a SQLite file at all."""
     with file.open("rb") as opened:
