@@ -312,7 +312,7 @@ def test_deleting_a_definition_takes_its_objects_with_it() -> None:
             if found["metadata"].get("name") == "held" and "deletionTimestamp" in found["metadata"]:
                 break
             assert kind
-        with pytest.raises(errors.MethodNotAllowed, match="terminating"):
+        with pytest.raises(errors.Forbidden, match="terminating"):
             await world.dynamic.create(WIDGETS, widget("late"))
         await world.dynamic.patch(WIDGETS, "held", "default", {"metadata": {"finalizers": None}})
         async with asyncio.timeout(10):
@@ -366,7 +366,7 @@ BAD: dict[str, tuple[Callable[[Tree], Any], str]] = {
     ),
     "default does not fit": (
         lambda t: schema_of(t)["properties"].update(x={"type": "integer", "default": "a"}),
-        "properties[x].default in body must be of type integer",
+        'properties[x].default: Invalid value: "string":  in body must be of type integer',
     ),
     "rule names nothing": (
         lambda t: schema_of(t).update({"x-kubernetes-validations": [{"rule": "self.nothing == 1"}]}),

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from pybernetes.api.autoscaling.v1 import Scale, ScaleSpec, ScaleStatus
-from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.api.meta.v1 import ObjectMeta, StatusCause
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import parse_time
@@ -42,7 +42,17 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
 
 _MAX_REPLICAS = 2**31 - 1
-_BLOCKING = ("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
+_GO_TYPES = {
+    str: "string", bool: "bool", int: "int64", float: "float64", list: "[]interface {}",
+    dict: "map[string]interface {}",
+}  # fmt: skip
+_BLOCKING = (
+    "FieldValueNotSupported",
+    "FieldValueRequired",
+    "FieldValueTooLong",
+    "FieldValueTooMany",
+    "FieldValueTypeInvalid",
+)
 
 
 class CustomResourceStrategy(Strategy):
@@ -63,8 +73,12 @@ class CustomResourceStrategy(Strategy):
 
     async def begin_create(self, ctx: RequestContext, obj: CustomObject) -> Finish:
         if self._kind.terminating:
-            raise errors.MethodNotAllowed(
-                f"create not allowed while custom resource definition is terminating: {self.resource.qualified}"
+            why = "create not allowed while custom resource definition is terminating"
+            raise errors.Forbidden(
+                f'{self.resource.qualified} "{obj.metadata.name or ""}" is forbidden: {why}',
+                group=self.resource.group,
+                kind=self.resource.plural,
+                name=obj.metadata.name or "",
             )
         return nothing_to_finish
 
@@ -122,7 +136,7 @@ class CustomResourceStrategy(Strategy):
                 found.append(
                     FieldError.invalid(
                         Path("<nil>"),
-                        "",
+                        None,
                         "some validation rules were not checked because the object was invalid; "
                         "correct the existing errors to complete validation",
                     )
@@ -137,9 +151,17 @@ class CustomResourceStrategy(Strategy):
             return []
         found = []
         for path in (scale.specReplicasPath, scale.statusReplicasPath):
-            value = json_path.lookup(obj.content, json_path.simple_path(path))
-            at = Path(path.removeprefix("."))
-            if value is None or isinstance(value, bool) or not isinstance(value, int):
+            at = Path(path)
+            value: Any = obj.content
+            left = list(json_path.simple_path(path))
+            while left and isinstance(value, dict):
+                value = value.get(left.pop(0))
+            if value is None:
+                continue
+            if left or isinstance(value, bool) or not isinstance(value, int):
+                is_, wanted = _GO_TYPES.get(type(value)), "map[string]interface{}" if left else "int64"
+                why = f"{path} accessor error: {_shown(value)} is of the type {is_}, expected {wanted}"
+                found.append(FieldError.invalid(at, 0, why))
                 continue
             if value < 0:
                 found.append(FieldError.invalid(at, value, "should be a non-negative integer"))
@@ -162,6 +184,10 @@ class CustomResourceStrategy(Strategy):
     @property
     def kind(self) -> CustomKind:
         return self._kind
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _field_text(value: Any) -> str:
@@ -245,7 +271,7 @@ def _cell(values: list[Any], kind: str, now: float) -> Any:
                 return human_duration(now - parse_time(value))
             except (ValueError, TypeError):
                 return "<invalid>"
-    return ",".join(v if isinstance(v, str) else _text(v) for v in values)
+    return value if isinstance(value, str) else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -283,7 +309,8 @@ class CustomScale(ScaleSubresource):
         if not isinstance(replicas, int):
             replicas = unset
         if replicas is None:
-            raise errors.InternalError(f'the spec replicas field "{paths.specReplicasPath}" does not exist')
+            why = f'the spec replicas field "{paths.specReplicasPath}" does not exist'
+            raise errors.InternalError(f"Internal error occurred: {why}", causes=[StatusCause(message=why)])
         current = json_path.lookup(obj.content, json_path.simple_path(paths.statusReplicasPath))
         selector = None
         if paths.labelSelectorPath:

@@ -15,6 +15,7 @@ import orjson
 
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import decoding, errors
+from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.field_walk import DecodeError
 from pybernetes.apimachinery.schema import Schema
 from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _encoder = msgspec.json.Encoder(order="deterministic")
 _MAX_DEPTH = 200
 _FRESH_LIMIT = 20_000
+_SHOWN = 30
+"""How much of a body an error shows a second time."""
 Tree = dict[str, Any]
 
 
@@ -146,6 +149,7 @@ class TreeCodec(Codec):
             _check_depth(bytes(body))
             lenient = "Ignore" if ctx.field_validation == "Ignore" else "Warn"
             tree, problems = decoding.tree_of(bytes(body), field_validation=lenient, content_type=ctx.content_type)
+            return self._object(ctx, tree, problems, bytes(body))
         elif isinstance(body, msgspec.Struct):
             tree, problems = msgspec.to_builtins(body), []
         else:
@@ -158,22 +162,29 @@ class TreeCodec(Codec):
     def to_storage(self, obj: CustomObject) -> CustomObject:
         return obj
 
-    def _object(self, ctx: RequestContext, tree: Any, problems: list[str]) -> CustomObject:
+    def _object(self, ctx: RequestContext, tree: Any, problems: list[str], body: bytes = b"") -> CustomObject:
         resource = self.resource
         if not isinstance(tree, dict):
             raise errors.BadRequest("couldn't get version/kind; json parse error: the body is no object")
         tree = dict(tree)
         kind, api_version = tree.pop("kind", None), tree.pop("apiVersion", None)
         if not isinstance(kind, str) or not kind:
-            raise errors.BadRequest("Object 'Kind' is missing in the body")
-        if kind != resource.kind or api_version != resource.api_version:
+            shown = (body or orjson.dumps(tree)).decode("utf-8", "replace")
+            short = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]} ..."
             raise errors.BadRequest(
-                f"the API version in the data ({api_version or ''}, kind {kind}) does not match the expected API "
-                f"version ({resource.api_version}, kind {resource.kind})"
-                if kind != resource.kind
-                else f"the API version in the data ({api_version or ''}) does not match the expected API version "
+                f"the object provided is unrecognized (must be of type {resource.kind}): "
+                f"Object 'Kind' is missing in '{shown}' ({short})"
+            )
+        if api_version != resource.api_version:
+            raise errors.BadRequest(
+                f"the API version in the data ({api_version or ''}) does not match the expected API version "
                 f"({resource.api_version})"
             )
+        if kind != resource.kind:
+            meta = tree.get("metadata")
+            name = meta.get("name") if isinstance(meta, dict) else ""
+            why = FieldError.invalid(Path("kind"), kind, f"must be {resource.kind}")
+            raise invalid((resource.group, kind), name if isinstance(name, str) else "", [why])
         schema = self._version.structural
         try:
             metadata, strict = structural.read_metadata(tree.pop("metadata", None), "metadata")

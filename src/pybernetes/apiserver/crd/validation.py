@@ -192,7 +192,8 @@ class _Walk:
             return [_invalid(path, value, f"should match '{pattern}'")]
         check = FORMATS.get(schema.get("format") or "")
         if check is not None and not check(value):
-            return [_invalid(path, value, f'must be of type {schema["format"]}: "{value}"')]
+            said = f'must be of type {schema["format"]}: "{value}"'
+            return [FieldError.type_invalid(_at(path), value, _worded(path, said))]
         return []
 
     def _number(self, value: int | float, schema: Tree, path: str) -> list[FieldError]:

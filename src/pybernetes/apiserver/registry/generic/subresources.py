@@ -154,7 +154,7 @@ class ScaleSubresource(SubresourceBase):
             if replicas == UNSET_REPLICAS:
                 at_path = ".".join(self.replicas_path)
                 raise errors.BadRequest(f'the spec replicas field ".{at_path}" cannot be empty')
-            if replicas < 0:
+            if replicas < 0 and not ctx.resource.custom:  # those have their schema
                 at = Path("spec").child("replicas")
                 why_not = FieldError.invalid(at, replicas, "must be greater than or equal to 0")
                 raise invalid(SCALE, ctx.name, [why_not])

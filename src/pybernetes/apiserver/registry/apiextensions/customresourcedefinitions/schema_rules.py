@@ -8,6 +8,7 @@ pkg/apis/apiextensions/validation/validation.go (ValidateCustomResourceDefinitio
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from pybernetes.apimachinery.field_errors import FieldError, Path
@@ -401,7 +402,7 @@ def _default(schema: Structural, at: Path, inside_meta: bool) -> list[FieldError
     if problems := structural.validate_embedded(value, schema, at):
         return problems
     found: list[FieldError] = SchemaValidator(schema.tree).validate(value, at.text)
-    return found
+    return [replace(error, detail=error.detail.replace(at.text, "")) for error in found]
 
 
 def _rules(tree: Tree, at: Path) -> list[FieldError]:

@@ -23,6 +23,9 @@ from pybernetes.apiserver.registry.generic.subresources import reset_meta_for_st
 from pybernetes.apiserver.registry.generic.table import NAME
 
 Definition = apiextensions.CustomResourceDefinition
+_NUMBERS = ("maximum", "minimum", "multipleOf")
+_KEYED = ("properties", "patternProperties", "definitions", "dependencies")
+_NESTED = (*_KEYED, "items", "additionalProperties", "additionalItems", "allOf", "anyOf", "oneOf", "not")
 
 
 class CustomResourceDefinitionStrategy(Strategy):
@@ -91,12 +94,39 @@ class CustomResourceDefinitionStrategy(Strategy):
         naming.set_condition(obj.status, condition, self.registry.clock.now())
         return True
 
+    def canonicalize(self, obj: Definition) -> None:
+        for version in obj.spec.versions:
+            if version.schema is not None and version.schema.openAPIV3Schema is not None:
+                _plain_numbers(version.schema.openAPIV3Schema)
+
     def row(self, obj: Definition, now: float) -> list[Any]:
         return [obj.metadata.name, obj.metadata.creationTimestamp or format_time(now)]
 
 
 def _empty_status() -> apiextensions.CustomResourceDefinitionStatus:
     return apiextensions.CustomResourceDefinitionStatus(acceptedNames=apiextensions.CustomResourceDefinitionNames())
+
+
+def _plain_numbers(schema: Any) -> None:
+    """Writes whole numbers as such (10, not 10.0), all through a schema."""
+    if isinstance(schema, list):
+        for child in schema:
+            _plain_numbers(child)
+        return
+    is_tree = isinstance(schema, dict)
+    for name in _NUMBERS:
+        value = schema.get(name) if is_tree else getattr(schema, name)
+        if isinstance(value, float) and value.is_integer():
+            if is_tree:
+                schema[name] = int(value)
+            else:
+                setattr(schema, name, int(value))
+    for name in _NESTED:
+        child = schema.get(name) if is_tree else getattr(schema, "not_" if name == "not" else name)
+        if isinstance(child, dict) and name in _KEYED:
+            child = list(child.values())
+        if child and not isinstance(child, bool):
+            _plain_numbers([c for c in child if not isinstance(c, str)] if isinstance(child, list) else child)
 
 
 def _check_nested(schema: apiextensions.JSONSchemaProps) -> None:

@@ -5,7 +5,9 @@ Source: apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -14,6 +16,7 @@ from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.names import dns1035_label, dns1123_subdomain
 from pybernetes.apiserver.crd import json_path, naming
 from pybernetes.apiserver.crd.structural import Structural
+from pybernetes.apiserver.registry.admissionregistration.validation import validate_client_config
 from pybernetes.apiserver.registry.apiextensions.customresourcedefinitions import schema_rules
 
 Definition = apiextensions.CustomResourceDefinition
@@ -23,6 +26,12 @@ _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int
 _REVIEWS = ("v1", "v1beta1")
 _MAX_SELECTABLE = 8
 _IMMUTABLE = "field is immutable"
+_HOISTED = {
+    "schema": "spec.validation",
+    "subresources": "spec.subresources",
+    "additionalPrinterColumns": "spec.additionalPrinterColumns",
+    "selectableFields": "spec.selectableFields",
+}
 
 
 def validate(obj: Definition) -> list[FieldError]:
@@ -34,7 +43,7 @@ def validate(obj: Definition) -> list[FieldError]:
     found += _spec(obj, None)
     found += validate_status(obj.status)
     found += _stored_versions(obj)
-    return found + _approval(obj, None)
+    return _hoisted(found, obj) + _approval(obj, None)
 
 
 def validate_update(obj: Definition, old: Definition) -> list[FieldError]:
@@ -47,7 +56,7 @@ def validate_update(obj: Definition, old: Definition) -> list[FieldError]:
     found += _unchanged(spec.names.plural, before.names.plural, _SPEC.child("names", "plural"))
     found += validate_status(obj.status)
     found += _stored_versions(obj)
-    return found + _approval(obj, old)
+    return _hoisted(found, obj) + _approval(obj, old)
 
 
 def validate_status(status: apiextensions.CustomResourceDefinitionStatus) -> list[FieldError]:
@@ -161,11 +170,14 @@ def _scale(scale: apiextensions.CustomResourceSubresourceScale, at: Path) -> lis
 
 
 def _plain_path(text: str, at: Path) -> list[FieldError]:
+    if not text.startswith("."):
+        return [FieldError.invalid(at, text, "must be a simple json path starting with .")]
     try:
         json_path.simple_path(text)
     except json_path.JsonPathError as error:
+        # Differs: upstream takes it and never finds the field.
         return [FieldError.invalid(at, text, f"is an invalid path: {error}")]
-    return [] if text.startswith(".") else [FieldError.invalid(at, text, "must be a simple json path starting with .")]
+    return []
 
 
 def _column(column: apiextensions.CustomResourceColumnDefinition, at: Path) -> list[FieldError]:
@@ -210,13 +222,14 @@ def _selectable(fields: list[apiextensions.SelectableField], schema: Structural,
         for name in names:
             node = node.properties.get(name) if node is not None else None
         if node is None:
-            why = f"is an invalid path: does not refer to a valid field of the schema: {field.jsonPath}"
-            found.append(FieldError.invalid(path, field.jsonPath, why))
+            found.append(
+                FieldError.invalid(path, field.jsonPath, "is an invalid path: does not refer to a valid field")
+            )
         elif names[0] == "metadata":
             found.append(FieldError.invalid(path, field.jsonPath, "must not point to fields in metadata"))
         elif node.type not in ("string", "boolean", "integer"):
             why = "must point to a field of type string, boolean or integer"
-            why += ". Enum string fields and strings with formats are allowed"
+            why += ". Enum string fields and strings with formats are allowed."
             found.append(FieldError.invalid(path, field.jsonPath, why))
         elif field.jsonPath in seen:
             found.append(FieldError.duplicate(path, field.jsonPath))
@@ -251,30 +264,55 @@ def _conversion(conversion: apiextensions.CustomResourceConversion | None, at: P
         return []
     found = _one_of(at.child("strategy"), conversion.strategy, ("None", "Webhook"))
     webhook = conversion.webhook
+    config, reviews = at.child("webhookClientConfig"), at.child("conversionReviewVersions")
     if conversion.strategy != "Webhook":
-        if webhook is not None:
-            why = "should not be set when strategy is not set to Webhook"
-            found.append(FieldError.forbidden(at.child("webhook"), why))
+        why = "should not be set when strategy is not set to Webhook"
+        if webhook is not None and webhook.clientConfig is not None:
+            found.append(FieldError.forbidden(config, why))
+        if webhook is not None and webhook.conversionReviewVersions:
+            found.append(FieldError.forbidden(reviews, why))
         return found
-    config = at.child("webhookClientConfig")
     if webhook is None or webhook.clientConfig is None:
         found.append(FieldError.required(config, "required when strategy is set to Webhook"))
-    elif (webhook.clientConfig.url is None) == (webhook.clientConfig.service is None):
-        found.append(FieldError.required(config, "exactly one of url or service is required"))
-    elif webhook.clientConfig.url is not None and not webhook.clientConfig.url.startswith("https://"):
-        why = "'https' is the only allowed URL scheme; desired format: https://host[/path]"
-        found.append(FieldError.invalid(config.child("url"), webhook.clientConfig.url, why))
-    elif webhook.clientConfig.service is not None:
-        for field in ("name", "namespace"):
-            if not getattr(webhook.clientConfig.service, field):
-                found.append(FieldError.required(config.child("service", field)))
-    reviews = at.child("conversionReviewVersions")
+    else:
+        found += validate_client_config(webhook.clientConfig, config)
+        found += _ca_bundle(webhook.clientConfig.caBundle or "", config.child("caBundle"))
     versions = webhook.conversionReviewVersions if webhook is not None else []
     if not versions:
         found.append(FieldError.required(reviews))
     elif not set(versions) & set(_REVIEWS):
         why = f"must include at least one of {', '.join(_REVIEWS)}"
         found.append(FieldError.invalid(reviews, versions, why))
+    return found
+
+
+def _ca_bundle(text: str, at: Path) -> list[FieldError]:
+    if not base64.b64decode(text).strip():
+        return []
+    from pybernetes.http import tls
+
+    try:
+        tls.client_context(base64.b64decode(text))
+    except ValueError as error:
+        why = f"unable to load root certificates: unable to parse bytes as PEM block ({error})"
+        return [FieldError.invalid(at, text, why)]
+    return []
+
+
+def _hoisted(found: list[FieldError], obj: Definition) -> list[FieldError]:
+    """What is alike in all versions is told once, as upstream's internal version has it: at the top of the spec."""
+    versions = obj.spec.versions
+    for field, top in _HOISTED.items():
+        values = [getattr(version, field) for version in versions]
+        if not values or any(value != values[0] for value in values):
+            continue
+        first = f"spec.versions[0].{field}"
+        rest = tuple(f"spec.versions[{i}].{field}" for i in range(1, len(values)))
+        found = [
+            replace(e, field=top + e.field.removeprefix(first)) if e.field.startswith(first) else e
+            for e in found
+            if not e.field.startswith(rest)
+        ]
     return found
 
 
