@@ -373,6 +373,9 @@ class EtcdStore:
         kv, before = event.kv, event.prev_kv
         key = self._layout.name(kv.key)
         previous = before.value if before.mod_revision else None
+        if previous is None and (event.type != put or kv.create_revision != kv.mod_revision):
+            # Compacted since it happened, so the compaction is at this revision or after it.
+            raise PastCompacted(kv.mod_revision)
         if event.type == put:
             return Change("put", key, kv.value, previous, kv.mod_revision, kv.create_revision)
         return Change("delete", key, previous or b"", previous, kv.mod_revision, before.create_revision)

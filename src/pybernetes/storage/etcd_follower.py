@@ -162,18 +162,26 @@ class EtcdFollower:
             if not hasattr(answer, "events"):
                 return  # the end of the stream
             if answer.compact_revision:
-                _log.warning("changes up to revision %d were compacted unseen", answer.compact_revision)
-                # It goes on at an event of ours, so that who reads the past sees its end.
-                now = await self._client.call("KV/Put", pb.PutRequest(key=self._layout.progress))
-                self._lost(answer.compact_revision, now.header.revision)
+                await self._skip(answer.compact_revision)
                 return
             if answer.canceled:
                 raise StoreError(answer.cancel_reason or "the watch was cancelled")
             self.problem = ""
             if answer.events:
-                self._deliver(answer.events)
+                try:
+                    self._deliver(answer.events)
+                except PastCompacted as past:
+                    await self._skip(past.compact_revision)
+                    return
             elif not answer.created:
                 self._progress(answer.header.revision)
+
+
+    async def _skip(self, compacted: int) -> None:
+        _log.warning("changes up to revision %d were compacted unseen", compacted)
+        # It goes on at an event of ours, so that who reads the past sees its end.
+        now = await self._client.call("KV/Put", self._client.pb.PutRequest(key=self._layout.progress))
+        self._lost(compacted, now.header.revision)
 
 
 def tells_progress(version: str) -> bool:
@@ -228,6 +236,8 @@ async def read_past(
 
 
 class PastCompacted(Exception):
+    """The events asked for, or what was there before one of them, are compacted."""
+
     def __init__(self, compact_revision: int) -> None:
         super().__init__(compact_revision)
         self.compact_revision = compact_revision
