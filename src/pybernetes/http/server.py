@@ -40,6 +40,8 @@ GZIP_FROM_BYTES = 128 * 1024
 _GZIP_LEVEL = 1
 _THREAD_FROM_BYTES = 1024 * 1024
 _ONE_WRITE_BYTES = 16 * 1024
+_SLICE_BYTES = 512 * 1024
+"""A larger answer is written so much at a time: others have their turn, and a slow client costs no copy of it all."""
 _MAX_PIPELINED = 8
 _TUNNEL_HIGH_BYTES = 256 * 1024
 _UNSENT_HIGH_BYTES = 64 * 1024
@@ -362,18 +364,23 @@ class _HttpConnection(asyncio.Protocol):
             self._write_whole("GET", item.status, [("Content-Type", item.content_type)], item.body, False, False)
             self._linger()
             return
-        self.task = self._loop.create_task(self._serve(*item))
-        self.task.add_done_callback(self._served)
+        self.task = self._loop.create_task(self._run(*item))
 
-    def _served(self, task: asyncio.Task[None]) -> None:
-        self.task = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if not isinstance(error, ConnectionError):
-                log.error("connection to %s ended", self._remote, exc_info=error)
+    async def _run(self, request: Request, keep_alive: bool, old: bool) -> None:
+        """One request from its handler to its last byte; then the next one begins."""
+        try:
+            await self._serve(request, keep_alive, old)
+        except asyncio.CancelledError:
             self._transport.close()
-        elif task.cancelled():
+            raise
+        except ConnectionError:
             self._transport.close()
-        elif not self._lost and not self._transport.is_closing():
+        except Exception:
+            log.exception("connection to %s ended", self._remote)
+            self._transport.close()
+        finally:
+            self.task = None
+        if not self._lost and not self._transport.is_closing():
             self._next()
 
     async def _serve(self, request: Request, keep_alive: bool, old: bool) -> None:
@@ -394,7 +401,12 @@ class _HttpConnection(asyncio.Protocol):
             if len(body) > GZIP_FROM_BYTES and _wants_gzip(request, headers):
                 headers = [*headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
                 body = await _gzip(body)
-            self._write_whole(request.method, answer.status, headers, body, keep_alive, old)
+            if len(body) > _SLICE_BYTES and request.method != "HEAD":
+                await self._write_slices(answer.status, headers, body, keep_alive, old)
+                if self._lost:
+                    return
+            else:
+                self._write_whole(request.method, answer.status, headers, body, keep_alive, old)
         else:
             keep_alive = await self._write_stream(request.method, answer, body, keep_alive, old)
         if self._drained is not None:
@@ -418,6 +430,21 @@ class _HttpConnection(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines([head, body])
+
+    async def _write_slices(
+        self, status: int, headers: list[tuple[str, str]], body: bytes, keep_alive: bool, old: bool
+    ) -> None:
+        write = self._transport.write
+        write(self._head(status, headers, b"Content-Length: %d\r\n" % len(body), keep_alive, old))
+        view = memoryview(body)
+        for start in range(0, len(body), _SLICE_BYTES):
+            write(view[start : start + _SLICE_BYTES])
+            if self._drained is not None:
+                await self._drained
+            else:
+                await asyncio.sleep(0)
+            if self._lost:
+                return
 
     async def _write_stream(
         self, method: str, answer: Response, body: AsyncIterator[bytes], keep_alive: bool, old: bool

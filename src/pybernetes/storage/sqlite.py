@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -44,6 +44,9 @@ from pybernetes.storage.store import (
 )
 
 _BATCH_LIMIT = 64
+_BATCH_ENOUGH = 16
+"""So many writes do not wait for more of them: while they are written, the next ones are decided."""
+_GATHER_S = 0.001
 _SWEEP_CHUNK = 500
 _EXPIRY_RETRY_S = 10.0
 _VACUUM_PAGES = 1000
@@ -87,9 +90,13 @@ class SqliteStore:
         self._index: dict[str, tuple[int, int]] = {}
         """Committed state: key -> (revision, create_revision)."""
         self._keys: list[str] = []
-        self._pending: dict[str, asyncio.Future[int]] = {}
+        self._keys_hold = False
+        """Whether `_keys` are the index's keys in order; a write only says that they are not."""
+        self._pending: dict[str, _Write] = {}
         self._queue: deque[_Write] = deque()
         self._in_flight = False
+        self._gathering_since = 0.0
+        """Loop time at which the first write of the next batch came, or could be handed over; 0: not gathering."""
         self._problem = ""
         """Why the last write failed."""
         self._probing = False
@@ -194,14 +201,23 @@ class SqliteStore:
             raise Compacted(self._compact_revision)
         if revision and revision != self._hub.revision:
             return self._range_at(prefix, start, limit, revision)
-        low = bisect_left(self._keys, max(start, prefix))
-        high = max(low, bisect_left(self._keys, prefix_end(prefix)))
+        keys = self._sorted_keys()
+        low = bisect_left(keys, max(start, prefix))
+        high = max(low, bisect_left(keys, prefix_end(prefix)))
         end = min(high, low + limit) if limit else high
-        items = [self._stored(key, *self._index[key]) for key in self._keys[low:end]]
+        items = [self._stored(key, *self._index[key]) for key in keys[low:end]]
         return Page(items=items, revision=self._hub.revision, more=end < high, remaining=high - end)
 
     async def count(self, prefix: str) -> int:
-        return bisect_left(self._keys, prefix_end(prefix)) - bisect_left(self._keys, prefix)
+        keys = self._sorted_keys()
+        return bisect_left(keys, prefix_end(prefix)) - bisect_left(keys, prefix)
+
+    def _sorted_keys(self) -> list[str]:
+        """Ranges are read when a watch cache starts, and seldom later: so reads pay for the order, not writes."""
+        if not self._keys_hold:
+            self._keys = sorted(self._index)
+            self._keys_hold = True
+        return self._keys
 
     async def stale(self, key: str) -> bool:
         return False
@@ -300,23 +316,40 @@ class SqliteStore:
 
     async def _settled(self, key: str) -> None:
         while (pending := self._pending.get(key)) is not None:
-            await asyncio.wait([pending])
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            pending.waiters.append(waiter)
+            await waiter
 
     async def _write(self, write: _Write) -> int:
         # A caller that is cancelled leaves its write under way; the outcome stays the store's business.
-        return await asyncio.shield(self._enqueue(write))
+        return await self._enqueue(write)
 
     def _enqueue(self, write: _Write) -> asyncio.Future[int]:
         if self._writer is None:
             raise StoreError(f"{self._path} is not open")
         loop = asyncio.get_running_loop()
-        write.future = self._pending[write.key] = loop.create_future()
+        write.future = loop.create_future()
+        self._pending[write.key] = write
         self._queue.append(write)
-        if not self._in_flight and len(self._queue) == 1:
+        if not self._in_flight and not self._gathering_since:
             self._idle.clear()
-            # After everything that is ready to run has added its write.
-            loop.call_soon(self._hand_over, self._writer)
+            self._gather(loop)
         return write.future
+
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hands over what is queued, after everything that is ready to run has added its write."""
+        self._gathering_since = loop.time()
+        loop.call_soon(self._gathered, loop, len(self._queue))
+
+    def _gathered(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        """A batch costs two changes of thread and an fsync: it waits a little while turns of the loop bring more."""
+        count = len(self._queue)
+        if before < count < _BATCH_ENOUGH and loop.time() - self._gathering_since < _GATHER_S:
+            loop.call_soon(self._gathered, loop, count)
+            return
+        self._gathering_since = 0.0
+        if self._writer is not None:
+            self._hand_over(self._writer)
 
     def _hand_over(self, writer: Writer) -> None:
         if self._in_flight or not self._queue:
@@ -355,14 +388,13 @@ class SqliteStore:
             changes = [self._apply(write) for write in batch]
             self._hub.publish(changes)
         for write in batch:
-            if error is None:
-                write.future.set_result(write.revision)
-            else:
-                write.future.set_exception(StoreError(str(error)))
-        if self._queue:
-            self._hand_over(writer)
-        else:
+            write.settle(error)
+        if not self._queue:
             self._idle.set()
+        elif self._writer is None:
+            self._hand_over(writer)  # stopping: what is queued is still written
+        else:
+            self._gather(asyncio.get_running_loop())
 
     def _make_room(self) -> None:
         """Forgets all old versions, once each time the file meets its limit."""
@@ -379,11 +411,11 @@ class SqliteStore:
         key = write.key
         if write.kind == DELETE:
             del self._index[key]
-            del self._keys[bisect_left(self._keys, key)]
+            self._keys_hold = False
             before = write.previous or b""
             return Change("delete", key, before, before, write.revision, write.create_revision)
         if write.previous is None:
-            insort(self._keys, key)
+            self._keys_hold = False
         self._index[key] = (write.revision, write.create_revision)
         if write.expires_s is not None:
             self._expiry.add(key, write.revision, write.expires_s)
@@ -399,7 +431,7 @@ class SqliteStore:
             return
 
         def outcome(future: asyncio.Future[int]) -> None:
-            if future.exception() is not None:
+            if not future.cancelled() and future.exception() is not None:
                 self._expiry.add(key, revision, self._clock.now() + _EXPIRY_RETRY_S)
 
         try:
@@ -417,7 +449,6 @@ class SqliteStore:
         self._swept_revision = marks.get("swept", 0)
         for key, revision, create_revision, expires_s in self._select(sqlite_file.LATEST, ()):
             self._index[key] = (revision, create_revision)
-            self._keys.append(key)
             if expires_s is not None:
                 self._expiry.add(key, revision, expires_s)
         ((newest,),) = self._select("SELECT max(revision) FROM writes", ())
@@ -466,9 +497,12 @@ class SqliteStore:
 class _Write:
     """A write that is decided and not yet committed."""
 
-    __slots__ = ("cause", "create_revision", "expires_s", "future", "key", "kind", "previous", "revision", "value")
+    __slots__ = (
+        "cause", "create_revision", "expires_s", "future", "key", "kind", "previous", "revision", "value", "waiters",
+    )  # fmt: skip
 
     future: asyncio.Future[int]
+    """Its caller's, who may have gone."""
 
     def __init__(
         self,
@@ -489,6 +523,19 @@ class _Write:
         self.cause = cause
         self.expires_s = expires_s
         self.revision = 0
+        self.waiters: list[asyncio.Future[None]] = []
+        """Those who want to write to the same key."""
+
+    def settle(self, error: StoreError | None) -> None:
+        """Tells the outcome to whoever still waits for it."""
+        if not self.future.done():
+            if error is None:
+                self.future.set_result(self.revision)
+            else:
+                self.future.set_exception(StoreError(str(error)))
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def row(self, now: float) -> tuple[Any, ...]:
         cause = self.cause

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -88,6 +89,7 @@ DELETE FROM writes WHERE revision <= ? AND value IS NULL AND revision < (SELECT 
 """
 
 
+@functools.cache
 def insert(rows: int) -> str:
     row = f"({','.join('?' * _COLUMNS)})"
     return f"INSERT INTO writes VALUES {','.join([row] * rows)}"

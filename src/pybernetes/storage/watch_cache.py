@@ -42,7 +42,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -178,10 +178,12 @@ class WatchCache:
         limit: int = 0,
         index: tuple[str, str] | None = None,
         matches: Callable[[Any], bool] | None = None,
+        needles: Sequence[bytes] = (),
     ) -> Listing:
         """The objects as they are now, in order of key, from key `start` on, at most `limit` (0: all).
 
-        After a page with `more`, the next one starts at `page.items[-1].key + "\\0"`.
+        After a page with `more`, the next one starts at `page.items[-1].key + "\\0"`. `needles` stand in the bytes of
+        every object that `matches`; the others are passed over undecoded.
         """
         scope = self._scope_prefix(namespace)
         revision = self.revision
@@ -195,7 +197,10 @@ class WatchCache:
                 items = [self._entries[key] for key in self._keys[low:end]]
                 return Listing(items, revision, end < high, high - end)
             keys = self._keys[low:high]
-        return _select((self._entries[key] for key in keys), limit, self._matcher(matches), revision)
+        found_entries: Iterable[Stored] = map(self._entries.__getitem__, keys)
+        for needle in needles:
+            found_entries = _containing(found_entries, needle)
+        return _select(found_entries, limit, self._matcher(matches), revision)
 
     async def list_at(
         self,
@@ -419,6 +424,10 @@ def _scope_of(namespace: str, key: str, index: tuple[str, str] | None) -> tuple[
     if index is not None:
         return index
     return ("/namespace", namespace) if namespace else ("", "")
+
+
+def _containing(entries: Iterable[Stored], needle: bytes) -> Iterator[Stored]:
+    return (entry for entry in entries if needle in entry.value)
 
 
 def _select(entries: Iterable[Stored], limit: int, accept: Callable[[bytes], bool] | None, revision: int) -> Listing:

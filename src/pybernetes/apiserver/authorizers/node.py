@@ -133,6 +133,10 @@ class NodeAuthorizer:
         return UserRules([], True, "node authorizer does not support user rule resolution")
 
     async def authorize(self, attributes: Attributes) -> Decision:
+        return self.decide(attributes)
+
+    def decide(self, attributes: Attributes) -> Decision:
+        """The answer, at once."""
         node = node_name(attributes.user)
         if node is None:
             return NO_OPINION

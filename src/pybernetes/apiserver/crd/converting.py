@@ -273,6 +273,9 @@ class _ConvertingWatch:
     def fell_behind(self) -> bool:
         return self._watcher.fell_behind
 
+    def end(self) -> None:
+        self._watcher.end()
+
     async def aclose(self) -> None:
         self._watcher.close()
 

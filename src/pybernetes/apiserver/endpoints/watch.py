@@ -76,7 +76,9 @@ class _Lines:
         self._metrics = scope.services.metrics
         self._frames: Watch | Expired | None = frames
         self._encode = encode
-        self._deadline = asyncio.get_running_loop().time() + timeout_s
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.time() + timeout_s
+        self._timer = None if isinstance(frames, Expired) else loop.call_at(self._deadline, frames.end)
         self._metrics.watch_began(self._info)
 
     def __aiter__(self) -> _Lines:
@@ -90,9 +92,8 @@ class _Lines:
             await self.aclose()
             return self._error_frame(frames)
         try:
-            async with asyncio.timeout_at(self._deadline):
-                batch = await anext(frames)
-        except (TimeoutError, StopAsyncIteration):
+            batch = await anext(frames)
+        except StopAsyncIteration:
             await self.aclose()
             raise StopAsyncIteration from None
         except StatusError as error:
@@ -113,6 +114,8 @@ class _Lines:
 
     async def aclose(self) -> None:
         frames, self._frames = self._frames, None
+        if self._timer is not None:
+            self._timer.cancel()
         if frames is not None:
             self._metrics.watch_ended(self._info)
             if not isinstance(frames, Expired):

@@ -147,6 +147,10 @@ class Watch(Protocol):
         """It was ended because nobody took its frames."""
         ...
 
+    def end(self) -> None:
+        """Its time is up: what is there already still comes, then the iteration stops."""
+        ...
+
     async def aclose(self) -> None: ...
 
 

@@ -22,6 +22,7 @@ from pybernetes.apiserver.registry.generic.codec import Codec
 from pybernetes.apiserver.registry.generic.interface import RequestContext, TokenIssuer
 from pybernetes.apiserver.registry.generic.storage import Storage
 from pybernetes.apiserver.registry.generic.strategy import Strategy
+from pybernetes.apiserver.registry.generic.turns import Turns
 from pybernetes.apiserver.registry.generic.writing import Current, UpdateRules
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
@@ -56,6 +57,7 @@ class Registry:
         admission: AdmissionChain | None = None,
     ) -> None:
         self.store = store
+        self.turns = Turns()
         self.clock = clock
         self.random = random
         self.config = config or RegistryConfig()

@@ -135,7 +135,7 @@ class Storage(Writer):
         index = next(
             ((name, value) for name in self.strategy.indexes if (value := wanted.fields.exact(name)) is not None), None
         )
-        listing = cache.list(namespace, limit=limit, index=index, matches=matches)
+        listing = cache.list(namespace, limit=limit, index=index, matches=matches, needles=wanted.needles)
         return listing, listing.revision
 
     async def _check_age(self, revision: int) -> None:
@@ -299,6 +299,9 @@ class _Watch:
     @property
     def fell_behind(self) -> bool:
         return self._watcher.fell_behind
+
+    def end(self) -> None:
+        self._watcher.end()
 
     async def aclose(self) -> None:
         self._watcher.close()

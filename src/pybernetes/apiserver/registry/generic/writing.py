@@ -204,6 +204,7 @@ class Writer:
         key = self.key(ctx, ctx.name)
         warned = len(ctx.warnings)
         for _ in range(_CONFLICT_ATTEMPTS):
+            await self.registry.turns.wait(key)
             del ctx.warnings[warned:]
             current = await self.current(key)
             if current is None:
@@ -339,7 +340,8 @@ class Writer:
         if ctx.dry_run:
             return await self.answer(with_resource_version(value, current.revision))
         store = self.registry.store
-        revision = await store.update(key, value, current.revision, self.cause(ctx), self.strategy.ttl_s)
+        with self.registry.turns.writing(key):
+            revision = await store.update(key, value, current.revision, self.cause(ctx), self.strategy.ttl_s)
         return await self.answer(with_resource_version(value, revision))
 
     # -- delete ----------------------------------------------------------------------------------
