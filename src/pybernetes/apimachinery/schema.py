@@ -161,7 +161,7 @@ def _annotated(text: str, module: ModuleType, fact: tuple[str, tuple[str, ...], 
     list_type, keys, merge_key, strategy, map_type = fact
     strategies = frozenset(filter(None, strategy.split(",")))
     if text == "Any":
-        return DEDUCED
+        return ATOMIC  # raw content of a built-in kind is owned as a whole
     if text in _SCALARS:
         return _SCALAR_SCHEMAS[_SCALARS[text]]
     if match := _GENERIC.fullmatch(text):

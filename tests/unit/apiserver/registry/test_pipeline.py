@@ -361,7 +361,7 @@ def test_lists_page_and_select(run):
     assert first.revision == second.revision == third.revision
     assert (odd, one) == (["c1", "c3"], ["c3"])
     assert "c3" not in not_one
-    assert message == "field label not supported: data.k"
+    assert message == '"data.k" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def test_an_old_continue_token_comes_back_with_another(run):

@@ -47,12 +47,17 @@ class Managed:
     def _update(self, ctx: RequestContext, live: bytes | None, obj: Any) -> None:
         new = self._codec.builtins(obj)
         new["metadata"].pop("resourceVersion", None)
+        before = None if live is None else msgspec.json.decode(live)
+        schema, conversion = self._codec.storage_schema, self._codec.conversion
+        if conversion is not None:  # of another shape: what the client wrote is recorded as the client sees it
+            new, schema = conversion.from_storage(new), self._codec.schema
+            before = None if before is None else conversion.from_storage(before)
         tree = managed_fields.update(
-            None if live is None else msgspec.json.decode(live),
+            before,
             new,
             manager_of(ctx),
             "Update",
-            self._codec.storage_schema,
+            schema,
             self._clock.now(),
             ctx.subresource,
             ignored=self._ignored.get(ctx.subresource, ()),

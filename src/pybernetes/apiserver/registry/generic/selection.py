@@ -86,8 +86,15 @@ def parse(options: ListOptions, supported: frozenset[str], aliases: dict[str, st
         fields = fields.transformed(lambda name, value: (aliases.get(name, name), value))
     for requirement in fields.requirements:
         if requirement.field not in supported:
-            raise errors.BadRequest(f"field label not supported: {requirement.field}")
+            raise errors.BadRequest(_unsupported(requirement.field, supported))
     return Selection(labels, fields)
+
+
+def _unsupported(field: str, supported: frozenset[str]) -> str:
+    """Kinds with fields of their own tell this otherwise than those that have metadata alone."""
+    if supported - {"metadata.name", "metadata.namespace"}:
+        return f"field label not supported: {field}"
+    return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 class _Token(msgspec.Struct):
@@ -96,6 +103,7 @@ class _Token(msgspec.Struct):
     start: str
 
 
+_BAD_TOKEN = "invalid continue token: continue key is not valid"
 _token = msgspec.json.Decoder(_Token)
 
 
@@ -110,12 +118,15 @@ def decode_continue(token: str, prefix: str) -> tuple[str, int]:
     try:
         parsed = _token.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise errors.BadRequest("continue key is not valid: it cannot be decoded") from None
+        raise errors.BadRequest(f"{_BAD_TOKEN}: it cannot be decoded") from None
     if parsed.v != CONTINUE_VERSION:
         why = f"server does not recognize this encoded version {json_text(parsed.v)}"
-        raise errors.BadRequest(f"continue key is not valid: {why}")
+        raise errors.BadRequest(f"{_BAD_TOKEN}: {why}")
+    if parsed.rv == 0:
+        why = f"incorrect encoded start resourceVersion (version {CONTINUE_VERSION})"
+        raise errors.BadRequest(f"{_BAD_TOKEN}: {why}")
     if not parsed.start or ".." in parsed.start.split("/"):
-        raise errors.BadRequest("continue key is not valid: invalid start key")
+        raise errors.BadRequest(f"{_BAD_TOKEN}: invalid start key")
     return prefix + parsed.start, parsed.rv
 
 

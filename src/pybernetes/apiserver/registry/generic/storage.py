@@ -126,7 +126,9 @@ class Storage(Writer):
                 raise _too_large(revision, cache.revision) from None
         if not options.resource_version:
             await self._catch_up(cache, "")
-        elif options.resource_version != "0":
+        elif options.resource_version == "0":
+            limit = 0  # whatever is known is told at once: reflectors begin so
+        else:
             revision = _revision(options.resource_version)
             exact = options.resource_version_match == "Exact" or (limit and not options.resource_version_match)
             if exact:
@@ -205,7 +207,7 @@ class Storage(Writer):
                 key=key,
                 index=None if key else index,
                 matches=matches,
-                initial_end=bool(options.send_initial_events),
+                initial_end=bool(options.send_initial_events and options.allow_watch_bookmarks),
                 bookmark_every_s=BOOKMARK_EVERY_S if options.allow_watch_bookmarks else 0,
             )
         except Compacted as error:
@@ -322,7 +324,7 @@ def _revision(text: str) -> int:
     if not text.isdecimal() or len(text) > 20:
         at = Path("resourceVersion")
         why = FieldError.invalid(at, text, f'strconv.ParseUint: parsing "{text}": invalid syntax')
-        raise invalid(("meta.k8s.io", "ListOptions"), "", [why])
+        raise errors.BadRequest(f"invalid resource version: {why}")
     return int(text)
 
 

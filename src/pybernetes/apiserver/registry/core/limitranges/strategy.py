@@ -8,13 +8,13 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.generic.strategy import Strategy
-from pybernetes.apiserver.registry.generic.table import columns
+from pybernetes.apiserver.registry.generic.table import DEFAULT_COLUMNS
 
 _TYPES = ("Container", "PersistentVolumeClaim", "Pod")
 
 
 class LimitRangeStrategy(Strategy):
-    columns = columns("Name", "Created At")
+    columns = DEFAULT_COLUMNS
 
     def default(self, obj: core.LimitRange) -> None:
         for item in obj.spec.limits:
