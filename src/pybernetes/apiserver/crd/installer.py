@@ -199,8 +199,13 @@ class CustomResources:
 
         while True:
             try:
+                latest = _decoder.decode(await self._storage.get(self._context("get", name)))
                 kind = self._kinds.get(name)
                 if kind is not None:
+                    self._terminating(
+                        latest, "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress"
+                    )
+                    await self._write_status(latest)
                     await self._delete_objects(kind)
                 definition = self._definitions.get(name)
                 if definition is None:

@@ -80,6 +80,11 @@ class TreeCodec(Codec):
         self._served_head = b'{"apiVersion":"%b"' % resource.api_version.encode()
 
     @property
+    def renews(self) -> bool:
+        """Objects are brought into form when they are read."""
+        return not self._pristine
+
+    @property
     def schema(self) -> Schema:
         return self._version.apply_schema
 

@@ -6,6 +6,7 @@ pkg/apis/apiextensions/validation/validation.go.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,14 +27,21 @@ def check(schema: Structural, at: Path) -> list[FieldError]:
         checker.prepare(place.schema)
     found: list[FieldError] = []
     total = 0
+    costly: list[tuple[int, Path]] = []
     for place in places:
         env = checker.environment(place.schema)
         for i, rule in enumerate(place.rules):
             path = place.at.child("x-kubernetes-validations").index(i)
             errors, spent = _rule(rule, path, place, env)
             found += errors
-            total += spent
+            total += sum(spent)
+            costly += [(spent[0], path.child("rule")), (spent[1], path.child("messageExpression"))]
     if total > cost.LIMIT_PER_DEFINITION:
+        why = "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"
+        costly.sort(key=lambda pair: -pair[0])
+        found += [
+            FieldError.forbidden(path, why) for spent, path in costly[:4] if spent >= cost.LIMIT_PER_DEFINITION // 100
+        ]
         what = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema"
         found.append(FieldError.forbidden(at, cost.exceeded(what, total, cost.LIMIT_PER_DEFINITION)))
     return found
@@ -67,16 +75,17 @@ def _places(node: Structural, at: Path, times: int, lost: Path | None) -> Iterat
         yield from _places(node.items, at.child("items"), times * cost.size_of(node), unknown)
 
 
-def _rule(rule: Any, path: Path, place: _Place, env: Any) -> tuple[list[FieldError], int]:
+def _rule(rule: Any, path: Path, place: _Place, env: Any) -> tuple[list[FieldError], tuple[int, int]]:
+    """What is wrong with a rule, and what it and its message can cost."""
     found: list[FieldError] = []
-    spent = 0
+    spent = said_spent = 0
     at = path.child("rule")
     try:
         compiled = env.compile(expression_of(rule))
     except RuntimeError as error:
-        return [FieldError.invalid(at, rule, f"compilation failed: {_plain(error)}")], 0
+        return [FieldError.invalid(at, _as_told(rule), f"compilation failed: {_plain(error)}")], (0, 0)
     if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-        found.append(FieldError.invalid(at, rule, "cel expression must evaluate to a bool"))
+        found.append(FieldError.invalid(at, _as_told(rule), "cel expression must evaluate to a bool"))
     else:
         spent = min(cost.estimate(compiled.serialize(), place.schema) * place.times, cost.CEILING)
         if spent > cost.LIMIT_PER_RULE:
@@ -87,10 +96,16 @@ def _rule(rule: Any, path: Path, place: _Place, env: Any) -> tuple[list[FieldErr
         try:
             message = env.compile(rule["messageExpression"])
             if message.return_type() not in (cel.Type.STRING, cel.Type.DYN):
-                found.append(FieldError.invalid(message_at, rule, "messageExpression must evaluate to a string"))
+                why = "messageExpression must evaluate to a string"
+                found.append(FieldError.invalid(message_at, _as_told(rule), why))
+            else:
+                said_spent = min(cost.estimate(message.serialize(), place.schema) * place.times, cost.CEILING)
+                if said_spent > cost.LIMIT_PER_RULE:
+                    said = cost.exceeded("estimated messageExpression cost", said_spent, cost.LIMIT_PER_RULE)
+                    found.append(FieldError.forbidden(message_at, said))
         except RuntimeError as error:
             why = f"messageExpression compilation failed: {_plain(error)}"
-            found.append(FieldError.invalid(message_at, rule, why))
+            found.append(FieldError.invalid(message_at, _as_told(rule), why))
     if uses_old_self(str(rule.get("rule") or "")):
         if place.uncorrelatable is not None:
             why = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {place.uncorrelatable}"
@@ -100,7 +115,19 @@ def _rule(rule: Any, path: Path, place: _Place, env: Any) -> tuple[list[FieldErr
         found.append(FieldError.invalid(path.child("optionalOldSelf"), rule["optionalOldSelf"], why))
     if rule.get("fieldPath"):
         found += _field_path(rule["fieldPath"], place.schema, path.child("fieldPath"))
-    return found, spent
+    return found, (spent, said_spent)
+
+
+def _as_told(rule: Any) -> dict[str, Any]:
+    """A rule as upstream shows it."""
+    return {
+        "Rule": rule.get("rule", ""),
+        "Message": rule.get("message", ""),
+        "MessageExpression": rule.get("messageExpression", ""),
+        "Reason": rule.get("reason"),
+        "FieldPath": rule.get("fieldPath", ""),
+        "OptionalOldSelf": rule.get("optionalOldSelf"),
+    }
 
 
 def _field_path(text: str, schema: Structural, at: Path) -> list[FieldError]:
@@ -115,4 +142,5 @@ def _field_path(text: str, schema: Structural, at: Path) -> list[FieldError]:
 
 def _plain(error: RuntimeError) -> str:
     """The compiler's message without the library's codes."""
-    return str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
+    text = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
+    return re.sub(r"(undefined field '[^']*') not found in struct '[^']*'", r"\1", text)

@@ -92,6 +92,7 @@ class CustomResourceDefinitionStrategy(Strategy):
             message="CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
         )
         naming.set_condition(obj.status, condition, self.registry.clock.now())
+        self.canonicalize(obj)
         return True
 
     def canonicalize(self, obj: Definition) -> None:

@@ -102,7 +102,7 @@ def _spec(obj: Definition, old: Definition | None) -> list[FieldError]:
         if not getattr(spec.names, field):
             found.append(FieldError.required(names.child(field)))
     found += _names(spec.names, names)
-    return found + _conversion(spec.conversion, _SPEC.child("conversion"))
+    return found + _conversion(spec.conversion, _SPEC.child("conversion"), _held_ca_bundle(old))
 
 
 def _same_schema(version: apiextensions.CustomResourceDefinitionVersion, old: Definition | None) -> bool:
@@ -192,7 +192,7 @@ def _column(column: apiextensions.CustomResourceColumnDefinition, at: Path) -> l
     if column.format and column.format not in _COLUMN_FORMATS:
         why = f"must be one of {','.join(_COLUMN_FORMATS)}"
         found.append(FieldError.invalid(at.child("format"), column.format, why))
-    path = at.child("jsonPath")
+    path = at.child("JSONPath")
     if not column.jsonPath:
         found.append(FieldError.required(path))
     elif not column.jsonPath.startswith("."):
@@ -259,7 +259,17 @@ def _names(names: apiextensions.CustomResourceDefinitionNames, at: Path) -> list
     return found
 
 
-def _conversion(conversion: apiextensions.CustomResourceConversion | None, at: Path) -> list[FieldError]:
+def _held_ca_bundle(old: Definition | None) -> str | None:
+    """The bundle before an update; None for a new definition, which may bring one that is no good."""
+    if old is None:
+        return None
+    webhook = old.spec.conversion.webhook if old.spec.conversion is not None else None
+    return (webhook.clientConfig.caBundle if webhook is not None and webhook.clientConfig is not None else "") or ""
+
+
+def _conversion(
+    conversion: apiextensions.CustomResourceConversion | None, at: Path, before: str | None
+) -> list[FieldError]:
     if conversion is None:
         return []
     found = _one_of(at.child("strategy"), conversion.strategy, ("None", "Webhook"))
@@ -276,7 +286,9 @@ def _conversion(conversion: apiextensions.CustomResourceConversion | None, at: P
         found.append(FieldError.required(config, "required when strategy is set to Webhook"))
     else:
         found += validate_client_config(webhook.clientConfig, config)
-        found += _ca_bundle(webhook.clientConfig.caBundle or "", config.child("caBundle"))
+        held = webhook.clientConfig.caBundle or ""
+        if before is not None and not _ca_bundle(before, config):
+            found += _ca_bundle(held, config.child("caBundle"))
     versions = webhook.conversionReviewVersions if webhook is not None else []
     if not versions:
         found.append(FieldError.required(reviews))
@@ -309,7 +321,9 @@ def _hoisted(found: list[FieldError], obj: Definition) -> list[FieldError]:
         first = f"spec.versions[0].{field}"
         rest = tuple(f"spec.versions[{i}].{field}" for i in range(1, len(values)))
         found = [
-            replace(e, field=top + e.field.removeprefix(first)) if e.field.startswith(first) else e
+            replace(e, field=top + e.field.removeprefix(first), detail=e.detail.replace(first, top))
+            if e.field.startswith(first)
+            else e
             for e in found
             if not e.field.startswith(rest)
         ]
