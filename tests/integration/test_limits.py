@@ -186,7 +186,10 @@ TARGETS = {
     "double-slash": ("//etc/passwd", 404),
     "nul": ("/api/v1/namespaces/default/configmaps/%00", 404),
     "long-name": (f"{MAPS}/{'x' * 100_000}", 404),
-    "bad-percent": (f"{MAPS}/%zz", 404),
+    "bad-percent": (f"{MAPS}/%zz", 400),
+    "name-of-dots": (f"{MAPS}/..", 400),
+    "name-of-dots-encoded": (f"{MAPS}/%2e%2e", 400),
+    "name-with-percent": (f"{MAPS}/a%25b", 400),
     "bad-utf-8": (f"{MAPS}/%ff%fe", 400),
     "selector": (f"{MAPS}?labelSelector=a%20in%20(", 400),
     "selector-operator": (f"{MAPS}?labelSelector=a%3D%3D%3Db", 400),
@@ -204,8 +207,8 @@ TARGETS = {
     "limit-text": (f"{MAPS}?limit=many", 400),
     "limit-negative": (f"{MAPS}?limit=-1", (200, 400)),
     "limit-huge": (f"{MAPS}?limit={'9' * 5000}", 400),
-    "version-text": (f"{MAPS}?resourceVersion=abc", (400, 422)),
-    "version-negative": (f"{MAPS}?resourceVersion=-1", (400, 422)),
+    "version-text": (f"{MAPS}?resourceVersion=abc", 400),
+    "version-negative": (f"{MAPS}?resourceVersion=-1", 400),
     "version-huge": (f"{MAPS}?resourceVersion={'9' * 5000}", (400, 422)),
     "version-match": (f"{MAPS}?resourceVersion=1&resourceVersionMatch=Sometimes", (400, 422)),
     "watch-version-text": (f"{MAPS}?watch=1&resourceVersion=abc", (400, 422)),
@@ -224,6 +227,27 @@ def test_targets(api: Served, case: tuple[str, int | tuple[int, ...]]) -> None:
     answer = api.send("GET", target)
     assert answer.status in (statuses if isinstance(statuses, tuple) else (statuses,)), answer.message[:500]
     assert b"root:" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("OPTIONS", MAPS, 405),
+        ("TRACE", MAPS, 405),
+        ("PUT", MAPS, 405),
+        ("POST", ONE, 405),
+        ("PATCH", MAPS, 405),
+    ],
+)
+def test_methods_that_are_not_served(api: Served, method: str, target: str, status: int) -> None:
+    assert api.send(method, target).status == status
+
+
+@pytest.mark.parametrize(("target", "status"), [(ONE, b"405"), (MAPS, b"405"), ("/healthz", b"200")])
+def test_heads_alone_are_not_served_of_objects(api: Served, target: str, status: bytes) -> None:
+    with api.open() as sock:
+        sock.sendall(f"HEAD {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        assert sock.recv(65536).split()[1] == status
 
 
 @pytest.mark.parametrize("target", [ONE, MAPS])
@@ -246,6 +270,29 @@ RAW = {
     "space-before-colon": (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400),
     "two-lengths": (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
     "length-and-chunks": (b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "two-hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    "host-of-two-words": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+    "chunks-before-length": (
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "chunked-twice": (
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        (400, 501),
+    ),
+    "compressed-and-chunked": (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    "other-encoding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", (400, 501)),
+    "space-before-colon-of-encoding": (
+        b"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "length-with-sign": (b"POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\na", 400),
+    "chunk-of-negative-size": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
+    "chunk-of-huge-size": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400),
+    "chunk-longer-than-it-says": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc0\r\n\r\n", 400),
+    "connect": (b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n", (400, 404)),
+    "folded-header": (b"GET / HTTP/1.1\r\nX: a\r\n  b\r\n\r\n", 400),
+    "header-without-name": (b"GET / HTTP/1.1\r\n: a\r\n\r\n", 400),
     "negative-length": (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
     "huge-length": (b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", (400, 413)),
     "length-over-the-limit": (b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
@@ -305,7 +352,7 @@ def test_a_pipeline_without_end_is_answered_in_its_order_and_not_hoarded(api: Se
             except BlockingIOError:
                 time.sleep(0.01)
         assert sent < 64 << 20, "the server swallowed everything"
-        assert all(len(c._queue) < 2000 for c in api.server._http.connections)  # type: ignore[union-attr]
+        assert all(len(c._queue) < 8000 for c in api.server._http.connections)  # type: ignore[union-attr]
         sock.setblocking(True)
         assert read_answer(sock).status == 200
 

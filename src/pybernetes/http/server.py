@@ -5,8 +5,8 @@ in order, runs the handler of one request at a time, and writes its answer; a cl
 cancels its handler. It knows nothing of the API but the Status it answers for a body too large.
 
 Source: staging/src/k8s.io/apiserver/pkg/server/secure_serving.go (limits, timeouts, TLS floor).
-Differs: HTTP/1.1 only (offered so by ALPN). A client certificate that no configured CA signed
-fails the TLS handshake here, where upstream goes on and answers 401.
+Differs: HTTP/1.1 only (offered so by ALPN). A request without Host is served. A client certificate that no
+configured CA signed fails the TLS handshake here, where upstream goes on and answers 401.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import socket
 import ssl
 import zlib
@@ -55,6 +56,7 @@ _HANDSHAKE_TIMEOUT_S = 10.0
 _REASONS = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
+_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LIST_PREFIXES = ("impersonate-", "x-remote-")
 _NAMES = {
     form.encode(): name
@@ -323,11 +325,19 @@ class _HttpConnection(asyncio.Protocol):
         self._header_bytes = 0
         if self._deaf:
             return
+        version = self._parser.get_http_version()
+        host = self._headers.get("host", "")
+        if "," in host or " " in host:
+            self._refuse(_Refusal(400, b"400 Bad Request: malformed Host header"))
+            return
+        if self._headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            self._refuse(_Refusal(501, b"Unsupported transfer encoding"))
+            return
         try:
             raw_path, raw_query = _target(self._url)
             path, query = raw_path.decode("utf-8"), raw_query.decode("utf-8")
             if "%" in path:
-                path = unquote(path, errors="strict")
+                path = _unquoted(path)
         except (httptools.HttpParserError, UnicodeDecodeError):
             self._refuse(_Refusal(400, b"400 Bad Request"))
             return
@@ -340,7 +350,7 @@ class _HttpConnection(asyncio.Protocol):
             remote_address=self._remote,
             peer_certificate=self._peer_certificate,
         )
-        self._queue.append((request, self._parser.should_keep_alive(), self._parser.get_http_version() == "1.0"))
+        self._queue.append((request, self._parser.should_keep_alive(), version == "1.0"))
         if self.task is None:
             self._next()
         elif len(self._queue) >= _MAX_PIPELINED:
@@ -637,6 +647,13 @@ def _target(url: bytes) -> tuple[bytes, bytes]:
         return path, query
     parsed = httptools.parse_url(url)
     return parsed.path or b"/", parsed.query or b""
+
+
+def _unquoted(path: str) -> str:
+    """Raises HttpParserError for a percent sign that begins no byte, UnicodeDecodeError for bytes that are no text."""
+    if _NO_ESCAPE.search(path):
+        raise httptools.HttpParserError(f"invalid URL escape in {path!r}")
+    return unquote(path, errors="strict")
 
 
 def _too_large(limit: int) -> _Refusal:

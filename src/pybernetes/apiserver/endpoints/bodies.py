@@ -24,7 +24,7 @@ ACCEPTED = (JSON, YAML, PROTOBUF)
 def media_type(request: Request) -> str:
     """The media type of a body, JSON when none is given. Raises UnsupportedMediaType."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not given:
+    if not given and not request.headers.get("content-type"):
         return JSON
     accepted = (*ACCEPTED, CBOR) if cbor_offered(request) else ACCEPTED
     if given not in accepted:

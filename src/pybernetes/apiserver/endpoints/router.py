@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from pybernetes.apimachinery.errors import MethodNotAllowed, NotFound
+from pybernetes.apimachinery.errors import BadRequest, MethodNotAllowed, NotFound
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apiserver.endpoints import answers, subresources, virtual
 from pybernetes.apiserver.endpoints.create import create
@@ -97,6 +97,10 @@ class Router:
             misplaced = bool(info.namespace) and info.resource != "namespaces"
         if misplaced:
             raise NotFound("the server could not find the requested resource")
+        if request.method == "HEAD":
+            raise MethodNotAllowed("the server does not allow this method on the requested resource")
+        if not info.subresource and (info.name in (".", "..") or "%" in info.name):
+            raise BadRequest(f'Name parameter invalid: "{info.name}": {_unfit(info.name)}')
         scope = Scope(request, info, resource, storage, self._services)
         if info.subresource:
             return subresources.subresource(scope)
@@ -131,6 +135,11 @@ class Router:
             paths.add(f"/apis/{group}")
             paths |= {f"/apis/{group}/{version}" for version in self._served.versions(group)}
         return orjson.dumps({"paths": sorted(paths)})
+
+
+def _unfit(name: str) -> str:
+    """Why a name cannot stand in a path. Source: apimachinery/pkg/api/validation/path/name.go."""
+    return "may not contain '%'" if "%" in name else f"may not be '{name}'"
 
 
 def _require(verb: str, info: RequestInfo) -> None:

@@ -72,7 +72,8 @@ def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> 
             raise errors.BadRequest("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
         if len(patch_tree) > _MAX_JSON_PATCH_OPERATIONS:
             raise errors.RequestEntityTooLarge(
-                f"The allowed maximum operations in a JSON patch is {_MAX_JSON_PATCH_OPERATIONS}, got {len(patch_tree)}"
+                "Request entity too large: The allowed maximum operations in a JSON patch is "
+                f"{_MAX_JSON_PATCH_OPERATIONS}, got {len(patch_tree)}"
             )
         from pybernetes.apimachinery.patches import json_patch
 
