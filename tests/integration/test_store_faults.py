@@ -26,14 +26,15 @@ MIB = 1 << 20
 class Server:
     """An apiserver on a unix socket, with a disk that fails when it is told to."""
 
-    def __init__(self, folder: Path, data: Path, *words: str) -> None:
+    def __init__(self, folder: Path, data: Path | None, *words: str) -> None:
         self.folder, self.data, self.words = folder, data, words
         self.faults = folder / "faults"
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
+        file = ["--data-file", str(self.data)] if self.data else []
         return [
-            sys.executable, str(LAUNCHER), "apiserver", "--data-file", str(self.data), "--bind-address", "127.0.0.1",
+            sys.executable, str(LAUNCHER), "apiserver", *file, "--bind-address", "127.0.0.1",
             "--secure-port", "0", "--unix-socket", str(self.folder / "api.sock"), "--authorization-mode", "AlwaysAllow",
             *self.words,
         ]  # fmt: skip

@@ -11,6 +11,7 @@ Source: etcd api/etcdserverpb/rpc.proto; client/v3 (retry_interceptor.go) for wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -121,7 +122,8 @@ class EtcdClient:
             if self._at == at:
                 self.next_endpoint()
             if time.monotonic() + _PAUSE_S > deadline:
-                raise StoreError(f"etcd at {', '.join(self._config.servers)} does not answer: {_short(message)}")
+                why = self._expired() or _short(message)
+                raise StoreError(f"etcd at {', '.join(self._config.servers)} does not answer: {why}")
             await asyncio.sleep(_PAUSE_S)
 
     def watch(self) -> Any:
@@ -200,6 +202,21 @@ class EtcdClient:
                 else aio.insecure_channel(target, options=options)
             )
         return channel
+
+    def _expired(self) -> str:
+        """Which of our certificates is no longer valid; the servers say nothing of it that could be read."""
+        if self._credentials is None:
+            return ""
+        import datetime
+
+        from cryptography import x509
+
+        for file in (self._config.cert_file, self._config.ca_file):
+            with contextlib.suppress(OSError, ValueError):
+                until = x509.load_pem_x509_certificate(Path(file).read_bytes()).not_valid_after_utc
+                if until < datetime.datetime.now(datetime.UTC):
+                    return f"the certificate {file} expired at {until:%Y-%m-%d %H:%M} UTC; renew it and start again"
+        return ""
 
     def _tls(self) -> Any:
         config = self._config
