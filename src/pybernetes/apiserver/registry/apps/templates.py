@@ -22,6 +22,7 @@ from pybernetes.apiserver.registry.core.pods.placement import validate_label_sel
 from pybernetes.apiserver.registry.core.pods.validation import validate_pod_spec
 from pybernetes.apiserver.registry.core.pods.warnings import pod_warnings
 from pybernetes.apiserver.registry.generic.object_meta import validate_annotations, validate_labels
+from pybernetes.apiserver.registry.generic.strategy import Strategy
 
 SPEC = Path("spec")
 NOT_NEGATIVE = "must be greater than or equal to 0"
@@ -82,16 +83,18 @@ def validate_selector(
     at = SPEC.child("selector")
     found = validate_label_selector(selector, at)
     if not selector.matchLabels and not selector.matchExpressions:
-        return [FieldError.required(at)]
+        # Of the kinds, DaemonSets alone do not ask for one: one that is not there matches nothing.
+        return [*([] if wrong is None else [FieldError.required(at)]), labels_differ(template)]
     try:
         parsed = Selector.of(selector)
     except SelectorError:
         return found if wrong is None else [*found, FieldError.invalid(at, selector, wrong)]
-    labels = labels_of(template)
-    if not parsed.matches(labels):
-        where = SPEC.child("template", "metadata", "labels")
-        found.append(FieldError.invalid(where, labels, "`selector` does not match template `labels`"))
-    return found
+    return found if parsed.matches(labels_of(template)) else [*found, labels_differ(template)]
+
+
+def labels_differ(template: core.PodTemplateSpec | None) -> FieldError:
+    at = SPEC.child("template", "metadata", "labels")
+    return FieldError.invalid(at, labels_of(template) or None, "`selector` does not match template `labels`")
 
 
 def validate_always(template: core.PodTemplateSpec | None, owner: str) -> list[FieldError]:
@@ -129,12 +132,21 @@ def validate_int_or_percent(value: int | str | None, path: Path) -> list[FieldEr
 def amount(value: int | str | None) -> int:
     """The number of an int-or-percent, 0 for what cannot be read."""
     if isinstance(value, str):
-        return int(value[:-1]) if value.endswith("%") and value[:-1].isdecimal() else 0
+        try:
+            return int(value.removesuffix("%"))
+        except ValueError:
+            return 0
     return value or 0
 
 
+def drop_in_template(strategy: Strategy, obj: Any, old: Any | None) -> None:
+    """For a strategy's prepare_for_create and prepare_for_update, of kinds with spec.template."""
+    before = old.spec.template if old is not None else None
+    drop_disabled_fields(obj.spec.template, before, strategy.registry.config.features)
+
+
 def not_more_than_all(value: int | str | None, path: Path) -> list[FieldError]:
-    if isinstance(value, str) and amount(value) > 100:
+    if isinstance(value, str) and value.endswith("%") and amount(value) > 100:
         return [FieldError.invalid(path, value, "must not be greater than 100%")]
     return []
 

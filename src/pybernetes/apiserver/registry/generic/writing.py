@@ -159,9 +159,9 @@ class Writer:
             at = object_meta.METADATA.child("generateName")
             found += [FieldError.invalid(at, meta.generateName, message) for message in strategy.validate_name(prefix)]
         found += object_meta.validate_object_meta(meta, self.resource.namespaced)
-        found += strategy.validate(obj)
+        found = _unique(found) + strategy.validate(obj)
         if found:
-            raise invalid(self.resource.gvk, meta.name or "", _unique(found))
+            raise invalid(self.resource.gvk, meta.name or "", found)
         ctx.warnings += strategy.warnings(obj, None)
         strategy.canonicalize(obj)
 
@@ -314,9 +314,9 @@ class Writer:
         object_meta.carry_over(meta, old_meta)
         found = object_meta.validate_object_meta(meta, self.resource.namespaced)
         found += object_meta.validate_object_meta_update(meta, old_meta)
-        found += rules.validate(obj, old)
+        found = _unique(found) + rules.validate(obj, old)
         if found:
-            raise invalid(self.resource.gvk, meta.name or "", _unique(found))
+            raise invalid(self.resource.gvk, meta.name or "", found)
         if rules.warns:
             ctx.warnings += self.strategy.warnings(obj, old)
         self.strategy.canonicalize(obj)

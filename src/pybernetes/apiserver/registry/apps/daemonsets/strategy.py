@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api.apps import v1 as apps
-from pybernetes.apimachinery.field_errors import FieldError
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.apps.templates import SPEC
 from pybernetes.apiserver.registry.generic.interface import RequestContext
@@ -13,6 +14,10 @@ from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import age, columns, labels_text
 
+_STATUS = Path("status")
+_COUNTS = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady",
+           "observedGeneration", "updatedNumberScheduled", "numberAvailable", "numberUnavailable",
+           "collisionCount")  # fmt: skip
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
@@ -42,9 +47,11 @@ class DaemonSetStrategy(Strategy):
 
     def prepare_for_create(self, ctx: RequestContext, obj: apps.DaemonSet) -> None:
         super().prepare_for_create(ctx, obj)
-        obj.metadata.annotations[TEMPLATE_GENERATION] = "1"
+        obj.metadata.annotations[TEMPLATE_GENERATION] = str(max(_template_generation(obj), 1))
+        templates.drop_in_template(self, obj, None)
 
     def prepare_for_update(self, ctx: RequestContext, obj: apps.DaemonSet, old: apps.DaemonSet) -> None:
+        templates.drop_in_template(self, obj, old)
         super().prepare_for_update(ctx, obj, old)
         generation = _template_generation(old)
         if obj.spec.template != old.spec.template:
@@ -53,10 +60,10 @@ class DaemonSetStrategy(Strategy):
 
     def validate(self, obj: apps.DaemonSet) -> list[FieldError]:
         spec = obj.spec
-        found = templates.validate_not_negative(spec, SPEC, ("minReadySeconds", "revisionHistoryLimit"))
-        found += templates.validate_selector(spec.selector, spec.template, None)
+        found = templates.validate_selector(spec.selector, spec.template, None)
         found += templates.validate_template(spec.template, SPEC.child("template"))
         found += templates.validate_always(spec.template, "DaemonSet")
+        found += templates.validate_not_negative(spec, SPEC, ("minReadySeconds",))
         update = spec.updateStrategy or apps.DaemonSetUpdateStrategy()
         at = SPEC.child("updateStrategy")
         if update.type not in ("RollingUpdate", "OnDelete"):
@@ -64,9 +71,10 @@ class DaemonSetStrategy(Strategy):
         rolling = update.rollingUpdate
         if update.type == "RollingUpdate" and rolling is not None:
             at = at.child("rollingUpdate")
-            for name in ("maxUnavailable", "maxSurge"):
-                value = getattr(rolling, name)
+            limits = (("maxUnavailable", rolling.maxUnavailable), ("maxSurge", rolling.maxSurge))
+            for name, value in limits:
                 found += templates.validate_int_or_percent(value, at.child(name))
+            for name, value in limits:
                 found += templates.not_more_than_all(value, at.child(name))
             unavailable, surge = templates.amount(rolling.maxUnavailable), templates.amount(rolling.maxSurge)
             if unavailable and surge:
@@ -74,12 +82,21 @@ class DaemonSetStrategy(Strategy):
                 found.append(FieldError.invalid(at.child("maxSurge"), rolling.maxSurge, why))
             elif not unavailable and not surge:
                 found.append(FieldError.required(at.child("maxUnavailable"), "cannot be 0 when maxSurge is 0"))
-        return found
+        return found + templates.validate_not_negative(spec, SPEC, ("revisionHistoryLimit",))
 
     def validate_update(self, obj: apps.DaemonSet, old: apps.DaemonSet) -> list[FieldError]:
-        found = self.validate(obj) if obj.spec != old.spec else []
+        if obj.spec == old.spec:
+            return []
+        found: list[FieldError] = []
         if obj.spec.selector != old.spec.selector:
             found.append(FieldError.invalid(SPEC.child("selector"), obj.spec.selector, IMMUTABLE))
+        return found + self.validate(obj)
+
+    def validate_status_update(self, obj: apps.DaemonSet, old: apps.DaemonSet) -> list[FieldError]:
+        found = templates.validate_not_negative(obj.status, _STATUS, _COUNTS)
+        before, now = old.status.collisionCount, obj.status.collisionCount
+        if before is not None and (now is None or now < before):
+            found.append(FieldError.invalid(_STATUS.child("collisionCount"), now or 0, "cannot be decremented"))
         return found
 
     def warnings(self, obj: apps.DaemonSet, old: apps.DaemonSet | None) -> list[str]:
@@ -103,5 +120,10 @@ class DaemonSetStrategy(Strategy):
 
 
 def _template_generation(obj: apps.DaemonSet) -> int:
+    """Raises BadRequest for what is no number, as a field of that type would be refused."""
     text = obj.metadata.annotations.get(TEMPLATE_GENERATION, "0")
-    return int(text) if text.isdecimal() else 0
+    try:
+        return int(text) if text == text.strip() and "_" not in text else int("")
+    except ValueError:
+        why = f'strconv.ParseInt: parsing "{text}": invalid syntax'
+        raise errors.BadRequest(f'DaemonSet in version "v1" cannot be handled as a DaemonSet: {why}') from None

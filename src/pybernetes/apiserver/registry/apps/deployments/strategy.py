@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
 _STATUS = Path("status")
-_COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas",
-           "terminatingReplicas", "collisionCount", "observedGeneration")  # fmt: skip
+_SECONDS_AND_LIMITS = ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds")
+_COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas",
+           "unavailableReplicas", "terminatingReplicas", "collisionCount")  # fmt: skip
 
 
 class DeploymentStrategy(Strategy):
@@ -49,21 +50,25 @@ class DeploymentStrategy(Strategy):
             spec.progressDeadlineSeconds = 600
         templates.default_template(spec.template)
 
+    def prepare_for_create(self, ctx: RequestContext, obj: apps.Deployment) -> None:
+        super().prepare_for_create(ctx, obj)
+        templates.drop_in_template(self, obj, None)
+
     def prepare_for_update(self, ctx: RequestContext, obj: apps.Deployment, old: apps.Deployment) -> None:
         obj.status = old.status
+        templates.drop_in_template(self, obj, old)
         # Controllers put facts of a rollout into annotations, which count as changes too.
         if obj.spec != old.spec or obj.metadata.annotations != old.metadata.annotations:
             obj.metadata.generation = (old.metadata.generation or 0) + 1
 
     def validate(self, obj: apps.Deployment) -> list[FieldError]:
         spec = obj.spec
-        found = templates.validate_not_negative(
-            spec, SPEC, ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds")
-        )
+        found = templates.validate_not_negative(spec, SPEC, ("replicas",))
         found += templates.validate_selector(spec.selector, spec.template)
         found += templates.validate_template(spec.template, SPEC.child("template"))
         found += templates.validate_always(spec.template, "ReplicaSet")
         found += _validate_strategy(spec.strategy or apps.DeploymentStrategy(), SPEC.child("strategy"))
+        found += templates.validate_not_negative(spec, SPEC, _SECONDS_AND_LIMITS)
         deadline_s = spec.progressDeadlineSeconds
         if deadline_s is not None and deadline_s <= (spec.minReadySeconds or 0):
             at = SPEC.child("progressDeadlineSeconds")
@@ -93,7 +98,7 @@ class DeploymentStrategy(Strategy):
             found.append(FieldError.invalid(_STATUS.child("availableReplicas"), available, why))
         before, now = old.status.collisionCount, status.collisionCount
         if before is not None and (now is None or now < before):
-            found.append(FieldError.invalid(_STATUS.child("collisionCount"), now, "cannot be decremented"))
+            found.append(FieldError.invalid(_STATUS.child("collisionCount"), now or 0, "cannot be decremented"))
         return found
 
     def warnings(self, obj: apps.Deployment, old: apps.Deployment | None) -> list[str]:

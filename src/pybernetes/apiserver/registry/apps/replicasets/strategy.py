@@ -9,6 +9,7 @@ from pybernetes.api.apps import v1 as apps
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.apps.templates import SPEC
+from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.subresources import ScaleSubresource, SubresourceBase
@@ -32,6 +33,14 @@ class ReplicaSetStrategy(Strategy):
         if obj.spec.replicas is None:
             obj.spec.replicas = 1
         templates.default_template(obj.spec.template)
+
+    def prepare_for_create(self, ctx: RequestContext, obj: apps.ReplicaSet) -> None:
+        super().prepare_for_create(ctx, obj)
+        templates.drop_in_template(self, obj, None)
+
+    def prepare_for_update(self, ctx: RequestContext, obj: apps.ReplicaSet, old: apps.ReplicaSet) -> None:
+        templates.drop_in_template(self, obj, old)
+        super().prepare_for_update(ctx, obj, old)
 
     def validate(self, obj: apps.ReplicaSet) -> list[FieldError]:
         spec = obj.spec

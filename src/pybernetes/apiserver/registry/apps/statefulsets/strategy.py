@@ -9,10 +9,10 @@ import msgspec
 
 from pybernetes.api.apps import v1 as apps
 from pybernetes.apimachinery import names
-from pybernetes.apimachinery.field_errors import FieldError
+from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.apps.templates import SPEC
-from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import validate_claim_spec
+from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import claim_warnings, validate_claim_spec
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.subresources import ScaleSubresource, SubresourceBase
@@ -21,6 +21,9 @@ from pybernetes.apiserver.registry.generic.table import age, columns
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
+_STATUS = Path("status")
+_COUNTS = ("replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas",
+           "observedGeneration", "collisionCount")  # fmt: skip
 _RETENTION = ("Retain", "Delete")
 _MUTABLE = ("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
             "persistentVolumeClaimRetentionPolicy", "minReadySeconds")  # fmt: skip
@@ -74,45 +77,43 @@ class StatefulSetStrategy(Strategy):
         if obj.spec.updateStrategy.rollingUpdate is not None:
             # Of the gate MaxUnavailableStatefulSet, which is off.
             obj.spec.updateStrategy.rollingUpdate.maxUnavailable = None
+        templates.drop_in_template(self, obj, None)
 
     def prepare_for_update(self, ctx: RequestContext, obj: apps.StatefulSet, old: apps.StatefulSet) -> None:
         rolling, before = obj.spec.updateStrategy.rollingUpdate, old.spec.updateStrategy.rollingUpdate
         if rolling is not None and (before is None or before.maxUnavailable is None):
             rolling.maxUnavailable = None
+        templates.drop_in_template(self, obj, old)
         super().prepare_for_update(ctx, obj, old)
 
     def validate(self, obj: apps.StatefulSet) -> list[FieldError]:
+        return self._validate(obj, created=True)
+
+    def _validate(self, obj: apps.StatefulSet, *, created: bool) -> list[FieldError]:
+        """What cannot change is looked at when the set is created alone: its name, its claims."""
         spec = obj.spec
-        found = templates.validate_not_negative(spec, SPEC, ("replicas", "minReadySeconds"))
+        found: list[FieldError] = []
         policy = spec.podManagementPolicy
         if policy not in ("OrderedReady", "Parallel"):
             why = "must be 'OrderedReady' or 'Parallel'"
             found.append(FieldError.invalid(SPEC.child("podManagementPolicy"), policy, why))
-        update, at = spec.updateStrategy, SPEC.child("updateStrategy")
-        if not update.type:
-            found.append(FieldError.required(at))
-        elif update.type not in ("RollingUpdate", "OnDelete"):
-            found.append(FieldError.invalid(at, update, "must be 'RollingUpdate' or 'OnDelete'"))
-        elif update.type == "OnDelete" and update.rollingUpdate is not None:
-            why = f"only allowed for updateStrategy '{update.type}'"
-            found.append(FieldError.invalid(at.child("rollingUpdate"), update.rollingUpdate, why))
-        elif update.rollingUpdate is not None:
-            found += templates.validate_not_negative(update.rollingUpdate, at.child("rollingUpdate"), ("partition",))
-        if spec.ordinals is not None:
-            found += templates.validate_not_negative(spec.ordinals, SPEC.child("ordinals"), ("start",))
-        if spec.serviceName:
-            found += [
-                FieldError.invalid(SPEC.child("serviceName"), spec.serviceName, message)
-                for message in names.dns1123_label(spec.serviceName)
-            ]
+        found += _validate_update_strategy(spec.updateStrategy, SPEC.child("updateStrategy"))
         retention = spec.persistentVolumeClaimRetentionPolicy
         for name in ("whenDeleted", "whenScaled"):
             value = getattr(retention, name) if retention is not None else "Retain"
             if value not in _RETENTION:
                 where = SPEC.child("persistentVolumeClaimRetentionPolicy", name)
                 found.append(FieldError.not_supported(where, value, _RETENTION))
-        for index, claim in enumerate(spec.volumeClaimTemplates):
+        for index, claim in enumerate(spec.volumeClaimTemplates if created else ()):
             found += validate_claim_spec(claim.spec, SPEC.child("volumeClaimTemplates").index(index).child("spec"))
+        found += templates.validate_not_negative(spec, SPEC, ("replicas", "minReadySeconds"))
+        if spec.ordinals is not None:
+            found += templates.validate_not_negative(spec.ordinals, SPEC.child("ordinals"), ("start",))
+        if spec.serviceName and created:
+            found += [
+                FieldError.invalid(SPEC.child("serviceName"), spec.serviceName, message)
+                for message in names.dns1123_label(spec.serviceName)
+            ]
         found += templates.validate_selector(spec.selector, spec.template, "")
         found += templates.validate_template(_with_claims(spec), SPEC.child("template"))
         return found + templates.validate_always(spec.template, "StatefulSet")
@@ -120,14 +121,32 @@ class StatefulSetStrategy(Strategy):
     def validate_update(self, obj: apps.StatefulSet, old: apps.StatefulSet) -> list[FieldError]:
         if obj.spec == old.spec:
             return []
-        found = self.validate(obj)
+        found = self._validate(obj, created=False)
         same = msgspec.structs.replace(obj.spec, **{name: getattr(old.spec, name) for name in _MUTABLE})
         if same != old.spec:
             found.append(FieldError.forbidden(SPEC, _FORBIDDEN))
         return found
 
+    def validate_status_update(self, obj: apps.StatefulSet, old: apps.StatefulSet) -> list[FieldError]:
+        status = obj.status
+        found = templates.validate_not_negative(status, _STATUS, _COUNTS)
+        for name in ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"):
+            value = getattr(status, name) or 0
+            if value > (status.replicas or 0):
+                found.append(FieldError.invalid(_STATUS.child(name), value, "cannot be greater than status.replicas"))
+        available = status.availableReplicas or 0
+        if available > (status.readyReplicas or 0):
+            why = "cannot be greater than status.readyReplicas"
+            found.append(FieldError.invalid(_STATUS.child("availableReplicas"), available, why))
+        before, now = old.status.collisionCount, status.collisionCount
+        if before is not None and (now is None or now < before):
+            found.append(FieldError.invalid(_STATUS.child("collisionCount"), now or 0, "cannot be decremented"))
+        return found
+
     def warnings(self, obj: apps.StatefulSet, old: apps.StatefulSet | None) -> list[str]:
         found = templates.template_warnings(obj.spec.template, SPEC.child("template"))
+        for index, claim in enumerate(obj.spec.volumeClaimTemplates):
+            found += claim_warnings(claim.spec, SPEC.child("volumeClaimTemplates").index(index))
         if (obj.spec.revisionHistoryLimit or 0) < 0:
             found.append(
                 "spec.revisionHistoryLimit: a negative value retains all historical revisions; "
@@ -144,12 +163,37 @@ class StatefulSetStrategy(Strategy):
         return {"scale": ScaleSubresource}
 
 
+def _validate_update_strategy(update: apps.StatefulSetUpdateStrategy, path: Path) -> list[FieldError]:
+    if not update.type:
+        return [FieldError.required(path)]
+    if update.type not in ("RollingUpdate", "OnDelete"):
+        return [FieldError.invalid(path, update, "must be 'RollingUpdate' or 'OnDelete'")]
+    rolling, at = update.rollingUpdate, path.child("rollingUpdate")
+    if rolling is None:
+        return []
+    if update.type == "OnDelete":
+        return [FieldError.invalid(at, rolling, "only allowed for updateStrategy 'RollingUpdate'")]
+    found = templates.validate_not_negative(rolling, at, ("partition",))
+    if rolling.maxUnavailable is not None:
+        where = at.child("maxUnavailable")
+        found += templates.validate_int_or_percent(rolling.maxUnavailable, where)
+        if not templates.amount(rolling.maxUnavailable):
+            found.append(FieldError.invalid(where, rolling.maxUnavailable, "cannot be 0"))
+        found += templates.not_more_than_all(rolling.maxUnavailable, where)
+    return found
+
+
 def _with_claims(spec: apps.StatefulSetSpec) -> Any:
     """The template with a volume for each claim template, since mounts may name those."""
     from pybernetes.api.core import v1 as core
 
     template = spec.template
-    if template is None or template.spec is None or not spec.volumeClaimTemplates:
+    if template is None or template.spec is None:
+        return template
+    # The controller gives Pods their names, so these count for nothing.
+    pod = msgspec.structs.replace(template.spec, hostname=None, subdomain=None)
+    template = msgspec.structs.replace(template, spec=pod)
+    if not spec.volumeClaimTemplates:
         return template
     made = [
         core.Volume(
@@ -159,5 +203,5 @@ def _with_claims(spec: apps.StatefulSetSpec) -> Any:
         for claim in {claim.metadata.name: claim for claim in spec.volumeClaimTemplates}.values()
     ]
     known = {volume.name for volume in made}
-    volumes = [*made, *(volume for volume in template.spec.volumes if volume.name not in known)]
-    return msgspec.structs.replace(template, spec=msgspec.structs.replace(template.spec, volumes=volumes))
+    volumes = [*made, *(volume for volume in pod.volumes if volume.name not in known)]
+    return msgspec.structs.replace(template, spec=msgspec.structs.replace(pod, volumes=volumes))

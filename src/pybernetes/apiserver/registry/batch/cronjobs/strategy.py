@@ -8,8 +8,9 @@ from pybernetes.api.batch import v1 as batch
 from pybernetes.apimachinery import cron
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.apps import templates
-from pybernetes.apiserver.registry.batch.jobs.strategy import default_job_spec
+from pybernetes.apiserver.registry.batch.jobs.strategy import default_failure_policy, default_job_spec
 from pybernetes.apiserver.registry.batch.jobs.validation import validate_job_spec
+from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NONE, UNSET, age, columns
 
@@ -37,6 +38,22 @@ class CronJobStrategy(Strategy):
         job = spec.jobTemplate.spec
         if job is not None:
             templates.default_template(job.template)
+            default_failure_policy(job)
+
+    def prepare_for_create(self, ctx: RequestContext, obj: batch.CronJob) -> None:
+        super().prepare_for_create(ctx, obj)
+        self._drop_disabled(obj, None)
+
+    def prepare_for_update(self, ctx: RequestContext, obj: batch.CronJob, old: batch.CronJob) -> None:
+        self._drop_disabled(obj, old)
+        super().prepare_for_update(ctx, obj, old)
+
+    def _drop_disabled(self, obj: batch.CronJob, old: batch.CronJob | None) -> None:
+        new_job = obj.spec.jobTemplate.spec
+        old_job = old.spec.jobTemplate.spec if old is not None else None
+        if new_job is not None:
+            before = old_job.template if old_job is not None else None
+            templates.drop_disabled_fields(new_job.template, before, self.registry.config.features)
 
     def validate(self, obj: batch.CronJob) -> list[FieldError]:
         spec = obj.spec

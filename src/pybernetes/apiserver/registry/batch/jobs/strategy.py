@@ -37,10 +37,14 @@ def default_job_spec(spec: batch.JobSpec) -> None:
         spec.podReplacementPolicy = "Failed" if spec.podFailurePolicy is not None else "TerminatingOrFailed"
     if spec.manualSelector is None:
         spec.manualSelector = False
-    if spec.podFailurePolicy is not None:
-        for rule in spec.podFailurePolicy.rules:
-            for pattern in rule.onPodConditions:
-                pattern.status = pattern.status or "True"
+    default_failure_policy(spec)
+
+
+def default_failure_policy(spec: batch.JobSpec) -> None:
+    """What a Job of a CronJob's template gets, too."""
+    for rule in spec.podFailurePolicy.rules if spec.podFailurePolicy is not None else ():
+        for pattern in rule.onPodConditions:
+            pattern.status = pattern.status or "True"
 
 
 class JobStrategy(Strategy):
@@ -57,8 +61,13 @@ class JobStrategy(Strategy):
         # A Job's template must say its restart policy, so Always is filled in and then refused.
         templates.default_template(obj.spec.template)
 
+    def prepare_for_update(self, ctx: RequestContext, obj: batch.Job, old: batch.Job) -> None:
+        templates.drop_in_template(self, obj, old)
+        super().prepare_for_update(ctx, obj, old)
+
     def prepare_for_create(self, ctx: RequestContext, obj: batch.Job) -> None:
         super().prepare_for_create(ctx, obj)
+        templates.drop_in_template(self, obj, None)
         template = obj.spec.template
         follows = obj.metadata.labels in ({}, templates.labels_of(template))
         if not obj.spec.manualSelector:

@@ -40,7 +40,7 @@ def validate_job(obj: batch.Job) -> list[FieldError]:
     found += validate_job_spec(spec, SPEC)
     at = SPEC.child("selector")
     if spec.selector is None:
-        found.append(FieldError.required(at))
+        found += [FieldError.required(at), templates.labels_differ(spec.template)]
     else:
         found += validate_label_selector(spec.selector, at)
         try:
@@ -50,7 +50,7 @@ def validate_job(obj: batch.Job) -> list[FieldError]:
         if not matches:
             where = SPEC.child("template", "metadata", "labels")
             why = "`selector` does not match template `labels`"
-            found.append(FieldError.invalid(where, templates.labels_of(spec.template), why))
+            found.append(FieldError.invalid(where, templates.labels_of(spec.template) or None, why))
     if spec.completionMode == "Indexed" and spec.completions:
         host = f"{obj.metadata.name or ''}-{spec.completions - 1}"
         if names.dns1123_label(host):

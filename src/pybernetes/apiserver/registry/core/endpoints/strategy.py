@@ -8,6 +8,7 @@ from typing import Any
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.core.ip_values import NO_ADDRESS
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NONE, age, columns
@@ -59,12 +60,9 @@ def _format(obj: core.Endpoints) -> str:
     return f"{text} + {len(found) - _SHOWN} more..." if len(found) > _SHOWN else text
 
 
-_NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-
-
 def _validate_address(address: core.EndpointAddress, path: Path) -> list[FieldError]:
     found = validate_endpoint_ip(address.ip, path.child("ip"))
-    if any(error.detail == _NO_ADDRESS for error in found):
+    if any(error.detail == NO_ADDRESS for error in found):
         found.append(FieldError.invalid(path.child("ip"), address.ip, "must be a valid IP address"))
     if address.hostname:
         at = path.child("hostname")
@@ -82,7 +80,7 @@ def validate_endpoint_ip(value: str, path: Path) -> list[FieldError]:
     try:
         ip = ipaddress.ip_address(value)
     except ValueError:
-        return [FieldError.invalid(path, value, _NO_ADDRESS)]
+        return [FieldError.invalid(path, value, NO_ADDRESS)]
     found: list[FieldError] = []
     if ip.is_unspecified:
         found.append(FieldError.invalid(path, value, f"may not be unspecified ({value})"))

@@ -8,13 +8,13 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.generic.strategy import Strategy
-from pybernetes.apiserver.registry.generic.table import DEFAULT_COLUMNS
+from pybernetes.apiserver.registry.generic.table import columns
 
 _TYPES = ("Container", "PersistentVolumeClaim", "Pod")
 
 
 class LimitRangeStrategy(Strategy):
-    columns = DEFAULT_COLUMNS
+    columns = columns("Name", "Created At")
 
     def default(self, obj: core.LimitRange) -> None:
         for item in obj.spec.limits:

@@ -15,6 +15,7 @@ import msgspec
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.core.ip_values import validate_ip
 from pybernetes.apiserver.registry.core.pods import (
     annotated,
     containers,
@@ -479,7 +480,7 @@ def _validate_dns_config(config: core.PodDNSConfig | None, policy: str, path: Pa
         why = "must not have more than 3 nameservers"
         found.append(FieldError.invalid(path.child("nameservers"), config.nameservers, why))
     for index, server in enumerate(config.nameservers):
-        found += _validate_ip(server, path.child("nameservers").index(index))
+        found += validate_ip(server, path.child("nameservers").index(index))
     if len(config.searches) > 32:
         why = "must not have more than 32 search paths"
         found.append(FieldError.invalid(path.child("searches"), config.searches, why))
@@ -512,19 +513,10 @@ def _search_name(value: str) -> list[str]:
     return found
 
 
-def _validate_ip(value: str, path: Path) -> list[FieldError]:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        return [FieldError.invalid(path, value, why)]
-    return []
-
-
 def _validate_host_aliases(spec: core.PodSpec, path: Path) -> list[FieldError]:
     found: list[FieldError] = []
     for index, alias in enumerate(spec.hostAliases):
-        found += _validate_ip(alias.ip, path.index(index).child("ip"))
+        found += validate_ip(alias.ip, path.index(index).child("ip"))
         for number, hostname in enumerate(alias.hostnames):
             at = path.index(index).child("hostnames").index(number)
             found += [FieldError.invalid(at, hostname, message) for message in names.dns1123_subdomain(hostname)]

@@ -11,6 +11,7 @@ from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.field_errors import Path
+from pybernetes.apiserver.registry.core.ip_values import ip_warnings
 from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import claim_warnings
 from pybernetes.apiserver.registry.core.pods.annotated import SECCOMP_CONTAINER, SECCOMP_POD, apparmor_warnings
 from pybernetes.apiserver.registry.core.pods.old_labels import OLD_NODE_LABELS, node_term_warnings
@@ -52,6 +53,7 @@ def pod_warnings(spec: core.PodSpec, meta: ObjectMeta | None, path: Path | None 
         *_ports(spec, at),
         *_grace(spec, at),
         *_affinity(spec, at),
+        *_addresses(spec, at),
     ]
 
 
@@ -226,3 +228,10 @@ def _affinity(spec: core.PodSpec, at: Path) -> Iterator[str]:
             if weighted.podAffinityTerm.labelSelector is None:
                 here = where.child("preferredDuringSchedulingIgnoredDuringExecution").index(index)
                 yield f"{here.child('podAffinityTerm', 'labelSelector')}: {_NULL_SELECTOR}"
+
+
+def _addresses(spec: core.PodSpec, at: Path) -> Iterator[str]:
+    for index, server in enumerate(spec.dnsConfig.nameservers if spec.dnsConfig is not None else ()):
+        yield from ip_warnings(server, at.child("dnsConfig", "nameservers").index(index))
+    for index, alias in enumerate(spec.hostAliases):
+        yield from ip_warnings(alias.ip, at.child("hostAliases").index(index).child("ip"))

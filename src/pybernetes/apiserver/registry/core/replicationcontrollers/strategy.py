@@ -40,8 +40,7 @@ class ReplicationControllerStrategy(Strategy):
             found.append(FieldError.required(SPEC.child("selector")))
         labels = templates.labels_of(spec.template)
         if spec.template is not None and not labels.items() >= spec.selector.items():
-            at = SPEC.child("template", "metadata", "labels")
-            found.append(FieldError.invalid(at, labels, "`selector` does not match template `labels`"))
+            found.append(templates.labels_differ(spec.template))
         found += templates.validate_template(spec.template, SPEC.child("template"))
         return found + templates.validate_always(spec.template, "ReplicationController")
 

@@ -26,6 +26,7 @@ from pybernetes.apiserver.registry.core.services.allocators import (
 from pybernetes.apiserver.registry.core.services.shared_claims import SharedClaims
 from pybernetes.apiserver.registry.core.services.type_change import drop_fields_of_the_old_type
 from pybernetes.apiserver.registry.core.services.validation import SPEC, externally_accessible, needs_health_port
+from pybernetes.apiserver.registry.core.services.warnings import service_warnings
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Finish, Strategy, nothing_to_finish
 from pybernetes.apiserver.registry.generic.table import NONE, age, columns, labels_text
@@ -95,12 +96,7 @@ class ServiceStrategy(Strategy):
         return validation.validate_service_update(obj, old)
 
     def warnings(self, obj: core.Service, old: core.Service | None) -> list[str]:
-        found = []
-        if obj.spec.externalIPs:
-            found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
-        if obj.spec.trafficDistribution == "PreferClose":
-            found.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
-        return found
+        return list(service_warnings(obj))
 
     # -- addresses and ports ----------------------------------------------------------------------
 
@@ -156,13 +152,10 @@ class ServiceStrategy(Strategy):
         new_spec, old_spec = obj.spec, old.spec
         if new_spec.type == "ExternalName" or old_spec.type == "ExternalName":
             return
-        if not new_spec.clusterIP and not new_spec.clusterIPs:
-            new_spec.clusterIP = old_spec.clusterIP
-            new_spec.clusterIPs = list(old_spec.clusterIPs)
-        elif new_spec.clusterIP != old_spec.clusterIP and new_spec.clusterIPs == old_spec.clusterIPs:
+        new_spec.clusterIP = new_spec.clusterIP or old_spec.clusterIP
+        new_spec.clusterIPs = new_spec.clusterIPs or list(old_spec.clusterIPs)
+        if new_spec.clusterIP != old_spec.clusterIP and new_spec.clusterIPs == old_spec.clusterIPs:
             new_spec.clusterIPs = [new_spec.clusterIP] if new_spec.clusterIP else []
-        elif not new_spec.clusterIP and new_spec.clusterIPs:
-            new_spec.clusterIP = new_spec.clusterIPs[0]
         if needs_health_port(new_spec) and needs_health_port(old_spec) and not new_spec.healthCheckNodePort:
             new_spec.healthCheckNodePort = old_spec.healthCheckNodePort
         if new_spec.type in ("NodePort", "LoadBalancer") and old_spec.type in ("NodePort", "LoadBalancer"):
@@ -174,39 +167,70 @@ class ServiceStrategy(Strategy):
                     port.nodePort = kept
 
     def _default_families(self, obj: core.Service, old: core.Service | None) -> None:
+        """ipFamilyPolicy and ipFamilies. Raises Invalid. Source: initIPFamilyFields, for a cluster of one family."""
         spec = obj.spec
         if spec.type == "ExternalName":
             return
-        if spec.clusterIP and not spec.clusterIPs:
+        if old is None and spec.clusterIP and not spec.clusterIPs:
             spec.clusterIPs = [spec.clusterIP]
-        elif spec.clusterIPs and not spec.clusterIP:
-            spec.clusterIP = spec.clusterIPs[0]
-        family = self._addresses.family
-        if old is not None and not spec.ipFamilies:
-            spec.ipFamilies = list(old.spec.ipFamilies)
-        if not spec.ipFamilies:
-            headless_without_selector = spec.clusterIP == "None" and not spec.selector
-            other = "IPv6" if family == "IPv4" else "IPv4"
-            spec.ipFamilies = (
-                [family, other] if headless_without_selector and spec.ipFamilyPolicy != "SingleStack" else [family]
-            )
-            if headless_without_selector and spec.ipFamilyPolicy is None:
-                spec.ipFamilyPolicy = "RequireDualStack"
+        everywhere = spec.clusterIP == "None" and not spec.selector
         if spec.ipFamilyPolicy is None:
-            spec.ipFamilyPolicy = "SingleStack"
-        if spec.clusterIP == "None" and not spec.selector:
+            kept = old.spec.ipFamilyPolicy if old is not None else None
+            spec.ipFamilyPolicy = kept or ("RequireDualStack" if everywhere else "SingleStack")
+        found = validation.validate_cluster_ips(spec, old.spec.clusterIPs if old is not None else [])
+        found = found or self._changed_families(spec, old)
+        if found:
+            raise invalid(self.resource.gvk, obj.metadata.name or "", found)
+        family = self._addresses.family
+        if everywhere:
+            spec.ipFamilies = spec.ipFamilies or [family]
+            if len(spec.ipFamilies) < 2 and spec.ipFamilyPolicy != "SingleStack":
+                spec.ipFamilies = [*spec.ipFamilies, "IPv6" if spec.ipFamilies[0] == "IPv4" else "IPv4"]
             return
-        if spec.ipFamilyPolicy == "RequireDualStack" or (
-            len(spec.ipFamilies) > 1 and spec.ipFamilyPolicy == "SingleStack"
-        ):
-            why = "Cannot require dual-stack: this cluster is not configured for dual-stack services"
-            raise invalid(self.resource.gvk, obj.metadata.name or "", [
-                FieldError.invalid(SPEC.child("ipFamilyPolicy"), spec.ipFamilyPolicy, why)])  # fmt: skip
+        if spec.ipFamilyPolicy == "RequireDualStack":
+            why = "this cluster is not configured for dual-stack services"
+            found.append(FieldError.invalid(SPEC.child("ipFamilyPolicy"), spec.ipFamilyPolicy, why))
         for index, wanted in enumerate(spec.ipFamilies):
-            if wanted in ("IPv4", "IPv6") and wanted != family:
-                why = "not configured on this cluster"
-                raise invalid(self.resource.gvk, obj.metadata.name or "", [
-                    FieldError.invalid(SPEC.child("ipFamilies").index(index), wanted, why)])  # fmt: skip
+            if wanted != family:
+                at = SPEC.child("ipFamilies").index(index)
+                found.append(FieldError.invalid(at, wanted, "not configured on this cluster"))
+        if found:
+            raise invalid(self.resource.gvk, obj.metadata.name or "", found)
+        spec.ipFamilies = spec.ipFamilies or [family]
+
+    def _changed_families(self, spec: core.ServiceSpec, old: core.Service | None) -> list[FieldError]:
+        """Adds the families of the addresses to ipFamilies; what is wrong with policy, families and addresses."""
+        found: list[FieldError] = []
+        at = SPEC.child("ipFamilyPolicy")
+        if spec.ipFamilyPolicy == "SingleStack":
+            if old is not None and len(spec.clusterIPs) > 1 and spec.clusterIPs == old.spec.clusterIPs:
+                spec.clusterIPs = spec.clusterIPs[:1]
+            if old is not None and len(spec.ipFamilies) > 1 and spec.ipFamilies == old.spec.ipFamilies:
+                spec.ipFamilies = spec.ipFamilies[:1]
+            for several, what in ((spec.clusterIPs, "cluster IPs"), (spec.ipFamilies, "IP families")):
+                if len(several) == 2:
+                    why = f"must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified"
+                    found.append(FieldError.invalid(at, spec.ipFamilyPolicy, why))
+        elif old is not None:
+            for now, before, what in (
+                (spec.clusterIPs, old.spec.clusterIPs, "cluster IP"),
+                (spec.ipFamilies, old.spec.ipFamilies, "IP family"),
+            ):
+                if now and len(before) > len(now) and now[0] == before[0]:
+                    why = f"must be 'SingleStack' to release the secondary {what}"
+                    found.append(FieldError.invalid(at, spec.ipFamilyPolicy, why))
+        for index, address in enumerate(spec.clusterIPs):
+            if address == "None":
+                break
+            family = "IPv6" if ":" in address else "IPv4"
+            if index < len(spec.ipFamilies):
+                continue
+            if family == self._addresses.family:
+                spec.ipFamilies = [*spec.ipFamilies, family]
+            else:
+                where = SPEC.child("clusterIPs").index(index)
+                found.append(FieldError.invalid(where, spec.clusterIPs, f"{family} is not configured on this cluster"))
+        return found
 
     async def _claim(self, obj: core.Service, old: core.Service | None) -> Finish:
         """Takes what is new; what is no longer used goes back when the write is done.
@@ -352,10 +376,12 @@ class ServiceStrategy(Strategy):
             protocol = port.protocol or "TCP"
             if protocol not in ("TCP", "UDP", "SCTP"):
                 continue
-            # The same port for another protocol shares its node port where that is free.
-            twin = next(
-                (p.nodePort for p in spec.ports if p.nodePort and p.port == port.port and p.protocol != protocol), None
-            )
+            # The same port shares its node port, for another protocol where that is free.
+            same = [p for p in spec.ports if p.nodePort and p.port == port.port]
+            if any(p.protocol == protocol for p in same):
+                port.nodePort = next(p.nodePort for p in same if p.protocol == protocol)
+                continue  # validation says that it is there twice
+            twin = same[0].nodePort if same else None
             if twin is not None:
                 try:
                     self._ports.take(twin, protocol)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Mapping, Sequence
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.endpoints.strategy import validate_endpoint_ip
+from pybernetes.apiserver.registry.core.ip_values import validate_cidr, validate_ip
 from pybernetes.apiserver.registry.core.pods.containers import port_number_or_name
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE, validate_labels
 
@@ -17,34 +18,58 @@ _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _AFFINITIES = ("ClientIP", "None")
 _POLICIES = ("Cluster", "Local")
 _FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
-_DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
+_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
+_FAMILIES = ("IPv4", "IPv6")
 _DAY_S = 86400
 
 
-def validate_service(obj: core.Service) -> list[FieldError]:
+def validate_service(obj: core.Service, old: core.Service | None = None) -> list[FieldError]:
+    """In upstream's order. Addresses that an old Service has may stay."""
     spec = obj.spec
-    found: list[FieldError] = []
-    headless = is_headless(obj)
+    headless = spec.clusterIPs == ["None"]
+    found = _validate_topology_annotations(obj.metadata.annotations)
     if not spec.ports and not headless and spec.type != "ExternalName":
         found.append(FieldError.required(SPEC.child("ports")))
     if spec.type == "ExternalName":
         found += _validate_external_name(spec)
-    elif spec.type not in _TYPES:
-        found.append(FieldError.not_supported(SPEC.child("type"), spec.type, _TYPES))
+    elif headless and spec.type in ("LoadBalancer", "NodePort"):
+        why = f"may not be set to 'None' for {spec.type} services"
+        found.append(FieldError.invalid(SPEC.child("clusterIPs").index(0), "None", why))
     seen: set[str] = set()
     for index, port in enumerate(spec.ports):
-        found += _validate_port(port, len(spec.ports) > 1, headless, seen, SPEC.child("ports").index(index))
+        found += _validate_port(port, len(spec.ports) > 1, seen, SPEC.child("ports").index(index))
     if spec.selector:
         found += validate_labels(spec.selector, SPEC.child("selector"))
     found += _validate_affinity(spec)
-    found += _validate_cluster_ips(obj)
+    found += validate_cluster_ips(spec, old.spec.clusterIPs if old is not None else [])
     for index, address in enumerate(spec.externalIPs):
-        found += validate_endpoint_ip(address, SPEC.child("externalIPs").index(index))
+        at = SPEC.child("externalIPs").index(index)
+        known = old.spec.externalIPs if old is not None else []
+        found += validate_ip(address, at, known) or validate_endpoint_ip(address, at)
+    if spec.type not in _TYPES:
+        found.append(FieldError.not_supported(SPEC.child("type"), spec.type, _TYPES))
     found += _validate_node_ports(spec)
     found += _validate_duplicate_ports(spec)
-    found += _validate_load_balancer(spec)
+    found += _validate_source_ranges(obj, old)
+    if spec.allocateLoadBalancerNodePorts is not None and spec.type != "LoadBalancer":
+        found.append(FieldError.forbidden(SPEC.child("allocateLoadBalancerNodePorts"), _LOAD_BALANCER_ONLY))
+    found += _validate_class(spec)
     found += _validate_traffic(spec)
     return found
+
+
+_LOAD_BALANCER_ONLY = "may only be used when `type` is 'LoadBalancer'"
+TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
+TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
+SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
+
+
+def _validate_topology_annotations(annotations: Mapping[str, str]) -> list[FieldError]:
+    mode, hints = annotations.get(TOPOLOGY_MODE), annotations.get(TOPOLOGY_HINTS)
+    if mode is None or hints is None or mode == hints:
+        return []
+    at = Path("metadata", "annotations").key(TOPOLOGY_MODE)
+    return [FieldError.invalid(at, mode, f"must match annotations[{TOPOLOGY_HINTS}] when both are specified")]
 
 
 def is_headless(obj: core.Service) -> bool:
@@ -53,9 +78,9 @@ def is_headless(obj: core.Service) -> bool:
 
 def _validate_external_name(spec: core.ServiceSpec) -> list[FieldError]:
     found: list[FieldError] = []
-    if spec.clusterIP or spec.clusterIPs:
-        why = "may not be set for ExternalName services"
-        found.append(FieldError.forbidden(SPEC.child("clusterIPs"), why))
+    for field in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if getattr(spec, field):
+            found.append(FieldError.forbidden(SPEC.child(field), "may not be set for ExternalName services"))
     name = (spec.externalName or "").removesuffix(".")
     at = SPEC.child("externalName")
     if not name:
@@ -65,7 +90,7 @@ def _validate_external_name(spec: core.ServiceSpec) -> list[FieldError]:
     return found
 
 
-def _validate_port(port: core.ServicePort, named: bool, headless: bool, seen: set[str], path: Path) -> list[FieldError]:
+def _validate_port(port: core.ServicePort, named: bool, seen: set[str], path: Path) -> list[FieldError]:
     found: list[FieldError] = []
     name = port.name or ""
     if not name:
@@ -84,8 +109,6 @@ def _validate_port(port: core.ServicePort, named: bool, headless: bool, seen: se
     if port.appProtocol is not None:
         at = path.child("appProtocol")
         found += [FieldError.invalid(at, port.appProtocol, m) for m in names.qualified_name(port.appProtocol)]
-    if port.nodePort is not None and not 0 <= port.nodePort < 65536:
-        found.append(FieldError.invalid(path.child("nodePort"), port.nodePort, names.in_range(1, 65535)))
     return found
 
 
@@ -113,41 +136,44 @@ def _validate_affinity(spec: core.ServiceSpec) -> list[FieldError]:
     return []
 
 
-def _validate_cluster_ips(obj: core.Service) -> list[FieldError]:
-    spec = obj.spec
-    found: list[FieldError] = []
+def validate_cluster_ips(spec: core.ServiceSpec, old: Sequence[str]) -> list[FieldError]:
+    """Source: ValidateServiceClusterIPsRelatedFields."""
     if spec.type == "ExternalName":
-        for name in ("ipFamilies", "ipFamilyPolicy"):
-            if getattr(spec, name):
-                found.append(FieldError.forbidden(SPEC.child(name), "may not be set for ExternalName services"))
-        return found
-    at = SPEC.child("clusterIPs")
-    if spec.clusterIP == "None" and spec.type in ("NodePort", "LoadBalancer"):
-        why = f"may not be set to 'None' for {spec.type} services"
-        found.append(FieldError.invalid(at.index(0), "None", why))
-    if spec.clusterIPs and spec.clusterIPs[0] != (spec.clusterIP or ""):
-        why = "first value must match `clusterIP`"
-        found.append(FieldError.invalid(at, spec.clusterIPs, why))
-    if spec.ipFamilyPolicy is not None and spec.ipFamilyPolicy not in _FAMILY_POLICIES:
-        found.append(FieldError.not_supported(SPEC.child("ipFamilyPolicy"), spec.ipFamilyPolicy, _FAMILY_POLICIES))
-    families: set[str] = set()
+        return []
+    found: list[FieldError] = []
+    addresses, at = spec.clusterIPs, SPEC.child("clusterIPs")
+    if spec.clusterIP:
+        if not addresses:
+            found.append(FieldError.required(at))
+        elif addresses[0] != spec.clusterIP:
+            found.append(FieldError.invalid(at, addresses, "first value must match `clusterIP`"))
+    elif addresses:
+        found.append(FieldError.invalid(at, addresses, "must be empty when `clusterIP` is not specified"))
     for index, family in enumerate(spec.ipFamilies):
         where = SPEC.child("ipFamilies").index(index)
-        if family not in ("IPv4", "IPv6"):
-            found.append(FieldError.not_supported(where, family, ("IPv4", "IPv6")))
-        elif family in families:
+        if family not in _FAMILIES:
+            found.append(FieldError.not_supported(where, family, _FAMILIES))
+        if family in spec.ipFamilies[:index]:
             found.append(FieldError.duplicate(where, family))
-        families.add(family)
-    for index, address in enumerate(spec.clusterIPs):
-        if address == "None":
-            if len(spec.clusterIPs) > 1:
-                why = "'None' must be the first and only value"
-                found.append(FieldError.invalid(at.index(index), address, why))
+    if spec.ipFamilyPolicy is not None and spec.ipFamilyPolicy not in _FAMILY_POLICIES:
+        found.append(FieldError.not_supported(SPEC.child("ipFamilyPolicy"), spec.ipFamilyPolicy, _FAMILY_POLICIES))
+    wrong: list[FieldError] = []
+    for index, address in enumerate(addresses):
+        if index == 0 and address == "None":
+            if len(addresses) > 1:
+                wrong.append(FieldError.invalid(at, addresses, "'None' must be the first and only value"))
             continue
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        wrong += validate_ip(address, at.index(index), old)
+    found += wrong
+    if len(addresses) > 2:
+        found.append(FieldError.invalid(at, addresses, "may only hold up to 2 values"))
+    if wrong or addresses == ["None"]:
+        return found
+    if len(addresses) > 1 and len({":" in address for address in addresses}) == 1:
+        found.append(FieldError.invalid(at, addresses, "may specify no more than one IP for each IP family"))
+    for index, (address, family) in enumerate(zip(addresses, spec.ipFamilies, strict=False)):
+        if (":" in address) != (family == "IPv6") and family in _FAMILIES:
+            why = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
             found.append(FieldError.invalid(at.index(index), address, why))
     return found
 
@@ -159,13 +185,8 @@ def _validate_node_ports(spec: core.ServiceSpec) -> list[FieldError]:
         if not port.nodePort:
             continue
         at = SPEC.child("ports").index(index).child("nodePort")
-        if spec.type in ("ClusterIP", "ExternalName"):
-            why = (
-                "may not be used when `type` is 'ClusterIP'"
-                if spec.type == "ClusterIP"
-                else ("may not be used when `type` is 'ExternalName'")
-            )
-            found.append(FieldError.forbidden(at, why))
+        if spec.type == "ClusterIP":
+            found.append(FieldError.forbidden(at, "may not be used when `type` is 'ClusterIP'"))
         key = (port.protocol or "", port.nodePort)
         if key in seen:
             found.append(FieldError.duplicate(at, port.nodePort))
@@ -179,34 +200,47 @@ def _validate_duplicate_ports(spec: core.ServiceSpec) -> list[FieldError]:
     for index, port in enumerate(spec.ports):
         key = (port.protocol or "", port.port)
         if key in seen:
-            found.append(FieldError.duplicate(SPEC.child("ports").index(index), port))
+            shown = {
+                "Name": "",
+                "Protocol": key[0],
+                "AppProtocol": None,
+                "Port": key[1],
+                "TargetPort": 0,
+                "NodePort": 0,
+            }
+            found.append(FieldError.duplicate(SPEC.child("ports").index(index), shown))
         seen.add(key)
     return found
 
 
-def _validate_load_balancer(spec: core.ServiceSpec) -> list[FieldError]:
-    if spec.type == "LoadBalancer":
-        found: list[FieldError] = []
-        if spec.loadBalancerClass is not None:
-            at = SPEC.child("loadBalancerClass")
-            found += [
-                FieldError.invalid(at, spec.loadBalancerClass, m) for m in names.qualified_name(spec.loadBalancerClass)
-            ]
-        for index, cidr in enumerate(spec.loadBalancerSourceRanges):
-            try:
-                ipaddress.ip_network(cidr.strip(), strict=False)
-            except ValueError:
-                why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-                found.append(FieldError.invalid(SPEC.child("loadBalancerSourceRanges").index(index), cidr, why))
-        return found
-    found = []
-    why = "may only be used when `type` is 'LoadBalancer'"
-    for name in ("loadBalancerClass", "allocateLoadBalancerNodePorts"):
-        if getattr(spec, name) is not None:
-            found.append(FieldError.forbidden(SPEC.child(name), why))
+def _validate_source_ranges(obj: core.Service, old: core.Service | None) -> list[FieldError]:
+    """spec.loadBalancerSourceRanges, or the annotation from before it. Spaces around a CIDR are allowed."""
+    spec, found = obj.spec, list[FieldError]()
+    text = obj.metadata.annotations.get(SOURCE_RANGES)
     if spec.loadBalancerSourceRanges:
-        found.append(FieldError.forbidden(SPEC.child("LoadBalancerSourceRanges"), why))
+        at = SPEC.child("LoadBalancerSourceRanges")
+        if spec.type != "LoadBalancer":
+            found.append(FieldError.forbidden(at, _LOAD_BALANCER_ONLY))
+        known = [cidr.strip() for cidr in old.spec.loadBalancerSourceRanges] if old is not None else []
+        for index, cidr in enumerate(spec.loadBalancerSourceRanges):
+            found += validate_cidr(cidr.strip(), at.index(index), known)
+    elif text is not None:
+        at = Path("metadata", "annotations").key(SOURCE_RANGES)
+        if spec.type != "LoadBalancer":
+            found.append(FieldError.forbidden(at, _LOAD_BALANCER_ONLY))
+        if text.strip() and (old is None or old.metadata.annotations.get(SOURCE_RANGES) != text):
+            for cidr in text.split(","):
+                found += validate_cidr(cidr.strip(), at)
     return found
+
+
+def _validate_class(spec: core.ServiceSpec) -> list[FieldError]:
+    name, at = spec.loadBalancerClass, SPEC.child("loadBalancerClass")
+    if name is None:
+        return []
+    if spec.type != "LoadBalancer":
+        return [FieldError.forbidden(at, _LOAD_BALANCER_ONLY)]
+    return [FieldError.invalid(at, name, message) for message in names.qualified_name(name)]
 
 
 def externally_accessible(spec: core.ServiceSpec) -> bool:
@@ -229,9 +263,16 @@ def _validate_traffic(spec: core.ServiceSpec) -> list[FieldError]:
         found.append(FieldError.required(at))
     elif policy not in _POLICIES:
         found.append(FieldError.not_supported(at, policy, _POLICIES))
-    if spec.healthCheckNodePort and not needs_health_port(spec):
-        why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
-        found.append(FieldError.invalid(SPEC.child("healthCheckNodePort"), spec.healthCheckNodePort, why))
+    at = SPEC.child("healthCheckNodePort")
+    number = spec.healthCheckNodePort or 0
+    if not needs_health_port(spec):
+        if number:
+            why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+            found.append(FieldError.invalid(at, number, why))
+    elif not number:
+        found.append(FieldError.required(at))
+    else:
+        found += [FieldError.invalid(at, number, message) for message in names.port_number(number)]
     at = SPEC.child("internalTrafficPolicy")
     internal = spec.internalTrafficPolicy
     if internal is None:
@@ -249,20 +290,59 @@ def _validate_traffic(spec: core.ServiceSpec) -> list[FieldError]:
 def validate_service_update(obj: core.Service, old: core.Service) -> list[FieldError]:
     found: list[FieldError] = []
     new_spec, old_spec = obj.spec, old.spec
-    if old_spec.type != "ExternalName" and new_spec.type != "ExternalName" and old_spec.clusterIPs:
-        at = SPEC.child("clusterIPs").index(0)
-        first = new_spec.clusterIPs[0] if new_spec.clusterIPs else ""
-        if first != old_spec.clusterIPs[0]:
-            why = "may not change once set"
-            found.append(FieldError.invalid(at, new_spec.clusterIPs, why))
-        if old_spec.ipFamilies and new_spec.ipFamilies and new_spec.ipFamilies[0] != old_spec.ipFamilies[0]:
-            at = SPEC.child("ipFamilies").index(0)
-            found.append(FieldError.invalid(at, new_spec.ipFamilies, "may not change once set"))
+    if "ExternalName" not in (new_spec.type, old_spec.type):
+        found += _validate_changed_ips(new_spec, old_spec)
+        found += _validate_changed_families(new_spec, old_spec)
     if new_spec.type == old_spec.type == "LoadBalancer" and new_spec.loadBalancerClass != old_spec.loadBalancerClass:
         at = SPEC.child("loadBalancerClass")
-        found.append(FieldError.invalid(at, new_spec.loadBalancerClass, "may not change once set"))
-    if old_spec.healthCheckNodePort and needs_health_port(old_spec) and needs_health_port(new_spec):
-        at = SPEC.child("healthCheckNodePort")
-        if new_spec.healthCheckNodePort != old_spec.healthCheckNodePort:
-            found.append(FieldError.invalid(at, new_spec.healthCheckNodePort, IMMUTABLE))
-    return found + validate_service(obj)
+        found.append(FieldError.invalid(at, new_spec.loadBalancerClass, _SET_ONCE))
+    found += _validate_class(new_spec)
+    if (
+        needs_health_port(old_spec)
+        and needs_health_port(new_spec)
+        and new_spec.healthCheckNodePort != old_spec.healthCheckNodePort
+    ):
+        found.append(FieldError.forbidden(SPEC.child("healthCheckNodePort"), IMMUTABLE))
+    return found + validate_service(obj, old)
+
+
+_SET_ONCE = "may not change once set"
+_RELEASING = "must be set to 'SingleStack' when releasing the secondary {}"
+
+
+def _validate_changed_ips(new: core.ServiceSpec, old: core.ServiceSpec) -> list[FieldError]:
+    """Source: validateUpgradeDowngradeClusterIPs."""
+    now, before, at = new.clusterIPs, old.clusterIPs, SPEC.child("clusterIPs")
+    if before == now == ["None"]:
+        return []
+    if len(now) == len(before):
+        changed = [index for index, address in enumerate(before) if address != now[index]]
+        return [FieldError.invalid(at.index(index), now, _SET_ONCE) for index in changed]
+    found: list[FieldError] = []
+    if not now:
+        return [FieldError.invalid(at.index(0), now, "primary clusterIP can not be unset")]
+    if before and now[0] != before[0]:
+        found.append(FieldError.invalid(at.index(0), now, _SET_ONCE))
+    if len(now) == 1 and len(before) > 1 and new.ipFamilyPolicy != "SingleStack":
+        where = SPEC.child("ipFamilyPolicy")
+        found.append(FieldError.invalid(where, new.ipFamilyPolicy, _RELEASING.format("clusterIP")))
+    return found
+
+
+def _validate_changed_families(new: core.ServiceSpec, old: core.ServiceSpec) -> list[FieldError]:
+    """Source: validateUpgradeDowngradeIPFamilies."""
+    if new.clusterIPs == ["None"] or old.clusterIPs == ["None"]:
+        return []
+    now, before, at = new.ipFamilies, old.ipFamilies, SPEC.child("ipFamilies").index(0)
+    if len(now) == len(before):
+        changed = [family for family, other in zip(before, now, strict=True) if family != other]
+        return [FieldError.invalid(at, now, _SET_ONCE) for _ in changed]
+    found: list[FieldError] = []
+    if len(now) < len(before) and not new.clusterIPs:
+        found.append(FieldError.invalid(at, now, "primary ipFamily can not be unset"))
+    if now and before and now[0] != before[0]:
+        found.append(FieldError.invalid(at, new.clusterIPs, _SET_ONCE))
+    if len(now) == 1 and len(before) > 1 and new.ipFamilyPolicy != "SingleStack":
+        where = SPEC.child("ipFamilyPolicy")
+        found.append(FieldError.invalid(where, new.ipFamilyPolicy, _RELEASING.format("ipFamily")))
+    return found
