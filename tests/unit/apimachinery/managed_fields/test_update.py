@@ -156,3 +156,27 @@ def test_items_without_any_key_drop_the_record_instead_of_failing() -> None:
     assert entries(update(None, tree, "a", "Update", POD, 1e9)) != []
     tree["spec"]["resourceClaims"] = ["x"]
     assert entries(update(None, tree, "a", "Update", POD, 1e9)) == []
+
+
+def test_an_object_that_nobody_is_kept_book_of_stays_so() -> None:
+    assert entries(update(pod(), changed(pod(), nodeName="n"), "me", "Update", POD, 1e9)) == []
+
+
+def test_a_client_may_make_it_forget_all_managers() -> None:
+    live = update(None, pod(), "first", "Update", POD, 1e9)
+    reset = changed(live, nodeName="n")
+    reset["metadata"]["managedFields"] = [{}]
+    assert entries(update(live, reset, "me", "Update", POD, 2e9)) == []
+
+
+@pytest.mark.parametrize("element", ["x:y", "k:{", "i:a", "f"])
+def test_field_sets_of_clients_that_are_none_are_not_taken(element: str) -> None:
+    live = update(None, pod(), "first", "Update", POD, 1e9)
+    wrong = copy.deepcopy(live)
+    entries(wrong)[0]["fieldsV1"] = {element: {}}
+    assert entries(update(live, wrong, "me", "Update", POD, 2e9)) == entries(live)
+
+
+def test_the_entry_tells_the_version_that_was_written_in() -> None:
+    made = update(None, pod(), "me", "Update", POD, 1e9, api_version="v2")
+    assert [entry["apiVersion"] for entry in entries(made)] == ["v2"]
