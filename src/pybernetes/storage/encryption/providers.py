@@ -25,10 +25,12 @@ from pybernetes.storage.encryption.transformers import (
     Prefixed,
     SecretBox,
     Transformer,
+    TransformError,
 )
 
 _log = logging.getLogger(__name__)
 _SETTLE_S = 0.1
+_AGAIN_S = 10.0
 _CLOSE_AFTER_S = 10.0
 """Requests under way may still need the plugins of the configuration before."""
 
@@ -116,34 +118,41 @@ class Encryption:
         try:
             with FolderWatch(self._file.parent) as folder:
                 while True:
-                    await self._look_again()  # also for what changed before the watch began
-                    await folder.wait()
-                    await asyncio.sleep(_SETTLE_S)
+                    if await self._look_again():  # at first for what changed before the watch began
+                        await folder.wait()
+                        await asyncio.sleep(_SETTLE_S)
+                    else:
+                        await asyncio.sleep(_AGAIN_S)
         except OSError as error:
             _log.error("changes of %s are not followed: %s", self._file, error)
 
-    async def _look_again(self) -> None:
+    async def _look_again(self) -> bool:
+        """Whether this file is settled, used or refused; False: its plugins were not well, which may pass."""
         try:
-            config, data = await asyncio.to_thread(configuration.read, self._file)
-            if self._hash(data) == self._seen:
-                return
-            self._seen = self._hash(data)
-            await self._take(config)
-        except ValueError as error:
+            data = await asyncio.to_thread(self._file.read_bytes)
+        except OSError:
+            return True  # on its way to another name
+        if self._hash(data) == self._seen:
+            return True
+        self._seen = self._hash(data)
+        try:
+            await self._take(configuration.parse(data))
+        except (ValueError, TransformError) as error:
             self.figures.reload("failure", self._clock.now())
-            _log.error("the encryption configuration stays as it was: %s", error)
-            return
+            _log.error("the encryption configuration stays as it was: %s: %s", self._file, error)
+            return bool(self._seen)
         self.figures.reload("success", self._clock.now())
         self.figures.config_hash = self._seen
         _log.info("the encryption configuration %s is in use (%s)", self._file, self._seen)
+        return True
 
     async def _take(self, config: EncryptionConfiguration) -> None:
         made = Providers(config, self.figures)
         await made.start()
         if problem := made.problem():
             await made.stop()
-            self._seen = ""  # tried again with the next change in the folder
-            raise ValueError(problem)
+            self._seen = ""
+            raise TransformError(problem)
         before, self.providers = self.providers, made
         if before.plugins:
             task = asyncio.get_running_loop().create_task(self._close(before))
