@@ -43,6 +43,28 @@ RESOURCES = {
     ],
 }
 
+FLUNDER = "com.example.wardle.v1alpha1.Flunder"
+SWAGGER = {
+    "swagger": "2.0",
+    "paths": {
+        f"{PATH}/flunders": {
+            "get": {"responses": {"200": {"schema": {"$ref": f"#/definitions/{FLUNDER}"}, "description": "OK"}}}
+        },
+        "/version/": {"get": {"responses": {"200": {"schema": {"$ref": "#/definitions/other"}, "description": "OK"}}}},
+    },
+    "definitions": {
+        FLUNDER: {
+            "properties": {
+                "spec": {"$ref": "#/definitions/com.example.wardle.v1alpha1.FlunderSpec"},
+                "metadata": {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"},
+            }
+        },
+        "com.example.wardle.v1alpha1.FlunderSpec": {"type": "object"},
+        "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta": {"type": "string"},
+        "other": {"type": "object"},
+    },
+}
+
 
 def _authority(folder: Path) -> Authority:
     folder.mkdir()
@@ -90,6 +112,10 @@ class World:
         if request.path == "/openapi/v3":
             paths = {PATH[1:]: {"serverRelativeURL": f"/openapi/v3{PATH}?hash=1"}}
             return Response(200, [("Content-Type", "application/json")], json.dumps({"paths": paths}).encode())
+        if request.path == "/openapi/v2":
+            if request.headers.get("if-none-match") == '"1"':
+                return Response(304, [("ETag", '"1"')])
+            return Response(200, [("Content-Type", "application/json"), ("ETag", '"1"')], json.dumps(SWAGGER).encode())
         if request.path == f"/openapi/v3{PATH}":
             return Response(200, [("Content-Type", "application/json")], b'{"openapi":"3.0.0"}')
         if request.query == "watch=true":
@@ -215,6 +241,25 @@ def test_a_remote_group(run: Any) -> None:
         assert (await world.ask("GET", PATH)).status == 503
         await world.ask("DELETE", f"{SERVICES}/{VERSION}.{GROUP}")
         await until(lambda: gone(world))
+
+    run(body)
+
+
+def test_what_a_remote_group_is_like_is_told_in_openapi_v2(run: Any) -> None:
+    async def body(world: World) -> None:
+        await world.register()
+        await world.external_service()
+        await world.condition("Passed")
+        document = await world.tree("/openapi/v2")
+        assert document["paths"][f"{PATH}/flunders"] == SWAGGER["paths"][f"{PATH}/flunders"]
+        assert document["definitions"][FLUNDER] == SWAGGER["definitions"][FLUNDER]
+        assert "other" not in document["definitions"]
+        assert document["definitions"]["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]["type"] == "object"
+        protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        answer = await world.ask("GET", "/openapi/v2", accept=protobuf)
+        assert answer.status == 200
+        assert isinstance(answer.body, bytes)
+        assert FLUNDER.encode() in answer.body
 
     run(body)
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.aggregation.backend import Backend
 
 log = logging.getLogger(__name__)
-_OPENAPI = "/openapi/v3"
+_OPENAPI, _OPENAPI_V2 = "/openapi/v3", "/openapi/v2"
 _CHECK_EVERY_S = 30.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
 
@@ -83,6 +83,8 @@ class Remote:
 class Aggregator:
     def __init__(self, registry: Registry, config: ApiServerConfig, clock: Clock) -> None:
         self.remote: dict[GroupVersion, Remote] = {}
+        self.described: dict[GroupVersion, merging.Described] = {}
+        """What the remote ones are in OpenAPI v2, as last read."""
         self.changes = 0
         """Rises whenever what discovery tells of remote groups may have changed."""
         self._registry = registry
@@ -98,6 +100,8 @@ class Aggregator:
             if self.remote:
                 if request.path == _OPENAPI:
                     return self._openapi_index(inner, request)
+                if request.path == _OPENAPI_V2:
+                    return self._openapi_v2(inner, request)
                 remote = self.remote.get(group_version_of(request.path.removeprefix(_OPENAPI)))
                 if remote is not None:
                     return self._pass_on(remote, request)
@@ -145,6 +149,30 @@ class Aggregator:
             return answer
         return merging.openapi_index(answer, urls, request.headers.get("if-none-match", ""))
 
+    async def _openapi_v2(self, inner: Handler, request: Request) -> Response | Upgrade:
+        """The document of all, with what other servers describe as it is now."""
+        async with asyncio.TaskGroup() as group:
+            for at, remote in self.remote.items():
+                if plan.is_available(remote.api_service):
+                    group.create_task(self._describe(at, remote))
+        return await inner(request)
+
+    async def _describe(self, at: GroupVersion, remote: Remote) -> None:
+        held = self.described.get(at)
+        found = await remote.backend.openapi_v2(held.tag if held is not None else "")
+        if found is not None and self.remote.get(at) is remote:
+            from pybernetes.apiserver.openapi import protobuf
+
+            tag, document = found
+            try:
+                paths, definitions = merging.described(document, remote.backend.path)
+                protobuf.addition(paths.items(), definitions.items())
+            except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+                # What one server says wrongly must not take the document from all.
+                log.warning("OpenAPI v2 of %s cannot be used: %r", remote.api_service.metadata.name, error)
+                paths, definitions = {}, {}
+            self.described[at] = merging.Described(tag, paths, definitions)
+
     # following
 
     def _feed(self, resource: Resource, put: Any, remove: Any) -> Feed:
@@ -179,6 +207,7 @@ class Aggregator:
     def _remove(self, key: Key) -> None:
         version, _, group = key[1].partition(".")
         remote = self.remote.pop((group, version), None)
+        self.described.pop((group, version), None)
         if remote is not None:
             self.changes += 1
             if remote.task is not None:

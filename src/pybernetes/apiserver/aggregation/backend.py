@@ -7,6 +7,7 @@ Source: kube-aggregator/pkg/apiserver/handler_proxy.go, client-go/transport (New
 from __future__ import annotations
 
 import base64
+import hashlib
 import ssl
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import forwarded_headers, is_upgrade, proxy_request, proxy_upgrade, upgrade_headers
 
 AGGREGATOR = UserInfo("system:kube-aggregator", groups=(SYSTEM_MASTERS,))
-OPENAPI = "/openapi/v3"
+OPENAPI, OPENAPI_V2 = "/openapi/v3", "/openapi/v2"
 _CHECK_S = 5.0
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _KEY_SAFE = "!#$&'*+-.^_`|~"
@@ -88,6 +89,20 @@ class Backend:
         except (OSError, TimeoutError, ValueError, LookupError, TypeError):
             return ""
         return found if isinstance(found, str) and found.startswith(f"{OPENAPI}{self.path}") else ""
+
+    async def openapi_v2(self, known_tag: str) -> tuple[str, dict[str, Any]] | None:
+        """(ETag, document) of what its server describes in OpenAPI v2; None when it is as known or not to be had."""
+        headers: dict[str, str | list[str]] = {**remote_headers(AGGREGATOR), "accept": "application/json"}
+        if known_tag:
+            headers["if-none-match"] = known_tag
+        try:
+            client = self._client(self.addresses[0])
+            answer = await client.request("GET", OPENAPI_V2, headers, timeout_s=_CHECK_S)
+            found = orjson.loads(answer.body) if answer.status == 200 else None
+        except (OSError, TimeoutError, ValueError, LookupError):
+            return None
+        tag = answer.headers.get("etag") or hashlib.sha256(answer.body).hexdigest()
+        return (tag, found) if isinstance(found, dict) else None
 
     async def serve(self, request: Request) -> Response | Upgrade:
         """Passes a request on. An endpoint that cannot be reached is a 503 in plain text."""

@@ -7,8 +7,8 @@ apiserver/pkg/endpoints (ConvertGroupVersionIntoToDiscovery).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 
@@ -19,8 +19,24 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.aggregation.aggregator import Remote
 
 
+_DEFINITIONS = "#/definitions/"
+_SHARED = "io.k8s.apimachinery.pkg."
+
+
+class Described(NamedTuple):
+    """A remote group-version in OpenAPI v2."""
+
+    tag: str
+    """Changes when the rest does."""
+    paths: Mapping[str, Any]
+    definitions: Mapping[str, Any]
+
+
 class Remotes(Protocol):
     """What other servers serve: an Aggregator."""
+
+    @property
+    def described(self) -> Mapping[tuple[str, str], Described]: ...
 
     @property
     def changes(self) -> int: ...
@@ -33,6 +49,7 @@ class NoRemotes:
     """All groups are this server's own."""
 
     changes = 0
+    described: Mapping[tuple[str, str], Described] = {}
     remote: Mapping[tuple[str, str], Remote] = {}
 
 
@@ -103,6 +120,40 @@ def openapi_index(answer: Response, urls: Mapping[str, str], known_tag: str) -> 
     if tag in [each.strip() for each in known_tag.split(",")]:
         return Response(304, [(name, value) for name, value in headers if name.lower() != "content-type"])
     return Response(200, headers, body)
+
+
+def described(document: Mapping[str, Any], prefix: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The paths of one group-version in a server's OpenAPI v2 document, and the definitions that they need.
+
+    Those of the API machinery are ours, so theirs are left out.
+    """
+    paths = {
+        path: item
+        for path, item in (document.get("paths") or {}).items()
+        if path.rstrip("/") == prefix or path.startswith(f"{prefix}/")
+    }
+    known = document.get("definitions") or {}
+    wanted: dict[str, Any] = {}
+    left = list(_references(paths))
+    while left:
+        name = left.pop()
+        if name in wanted or name not in known or name.startswith(_SHARED):
+            continue
+        wanted[name] = known[name]
+        left += _references(known[name])
+    return paths, wanted
+
+
+def _references(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            if name == "$ref" and isinstance(value, str):
+                yield value.removeprefix(_DEFINITIONS)
+            else:
+                yield from _references(value)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from _references(item)
 
 
 def _scope(resource: dict[str, Any]) -> str:

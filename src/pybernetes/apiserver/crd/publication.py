@@ -1,4 +1,6 @@
-"""Custom resources in the OpenAPI documents: a v3 document a group-version, and their part of the v2 document.
+"""What is served beside the built-in kinds in the OpenAPI documents: custom resources, and in v2 other servers' too.
+
+A custom group-version has a v3 document of its own; all share the v2 document.
 
 Built when a document is asked for after a definition changed; pure apart from that.
 Source: apiextensions-apiserver/pkg/controller/openapi/{builder/builder.go,v2/conversion.go}.
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pybernetes.apiserver.aggregation.merging import NoRemotes, Remotes
 from pybernetes.apiserver.openapi import documents, operations, protobuf
 from pybernetes.apiserver.openapi.definitions import V2_PREFIX, V3_PREFIX, Definitions
 
@@ -35,8 +38,9 @@ def definition_name(group: str, version: str, kind: str) -> str:
 class CustomDocuments:
     """What the served custom resources add to OpenAPI; `kinds` tells them as they are now."""
 
-    def __init__(self, kinds: Callable[[], list[CustomKind]]) -> None:
+    def __init__(self, kinds: Callable[[], list[CustomKind]], remotes: Remotes | None = None) -> None:
         self._kinds = kinds
+        self._remotes: Remotes = remotes or NoRemotes()
 
     def _versions(self) -> list[CustomVersion]:
         return [v for kind in self._kinds() for v in kind.versions.values() if v.spec.served]
@@ -53,7 +57,14 @@ class CustomDocuments:
                 continue
             meta = v.kind.definition.metadata
             digest.update(f"{r.qualified}/{r.version} {meta.uid} {meta.generation} {r.kind}\n".encode())
+        if not group:
+            for at, described in sorted(self._remotes.described.items()):
+                digest.update(f"{at} {described.tag}\n".encode())
         return digest.hexdigest()
+
+    def adds_to_v2(self) -> bool:
+        """Whether there is anything to say beside the built-in kinds."""
+        return bool(self._remotes.described) or bool(self._versions())
 
     def v3(self, group: str, version: str, definitions: Definitions) -> bytes:
         """The document of one group-version."""
@@ -87,6 +98,10 @@ class CustomDocuments:
         for v in self._versions():
             paths += [(item.path, _without_strategic(documents.v2_path(item))) for item in _paths(v)]
             known |= _schemas(v, V2_PREFIX, v2_schema)
+        said = {path for path, _ in paths}
+        for described in self._remotes.described.values():
+            paths += [(path, tree) for path, tree in described.paths.items() if path not in said]
+            known |= {name: tree for name, tree in described.definitions.items() if name not in known}
         return paths, known
 
 

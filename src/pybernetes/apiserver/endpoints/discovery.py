@@ -36,7 +36,7 @@ class Discovery:
         self, served: ServedResources, server_address: Callable[[], str], remotes: Remotes | None = None
     ) -> None:
         self._served = served
-        self._remotes: Remotes = remotes or NoRemotes()
+        self.remotes: Remotes = remotes or NoRemotes()
         self._server_address = server_address
         self._documents: dict[tuple[str, ...], bytes] = {}
         self._made_of = self._state()
@@ -61,13 +61,13 @@ class Discovery:
         return page_not_found() if parts[0] in ("api", "apis") and len(parts) <= 3 else None
 
     def _state(self) -> tuple[int, int]:
-        return self._served.changes, self._remotes.changes
+        return self._served.changes, self.remotes.changes
 
     def _groups(self) -> list[str]:
-        return merging.groups(self._served.groups(), self._remotes)
+        return merging.groups(self._served.groups(), self.remotes)
 
     def _versions(self, group: str) -> list[str]:
-        return merging.versions(group, self._served.versions(group), self._remotes)
+        return merging.versions(group, self._served.versions(group), self.remotes)
 
     def _root(self, request: Request, prefix: str, plain: Callable[[], dict[str, Any]]) -> Response:
         form = negotiate(request, _AGGREGATED)
@@ -138,7 +138,7 @@ class Discovery:
         }
 
     def _version(self, group: str, version: str) -> dict[str, Any]:
-        remote = self._remotes.remote.get((group, version))
+        remote = self.remotes.remote.get((group, version))
         if remote is not None:
             return merging.discovered(remote)
         resources = [_discovered(resource) for resource in self._served.resources(group, version)]

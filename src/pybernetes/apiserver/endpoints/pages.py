@@ -42,6 +42,7 @@ class Pages:
         served: ServedResources,
     ) -> None:
         self._custom_resources = custom_resources
+        self._discovery = discovery
         self._served = served
         self._health = health
         self._metrics = metrics
@@ -92,6 +93,6 @@ class Pages:
             from pybernetes.apiserver.crd.publication import CustomDocuments
 
             built_in = tuple(resource for resource in self._served if not resource.custom)
-            custom = CustomDocuments(lambda: self._custom_resources.kinds)
+            custom = CustomDocuments(lambda: self._custom_resources.kinds, self._discovery.remotes)
             self._open_api = OpenApi(Path(self._cache_dir) if self._cache_dir else None, custom, built_in)
         return await answers.answer(self._open_api, request) or page_not_found()

@@ -33,6 +33,8 @@ class Custom(Protocol):
 
     def hash(self, group: str = "", version: str = "") -> str: ...
 
+    def adds_to_v2(self) -> bool: ...
+
     def v3(self, group: str, version: str, definitions: Definitions) -> bytes: ...
 
     def v2_json(self) -> tuple[bytes, bytes]: ...
@@ -71,14 +73,15 @@ class OpenApi:
 
         base = self._cached("v2.json", build)
         custom = self._custom
-        if custom is None or not custom.group_versions():
+        if custom is None or not custom.adds_to_v2():
             return base
 
         def splice() -> bytes:
             paths, definitions = custom.v2_json()
             start = base.index(_PATHS) + len(_PATHS)
             at = base.index(_DEFINITIONS) + len(_DEFINITIONS)
-            return b"".join((base[:start], paths, b",", base[start:at], definitions, b",", base[at:]))
+            separator = b"," if definitions else b""
+            return b"".join((base[:start], paths, b",", base[start:at], definitions, separator, base[at:]))
 
         return self._made("v2.json", custom.hash(), splice)
 
@@ -90,7 +93,7 @@ class OpenApi:
 
         base = self._cached("v2.pb", build)
         custom = self._custom
-        if custom is None or not custom.group_versions():
+        if custom is None or not custom.adds_to_v2():
             return base
         return self._made("v2.pb", custom.hash(), lambda: base + custom.v2_protobuf())
 
@@ -171,7 +174,7 @@ class OpenApi:
     def etag(self, document: str) -> str:
         """The ETag, with quotes, of a document: "v2.json", "v2.pb", "v3" or a name of the index."""
         custom = self._custom
-        changing = document in ("v2.json", "v2.pb", "v3") and custom is not None and custom.group_versions()
+        changing = document in ("v2.json", "v2.pb", "v3") and custom is not None and custom.adds_to_v2()
         seed = f"{self.hash_of(document)} {document}" + (f" {custom.hash()}" if custom and changing else "")
         return f'"{hashlib.sha256(seed.encode()).hexdigest()[:32].upper()}"'
 
