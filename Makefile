@@ -24,7 +24,8 @@ bench: install  ## figures; nothing is asserted
 
 soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over; then random requests
 	@for round in $$(seq $${COUNT:-10}); do echo "== round $$round"; ./pybernetes test -x -q || exit 1; done
-	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q --timeout 0 tests/integration/test_fuzz_requests.py
+	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q -s --timeout 0 tests/integration/test_fuzz_requests.py
+	SECONDS_EACH=$${SECONDS_EACH:-300} .venv/bin/python -m tests.integration.openapi_campaign
 
 gen: install    ## regenerate src/pybernetes/api and the locks
 	.venv/bin/python codegen/generate.py

@@ -48,8 +48,11 @@ class Served:
     def __init__(self, loop: asyncio.AbstractEventLoop, server: ApiServer) -> None:
         self.loop = loop
         self.server = server
+        self.asked = 0
+        """How many requests went straight to the handler."""
 
     def ask(self, method: str, target: str, body: bytes = b"", **headers: str) -> Answer:
+        self.asked += 1
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         future = asyncio.run_coroutine_threadsafe(self._ask(method, target, body, named), self.loop)
         return future.result(PATIENCE_S)
@@ -83,8 +86,8 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Served]:
-    """The apiserver while the block runs."""
+def serving(**options: Any) -> Iterator[Served]:
+    """The apiserver while the block runs; `options` are of ApiServerConfig."""
     ready = threading.Event()
     made: list[Served] = []
     end: list[asyncio.Event] = []
@@ -97,6 +100,7 @@ def serving() -> Iterator[Served]:
             port=0,
             static_tokens={TOKEN: ADMIN},
             request_timeout_s=PATIENCE_S,
+            **options,
         )
         server = ApiServer(config, store, SystemClock(), Random())
         await server.start()

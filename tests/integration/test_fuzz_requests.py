@@ -1,12 +1,16 @@
 """Requests that nobody would write, against an apiserver in memory: no 500, no hang, and what is stored can be read.
 
-A short sample with a fixed seed; FUZZ_EXAMPLES (`make soak`) says how many examples each test makes, at random.
+A short sample with a fixed seed; FUZZ_EXAMPLES (`make soak`) says how many examples each test makes, at random, and
+how many requests that were is printed.
 """
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pybernetes.apimachinery import cbor
+from pybernetes.apimachinery.protobuf import encoding as protobuf
 from pybernetes.apimachinery.scheme import RESOURCES, Resource
-from tests.integration.apiserver_in_a_thread import Answer, Served, serving
+from tests.integration.apiserver_in_a_thread import TOKEN, Answer, Served, read_answer, serving
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 fuzzed = settings(
@@ -95,9 +101,11 @@ OPERATIONS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Served]:
-    with serving() as served:
+    gates = {"CBORServingAndStorage": True, "AllBeta": True, "GenericWorkload": True}
+    with serving(feature_gates=gates, runtime_config={"api/all": True}) as served:
         served.make(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", {"metadata": {"name": "default"}})
         yield served
+        print(f"\n{served.asked} requests")
 
 
 def collection(plural: str) -> str:
@@ -209,7 +217,7 @@ def test_objects_with_one_part_exchanged(
 
 
 def creatable() -> list[Resource]:
-    return [r for r in RESOURCES if "create" in r.verbs and "alpha" not in r.version and "beta" not in r.version]
+    return [r for r in RESOURCES if "create" in r.verbs]
 
 
 @fuzzed
@@ -276,3 +284,143 @@ def test_quantities(api: Served, limit: Any, request: Any) -> None:
         second = api.ask("POST", f"{collection('pods')}?dryRun=All", json.dumps(pod).encode())
         assert second.status == 201, second.message
         assert json.loads(second.body)["spec"]["containers"][0]["resources"] == again  # already canonical
+
+
+def damaged(data: bytes, places: list[tuple[int, bytes]], end: int | None) -> bytes:
+    """The bytes with some of them exchanged, and perhaps cut off."""
+    for place, new in places:
+        at = place % (len(data) + 1)
+        data = data[:at] + new + data[at + len(new) :]
+    return data if end is None else data[: end % (len(data) + 1)]
+
+
+DAMAGE = st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=4)), max_size=4)
+
+
+@fuzzed
+@given(
+    plural=st.sampled_from(list(STORED)),
+    form=st.sampled_from(["application/vnd.kubernetes.protobuf", "application/cbor", "application/apply-patch+cbor"]),
+    damage=DAMAGE,
+    end=st.none() | st.integers(0, 2000),
+    fields=st.dictionaries(NAMES, TREES, max_size=2),
+)
+def test_damaged_bodies_in_protobuf_and_cbor(
+    api: Served, plural: str, form: str, damage: list[tuple[int, bytes]], end: int | None, fields: dict[str, Any]
+) -> None:
+    version, kind, rest = STORED[plural]
+    tree = {"apiVersion": version, "kind": kind, "metadata": {"name": "two"}, **rest}
+    if form.endswith("protobuf"):
+        good = protobuf.encode(tree)
+    else:
+        good = cbor.encode(json.loads(json.dumps({**tree, **fields}, default=str)))
+    body = damaged(good, damage, end)
+    if "patch" in form:
+        target = f"{collection(plural)}/two?fieldManager=f&force=true&dryRun=All"
+        fine(api.ask("PATCH", target, body, content_type=form, accept="application/json"))
+    else:
+        fine(api.ask("POST", f"{collection(plural)}?dryRun=All", body, content_type=form, accept="application/json"))
+
+
+TOKENS = st.one_of(
+    st.binary(max_size=60).map(lambda data: base64.urlsafe_b64encode(data).decode().rstrip("=")),
+    st.fixed_dictionaries(
+        {},
+        optional={"v": TEXT | st.just("meta.k8s.io/v1"), "rv": NUMBERS, "start": TEXT | st.just("default/one\u0000")},
+    ).map(lambda tree: base64.urlsafe_b64encode(json.dumps(tree).encode()).decode().rstrip("=")),
+    TEXT,
+)
+SELECTORS = st.lists(
+    st.sampled_from(
+        ["a", "b", "x/y", "=", "==", "!=", "!", " in ", " notin ", "(", ")", ",", ">", "<", "1", "metadata.name", "\\"]
+    )
+    | TEXT,
+    max_size=8,
+).map("".join)
+
+
+@fuzzed
+@given(plural=st.sampled_from(list(STORED)), token=TOKENS, labels=SELECTORS, fields=SELECTORS)
+def test_selectors_and_continue_tokens(api: Served, plural: str, token: str, labels: str, fields: str) -> None:
+    fresh(api, plural)
+    for name, value in (("limit=1&continue", token), ("labelSelector", labels), ("fieldSelector", fields)):
+        answer = api.ask("GET", f"{collection(plural)}?{name}={quote(value, safe='', errors='replace')}")
+        assert answer.status in (200, 400, 410, 504), answer.message
+
+
+NAMED = st.sampled_from(["m0", "m1", "m2"])
+DATA = st.dictionaries(st.sampled_from(["a", "b", "c"]), TEXT, max_size=3)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["create", "replace", "merge", "json", "apply", "delete", "broken"]), NAMED, DATA),
+    min_size=1,
+    max_size=12,
+)
+
+
+@fuzzed
+@given(steps=STEPS)
+def test_maps_follow_a_model(api: Served, steps: list[tuple[str, str, dict[str, str]]]) -> None:
+    """What is answered with success is there whole, what is answered with an error has changed nothing."""
+    model: dict[str, dict[str, str]] = {}
+    where = collection("configmaps")
+    for name in ("m0", "m1", "m2"):
+        api.ask("DELETE", f"{where}/{name}")
+    for act, name, data in steps:
+        whole = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+        body, one = json.dumps(whole).encode(), f"{where}/{name}"
+        if act == "create":
+            done = api.ask("POST", where, body).status == 201
+            assert done == (name not in model)
+            if done:
+                model[name] = data
+        elif act == "replace":
+            if (answer := api.ask("PUT", one, body)).status == 200:
+                model[name] = data
+            else:
+                assert answer.status == 404 and name not in model
+        elif act == "merge":
+            answer = api.ask("PATCH", one, body, content_type="application/merge-patch+json")
+            assert answer.status == (200 if name in model else 404)
+            if name in model:
+                model[name] = {**model[name], **data}
+        elif act == "json":
+            operations = [{"op": "replace", "path": "/data", "value": data}, {"op": "test", "path": "/data/a"}]
+            content = json.dumps(operations).encode()
+            answer = api.ask("PATCH", one, content, content_type="application/json-patch+json")
+            assert answer.status in (200, 404, 422)
+            if answer.status == 200:
+                model[name] = data
+        elif act == "apply":
+            target = f"{one}?fieldManager=model&force=true"
+            answer = api.ask("PATCH", target, cbor.encode(whole), content_type="application/apply-patch+cbor")
+            assert answer.status in (200, 201)
+            model[name] = json.loads(answer.body).get("data", {})
+            assert data.items() <= model[name].items()
+        elif act == "delete":
+            assert api.ask("DELETE", one).status == (200 if name in model else 404)
+            model.pop(name, None)
+        else:
+            assert api.ask("PUT", one, body[:-1]).status == 400
+    items = json.loads(api.ask("GET", where).body)["items"]
+    found = {item["metadata"]["name"]: item.get("data", {}) for item in items}
+    assert {name: data for name, data in found.items() if name in ("m0", "m1", "m2")} == model
+
+
+HEAD = f"{{}} {collection('configmaps')}?dryRun=All HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+REQUESTS = (
+    (HEAD.format("GET") + "\r\n").encode(),
+    (HEAD.format("POST") + "Content-Length: 2\r\n\r\n{}").encode(),
+    (HEAD.format("POST") + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n").encode(),
+)
+
+
+@fuzzed
+@given(request=st.sampled_from(REQUESTS), damage=DAMAGE, end=st.none() | st.integers(0, 2000))
+def test_damaged_requests(api: Served, request: bytes, damage: list[tuple[int, bytes]], end: int | None) -> None:
+    """Whatever comes over the wire: an answer that is no failure, or the end; and the next request is served."""
+    with api.open() as sock, contextlib.suppress(ConnectionError):
+        sock.sendall(damaged(request, damage, end))
+        sock.shutdown(socket.SHUT_WR)
+        answer = read_answer(sock)
+        assert answer.status < 500 or answer.status in (501, 505), answer
+    assert api.ask("GET", "/healthz").status == 200
