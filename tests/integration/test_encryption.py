@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
@@ -135,7 +136,10 @@ def test_a_key_is_rotated_while_the_server_runs(tmp_path: Path) -> None:
             assert (await setting.at_rest()).startswith(b"k8s:enc:aesgcm:v1:e:"), "a wrong file changes nothing"
             assert await page(client, "/healthz/kms-providers") == "ok"
             entries = await page(client, "/pybernetes/v1/history?resource=secrets&namespace=default&name=s")
-            assert base64.b64encode(PLAIN).decode() in entries, "history is read by those who may, whatever the key was"
+            items = json.loads(entries)["items"]
+            assert items[-1]["object"]["data"] == DATA, "history is plain for those who may read it"
+            assert "no key of aesgcm fits" in items[0]["problem"], "but for what a dropped key sealed"
+        setting.configure(key("aesgcm", "e"))
         async with setting.serving() as (_, client):
             assert (await client.get(Secret, "s", "default")).data == DATA
 

@@ -103,17 +103,19 @@ def _entries(entries: list[Entry], args: argparse.Namespace) -> str:
     ]
     head, *lines = table(["REVISION", "TIME", "WHO", "VERB", "CAUSED BY"], rows).splitlines()
     text = [bold(head)]
-    for line, (_, old, new, known) in zip(lines, told, strict=True):
+    for line, (entry, old, new, known) in zip(lines, told, strict=True):
         text.append(line)
-        text += [f"    {change}" for change in _changes(old, new, known, status=args.status)]
+        text += [f"    {change}" for change in _changes(entry, old, new, known, status=args.status)]
     if len(told) < len(entries):
         text.append(f"({len(entries) - len(told)} writes changed the status alone; --status shows them)")
     return "\n".join(text)
 
 
-def _changes(old: dict[str, Any] | None, new: dict[str, Any] | None, known: bool, *, status: bool) -> list[str]:
+def _changes(
+    entry: Entry, old: dict[str, Any] | None, new: dict[str, Any] | None, known: bool, *, status: bool
+) -> list[str]:
     if not known:
-        return ["(older than the versions that are kept)"]
+        return [f"({entry['problem']})"] if "problem" in entry else ["(older than the versions that are kept)"]
     if new is None:
         return ["(deleted)"]
     if not old:

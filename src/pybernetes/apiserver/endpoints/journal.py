@@ -22,6 +22,7 @@ from pybernetes.apiserver.endpoints.answers import answer
 from pybernetes.apiserver.endpoints.negotiation import error_form
 from pybernetes.apiserver.registry.generic import keys
 from pybernetes.http.messages import Request, Response
+from pybernetes.storage.encryption.transformers import TransformError
 from pybernetes.storage.store import Compacted, JournalEntry, Store, StoreError
 
 PATH = "/pybernetes/v1/journal"
@@ -108,6 +109,9 @@ class JournalPage:
             try:
                 changes = await self._store.changes(entry.key, entry.revision - 1, limit=1)
             except Compacted:
+                return item
+            except TransformError as error:  # its key is gone from the configuration
+                item["problem"] = str(error)
                 return item
             if changes and changes[0].revision == entry.revision:
                 change = changes[0]
