@@ -334,6 +334,8 @@ class EtcdStore:
         def take(events: Events) -> bool:
             for event in events:
                 revision = event.kv.mod_revision
+                if revision <= after_revision:
+                    continue
                 full = len(found) >= limit and revision != found[-1].revision
                 if full or revision > until_revision:
                     return True
