@@ -22,10 +22,17 @@ lint: install   ## style, types, layers
 bench: install  ## figures; nothing is asserted
 	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python "$$script" || exit 1; done
 
-soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over; then random requests
+soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over; then random requests and stores under faults
 	@for round in $$(seq $${COUNT:-10}); do echo "== round $$round"; ./pybernetes test -x -q || exit 1; done
 	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q -s --timeout 0 tests/integration/test_fuzz_requests.py
 	SECONDS_EACH=$${SECONDS_EACH:-300} .venv/bin/python -m tests.integration.openapi_campaign
+	POWER_CUTS=$${CUTS:-100000} .venv/bin/python -m pytest -q -s --timeout 0 tests/sim/store/test_power_loss.py
+	WATCH_SECONDS=$${SECONDS_EACH:-300} .venv/bin/python -m pytest -q -s --timeout 0 tests/contract/test_watch_properties.py
+	CAMPAIGN="--rounds $${ROUNDS:-200} --seed $${SEED:-1}" .venv/bin/python -m pytest -q -s tests/sim/store/test_campaign.py -k histories
+	unshare --net .venv/bin/python -m tests.sim.store.campaign --store sqlite --faults kill --faults-per-round 5 \
+		--rounds $${ROUNDS:-200} --seed $${SEED:-1}
+	unshare --net .venv/bin/python -m tests.sim.store.campaign --store etcd3 --apiservers 3 --faults-per-round 5 \
+		--faults kill,kill-etcd,kill-leader --rounds $${ROUNDS:-200} --seed $${SEED:-1}
 
 gen: install    ## regenerate src/pybernetes/api and the locks
 	.venv/bin/python codegen/generate.py
