@@ -91,3 +91,39 @@ def test_a_status_write_does_not_come_to_own_labels_of_a_deployment(run) -> None
 
     entry = next(e for e in run(scenario)["metadata"]["managedFields"] if e["manager"] == "m")
     assert entry["fieldsV1"] == {"f:status": {"f:replicas": {}}}
+
+
+@pytest.mark.parametrize("verb", ["merge", "put"])
+def test_an_empty_list_of_managers_forgets_them_for_good(run, verb: str) -> None:
+    async def scenario(cluster):
+        made = await cluster.create("configmaps", {"metadata": {"name": "a"}, "data": {"k": "v"}})
+        if verb == "put":
+            made["metadata"]["managedFields"] = []
+            await cluster.update("configmaps", made)
+        else:
+            await cluster.patch("configmaps", "a", {"metadata": {"managedFields": []}})
+        forgotten = await cluster.get("configmaps", "a")
+        return forgotten, await cluster.patch("configmaps", "a", {"data": {"k": "w"}})
+
+    for found in run(scenario):
+        assert "managedFields" not in found["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ({}, "spec.signerName: Required value"),
+        ({"usages": ["x"]}, 'spec.usages[0]: Unsupported value: "x"'),
+        ({"usages": ["any", "any"]}, 'spec.usages[1]: Duplicate value: "any"'),
+        ({"expirationSeconds": 599}, "may not specify a duration less than 600 seconds"),
+        ({"request": "eA=="}, "PEM block type must be CERTIFICATE REQUEST"),
+    ],
+)
+def test_certificate_requests_that_are_refused(run, spec: dict[str, object], problem: str) -> None:
+    async def scenario(cluster):
+        tree = {"metadata": {"name": "c"}, "spec": spec}
+        with pytest.raises(errors.Invalid) as caught:
+            await cluster.create("certificatesigningrequests.certificates.k8s.io", tree)
+        return caught.value.message
+
+    assert problem in run(scenario)

@@ -208,8 +208,8 @@ def test_tokens(run):
             "roleRef.kind: Unsupported value",
         ),
         (
-            "rolebindings.rbac.authorization.k8s.io",
-            {"roleRef": {"kind": "Role", "name": "x"}, "subjects": [{"kind": "ServiceAccount", "name": "s"}]},
+            "clusterrolebindings.rbac.authorization.k8s.io",
+            {"roleRef": {"kind": "ClusterRole", "name": "x"}, "subjects": [{"kind": "ServiceAccount", "name": "s"}]},
             "subjects[0].namespace: Required value",
         ),
         (
@@ -290,7 +290,7 @@ def test_autoscalers_are_served_in_both_versions(run):
 def test_certificate_requests_say_who_asks(run):
     async def scenario(cluster):
         spec = {
-            "request": "eA==",
+            "request": base64.b64encode(b"-----BEGIN CERTIFICATE REQUEST-----").decode(),
             "signerName": "example.com/clients",
             "usages": ["client auth"],
             "username": "somebody else",

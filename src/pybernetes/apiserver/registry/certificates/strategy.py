@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,34 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.subresources import SubresourceBase
 
 _DECISIONS = ("Approved", "Denied")
+
+
+_SHORTEST_S = 600
+_USAGES = (
+    "any",
+    "cert sign",
+    "client auth",
+    "code signing",
+    "content commitment",
+    "crl sign",
+    "data encipherment",
+    "decipher only",
+    "digital signature",
+    "email protection",
+    "encipher only",
+    "ipsec end system",
+    "ipsec tunnel",
+    "ipsec user",
+    "key agreement",
+    "key encipherment",
+    "microsoft sgc",
+    "netscape sgc",
+    "ocsp signing",
+    "s/mime",
+    "server auth",
+    "signing",
+    "timestamping",
+)
 
 
 class CertificateSigningRequestStrategy(Strategy):
@@ -46,15 +75,18 @@ class CertificateSigningRequestStrategy(Strategy):
 
     def validate(self, obj: certificates.CertificateSigningRequest) -> list[FieldError]:
         found: list[FieldError] = []
-        if not obj.spec.request:
-            found.append(
-                FieldError.invalid(
-                    Path("spec", "request"), obj.spec.request, "PEM block type must be CERTIFICATE REQUEST"
-                )
-            )
-        if not obj.spec.usages:
-            found.append(FieldError.required(Path("spec", "usages")))
-        if "/" not in obj.spec.signerName:
+        request = obj.spec.request
+        if not _is_request(request):
+            why = "PEM block type must be CERTIFICATE REQUEST"
+            found.append(FieldError.invalid(Path("spec", "request"), request or None, why))
+        found += _usage_errors(obj.spec.usages)
+        seconds = obj.spec.expirationSeconds
+        if seconds is not None and seconds < _SHORTEST_S:
+            why = "may not specify a duration less than 600 seconds (10 minutes)"
+            found.append(FieldError.invalid(Path("spec", "expirationSeconds"), seconds, why))
+        if not obj.spec.signerName:
+            found.append(FieldError.required(Path("spec", "signerName")))
+        elif "/" not in obj.spec.signerName:
             why = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
             found.append(FieldError.invalid(Path("spec", "signerName"), obj.spec.signerName, why))
         return found
@@ -90,6 +122,28 @@ class CertificateSigningRequestStrategy(Strategy):
 
     def subresources(self) -> dict[str, Callable[[Storage], SubresourceBase]]:
         return {"approval": lambda storage: ViewSubresource(storage, UpdateRules(_only_decisions, _no_errors))}
+
+
+def _is_request(text: str | None) -> bool:
+    try:
+        return b"-----BEGIN CERTIFICATE REQUEST-----" in base64.b64decode(text or "")
+    except ValueError:
+        return False
+
+
+def _usage_errors(usages: list[str]) -> list[FieldError]:
+    path = Path("spec", "usages")
+    if not usages:
+        return [FieldError.required(path)]
+    found = [
+        FieldError.not_supported(path.index(index), usage, _USAGES)
+        for index, usage in enumerate(usages)
+        if usage not in _USAGES
+    ]
+    for index, usage in enumerate(usages):
+        if usage in usages[:index]:
+            found.append(FieldError.duplicate(path.index(index), usage))
+    return found
 
 
 def _only_decisions(ctx: RequestContext, obj: Any, old: Any) -> None:

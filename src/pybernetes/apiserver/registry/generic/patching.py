@@ -99,6 +99,7 @@ def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> A
     if not isinstance(tree, dict):
         why = f"json: cannot unmarshal {json_type(tree)} into Go value of type {resource.kind}"
         raise invalid(("", ""), "", [FieldError.invalid(Path("patch"), orjson.dumps(tree).decode(), why)])
+    _mark_reset(tree)
     try:
         for name, expected in (("apiVersion", resource.api_version), ("kind", resource.kind)):
             if not tree.get(name):
@@ -108,6 +109,13 @@ def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> A
         return writer.codec.from_tree(ctx, tree)
     except errors.BadRequest as error:
         raise invalid_patch(tree, error.message, resource.kind) from None
+
+
+def _mark_reset(tree: dict[str, Any]) -> None:
+    """An empty list of managedFields, by which a client forgets all managers, would be lost in a Struct."""
+    metadata = tree.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") == []:
+        metadata["managedFields"] = [{}]
 
 
 def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body) -> list[str]:

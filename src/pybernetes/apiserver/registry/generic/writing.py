@@ -7,10 +7,12 @@ Source: apiserver/pkg/registry/generic/registry/store.go, endpoints/handlers/{cr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pybernetes.api.meta.v1 import ManagedFieldsEntry
 from pybernetes.apimachinery import errors, names
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.times import format_time
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
 
 _NAME_ATTEMPTS = 8
+_NO_MANAGERS = re.compile(rb'"managedFields"\s*:\s*\[\s*\]')
+"""How a client forgets all managers; a Struct holds no difference between an empty list and none."""
 _CONFLICT_ATTEMPTS = 100
 """Retries of a write that others overtake; each retry means that another write succeeded."""
 
@@ -229,10 +233,13 @@ class Writer:
         object_meta.match_namespace(first.metadata, ctx.namespace if self.resource.namespaced else "")
         object_meta.match_name(first.metadata, ctx.name)
         warnings = list(ctx.warnings)
+        resets = isinstance(body, bytes | bytearray) and _NO_MANAGERS.search(body) is not None
         unread: list[Any] = [first]
 
         def new_object() -> Any:
             obj = unread.pop() if unread else self.codec.body(ctx, body)
+            if resets and not obj.metadata.managedFields:
+                obj.metadata.managedFields = [ManagedFieldsEntry()]
             ctx.warnings[:] = warnings
             self.strategy.default(obj)
             object_meta.match_namespace(obj.metadata, ctx.namespace if self.resource.namespaced else "")

@@ -83,7 +83,7 @@ class _BindingStrategy(_RbacStrategy):
             found.append(FieldError.not_supported(at.child("apiGroup"), ref.apiGroup, (GROUP,)))
         kinds = ("ClusterRole",) if self.cluster else ("Role", "ClusterRole")
         if ref.kind not in kinds:
-            found.append(FieldError.not_supported(at.child("kind"), ref.kind, tuple(sorted(kinds))))
+            found.append(FieldError.not_supported(at.child("kind"), ref.kind, kinds))
         if not ref.name:
             found.append(FieldError.required(at.child("name")))
         else:
@@ -102,7 +102,7 @@ class _BindingStrategy(_RbacStrategy):
                 found += [FieldError.invalid(at, subject.name, m) for m in names.dns1123_subdomain(subject.name)]
             if subject.apiGroup:
                 found.append(FieldError.not_supported(path.child("apiGroup"), subject.apiGroup, ("",)))
-            if not subject.namespace:
+            if self.cluster and not subject.namespace:
                 found.append(FieldError.required(path.child("namespace")))
         elif subject.kind in ("User", "Group"):
             if subject.apiGroup != GROUP:

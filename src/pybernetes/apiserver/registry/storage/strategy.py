@@ -218,6 +218,9 @@ class VolumeAttachmentStrategy(Strategy):
         found: list[FieldError] = []
         for name in ("attacher", "nodeName"):
             value = getattr(spec, name)
+            if name == "attacher" and not value:
+                found.append(FieldError.required(at.child(name)))
+                continue
             found += [FieldError.invalid(at.child(name), value, message) for message in dns1123_subdomain(value)]
         source, volume = at.child("source"), spec.source.persistentVolumeName
         why = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"

@@ -17,6 +17,7 @@ from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
 _TYPES = ("FQDN", "IPv4", "IPv6")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _SHOWN = 3
+_MOST_HINTS = 8
 
 
 class EndpointSliceStrategy(Strategy):
@@ -91,6 +92,21 @@ def _validate_endpoint(endpoint: discovery.Endpoint, kind: str, path: Path) -> l
     if endpoint.nodeName is not None:
         at = path.child("nodeName")
         found += [FieldError.invalid(at, endpoint.nodeName, m) for m in names.dns1123_subdomain(endpoint.nodeName)]
+    return found + (_validate_hints(endpoint.hints, path.child("hints")) if endpoint.hints is not None else [])
+
+
+def _validate_hints(hints: discovery.EndpointHints, path: Path) -> list[FieldError]:
+    found: list[FieldError] = []
+    for field, wrong in (("forZones", names.label_value), ("forNodes", names.dns1123_subdomain)):
+        given = [hint.name for hint in getattr(hints, field)]
+        if len(given) > _MOST_HINTS:
+            found.append(FieldError.too_many(path.child(field), len(given), _MOST_HINTS))
+            break
+        for index, name in enumerate(given):
+            at = path.child(field).index(index).child("name")
+            if name in given[:index]:
+                found.append(FieldError.duplicate(at, name))
+            found += [FieldError.invalid(at, name, message) for message in wrong(name)]
     return found
 
 
@@ -109,8 +125,6 @@ def _validate_ports(ports: list[discovery.EndpointPort], path: Path) -> list[Fie
         seen.add(name)
         if port.protocol not in _PROTOCOLS:
             found.append(FieldError.not_supported(at.child("protocol"), port.protocol, _PROTOCOLS))
-        if port.port is not None:
-            found += [FieldError.invalid(at.child("port"), port.port, m) for m in names.port_number(port.port)]
         if port.appProtocol is not None:
             where = at.child("appProtocol")
             found += [FieldError.invalid(where, port.appProtocol, m) for m in names.qualified_name(port.appProtocol)]
