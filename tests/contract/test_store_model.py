@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -130,6 +131,28 @@ def test_random_histories(open_store: Callable[..., Any]) -> None:
                 return
             assert after >= self.model.compacted
             assert changes == [c for c in self.model.changes if c.revision > after and c.key.startswith(prefix)]
+
+        @rule(back=st.integers(0, 12), prefix=st.sampled_from(PREFIXES))
+        def watch_from_the_past(self, back: int, prefix: str) -> None:
+            after = max(self.model.revision - back, self.model.first)
+            expected = [c for c in self.model.changes if c.revision > after and c.key.startswith(prefix)]
+
+            async def watched() -> list[Change]:
+                found: list[Change] = []
+                async with asyncio.timeout(20), aclosing(self.store.watch(prefix, after)) as watch:
+                    async for batch in watch:
+                        found += batch
+                        if len(found) >= len(expected):
+                            break
+                return found
+
+            if expected:
+                try:
+                    assert self.runner.run(watched()) == expected
+                except Compacted:
+                    assert after < self.model.compacted
+                else:
+                    assert after >= self.model.compacted
 
         @invariant()
         def reads_agree(self) -> None:
