@@ -63,6 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='EncryptionConfiguration by which objects are encrypted in the store; followed as it changes ("": none)',
     )
     parser.add_argument(
+        "--feature-gates",
+        metavar="NAME=true,...",
+        help='features of the apiserver on or off ("": as upstream has them)',
+    )
+    parser.add_argument(
+        "--runtime-config", metavar="KEY=true,...", help='APIs on or off, such as api/beta=true ("": the stable ones)'
+    )
+    parser.add_argument(
         "--snapshot-schedule",
         metavar="CRON",
         help='when snapshots are saved, in UTC, such as "0 */6 * * *" ("": never)',
@@ -152,6 +160,10 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if args.encryption_config is not None:
         found["encryption_config"] = str(Path(args.encryption_config).absolute()) if args.encryption_config else ""
+    if args.feature_gates is not None:
+        found["feature_gates"] = args.feature_gates
+    if args.runtime_config is not None:
+        found["runtime_config"] = args.runtime_config
     if args.snapshot_schedule is not None:
         found["snapshot_schedule"] = args.snapshot_schedule
     if args.snapshot_keep is not None:

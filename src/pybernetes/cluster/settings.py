@@ -17,6 +17,7 @@ def check(settings: dict[str, Any]) -> None:
             configuration.read(Path(file))
         except ValueError as error:
             raise ClusterError(str(error)) from None
+    _check_apis(settings.get("feature_gates", ""), settings.get("runtime_config", ""))
     if schedule := settings.get("snapshot_schedule"):
         from pybernetes.apimachinery.cron import ScheduleError, parse
 
@@ -28,3 +29,16 @@ def check(settings: dict[str, Any]) -> None:
             ) from None
     if settings.get("snapshot_keep", 1) < 1:
         raise ClusterError(f"--snapshot-keep {settings['snapshot_keep']} cannot be; keep one at least")
+
+
+def _check_apis(feature_gates: str, runtime_config: str) -> None:
+    if not feature_gates and not runtime_config:
+        return
+    from pybernetes.apimachinery import features
+    from pybernetes.apiserver import runtime_config as apis
+
+    try:
+        gates = features.FeatureGates(features.parse([feature_gates]))
+        apis.RuntimeConfig(apis.parse(runtime_config), gates)
+    except ValueError as error:
+        raise ClusterError(str(error)) from None

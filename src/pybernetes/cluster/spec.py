@@ -57,6 +57,10 @@ class ClusterSpec:
     each, behind a load balancer on the host. With one, the control plane is on the host."""
     encryption_config: str = ""
     """File with an EncryptionConfiguration; "": objects lie in the store as they are."""
+    feature_gates: str = ""
+    """Of the apiserver: Name=true,…"""
+    runtime_config: str = ""
+    """Which APIs are served: api/beta=true,…"""
     snapshot_schedule: str = ""
     """Five cron fields, in UTC, at which a snapshot is saved; "": never."""
     snapshot_keep: int = 7

@@ -45,6 +45,8 @@ def node_user(node: str) -> UserInfo:
 
 
 def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
+    from pybernetes.apimachinery import features
+    from pybernetes.apiserver import runtime_config
     from pybernetes.apiserver.config import ApiServerConfig
     from pybernetes.cluster.pki import FRONT_PROXY_CA, FRONT_PROXY_CLIENT
 
@@ -68,6 +70,8 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         kubelet_client_key=str(keys.key("apiserver-kubelet-client")),
         kubelet_certificate_authority=str(keys.ca),
         cache_dir=str(layout.data / "cache"),
+        feature_gates=features.parse([spec.feature_gates]),
+        runtime_config=runtime_config.parse(spec.runtime_config),
         encryption_provider_config=spec.encryption_config,
         encryption_provider_config_automatic_reload=bool(spec.encryption_config),
     )
