@@ -326,7 +326,7 @@ def test_proxies_to_pods_services_and_nodes(tmp_path: Path, monkeypatch: pytest.
 
     async def backend(request: Request) -> Response:
         if request.path == "/old":
-            return Response(302, [("Location", "/new?x=1")])
+            return Response(302, [("Location", "/new?x=1"), ("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2")])
         shown = {"path": request.path, "query": request.query, "method": request.method, "headers": request.headers}
         return Response(201, [("Content-Type", "application/json")], json.dumps(shown).encode() + request.body)
 
@@ -347,6 +347,9 @@ def test_proxies_to_pods_services_and_nodes(tmp_path: Path, monkeypatch: pytest.
         assert (answer.status, answer.headers["location"]) == (301, pod + "/?a=b")
         answer = await client.request("GET", pod + "/old")
         assert (answer.status, answer.headers["location"]) == (302, pod + "/new?x=1")
+        assert answer.headers["set-cookie"].split("\n") == ["a=1; Path=/", "b=2"]
+        answer = await client.request("GET", f"{pod}/x", {"x-forwarded-for": "192.0.2.1"})
+        assert json.loads(answer.body)["headers"]["x-forwarded-for"].startswith("192.0.2.1, ")
         port = {"name": "http", "port": 80}
         parts.objects.by_plural["services"] = {
             ("shop", "web"): {"metadata": {"name": "web"}, "spec": {"ports": [port]}}

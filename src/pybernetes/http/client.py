@@ -33,7 +33,8 @@ RequestHeaders = Mapping[str, str | Sequence[str]]
 
 @dataclass(slots=True)
 class HttpResponse:
-    """A whole answer; header names are lower-case, repeated headers joined with a comma."""
+    """A whole answer; header names are lower-case, repeated headers joined with a comma, cookies
+    with a line break."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -386,7 +387,9 @@ class _Wire(asyncio.Protocol):
         assert self._exchange is not None
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers = self._exchange.headers
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        # Cookies may hold commas.
+        between = "\n" if key == "set-cookie" else ", "
+        headers[key] = f"{headers[key]}{between}{text}" if key in headers else text
 
     def on_headers_complete(self) -> None:
         assert self._exchange is not None

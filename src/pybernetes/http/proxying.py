@@ -19,6 +19,7 @@ _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
      "upgrade", "content-length", "host", "expect", "proxy-connection")
 )  # fmt: skip
+_LENGTHS = frozenset(("content-length", "transfer-encoding"))
 _PRIVATE = frozenset(("authorization", "x-pybernetes-cause"))
 _UPGRADE_HEADERS = (
     "user-agent", "sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol",
@@ -58,6 +59,11 @@ def upgrade_headers(request: Request) -> dict[str, str | list[str]]:
     return headers
 
 
+def _passed(headers: Mapping[str, str], without: frozenset[str]) -> list[tuple[str, str]]:
+    """The headers of an answer as they go back, each cookie on a line of its own."""
+    return [(name, line) for name, value in headers.items() if name not in without for line in value.split("\n")]
+
+
 async def proxy_upgrade(
     client: HttpClient, method: str, target: str, headers: RequestHeaders, body: bytes = b""
 ) -> Response | Upgrade:
@@ -67,16 +73,12 @@ async def proxy_upgrade(
     """
     answer, far = await client.upgrade(method, target, headers, body)
     if far is None:
-        passed = [(name, value) for name, value in answer.headers.items() if name not in _HOP_BY_HOP]
-        return Response(answer.status, passed, answer.body)
+        return Response(answer.status, _passed(answer.headers, _HOP_BY_HOP), answer.body)
 
     async def run(near: Connection) -> None:
         await pump(near, far)
 
-    passed = [
-        (name, value) for name, value in answer.headers.items() if name not in ("content-length", "transfer-encoding")
-    ]
-    return Upgrade(passed, run)
+    return Upgrade(_passed(answer.headers, _LENGTHS), run)
 
 
 async def pump(near: Connection, far: Connection) -> None:
@@ -151,7 +153,7 @@ async def proxy_request(
     """Passes a request on and streams the answer back as it comes. Raises OSError when it cannot be sent."""
     answer = StreamedAnswer(client, method, target, headers, body)
     stream = await answer.start()
-    passed = [(name, value) for name, value in stream.headers.items() if name not in _HOP_BY_HOP]
+    passed = _passed(stream.headers, _HOP_BY_HOP)
     length = stream.headers.get("content-length", "")
     if method == "HEAD" or stream.status in (204, 304) or (length.isdigit() and int(length) <= 65536):
         try:

@@ -44,6 +44,21 @@ def test_health(target: str, status: int, text: str) -> None:
     assert (answer.status, answer.body) == (status, text.encode())
 
 
+def test_indicators_count_what_the_checks_said() -> None:
+    made = health()
+    for target in ("/livez", "/readyz", "/readyz/ping", "/readyz"):
+        made.answer(Request("GET", target, ""))
+    told = [line for line in made.indicators() if not line.startswith("#")]
+    assert told == [
+        'kubernetes_healthcheck{name="ping",type="livez"} 1',
+        'kubernetes_healthcheck{name="etcd",type="readyz"} 0',
+        'kubernetes_healthcheck{name="ping",type="readyz"} 1',
+        'kubernetes_healthchecks_total{name="ping",status="success",type="livez"} 1',
+        'kubernetes_healthchecks_total{name="etcd",status="error",type="readyz"} 2',
+        'kubernetes_healthchecks_total{name="ping",status="success",type="readyz"} 3',
+    ]
+
+
 def test_version_is_semver() -> None:
     found = version_info()
     assert (found["major"], found["minor"]) == ("1", "36")

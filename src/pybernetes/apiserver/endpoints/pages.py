@@ -69,6 +69,10 @@ class Pages:
         return answer(request, error_form(request), self._version)
 
     def _metrics_page(self, request: Request) -> Response | None:
+        if request.path == "/metrics/slis":
+            return Response(
+                200, [("Content-Type", _METRICS_TYPE)], "\n".join([*self._health.indicators(), ""]).encode()
+            )
         if request.path != "/metrics":
             return None
         from prometheus_client import REGISTRY, generate_latest

@@ -128,8 +128,8 @@ class Router:
         """What `/` lists."""
         import orjson
 
-        paths = {"/api", "/apis", "/version", "/metrics", "/openapi/v2", "/openapi/v3", "/healthz", "/livez", "/readyz"}
-        paths |= {"/.well-known/openid-configuration", "/openid/v1/jwks"}
+        paths = {"/api", "/apis", "/version", "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3"}
+        paths |= {"/healthz", "/livez", "/readyz", "/.well-known/openid-configuration", "/openid/v1/jwks"}
         paths |= {f"/api/{version}" for version in self._served.versions("")}
         for group in self._served.groups():
             paths.add(f"/apis/{group}")

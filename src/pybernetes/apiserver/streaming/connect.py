@@ -182,7 +182,8 @@ class Connector:
             onward["x-forwarded-uri"] = quote(request.path, safe=_PATH_SAFE)
             onward["x-forwarded-host"] = request.headers.get("host", "")
             onward["x-forwarded-proto"] = "https" if self._config.tls_cert_file else "http"
-            onward["x-forwarded-for"] = request.remote_address.rpartition(":")[0]
+            hops = [request.headers.get("x-forwarded-for", ""), request.remote_address.rpartition(":")[0]]
+            onward["x-forwarded-for"] = ", ".join(filter(None, hops))
             answer = await proxy_request(client, request.method, backend.target, onward, request.body)
         except (OSError, TimeoutError) as error:
             raise ServiceUnavailable(f"error trying to reach service: {_plain(error)}") from None
