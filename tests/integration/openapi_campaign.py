@@ -39,7 +39,8 @@ def run(api: Served, group: str, seconds: str) -> int:
         "--request-timeout", "5", "--continue-on-failure", "--no-shrink", "--suppress-health-check", "all",
         "--warnings", "off", "--no-color", "--generation-database", "none",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
+    hooks = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.integration.openapi_hooks"}
+    done = subprocess.run(command, capture_output=True, text=True, env=hooks)
     failed = "= FAILURES =" in done.stdout or "Test cases:" not in done.stdout
     if failed:  # a watch that is still open when its time is up is told as an error, and is none
         print(done.stdout[-5000:], done.stderr[-1000:])
