@@ -83,6 +83,9 @@ STRATEGIES: dict[tuple[str, str], str] = {
     ("storage.k8s.io", "storageclasses"): "storage.strategy:StorageClassStrategy",
     ("storage.k8s.io", "volumeattachments"): "storage.strategy:VolumeAttachmentStrategy",
     ("storage.k8s.io", "volumeattributesclasses"): "storage.strategy:VolumeAttributesClassStrategy",
+    ("storagemigration.k8s.io", "storageversionmigrations"): (
+        "storagemigration.strategy:StorageVersionMigrationStrategy"
+    ),
 }
 
 
