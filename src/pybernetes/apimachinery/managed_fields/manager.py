@@ -100,7 +100,7 @@ def apply(
     api_version = applied["apiVersion"]
     if not managers and live is not None:
         who = Manager.of(BEFORE_FIRST_APPLY, "Update", api_version, subresource)
-        managers = _updated(empty_object(shape, live), live, managers, who, shape, now, ())
+        managers = _updated(empty_object(shape, live), live, managers, who, shape, now, ignored)
     who = Manager.of(manager, "Apply", api_version, subresource)
     wanted = typed.canonical(_plain(applied), shape)
     run = _Apply(_plain(before), wanted, managers, who, api_version, shape, format_time(now), ignored, convert)

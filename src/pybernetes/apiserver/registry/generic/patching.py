@@ -99,7 +99,8 @@ def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> A
     if not isinstance(tree, dict):
         why = f"json: cannot unmarshal {json_type(tree)} into Go value of type {resource.kind}"
         raise invalid(("", ""), "", [FieldError.invalid(Path("patch"), orjson.dumps(tree).decode(), why)])
-    _mark_reset(tree)
+    if not resource.custom:
+        _mark_reset(tree)
     try:
         for name, expected in (("apiVersion", resource.api_version), ("kind", resource.kind)):
             if not tree.get(name):

@@ -233,7 +233,8 @@ class Writer:
         object_meta.match_namespace(first.metadata, ctx.namespace if self.resource.namespaced else "")
         object_meta.match_name(first.metadata, ctx.name)
         warnings = list(ctx.warnings)
-        resets = isinstance(body, bytes | bytearray) and _NO_MANAGERS.search(body) is not None
+        built_in = not self.resource.custom  # custom resources are reset by a list of one empty entry alone
+        resets = built_in and isinstance(body, bytes | bytearray) and _NO_MANAGERS.search(body) is not None
         unread: list[Any] = [first]
 
         def new_object() -> Any:
