@@ -62,8 +62,11 @@ def drop_disabled_fields(
         drop_disabled(template.spec, old.spec if old is not None else None, features)
 
 
-def template_warnings(template: core.PodTemplateSpec | None, path: Path) -> list[str]:
+def template_warnings(template: core.PodTemplateSpec | None, path: Path, obj: Any, old: Any | None) -> list[str]:
+    """Of a new object, and of one whose spec an update changed."""
     if template is None or template.spec is None:
+        return []
+    if old is not None and obj.metadata.generation == old.metadata.generation:
         return []
     return pod_warnings(template.spec, template.metadata, path)
 

@@ -100,7 +100,7 @@ class DaemonSetStrategy(Strategy):
         return found
 
     def warnings(self, obj: apps.DaemonSet, old: apps.DaemonSet | None) -> list[str]:
-        return templates.template_warnings(obj.spec.template, SPEC.child("template"))
+        return templates.template_warnings(obj.spec.template, SPEC.child("template"), obj, old)
 
     def row(self, obj: apps.DaemonSet, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status

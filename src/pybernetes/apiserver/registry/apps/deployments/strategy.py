@@ -102,7 +102,7 @@ class DeploymentStrategy(Strategy):
         return found
 
     def warnings(self, obj: apps.Deployment, old: apps.Deployment | None) -> list[str]:
-        return templates.template_warnings(obj.spec.template, SPEC.child("template"))
+        return templates.template_warnings(obj.spec.template, SPEC.child("template"), obj, old)
 
     def row(self, obj: apps.Deployment, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status

@@ -72,7 +72,7 @@ class ReplicaSetStrategy(Strategy):
         return {"status.replicas": str(obj.status.replicas or 0)}
 
     def warnings(self, obj: apps.ReplicaSet, old: apps.ReplicaSet | None) -> list[str]:
-        return templates.template_warnings(obj.spec.template, SPEC.child("template"))
+        return templates.template_warnings(obj.spec.template, SPEC.child("template"), obj, old)
 
     def row(self, obj: apps.ReplicaSet, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status

@@ -144,7 +144,7 @@ class StatefulSetStrategy(Strategy):
         return found
 
     def warnings(self, obj: apps.StatefulSet, old: apps.StatefulSet | None) -> list[str]:
-        found = templates.template_warnings(obj.spec.template, SPEC.child("template"))
+        found = templates.template_warnings(obj.spec.template, SPEC.child("template"), obj, old)
         for index, claim in enumerate(obj.spec.volumeClaimTemplates):
             found += claim_warnings(claim.spec, SPEC.child("volumeClaimTemplates").index(index))
         if (obj.spec.revisionHistoryLimit or 0) < 0:

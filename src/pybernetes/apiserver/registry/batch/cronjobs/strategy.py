@@ -94,7 +94,7 @@ class CronJobStrategy(Strategy):
 
     def warnings(self, obj: batch.CronJob, old: batch.CronJob | None) -> list[str]:
         job = obj.spec.jobTemplate.spec
-        return templates.template_warnings(job.template, SPEC.child("jobTemplate", "spec", "template"))
+        return templates.template_warnings(job.template, SPEC.child("jobTemplate", "spec", "template"), obj, old)
 
     def row(self, obj: batch.CronJob, now: float) -> list[Any]:
         spec, status = obj.spec, obj.status

@@ -87,7 +87,7 @@ class JobStrategy(Strategy):
 
     def warnings(self, obj: batch.Job, old: batch.Job | None) -> list[str]:
         spec = obj.spec
-        found = templates.template_warnings(spec.template, Path("spec", "template"))
+        found = templates.template_warnings(spec.template, Path("spec", "template"), obj, old)
         if old is None and len(obj.metadata.name or "") > 63:
             found.append(
                 "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apimachinery import names
-from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.field_errors import FieldError, invalid
+from pybernetes.apiserver.registry.core.events import validation
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import age, columns
@@ -28,26 +28,26 @@ class EventStrategy(Strategy):
         "reportingController": "reportingComponent"
     }
 
+    def validate_name(self, name: str) -> list[str]:
+        """Any path segment, as the names of core/v1 Events always were."""
+        return []
+
     def prepare_for_create(self, ctx: RequestContext, obj: core.Event) -> None:
-        """Nothing is reset."""
+        """Nothing is reset; events.k8s.io asks for more than core/v1 does."""
+        if ctx.resource.group:
+            self._refuse(obj, validation.validate_new_event(obj))
 
     def prepare_for_update(self, ctx: RequestContext, obj: core.Event, old: core.Event) -> None:
-        """Nothing is reset: a series goes on."""
+        """Nothing is reset: a series goes on, and through events.k8s.io nothing else does."""
+        if ctx.resource.group:
+            self._refuse(obj, validation.validate_series_update(obj, old))
+
+    def _refuse(self, obj: core.Event, found: list[FieldError]) -> None:
+        if found:
+            raise invalid(("", "Event"), obj.metadata.name or "", found)
 
     def validate(self, obj: core.Event) -> list[FieldError]:
-        found: list[FieldError] = []
-        namespace, involved = obj.metadata.namespace or "", obj.involvedObject.namespace or ""
-        at = Path("involvedObject", "namespace")
-        if not involved:
-            if namespace not in ("", "default"):
-                found.append(FieldError.invalid(at, involved, "does not match event.namespace"))
-        elif involved != namespace:
-            found.append(FieldError.invalid(at, involved, "does not match event.namespace"))
-        found += [
-            FieldError.invalid(Path("metadata", "namespace"), namespace, message)
-            for message in names.dns1123_label(namespace)
-        ]
-        return found
+        return validation.validate_event(obj, "reportingComponent")
 
     def fields(self, obj: core.Event) -> dict[str, str]:
         found = {f"involvedObject.{name}": getattr(obj.involvedObject, name) or "" for name in _INVOLVED}

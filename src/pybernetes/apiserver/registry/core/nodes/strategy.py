@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 from typing import Any
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.core.ip_values import cidr_warnings, validate_cidr
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_name
 from pybernetes.apiserver.registry.core.pods.resources import validate_quantity
 from pybernetes.apiserver.registry.generic.interface import RequestContext
@@ -30,39 +31,57 @@ class NodeStrategy(Strategy):
         if not obj.status.allocatable and obj.status.capacity:
             obj.status.allocatable = dict(obj.status.capacity)
 
+        spec = obj.spec
+        if spec.podCIDRs:
+            # Only the first may have another name; an old client that changed podCIDR alone means it.
+            spec.podCIDRs = [spec.podCIDR or spec.podCIDRs[0], *spec.podCIDRs[1:]]
+            spec.podCIDR = spec.podCIDRs[0]
+        elif spec.podCIDR:
+            spec.podCIDRs = [spec.podCIDR]
+
     def prepare_for_create(self, ctx: RequestContext, obj: core.Node) -> None:
-        """A kubelet registers itself with its status."""
+        """A kubelet registers itself with its status. Dynamic configuration is gone."""
+        obj.spec.configSource = None
+        obj.status.config = None
+
+    def prepare_for_update(self, ctx: RequestContext, obj: core.Node, old: core.Node) -> None:
+        super().prepare_for_update(ctx, obj, old)
+        if old.spec.configSource is None:
+            obj.spec.configSource = None
 
     def validate(self, obj: core.Node) -> list[FieldError]:
         found = _validate_taints(obj.spec.taints) + _validate_resources(obj)
-        at = Path("spec", "podCIDRs")
-        for index, cidr in enumerate(obj.spec.podCIDRs):
-            try:
-                ipaddress.ip_network(cidr, strict=False)
-            except ValueError:
-                why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-                found.append(FieldError.invalid(at.index(index), cidr, why))
-        if len(obj.spec.podCIDRs) > 2:
+        info = obj.status.nodeInfo
+        if info is not None and info.swap is not None and info.swap.capacity is not None and info.swap.capacity <= 0:
+            at = Path("metadata", "nodeSwapStatus", "capacity")
+            found.append(FieldError.invalid(at, info.swap.capacity, "must be greater than zero"))
+        found += _validate_features(obj)
+        at, cidrs = Path("spec", "podCIDRs"), obj.spec.podCIDRs
+        for index, cidr in enumerate(cidrs):
+            found += validate_cidr(cidr, at.index(index))
+        if len(cidrs) > 2 or (len(cidrs) == 2 and len({":" in cidr for cidr in cidrs}) == 1):
             why = "may specify no more than one CIDR for each IP family"
-            found.append(FieldError.invalid(at, obj.spec.podCIDRs, why))
+            found.append(FieldError.invalid(at, cidrs, why))
         return found
 
-    def canonicalize(self, obj: core.Node) -> None:
-        spec = obj.spec
-        if spec.podCIDR and not spec.podCIDRs:
-            spec.podCIDRs = [spec.podCIDR]
-        elif spec.podCIDRs and not spec.podCIDR:
-            spec.podCIDR = spec.podCIDRs[0]
+    def warnings(self, obj: core.Node, old: core.Node | None) -> list[str]:
+        found = []
+        if obj.spec.configSource is not None:
+            found.append("spec.configSource: the feature is removed")
+        if obj.spec.externalID:
+            found.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+        for index, cidr in enumerate(obj.spec.podCIDRs):
+            found += cidr_warnings(cidr, Path("spec", "podCIDRs").index(index))
+        return found
 
     def validate_update(self, obj: core.Node, old: core.Node) -> list[FieldError]:
-        found = _validate_taints(obj.spec.taints) if obj.spec.taints != old.spec.taints else []
-        return found + self._validate_common_update(obj, old)
+        return self._validate_common_update(obj, old)
 
     def validate_status_update(self, obj: core.Node, old: core.Node) -> list[FieldError]:
         return self._validate_common_update(obj, old)
 
     def _validate_common_update(self, obj: core.Node, old: core.Node) -> list[FieldError]:
-        found = _validate_resources(obj)
+        found = _validate_resources(obj) + _validate_features(obj)
         seen: list[core.NodeAddress] = []
         for index, address in enumerate(obj.status.addresses):
             if address in seen:
@@ -73,6 +92,9 @@ class NodeStrategy(Strategy):
             found.append(FieldError.forbidden(Path("spec", "podCIDRs"), _ONLY_ONCE.format("podCIDR")))
         if old.spec.providerID and old.spec.providerID != obj.spec.providerID:
             found.append(FieldError.forbidden(Path("spec", "providerID"), _ONLY_ONCE.format("providerID")))
+        found += _validate_taints(obj.spec.taints)
+        if (obj.spec.externalID or "") != (old.spec.externalID or ""):
+            found.append(FieldError.forbidden(Path("spec", "externalID"), "may not be updated"))
         return found
 
     def fields(self, obj: core.Node) -> dict[str, str]:
@@ -136,5 +158,29 @@ def _validate_resources(obj: core.Node) -> list[FieldError]:
     found: list[FieldError] = []
     for name in ("capacity", "allocatable"):
         for resource, value in getattr(obj.status, name).items():
-            found += validate_quantity(resource, value, Path("status", name).key(resource))
+            found += validate_quantity(resource, value, Path("status", name, resource))
+    return found
+
+
+_FEATURE = re.compile(r"[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*").fullmatch
+
+
+def _validate_features(obj: core.Node) -> list[FieldError]:
+    """status.declaredFeatures: names, sorted, each once."""
+    found: list[FieldError] = []
+    features, at = obj.status.declaredFeatures, Path("status", "declaredFeatures")
+    for index, name in enumerate(features):
+        if not _FEATURE(name):
+            why = (
+                f'invalid feature name "{name}": must start with an UpperCamelCase segment, with subsequent segments '
+                "separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric "
+                "characters and slashes"
+            )
+            found.append(FieldError.invalid(at.index(index), name, why))
+        if index + 1 < len(features):
+            following = features[index + 1]
+            if name == following:
+                found.append(FieldError.duplicate(at.index(index + 1), following))
+            elif name > following:
+                found.append(FieldError.invalid(at.index(index + 1), following, "list must be sorted alphabetically"))
     return found

@@ -80,7 +80,7 @@ def _validate_capacity(capacity: dict[str, str]) -> list[FieldError]:
     if not capacity:
         found.append(FieldError.required(at))
     if set(capacity) != {"storage"}:
-        found.append(FieldError.not_supported(at, capacity, ("storage",)))
+        found.append(FieldError.not_supported(at, capacity or None, ("storage",)))
     for name, value in capacity.items():
         whole = quantity.value(value)
         if whole < 0:

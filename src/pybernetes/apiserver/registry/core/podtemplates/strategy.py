@@ -30,7 +30,7 @@ class PodTemplateStrategy(Strategy):
         return templates.validate_template(obj.template, Path("template"))
 
     def warnings(self, obj: core.PodTemplate, old: core.PodTemplate | None) -> list[str]:
-        return templates.template_warnings(obj.template, Path("template"))
+        return templates.template_warnings(obj.template, Path("template"), obj, old)
 
     def row(self, obj: core.PodTemplate, now: float) -> list[Any]:
         labels = labels_text(templates.labels_of(obj.template))

@@ -48,7 +48,7 @@ class ReplicationControllerStrategy(Strategy):
         return {"status.replicas": str(obj.status.replicas or 0)}
 
     def warnings(self, obj: core.ReplicationController, old: core.ReplicationController | None) -> list[str]:
-        return templates.template_warnings(obj.spec.template, SPEC.child("template"))
+        return templates.template_warnings(obj.spec.template, SPEC.child("template"), obj, old)
 
     def row(self, obj: core.ReplicationController, now: float) -> list[Any]:
         return [

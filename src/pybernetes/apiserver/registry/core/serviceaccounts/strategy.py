@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
 TOKEN_REQUEST = GroupVersionKind("authentication.k8s.io", "v1", "TokenRequest")
+_ENFORCE_MOUNTABLE = "kubernetes.io/enforce-mountable-secrets"
 _MIN_S, _MAX_S, _HOUR_S = 600, 1 << 32, 3600
 
 
@@ -34,7 +35,18 @@ class ServiceAccountStrategy(Strategy):
     columns = NAME_AND_AGE
 
     def prepare_for_create(self, ctx: RequestContext, obj: core.ServiceAccount) -> None:
-        """Nothing is reset; `secrets` stays as given."""
+        """Of references to Secrets only the names count."""
+        obj.secrets = [core.ObjectReference(name=secret.name) for secret in obj.secrets]
+
+    def prepare_for_update(self, ctx: RequestContext, obj: core.ServiceAccount, old: core.ServiceAccount) -> None:
+        obj.secrets = [core.ObjectReference(name=secret.name) for secret in obj.secrets]
+
+    def warnings(self, obj: core.ServiceAccount, old: core.ServiceAccount | None) -> list[str]:
+        had = old is not None and _ENFORCE_MOUNTABLE in old.metadata.annotations
+        if had or _ENFORCE_MOUNTABLE not in obj.metadata.annotations:
+            return []
+        why = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"
+        return [f"metadata.annotations[{_ENFORCE_MOUNTABLE}]: {why}"]
 
     def row(self, obj: core.ServiceAccount, now: float) -> list[Any]:
         return [obj.metadata.name, age(obj.metadata.creationTimestamp, now)]
