@@ -52,7 +52,7 @@ class StorageVersionMigrationStrategy(Strategy):
         found = []
         at, revision, before = Path("status", "resourceVersion"), obj.status.resourceVersion, old.status.resourceVersion
         if revision and not (revision.isascii() and revision.isdecimal() and (revision == "0" or revision[0] != "0")):
-            found.append(FieldError.invalid(at, revision, f'resource version is not well formed: "{revision}"'))
+            found.append(FieldError.invalid(at, revision, f"resource version is not well formed: {revision}"))
         if before and before != revision:
             found.append(FieldError.invalid(at, revision or "", _IMMUTABLE))
         shown = msgspec.to_builtins(obj.status.conditions)
