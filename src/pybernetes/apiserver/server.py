@@ -307,9 +307,7 @@ class ApiServer:
             served,
         )
         journal = JournalPage(self._store, self.authorizer)
-        pages.table["pybernetes"] = functools.partial(
-            self.own_pages.answer, journal, HistoryPage(self._store, journal)
-        )
+        pages.table["pybernetes"] = functools.partial(self.own_pages.answer, journal, HistoryPage(self._store, journal))
         services = Services(self.config, self._clock, self._random, self.metrics)
         return Router(self.registry, served, services, reviews, self.health, self._connect, pages.table)
 
