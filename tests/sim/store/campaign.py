@@ -86,7 +86,9 @@ class Campaign:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
         started = time.monotonic()
-        self.found += violations(history.ops)
+        unsettled: list[str] = []
+        self.found += violations(history.ops, unsettled)
+        self.total["unsettled"] += len(unsettled)
         for watcher in watchers:
             self.found += watch_violations(watcher, before, history.ops)
             state = dict(before)
