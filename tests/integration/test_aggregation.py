@@ -250,6 +250,11 @@ def test_what_a_remote_group_is_like_is_told_in_openapi_v2(run: Any) -> None:
         await world.register()
         await world.external_service()
         await world.condition("Passed")
+
+        async def told() -> bool:
+            return f"{PATH}/flunders" in (await world.tree("/openapi/v2"))["paths"]
+
+        await until(told)  # it follows its own writes a moment later
         document = await world.tree("/openapi/v2")
         assert document["paths"][f"{PATH}/flunders"] == SWAGGER["paths"][f"{PATH}/flunders"]
         assert document["definitions"][FLUNDER] == SWAGGER["definitions"][FLUNDER]
