@@ -37,15 +37,16 @@ class Ack:
 
 @dataclass(slots=True)
 class Report:
+    keep: Path
     cuts: int = 0
     lives: int = 0
     writes: int = 0
     problems: list[str] = field(default_factory=list)
 
 
-def campaign(seed: int, cuts: int, report: Report | None = None) -> Report:
-    """At least so many cut points, in as many lives as it takes; stops at the first problem."""
-    report = report or Report()
+def campaign(seed: int, cuts: int, keep: Path) -> Report:
+    """At least so many cut points, in as many lives as it takes; stops at the first problem, its files in `keep`."""
+    report = Report(keep)
     with tempfile.TemporaryDirectory(dir=_FAST if _FAST.is_dir() else None, prefix="power-") as folder:
         rng = random.Random(seed)
         files: dict[str, bytes] = {}
@@ -79,7 +80,7 @@ def _life(
         report.cuts += 1
         problem, reached = asyncio.run(_look(folder / "left", left, everything, acknowledged))
         if problem:
-            kept = Path(tempfile.mkdtemp(prefix="power-cut-"))
+            kept = Path(tempfile.mkdtemp(prefix="power-cut-", dir=report.keep))
             _put(kept, left)
             report.problems.append(f"{name}, cut {at} of {len(notes)}: {problem}; the files are in {kept}")
             break

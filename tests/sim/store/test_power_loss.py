@@ -6,6 +6,7 @@ POWER_CUTS=100000 SEED=7 pytest -s: the whole campaign; without, a sample.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import apsw
 import pytest
@@ -23,14 +24,14 @@ def _checkpoints_come_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.timeout(0)
-def test_power_cuts_lose_no_acknowledged_write() -> None:
-    report = campaign(SEED, CUTS)
+def test_power_cuts_lose_no_acknowledged_write(tmp_path: Path) -> None:
+    report = campaign(SEED, CUTS, tmp_path)
     lost = len(report.problems)
     print(f"\nseed {SEED}: {report.cuts} cut points in {report.lives} lives, {report.writes} writes, {lost} problems")
     assert not report.problems, report.problems[0]
 
 
-def test_a_store_that_does_not_sync_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_does_not_sync_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     honest = sqlite_file.open_writer
 
     def careless(*args: object) -> apsw.Connection:
@@ -39,5 +40,5 @@ def test_a_store_that_does_not_sync_is_found_out(monkeypatch: pytest.MonkeyPatch
         return connection
 
     monkeypatch.setattr(sqlite_file, "open_writer", careless)
-    report = campaign(SEED, 300)
+    report = campaign(SEED, 300, tmp_path)
     assert "was acknowledged" in report.problems[0] or "does not" in report.problems[0]
