@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.http.pipe import connection_pair
@@ -54,7 +54,6 @@ def test_frames_of_another_implementation() -> None:
     ]  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), max_size=30))
 def test_frames_survive_any_cut(cuts: list[int]) -> None:
     sender, receiver = Codec(), Codec()

@@ -128,7 +128,7 @@ def encode(managers: Managers) -> list[dict[str, Any]]:
         entry: dict[str, Any] = {
             "apiVersion": owned.api_version,
             "fieldsType": "FieldsV1",
-            "fieldsV1": owned.fields,
+            "fieldsV1": _in_order(owned.fields),
             **({"manager": manager.name} if manager.name else {}),
             "operation": manager.operation,
         }
@@ -138,6 +138,11 @@ def encode(managers: Managers) -> list[dict[str, Any]]:
             entry["time"] = owned.time
         result.append(entry)
     return result
+
+
+def _in_order(fields: FieldSet) -> FieldSet:
+    """The same set with its elements sorted at each level, as clients compare the text."""
+    return {element: _in_order(below) if below else below for element, below in sorted(fields.items())}
 
 
 def is_reset(entries: Any) -> bool:

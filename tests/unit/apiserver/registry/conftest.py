@@ -97,7 +97,7 @@ class Cluster:
     ) -> Any:
         ctx = self.context(plural, "patch", ns, name, subresource=sub, **more)
         target = self.storage(ctx).subresources[sub] if sub else self.storage(ctx)
-        written = await target.patch(ctx, kind, orjson.dumps(patch))
+        written = await target.patch(ctx, kind, patch if isinstance(patch, bytes) else orjson.dumps(patch))
         self.warnings = ctx.warnings
         return orjson.loads(written.value)
 

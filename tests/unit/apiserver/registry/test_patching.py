@@ -63,6 +63,19 @@ def test_what_is_no_patch(run, kind: str, patch: object, message: str) -> None:
     assert message in run(scenario)
 
 
+def test_what_is_applied_is_yaml_in_any_style(run) -> None:
+    """A body that begins as JSON and goes on as YAML; the fields of a manager are told in order."""
+
+    text = b'{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "c", "image": "i",},],},}'
+
+    async def scenario(cluster):
+        return await cluster.patch("pods", "p", text, "apply", field_manager="me")
+
+    (entry,) = run(scenario)["metadata"]["managedFields"]
+    (container,) = entry["fieldsV1"]["f:spec"]["f:containers"].values()
+    assert list(container) == [".", "f:image", "f:name"]
+
+
 def test_applied_replicas_conflict_with_whoever_set_them(run) -> None:
     async def scenario(cluster):
         await cluster.create("deployments.apps", DEPLOYMENT)

@@ -5,6 +5,7 @@ Source: apiserver/pkg/endpoints/handlers/patch.go.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -206,8 +207,10 @@ def _check_repeated(ctx: RequestContext, body: Body) -> None:
     if bytes(body).lstrip()[:1] == b"{":
         from pybernetes.apimachinery.decoding import repeated_fields
 
-        if not repeated_fields(bytes(body), parsed(body)):
-            return
+        # What begins as JSON may be YAML all the same: trailing commas, plain words.
+        with contextlib.suppress(errors.BadRequest):
+            if not repeated_fields(bytes(body), parsed(body)):
+                return
     from pybernetes.apimachinery.yaml_text import parse_yaml
 
     try:
@@ -228,7 +231,7 @@ def parsed(body: Body, *, applied: bool = False) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if not applied or bytes(body).lstrip()[:1] in (b"{", b"["):
+        if not applied:
             raise errors.BadRequest(f"error decoding patch: {json_problem(bytes(body)) or error}") from None
     from pybernetes.apimachinery.yaml_text import parse_yaml
 
