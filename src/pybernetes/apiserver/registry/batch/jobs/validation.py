@@ -36,8 +36,17 @@ _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 
 def validate_job(obj: batch.Job) -> list[FieldError]:
     spec = obj.spec
-    found = _validate_generated_selector(obj)
-    found += validate_job_spec(spec, SPEC)
+    found = _validate_generated_selector(obj) + _validate_spec_and_selector(spec)
+    if spec.completionMode == "Indexed" and spec.completions:
+        host = f"{obj.metadata.name or ''}-{spec.completions - 1}"
+        if names.dns1123_label(host):
+            why = f"will not able to create pod with invalid DNS label: {host}"
+            found.append(FieldError.invalid(Path("metadata").child("name"), obj.metadata.name or "", why))
+    return found
+
+
+def _validate_spec_and_selector(spec: batch.JobSpec) -> list[FieldError]:
+    found = validate_job_spec(spec, SPEC)
     at = SPEC.child("selector")
     if spec.selector is None:
         found += [FieldError.required(at), templates.labels_differ(spec.template)]
@@ -51,11 +60,6 @@ def validate_job(obj: batch.Job) -> list[FieldError]:
             where = SPEC.child("template", "metadata", "labels")
             why = "`selector` does not match template `labels`"
             found.append(FieldError.invalid(where, templates.labels_of(spec.template) or None, why))
-    if spec.completionMode == "Indexed" and spec.completions:
-        host = f"{obj.metadata.name or ''}-{spec.completions - 1}"
-        if names.dns1123_label(host):
-            why = f"will not able to create pod with invalid DNS label: {host}"
-            found.append(FieldError.invalid(Path("metadata").child("name"), obj.metadata.name or "", why))
     return found
 
 
@@ -309,7 +313,8 @@ def _count_indexes(text: str, completions: int) -> int:
 
 
 def validate_job_update(obj: batch.Job, old: batch.Job) -> list[FieldError]:
-    found = validate_job(obj) if obj.spec != old.spec else []
+    # As upstream, a Job and a changed Job are validated one after the other: clients see what is wrong in it twice.
+    found = validate_job(obj) + _validate_spec_and_selector(obj.spec) if obj.spec != old.spec else []
     spec, before = obj.spec, old.spec
     at = SPEC.child("completions")
     if spec.completions != before.completions:

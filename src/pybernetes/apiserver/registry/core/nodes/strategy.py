@@ -49,6 +49,11 @@ class NodeStrategy(Strategy):
         if old.spec.configSource is None:
             obj.spec.configSource = None
 
+    def prepare_for_status_update(self, ctx: RequestContext, obj: core.Node, old: core.Node) -> None:
+        super().prepare_for_status_update(ctx, obj, old)
+        if old.status.config is None:
+            obj.status.config = None
+
     def validate(self, obj: core.Node) -> list[FieldError]:
         found = _validate_taints(obj.spec.taints) + _validate_resources(obj)
         info = obj.status.nodeInfo
@@ -75,7 +80,8 @@ class NodeStrategy(Strategy):
         return found
 
     def validate_update(self, obj: core.Node, old: core.Node) -> list[FieldError]:
-        return self._validate_common_update(obj, old)
+        # As upstream, a Node and a changed Node are validated one after the other.
+        return self.validate(obj) + self._validate_common_update(obj, old)
 
     def validate_status_update(self, obj: core.Node, old: core.Node) -> list[FieldError]:
         return self._validate_common_update(obj, old)

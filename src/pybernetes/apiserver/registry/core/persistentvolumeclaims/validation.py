@@ -113,11 +113,11 @@ def validate_claim_update(obj: core.PersistentVolumeClaim, old: core.PersistentV
         kept["resources"] = msgspec.structs.replace(obj.spec.resources, requests=requests)
     if msgspec.structs.replace(obj.spec, **kept) != old.spec:
         found.append(FieldError.forbidden(SPEC, _IMMUTABLE_SPEC))
-    elif _shrinks(obj, old):
+    if _shrinks(obj, old):
         why = "field can not be less than status.capacity"
         found.append(FieldError.forbidden(SPEC.child("resources", "requests", "storage"), why))
     if obj.spec.volumeMode != old.spec.volumeMode:
-        found.append(FieldError.invalid(SPEC.child("volumeMode"), obj.spec.volumeMode, IMMUTABLE))
+        found.append(FieldError.invalid(Path("volumeMode"), obj.spec.volumeMode, IMMUTABLE))
     if old.status.phase == "Bound" and old.spec.volumeAttributesClassName and not obj.spec.volumeAttributesClassName:
         why = "update from non-nil value to nil is forbidden"
         found.append(FieldError.forbidden(SPEC.child("volumeAttributesClassName"), why))
