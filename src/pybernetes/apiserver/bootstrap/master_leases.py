@@ -37,7 +37,7 @@ class MasterLeases:
 
     async def run(self) -> None:
         """Renews this apiserver's lease and brings the endpoints up to date until cancelled."""
-        while self.store.shared:
+        while self.store.shared and self._reachable:
             await asyncio.sleep(_RENEW_S)
             try:
                 await self.reconcile()
@@ -46,7 +46,7 @@ class MasterLeases:
 
     async def reconcile(self) -> None:
         """Writes the endpoints of the Service `kubernetes`. Raises StatusError, StoreError."""
-        if ipaddress.ip_address(self.address).is_loopback:
+        if not self._reachable:
             log.info("Pods cannot reach %s: the kubernetes Service gets no endpoints", self.address)
             return
         if self.store.shared:
@@ -55,12 +55,16 @@ class MasterLeases:
 
     async def retire(self) -> None:
         """Takes this apiserver out of the endpoints at once: it is about to stop."""
-        if not self.store.shared or ipaddress.ip_address(self.address).is_loopback:
+        if not self.store.shared or not self._reachable:
             return
         with contextlib.suppress(RevisionMismatch):
             await self.store.delete(self._key, 0, _CAUSE)
         if others := await self._serving():
             await self._write(others)
+
+    @property
+    def _reachable(self) -> bool:
+        return not ipaddress.ip_address(self.address).is_loopback
 
     @property
     def _key(self) -> str:
