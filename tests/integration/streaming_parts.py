@@ -27,6 +27,8 @@ from pybernetes.http.proxying import list_values
 from pybernetes.http.server import HttpServer
 from pybernetes.http.spdy import Session, Stream
 from pybernetes.http.websocket import V4, V4_BASE64, Channels, WebSocket, accept, is_websocket
+from pybernetes.kubelet.log_reader import LogOptions
+from pybernetes.kubelet.log_stream import log_stream
 from pybernetes.kubelet.server import KubeletServer, ServerConfig
 from pybernetes.kubelet.server_host import ContainerLog, StreamOptions
 from tests.unit.http.certificates import Authority
@@ -160,7 +162,10 @@ class KubeletHost:
         assert self.log is not None
         return self.log
 
-    async def wait_stopped(self, container_id: str) -> None:
+    def log_stream(self, log: ContainerLog, options: LogOptions) -> AsyncIterator[bytes]:
+        return log_stream(log, options, self._wait_stopped)
+
+    async def _wait_stopped(self, container_id: str) -> None:
         try:
             await self.stopped.wait()
         finally:

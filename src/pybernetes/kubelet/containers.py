@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -102,6 +103,13 @@ class Configs:
     def log_folder_of(self, pod: Pod) -> Path:
         return self.log_folder(pod.metadata.namespace or "", pod.metadata.name or "", uid_of(pod))
 
+    def make_log_folder(self, pod: Pod, container: str = "") -> None:
+        """Raises OSError."""
+        (self.log_folder_of(pod) / container).mkdir(parents=True, exist_ok=True, mode=0o755)
+
+    def remove_log_folder(self, pod: Pod) -> None:
+        shutil.rmtree(self.log_folder_of(pod), ignore_errors=True)
+
     def sandbox(self, pod: Pod, attempt: int) -> tuple[Any, list[str]]:
         """PodSandboxConfig, and warnings about its DNS. Raises ValueError for what cannot be had here."""
         meta, pb = pod.metadata, self._pb
@@ -191,7 +199,7 @@ class Configs:
             seccomp_root=f"{self._config.root_dir}/seccomp",
             target_id=target_id,
         )
-        (self.log_folder_of(pod) / spec.name).mkdir(parents=True, exist_ok=True, mode=0o755)
+        self.make_log_folder(pod, spec.name)
         return pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=spec.name, attempt=restart_count),
             image=pb.ImageSpec(image=image_ref, user_specified_image=spec.image or ""),

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,29 +25,26 @@ from pybernetes.api.node.v1 import RuntimeClass
 from pybernetes.apimachinery import errors
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
-from pybernetes.client.informer import Informer, InformerFactory
+from pybernetes.client.informer import Informer
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.admission import admit
-from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.containers import Configs, NodeFacts, instance_of
+from pybernetes.kubelet.containers import NodeFacts, instance_of
 from pybernetes.kubelet.cri.client import CriClient, CriError
-from pybernetes.kubelet.cri.events import ContainerEvents
 from pybernetes.kubelet.garbage import Garbage
 from pybernetes.kubelet.images import Images
 from pybernetes.kubelet.log_rotation import LogRotation
 from pybernetes.kubelet.node_agent import NodeAgent
-from pybernetes.kubelet.node_status import default_address, initial_node, read_machine
-from pybernetes.kubelet.objects import Reference, ReferencedObjects
+from pybernetes.kubelet.node_status import default_address, initial_node
+from pybernetes.kubelet.objects import Reference
 from pybernetes.kubelet.probes.manager import Probes
 from pybernetes.kubelet.runtime import FoundPod, sandbox_of
 from pybernetes.kubelet.serving import Exits, Host
 from pybernetes.kubelet.static_pods import MirrorPods, StaticPods
 from pybernetes.kubelet.status_writer import StatusWriter
-from pybernetes.kubelet.volumes.manager import Volumes
-from pybernetes.kubelet.volumes.tokens import Tokens
+from pybernetes.kubelet.surroundings import Surroundings
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import PodWorker, Stage, WorkerSettings
 from pybernetes.kubelet.worker.shell import Node, PodRunner, observed
@@ -64,7 +60,15 @@ _MIRROR_RETRY_S = 2.0
 class Kubelet:
     """`client` None runs static pods alone. `run` ends when it is cancelled; pods run on."""
 
-    def __init__(self, client: Client | None, config: KubeletConfig, clock: Clock, random: Random) -> None:
+    def __init__(
+        self,
+        client: Client | None,
+        config: KubeletConfig,
+        clock: Clock,
+        random: Random,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        self.around = surroundings or Surroundings()
         self.client = client
         self.config = config
         self.clock = clock
@@ -76,7 +80,7 @@ class Kubelet:
         self.cri: CriClient
         self.node: Node
         self.agent: NodeAgent | None = None
-        self.machine = read_machine(config)
+        self.machine = self.around.machine(config)
         self.settings = WorkerSettings(host_ips=[config.node_ip or default_address()], began_s=clock.now())
         self._static: dict[str, Pod] = {}
         self._mirrors: dict[tuple[str, str], Pod] = {}
@@ -94,11 +98,10 @@ class Kubelet:
 
     async def run(self) -> None:
         """Serves until cancelled. Raises OSError where the node's folders or cgroups cannot be made."""
-        for folder in (Path(self.config.root_dir, "pods"), Path(self.config.pod_log_dir)):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        async with CriClient(self.config.cri_endpoint) as self.cri, asyncio.TaskGroup() as self._group:
+        self.around.make_folders(self.config)
+        async with self.around.runtime(self.config) as self.cri, asyncio.TaskGroup() as self._group:
             self._assemble()
-            events = ContainerEvents(self.cri, self._container_changed, lambda: bool(self.runners))
+            events = self.around.events(self.cri, self._container_changed, lambda: bool(self.runners))
             garbage = Garbage(self.cri, self.config, self.clock)
             try:
                 await self._start_server()
@@ -125,15 +128,15 @@ class Kubelet:
             await self._recorder.stop()
 
     def _assemble(self) -> None:
-        config, client = self.config, self.client
-        cgroups = Cgroups(config.cgroup_root) if config.cgroup_root else None
+        config, client, around = self.config, self.client, self.around
+        cgroups = around.cgroups(config)
         if cgroups is not None:
             cgroups.setup()
-        tokens = Tokens(client, self.clock) if client is not None else None
-        objects = ReferencedObjects(client, self._objects_changed)
-        volumes = Volumes(Path(config.root_dir), objects, tokens)
+        tokens = around.tokens(client, self.clock)
+        objects = around.objects(client, self._objects_changed)
+        volumes = around.volumes(config, objects, tokens)
         facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
-        configs = Configs(self.cri.pb, config, volumes, objects, self._known_services, cgroups, facts)
+        configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
         images = Images(
             self.cri,
             objects,
@@ -153,6 +156,8 @@ class Kubelet:
             record=self._record,
             spawn=self.spawn,
             services_known=asyncio.Event(),
+            probe=around.probe,
+            run_hook=around.run_hook,
             on_stage=self._stage_changed,
             runtime_handler=self._runtime_handler,
             has_exited=lambda container_id: container_id in self.exits,
@@ -163,7 +168,7 @@ class Kubelet:
             self.node.forget_tokens = tokens.forget
             self.node.renew_at_s = tokens.renew_at_s
         if client is not None:
-            self._recorder = EventRecorder(client, "kubelet", config.node_name, self.clock)
+            self._recorder = around.recorder(client, config, self.clock)
             self.agent = NodeAgent(
                 client,
                 self.cri,
@@ -254,15 +259,13 @@ class Kubelet:
             except OSError as error:
                 _LOG.warning("what is left of pod %s cannot be removed: %s", uid, error)
         known = {self.node.configs.log_folder_of(r.worker.pod).name for r in self.runners.values()}
-        for folder in Path(self.config.pod_log_dir).iterdir():
-            if folder.is_dir() and folder.name.count("_") == 2 and folder.name not in known:
-                shutil.rmtree(folder, ignore_errors=True)
+        self.around.remove_stray_logs(self.config, known)
 
     # Where pods come from.
 
     async def _follow_sources(self) -> None:
         if self.client is not None:
-            factory = InformerFactory(self.client, self.clock, self.random)
+            factory = self.around.informers(self.client, self.clock, self.random)
             name = self.config.node_name
             self._services = factory.informer(Service)
             self._node_informer = factory.informer(NodeObject, field_selector=f"metadata.name={name}")

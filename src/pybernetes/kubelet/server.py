@@ -30,7 +30,6 @@ from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import is_upgrade, proxy_upgrade, upgrade_headers
 from pybernetes.http.server import HttpServer
 from pybernetes.kubelet.log_reader import LogOptions
-from pybernetes.kubelet.log_stream import log_stream
 from pybernetes.kubelet.resource_metrics import resource_metrics
 from pybernetes.kubelet.server_host import ServerHost, StreamOptions
 
@@ -155,7 +154,7 @@ class KubeletServer:
             raise NotFound(f'pod "{name}" does not exist')
         _require_container(pod, container)
         log = await self._host.container_log(namespace, name, container, previous)
-        stream = log_stream(log, options, self._host.wait_stopped)
+        stream = self._host.log_stream(log, options)
         try:
             first = await anext(stream, b"") if not (options.follow and log.running) else b""
         except FileNotFoundError:

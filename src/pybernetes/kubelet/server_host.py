@@ -6,10 +6,12 @@ Errors are `apimachinery.errors` (their code and message go to the client as the
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pybernetes.api.core.v1 import Pod
+from pybernetes.kubelet.log_reader import LogOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class ServerHost(Protocol):
         """
         ...
 
-    async def wait_stopped(self, container_id: str) -> None:
-        """Returns once the container does not run (at once if it does not)."""
+    def log_stream(self, log: ContainerLog, options: LogOptions) -> AsyncIterator[bytes]:
+        """What of the log is asked for. The first step raises OSError when there is none."""
         ...
 
     async def exec_url(

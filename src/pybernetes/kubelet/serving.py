@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.containers import instance_of
 from pybernetes.kubelet.cri.client import CriError
+from pybernetes.kubelet.log_reader import LogOptions
+from pybernetes.kubelet.log_stream import log_stream
 from pybernetes.kubelet.server_host import ContainerLog, StreamOptions
 from pybernetes.kubelet.worker.machine import Stage
 from pybernetes.kubelet.worker.shell import PodRunner
@@ -133,8 +135,8 @@ class Host:
             path = str(folder / container / f"{known.restart_count}.log")
         return ContainerLog(container_id, path, known.state == "running")
 
-    async def wait_stopped(self, container_id: str) -> None:
-        await self._kubelet.exits.wait(container_id)
+    def log_stream(self, log: ContainerLog, options: LogOptions) -> AsyncIterator[bytes]:
+        return log_stream(log, options, self._kubelet.exits.wait)
 
     def _running(self, namespace: str, pod: str, uid: str, container: str) -> str:
         runner = self._runner(namespace, pod, uid)

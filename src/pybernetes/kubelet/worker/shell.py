@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import shutil
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -26,12 +25,13 @@ from pybernetes.kubelet.containers import Configs
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.environment import ConfigError
 from pybernetes.kubelet.images import ImageError, Images
-from pybernetes.kubelet.lifecycle import HookError, run_hook
+from pybernetes.kubelet.lifecycle import HookError
 from pybernetes.kubelet.objects import ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.probes.manager import Probes
 from pybernetes.kubelet.runtime import POD_UID_LABEL, Container, Sandbox, container_of, sandbox_of
 from pybernetes.kubelet.status_writer import StatusWriter
+from pybernetes.kubelet.surroundings import ProbeOnce, RunHook
 from pybernetes.kubelet.termination_message import termination_message
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError
@@ -63,6 +63,8 @@ class Node:
     """pod, type, reason, message, container name (or "")."""
     spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
     services_known: asyncio.Event
+    probe: ProbeOnce
+    run_hook: RunHook
     on_stage: Callable[[str], None]
     """Called with a pod's uid when its worker went on to another stage."""
     runtime_handler: Callable[[Pod], Awaitable[str]]
@@ -198,7 +200,7 @@ class PodRunner:
         try:
             if node.cgroups is not None:
                 node.cgroups.create(pod)
-            node.configs.log_folder_of(pod).mkdir(parents=True, exist_ok=True, mode=0o755)
+            node.configs.make_log_folder(pod)
         except OSError as error:
             text = f"unable to ensure pod container exists: {error}"
             node.record(pod, "Warning", "FailedCreatePodContainer", text, "")
@@ -404,7 +406,7 @@ class PodRunner:
             return
         ip = asked.pod_ips[0] if asked.pod_ips else ""
         try:
-            await run_hook(self._node.cri, pod, spec, container_id, spec.lifecycle.postStart, ip)
+            await self._node.run_hook(self._node.cri, pod, spec, container_id, spec.lifecycle.postStart, ip)
         except HookError:
             self._node.record(pod, "Warning", "FailedPostStartHook", "PostStartHook failed", asked.name)
             self._node.record(pod, "Normal", "Killing", "FailedPostStartHook", asked.name)
@@ -440,7 +442,7 @@ class PodRunner:
         ips = pod_spec.pod_ips_of(self.worker.status)
         try:
             async with asyncio.timeout(asked.grace_period_s):
-                await run_hook(
+                await self._node.run_hook(
                     self._node.cri, pod, spec, asked.container.id, spec.lifecycle.preStop, ips[0] if ips else ""
                 )
         except TimeoutError:
@@ -501,7 +503,7 @@ class PodRunner:
 
         async def ask(probe: Probe) -> prober.Answer:
             ips = pod_spec.pod_ips_of(self.worker.status)
-            return await prober.probe(node.cri, probe, spec, container.id, ips[0] if ips else "")
+            return await node.probe(node.cri, probe, self.worker.pod, spec, container.id, ips[0] if ips else "")
 
         def report(kind: m.ProbeKind, success: bool) -> None:
             self.post(m.ProbeReported(kind, container.id, success))
@@ -536,7 +538,7 @@ class PodRunner:
                 await node.cri.stop_pod_sandbox(sandbox.id)
                 await node.cri.remove_pod_sandbox(sandbox.id)
             node.volumes.remove(self.uid)
-            shutil.rmtree(node.configs.log_folder_of(pod), ignore_errors=True)
+            node.configs.remove_log_folder(pod)
         except (CriError, OSError) as error:
             _LOG.warning("what is left of pod %s cannot be removed yet: %s", self.uid, error)
             self.post(m.LeftoversRemoved(str(error)))

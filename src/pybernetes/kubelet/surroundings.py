@@ -1,0 +1,118 @@
+"""What a kubelet works with: its machine's facts, runtime, files, cgroups, probes and informers.
+
+`Surroundings` is the real machine. `sim.surroundings` overrides it with one that only pretends, so that the same
+kubelet runs on it: everything that touches the host goes through here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, LifecycleHandler, Pod, Probe, Service
+from pybernetes.client.client import Client
+from pybernetes.client.events import EventRecorder
+from pybernetes.client.informer import InformerFactory
+from pybernetes.host.clock import Clock
+from pybernetes.host.random import Random
+from pybernetes.kubelet import lifecycle
+from pybernetes.kubelet.cgroups import Cgroups
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.containers import Configs, NodeFacts
+from pybernetes.kubelet.cri.client import CriClient
+from pybernetes.kubelet.cri.events import ContainerEvents
+from pybernetes.kubelet.node_status import Machine, read_machine
+from pybernetes.kubelet.objects import Reference, ReferencedObjects
+from pybernetes.kubelet.pod_spec import AnyContainer
+from pybernetes.kubelet.probes import prober
+from pybernetes.kubelet.volumes.manager import Volumes
+from pybernetes.kubelet.volumes.tokens import Tokens
+
+
+class Events(Protocol):
+    """Tells what happens to containers until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+
+class Surroundings:
+    def machine(self, config: KubeletConfig) -> Machine:
+        return read_machine(config)
+
+    def make_folders(self, config: KubeletConfig) -> None:
+        for folder in (Path(config.root_dir, "pods"), Path(config.pod_log_dir)):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+
+    def remove_stray_logs(self, config: KubeletConfig, known: set[str]) -> None:
+        """Removes the log folders of pods that are not known by the name of their folder."""
+        for folder in Path(config.pod_log_dir).iterdir():
+            if folder.is_dir() and folder.name.count("_") == 2 and folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def runtime(self, config: KubeletConfig) -> CriClient:
+        return CriClient(config.cri_endpoint)
+
+    def events(self, cri: CriClient, on_change: Callable[[str, str], None], has_pods: Callable[[], bool]) -> Events:
+        return ContainerEvents(cri, on_change, has_pods)
+
+    def cgroups(self, config: KubeletConfig) -> Cgroups | None:
+        return Cgroups(config.cgroup_root) if config.cgroup_root else None
+
+    def tokens(self, client: Client | None, clock: Clock) -> Tokens | None:
+        return Tokens(client, clock) if client is not None else None
+
+    def objects(
+        self, client: Client | None, on_change: Callable[[Reference, Iterable[str]], None]
+    ) -> ReferencedObjects:
+        return ReferencedObjects(client, on_change)
+
+    def volumes(self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None) -> Volumes:
+        return Volumes(Path(config.root_dir), objects, tokens)
+
+    def configs(
+        self,
+        cri: CriClient,
+        config: KubeletConfig,
+        volumes: Volumes,
+        objects: ReferencedObjects,
+        services: Callable[[], Iterable[Service]],
+        cgroups: Cgroups | None,
+        facts: NodeFacts,
+    ) -> Configs:
+        return Configs(cri.pb, config, volumes, objects, services, cgroups, facts)
+
+    def recorder(self, client: Client, config: KubeletConfig, clock: Clock) -> EventRecorder:
+        return EventRecorder(client, "kubelet", config.node_name, clock)
+
+    def informers(self, client: Client, clock: Clock, random: Random) -> InformerFactory:
+        return InformerFactory(client, clock, random)
+
+    async def probe(
+        self,
+        cri: CriClient,
+        probe: Probe,
+        pod: Pod,
+        container: Container | EphemeralContainer,
+        container_id: str,
+        pod_ip: str,
+    ) -> prober.Answer:
+        """Asks once. Raises ProbeError."""
+        return await prober.probe(cri, probe, container, container_id, pod_ip)
+
+    async def run_hook(
+        self,
+        cri: CriClient,
+        pod: Pod,
+        container: AnyContainer,
+        container_id: str,
+        handler: LifecycleHandler,
+        pod_ip: str,
+    ) -> None:
+        """Runs one hook to its end. Raises HookError."""
+        await lifecycle.run_hook(cri, pod, container, container_id, handler, pod_ip)
+
+
+ProbeOnce = Callable[[CriClient, Probe, Pod, Container | EphemeralContainer, str, str], Awaitable[prober.Answer]]
+RunHook = Callable[[CriClient, Pod, AnyContainer, str, LifecycleHandler, str], Awaitable[None]]
