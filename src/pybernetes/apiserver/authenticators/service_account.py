@@ -15,9 +15,9 @@ import msgspec
 
 from pybernetes.api.authentication.v1 import TokenRequest
 from pybernetes.api.core.v1 import Node, Pod, Secret, ServiceAccount
+from pybernetes.apimachinery.jws import SigningKey, TokenError, VerifyingKey, read_keys, split
 from pybernetes.apimachinery.times import format_time, parse_time
 from pybernetes.apimachinery.user import UserInfo, with_authenticated_group
-from pybernetes.apiserver.authenticators.jws import SigningKey, TokenError, VerifyingKey, read_keys, split
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 

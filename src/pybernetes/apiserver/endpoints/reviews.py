@@ -15,9 +15,9 @@ from pybernetes.api.authorization import v1 as authorization
 from pybernetes.api.meta.v1 import FieldSelectorRequirement, LabelSelectorRequirement, ObjectMeta
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.jws import TokenError
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.user import UserInfo, with_authenticated_group
-from pybernetes.apiserver.authenticators.jws import TokenError
 from pybernetes.apiserver.authorizers.attributes import Attributes, Authorizer
 from pybernetes.apiserver.endpoints import bodies, negotiation, options
 from pybernetes.apiserver.endpoints.answers import answer

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from pybernetes.apimachinery.errors import Unauthorized
+from pybernetes.apimachinery.jws import TokenError
 from pybernetes.apimachinery.user import ANONYMOUS, UNAUTHENTICATED, UserInfo, with_authenticated_group
 from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.authenticators.client_certificate import ClientCertificates
-from pybernetes.apiserver.authenticators.jws import TokenError
 from pybernetes.apiserver.authenticators.service_account import ServiceAccountTokens
 from pybernetes.apiserver.chain import Filter
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
@@ -105,7 +105,7 @@ def _bearer_token(request: Request) -> str:
 
 def _websocket_token(request: Request, offered: str) -> str:
     """A browser's token, which it can only send as a subprotocol; it is taken off the list."""
-    from pybernetes.apiserver.authenticators import jws
+    from pybernetes.apimachinery import jws
 
     protocols = [protocol.strip() for protocol in offered.split(",")]
     rest = [protocol for protocol in protocols if not protocol.startswith(_WEBSOCKET_TOKEN)]

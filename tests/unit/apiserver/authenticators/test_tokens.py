@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pybernetes.api.authentication.v1 import TokenRequest, TokenRequestSpec
 from pybernetes.api.core.v1 import Node, Pod, PodSpec, Secret, ServiceAccount
 from pybernetes.api.meta.v1 import ObjectMeta
-from pybernetes.apiserver.authenticators import jws
+from pybernetes.apimachinery import jws
 from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.authenticators.client_certificate import ClientCertificates
 from pybernetes.apiserver.authenticators.service_account import ServiceAccountTokens, TokenKeys
