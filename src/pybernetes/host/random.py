@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random as _random
-import uuid
 
 _NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -16,7 +15,9 @@ class Random:
 
     def uid(self) -> str:
         """A version 4 UUID."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        digits = f"{self._random.getrandbits(128):032x}"
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
     def suffix(self, length: int = 5) -> str:
         """Letters and digits that make no words. Source: apimachinery/pkg/util/rand."""

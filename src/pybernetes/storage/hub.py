@@ -18,6 +18,8 @@ from pybernetes.storage.store import Change, Compacted
 _log = logging.getLogger(__name__)
 _QUEUE_LIMIT = 16_384
 _BATCH_LIMIT = 1024
+_FOLDERS = 10_000
+"""Folders whose subscribers are remembered at most: a namespace of one kind each."""
 
 History = Callable[[str, int, int, int], Awaitable[list[Change]]]
 """history(prefix, after_revision, until_revision, limit): the oldest changes; raises Compacted."""
@@ -33,6 +35,8 @@ class Hub:
         self.revision = 0
         """Everything up to here has been delivered."""
         self._subscribers: dict[str, list[_Subscriber]] = {}
+        self._by_folder: dict[str, tuple[list[str], list[str]]] = {}
+        """For the folder of a key: prefixes that all its keys have, and those that some may have."""
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._ticket = 0
 
@@ -40,7 +44,10 @@ class Hub:
         self, prefix: str, deliver: Callable[[list[Change]], None], lost: Callable[[], None]
     ) -> Callable[[], None]:
         subscriber = _Subscriber(deliver, lost)
-        self._subscribers.setdefault(prefix, []).append(subscriber)
+        if prefix not in self._subscribers:
+            self._subscribers[prefix] = []
+            self._by_folder.clear()
+        self._subscribers[prefix].append(subscriber)
 
         def unsubscribe() -> None:
             subscribers = self._subscribers.get(prefix, [])
@@ -48,24 +55,45 @@ class Hub:
                 subscribers.remove(subscriber)
                 if not subscribers:
                     del self._subscribers[prefix]
+                    self._by_folder.clear()
 
         return unsubscribe
 
     def publish(self, changes: list[Change]) -> None:
         """Delivers one commit; `changes` is not empty and follows what was published before."""
         self.revision = changes[-1].revision
-        for prefix, subscribers in list(self._subscribers.items()):
-            theirs = [change for change in changes if change.key.startswith(prefix)]
-            if theirs:
-                for subscriber in list(subscribers):
-                    try:
-                        subscriber.deliver(theirs)
-                    except Exception:
-                        _log.exception("a subscriber of %s failed and has to read again", prefix)
-                        if subscriber in subscribers:
-                            subscribers.remove(subscriber)
-                        subscriber.lost()
+        by_prefix: dict[str, list[Change]] = {}
+        for change in changes:
+            for prefix in self._prefixes_of(change.key):
+                theirs = by_prefix.get(prefix)
+                if theirs is None:
+                    by_prefix[prefix] = [change]
+                else:
+                    theirs.append(change)
+        for prefix, theirs in by_prefix.items():
+            subscribers = self._subscribers.get(prefix, [])
+            for subscriber in list(subscribers):
+                try:
+                    subscriber.deliver(theirs)
+                except Exception:
+                    _log.exception("a subscriber of %s failed and has to read again", prefix)
+                    if subscriber in subscribers:
+                        subscribers.remove(subscriber)
+                    subscriber.lost()
         self.advance(self.revision)
+
+    def _prefixes_of(self, key: str) -> list[str]:
+        """The subscribed prefixes that a key has; found once for all keys of a folder."""
+        folder = key[: key.rfind("/") + 1]
+        found = self._by_folder.get(folder)
+        if found is None:
+            if len(self._by_folder) >= _FOLDERS:
+                self._by_folder.clear()
+            whole = [prefix for prefix in self._subscribers if folder.startswith(prefix)]
+            inside = [prefix for prefix in self._subscribers if prefix.startswith(folder) and prefix != folder]
+            found = self._by_folder[folder] = whole, inside
+        whole, inside = found
+        return [*whole, *(prefix for prefix in inside if key.startswith(prefix))] if inside else whole
 
     def advance(self, revision: int) -> None:
         """Everything up to `revision` is known to have been delivered; wakes those who wait."""
@@ -79,6 +107,7 @@ class Hub:
         """What happened up to `revision` was not seen: everybody has to read again."""
         subscribers = [one for some in self._subscribers.values() for one in some]
         self._subscribers.clear()
+        self._by_folder.clear()
         for subscriber in subscribers:
             subscriber.lost()
         self.advance(revision)

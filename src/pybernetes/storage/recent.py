@@ -58,30 +58,37 @@ class Recent:
         """Served bytes; of a deleted object its last state with the version of the deletion."""
         self.previous = previous
         self.revision = revision
-        self.index_values: dict[str, tuple[str | None, str | None]] = {}
-        self._events: dict[str, WatchEvent] = {}
-        self._attributes: dict[bool, Any] = {}
+        self.index_values: dict[str, tuple[str | None, str | None]] | None = None
+        # Made when somebody looks: most changes have no watcher.
+        self._events: dict[str, WatchEvent] | None = None
+        self._attributes: dict[bool, Any] | None = None
 
     def event(self, type: str) -> WatchEvent:
-        found = self._events.get(type)
+        events = self._events
+        if events is None:
+            events = self._events = {}
+        found = events.get(type)
         if found is None:
             value = self.value
             if type == "DELETED" and self.put and self.previous is not None:
                 value = replace_resource_version(self.previous, self.revision)
-            found = self._events[type] = WatchEvent(type, self.key, value, self.revision, self.previous)
+            found = events[type] = WatchEvent(type, self.key, value, self.revision, self.previous)
         return found
 
     def attributes(self, of_previous: bool, function: Callable[[bytes], Any] | None) -> Any:
-        if of_previous not in self._attributes:
+        attributes = self._attributes
+        if attributes is None:
+            attributes = self._attributes = {}
+        if of_previous not in attributes:
             value = self.previous if of_previous else self.value
             assert value is not None
-            self._attributes[of_previous] = value if function is None else function(value)
-        return self._attributes[of_previous]
+            attributes[of_previous] = value if function is None else function(value)
+        return attributes[of_previous]
 
     def forget_encoded(self) -> None:
         """Keeps the ring at one copy of the bytes; whoever has an event queued keeps his."""
-        self._events = {}
-        self._attributes = {}
+        self._events = None
+        self._attributes = None
 
 
 def from_change(change: Change) -> Recent:

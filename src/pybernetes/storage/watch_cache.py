@@ -319,6 +319,8 @@ class WatchCache:
         for name, function in self._index_functions.items():
             old = function(before.value) if before else None
             new = function(value) if recent.put else None
+            if recent.index_values is None:
+                recent.index_values = {}
             recent.index_values[name] = (old, new)
             if old != new:
                 indexed = self._indexed[name]
@@ -336,7 +338,7 @@ class WatchCache:
         if self._namespaced:
             found += watchers.get(("/namespace", recent.key[len(self.prefix) :].partition("/")[0]), ())
         found += watchers.get(("/key", recent.key), ())
-        for name, (old, new) in recent.index_values.items():
+        for name, (old, new) in (recent.index_values or {}).items():
             for value in {old, new} - {None}:
                 found += watchers.get((name, value or ""), ())
         return found

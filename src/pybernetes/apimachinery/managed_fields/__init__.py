@@ -11,6 +11,6 @@ quantity that is written differently but means the same ("0.5", "500m") is no ch
 
 from __future__ import annotations
 
-from pybernetes.apimachinery.managed_fields.manager import apply, empty_object, gvk_text, named, update
+from pybernetes.apimachinery.managed_fields.manager import apply, empty_object, first_fields, gvk_text, named, update
 
-__all__ = ["apply", "empty_object", "gvk_text", "named", "update"]
+__all__ = ["apply", "empty_object", "first_fields", "gvk_text", "named", "update"]

@@ -128,7 +128,7 @@ def encode(managers: Managers) -> list[dict[str, Any]]:
         entry: dict[str, Any] = {
             "apiVersion": owned.api_version,
             "fieldsType": "FieldsV1",
-            "fieldsV1": _in_order(owned.fields),
+            "fieldsV1": in_order(owned.fields),
             **({"manager": manager.name} if manager.name else {}),
             "operation": manager.operation,
         }
@@ -140,9 +140,9 @@ def encode(managers: Managers) -> list[dict[str, Any]]:
     return result
 
 
-def _in_order(fields: FieldSet) -> FieldSet:
+def in_order(fields: FieldSet) -> FieldSet:
     """The same set with its elements sorted at each level, as clients compare the text."""
-    return {element: _in_order(below) if below else below for element, below in sorted(fields.items())}
+    return {element: in_order(below) if below else below for element, below in sorted(fields.items())}
 
 
 def is_reset(entries: Any) -> bool:

@@ -72,6 +72,16 @@ def update(
     return _with_managers(new, managers)
 
 
+def first_fields(new: Tree, schema: Schema | None = None, *, ignored: Iterable[str] = ()) -> FieldSet:
+    """What the creator of `new`, who sent no managedFields, owns: as `update` of nothing says, without its ceremony."""
+    shape = _schema(schema)
+    try:
+        changed = typed.Comparison(empty_object(shape, new), new, shape).changed
+    except typed.TypedError:
+        return {}
+    return entries.in_order(entries.stripped(_without(changed, ignored)))
+
+
 def apply(
     live: Tree | None,
     applied: Tree,

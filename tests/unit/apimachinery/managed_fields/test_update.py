@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apimachinery.managed_fields import update
+from pybernetes.apimachinery.managed_fields import first_fields, update
 from pybernetes.apimachinery.schema import schema_of
 
 POD = schema_of(core.Pod)
@@ -180,3 +181,32 @@ def test_field_sets_of_clients_that_are_none_are_not_taken(element: str) -> None
 def test_the_entry_tells_the_version_that_was_written_in() -> None:
     made = update(None, pod(), "me", "Update", POD, 1e9, api_version="v2")
     assert [entry["apiVersion"] for entry in entries(made)] == ["v2"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "tree", "ignored"),
+    [
+        (POD, pod(nodeName="n", tolerations=[{"key": "a"}, {"key": "a"}], volumes=[]), ()),
+        (POD, {**pod(), "status": {"phase": "Running", "podIPs": [{"ip": "10.0.0.1"}]}}, ("status",)),
+        (schema_of(core.ConfigMap), {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}, ()),
+        (
+            schema_of(core.Service),
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "s", "finalizers": ["b/b", "a/a"], "annotations": {"z": "1", "a": "2"}},
+                "spec": {"ports": [{"port": 80, "protocol": "TCP"}, {"port": 53}], "selector": {"a": "b"}},
+                "status": {"loadBalancer": {}},
+            },
+            ("status",),
+        ),
+        (None, {"apiVersion": "x/v1", "kind": "W", "metadata": {"name": "w"}, "spec": {"l": [1, 2], "m": {}}}, ()),
+        (POD, pod(containers=[{"image": "has no name"}]), ()),
+    ],
+)
+def test_a_creator_owns_what_updating_nothing_says(schema: Any, tree: Tree, ignored: tuple[str, ...]) -> None:
+    before = copy.deepcopy(tree)
+    fields = first_fields(tree, schema, ignored=ignored)
+    assert tree == before
+    long_way = entries(update(None, tree, "m", "Update", schema, 1e9, ignored=ignored))
+    assert json.dumps(fields) == json.dumps(long_way[0]["fieldsV1"] if long_way else {})

@@ -12,6 +12,7 @@ import msgspec
 
 from pybernetes.api.meta.v1 import ManagedFieldsEntry
 from pybernetes.apimachinery import managed_fields
+from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.host.clock import Clock
 
@@ -38,7 +39,23 @@ class Managed:
 
     def created(self, ctx: RequestContext, obj: Any) -> None:
         """The manager owns all that it created."""
-        self._update(ctx, None, obj)
+        codec = self._codec
+        if obj.metadata.managedFields or codec.conversion is not None:
+            self._update(ctx, None, obj)
+            return
+        ignored = self._ignored.get(ctx.subresource, ())
+        fields = managed_fields.first_fields(codec.builtins(obj), codec.storage_schema, ignored=ignored)
+        if fields:
+            entry = ManagedFieldsEntry(
+                apiVersion=codec.resource.api_version,
+                fieldsType="FieldsV1",
+                fieldsV1=fields,
+                manager=manager_of(ctx),
+                operation="Update",
+                subresource=ctx.subresource or None,
+                time=format_time(self._clock.now()),
+            )
+            obj.metadata.managedFields = [entry]
 
     def updated(self, ctx: RequestContext, obj: Any, live: bytes) -> None:
         """The manager owns what it changed from `live` (served bytes of the storage version)."""
