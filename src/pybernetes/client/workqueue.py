@@ -1,12 +1,13 @@
 """The queue between informer handlers and workers. Source: client-go/util/workqueue.
 
 A key waits at most once, is worked on by one worker at a time, and comes back after `done` when it
-was added meanwhile. Differs: there is no overall token bucket, only the back-off of each key.
+was added meanwhile. After an error it waits for its own back-off or, when many fail at once, for its turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -15,6 +16,29 @@ from pybernetes.client import cause as causes
 from pybernetes.client.cause import Cause
 
 K = TypeVar("K", bound=Hashable)
+
+
+_RETRIES_PER_S = 10.0
+_RETRIES_AT_ONCE = 100
+BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
+"""Upper bounds of `Durations.hits`, in seconds."""
+
+
+class Durations:
+    """A histogram, as cheap as can be."""
+
+    __slots__ = ("count", "hits", "seconds")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seconds = 0.0
+        self.hits = [0] * (len(BUCKETS) + 1)
+        """By how long it was; the last for all beyond the highest bound."""
+
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.seconds += seconds
+        self.hits[bisect_left(BUCKETS, seconds)] += 1
 
 
 class ShutDown(Exception):
@@ -26,9 +50,12 @@ class RateLimitedQueue(Generic[K]):
         self.name = name
         self.adds = 0
         self.retries = 0
+        self.waited = Durations()
+        """How long keys waited for a worker."""
+        self._bucket_full_at = 0.0
         self._base_delay_s = base_delay_s
         self._max_delay_s = max_delay_s
-        self._waiting: OrderedDict[K, None] = OrderedDict()
+        self._waiting: OrderedDict[K, float] = OrderedDict()
         self._processing: set[K] = set()
         self._dirty: set[K] = set()
         """Added while being worked on."""
@@ -69,11 +96,18 @@ class RateLimitedQueue(Generic[K]):
         self._timers[key] = (due, loop.call_later(delay_s, self._due, key), cause)
 
     def add_rate_limited(self, key: K) -> None:
-        """Queues `key` after its back-off, which doubles with every call until `forget`."""
+        """Queues `key` after its back-off, which doubles with every call until `forget`; many of them take turns."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self.retries += 1
-        self.add_after(key, min(self._base_delay_s * 2 ** min(failures, 64), self._max_delay_s))
+        own_s = min(self._base_delay_s * 2 ** min(failures, 64), self._max_delay_s)
+        self.add_after(key, max(own_s, self._turn_s()))
+
+    def _turn_s(self) -> float:
+        """Seconds until the bucket of all keys has a token. Source: DefaultTypedControllerRateLimiter."""
+        now = asyncio.get_running_loop().time()
+        self._bucket_full_at = max(self._bucket_full_at, now) + 1 / _RETRIES_PER_S
+        return self._bucket_full_at - now - _RETRIES_AT_ONCE / _RETRIES_PER_S
 
     def forget(self, key: K) -> None:
         """Ends the back-off of `key`."""
@@ -97,7 +131,8 @@ class RateLimitedQueue(Generic[K]):
                 elif self._waiting:
                     self._wake_one()
                 raise
-        key, _ = self._waiting.popitem(last=False)
+        key, since = self._waiting.popitem(last=False)
+        self.waited.add(asyncio.get_running_loop().time() - since)
         self._processing.add(key)
         causes.set_current(self._causes.pop(key, causes.NONE))
         return key
@@ -108,7 +143,7 @@ class RateLimitedQueue(Generic[K]):
         causes.set_current(causes.NONE)
         if key in self._dirty:
             self._dirty.discard(key)
-            self._waiting[key] = None
+            self._waiting[key] = asyncio.get_running_loop().time()
             self._wake_one()
 
     def shut_down(self) -> None:
@@ -135,7 +170,7 @@ class RateLimitedQueue(Generic[K]):
         if key in self._processing:
             self._dirty.add(key)
             return
-        self._waiting[key] = None
+        self._waiting[key] = asyncio.get_running_loop().time()
         self._wake_one()
 
     def _wake_one(self) -> None:

@@ -28,3 +28,15 @@ class ControllerManagerConfig:
     terminated_pod_gc_threshold: int = 12_500
     concurrent_syncs: dict[str, int] = field(default_factory=dict)
     """Workers by controller name, where not the controller's own number."""
+    cluster_signing_files: tuple[str, str] = ("", "")
+    """Certificate and key of the CA that signs for every built-in signer; none: nobody signs."""
+    signer_files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By the name of a signer, instead of those."""
+    cluster_signing_duration_s: float = 365 * 86400.0
+    service_account_private_key_file: str = ""
+    """Signs the tokens of Secrets; without it they get none."""
+    legacy_token_clean_up_s: float = 365 * 86400.0
+    load_balancer_pool: tuple[str, ...] = ()
+    """CIDRs and ranges that Services of type LoadBalancer get addresses from; none: the nodes' addresses."""
+    horizontal_pod_autoscaler: HorizontalPodAutoscalerSettings = field(default_factory=HorizontalPodAutoscalerSettings)
+    feature_gates: dict[str, bool] = field(default_factory=dict)

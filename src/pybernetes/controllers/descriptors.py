@@ -15,7 +15,7 @@ from pybernetes.controllers.runtime.controller import Controller
 class Descriptor:
     name: str
     service_account: str
-    """In kube-system; its bootstrap role is system:controller:NAME."""
+    """In kube-system; its bootstrap role is system:controller:NAME. "": the manager's own identity."""
     folder: str
     """The folder below pybernetes.controllers whose controller.py has the class."""
     class_name: str
@@ -29,6 +29,7 @@ class Descriptor:
 
 
 DESCRIPTORS: tuple[Descriptor, ...] = (
+    Descriptor("serviceaccount-token-controller", "", "serviceaccount_token", "ServiceAccountTokenController"),
     Descriptor("serviceaccount-controller", "service-account-controller", "serviceaccount", "ServiceAccountController"),
     Descriptor("root-ca-certificate-publisher-controller", "root-ca-cert-publisher", "root_ca", "RootCaPublisher"),
     Descriptor("node-ipam-controller", "node-controller", "node_ipam", "NodeIpamController"),
@@ -52,6 +53,35 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "ttl-after-finished-controller",
         "ttl_after_finished",
         "TtlAfterFinishedController",
+    ),
+    Descriptor(
+        "certificatesigningrequest-signing-controller",
+        "certificate-controller",
+        "certificate_signing",
+        "CertificateSigningController",
+    ),
+    Descriptor(
+        "certificatesigningrequest-approving-controller",
+        "certificate-controller",
+        "certificate_approving",
+        "CertificateApprovingController",
+    ),
+    Descriptor(
+        "certificatesigningrequest-cleaner-controller",
+        "certificate-controller",
+        "certificate_cleaner",
+        "CertificateCleanerController",
+    ),
+    Descriptor("ttl-controller", "ttl-controller", "ttl", "TtlController"),
+    Descriptor(
+        "bootstrap-signer-controller", "bootstrap-signer", "bootstrap_signer", "BootstrapSignerController", False
+    ),
+    Descriptor("token-cleaner-controller", "token-cleaner", "token_cleaner", "TokenCleanerController", False),
+    Descriptor(
+        "legacy-serviceaccount-token-cleaner-controller",
+        "legacy-service-account-token-cleaner",
+        "legacy_token_cleaner",
+        "LegacyTokenCleanerController",
     ),
     Descriptor("resourcequota-controller", "resourcequota-controller", "resourcequota", "ResourceQuotaController"),
     Descriptor("endpoints-controller", "endpoint-controller", "endpoints", "EndpointsController"),
@@ -89,10 +119,46 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
 def chosen(names: list[str]) -> list[Descriptor]:
     """The descriptors that `--controllers` asks for. Raises ValueError for a name there is not."""
     known = {d.name for d in DESCRIPTORS}
-    for name in names:
-        if name != "*" and name.removeprefix("-") not in known:
+    asked = [_canonical(name, known) for name in names]
+    for name in asked:
+        if name != "*" and name.removeprefix("-") not in known | _ELSEWHERE:
             raise ValueError(f"unknown controller {name.removeprefix('-')!r}; known are: {', '.join(sorted(known))}")
-    return [d for d in DESCRIPTORS if _is_chosen(d, names)]
+    return [d for d in DESCRIPTORS if _is_chosen(d, asked)]
+
+
+def _canonical(name: str, known: set[str]) -> str:
+    """Source: the aliases of the descriptors in cmd/kube-controller-manager/app."""
+    sign, bare = ("-", name[1:]) if name.startswith("-") else ("", name)
+    if bare not in known:
+        bare = _ALIASES.get(bare) or (f"{bare}-controller" if f"{bare}-controller" in known else bare)
+    return sign + bare
+_ALIASES = {
+    "bootstrapsigner": "bootstrap-signer-controller",
+    "csrapproving": "certificatesigningrequest-approving-controller",
+    "csrcleaner": "certificatesigningrequest-cleaner-controller",
+    "csrsigning": "certificatesigningrequest-signing-controller",
+    "endpoint": "endpoints-controller",
+    "endpointslicemirroring": "endpointslice-mirroring-controller",
+    "garbagecollector": "garbage-collector-controller",
+    "horizontalpodautoscaling": "horizontal-pod-autoscaler-controller",
+    "attachdetach": "persistentvolume-attach-detach-controller",
+    "legacy-service-account-token-cleaner": "legacy-serviceaccount-token-cleaner-controller",
+    "nodeipam": "node-ipam-controller",
+    "nodelifecycle": "node-lifecycle-controller",
+    "podgc": "pod-garbage-collector-controller",
+    "pv-protection": "persistentvolume-protection-controller",
+    "pvc-protection": "persistentvolumeclaim-protection-controller",
+    "resource-claim-controller": "resourceclaim-controller",
+    "root-ca-cert-publisher": "root-ca-certificate-publisher-controller",
+    "service": "service-lb-controller",
+    "svm": "storage-version-migrator-controller",
+    "tokencleaner": "token-cleaner-controller",
+}
+"""Names of old. Further ones are the name without -controller."""
+_ELSEWHERE = frozenset({"cloud-node-lifecycle", "cloud-node-lifecycle-controller", "route", "node-route-controller"})
+"""Of cloud providers; known, and never run."""
+
+
 
 
 def _is_chosen(descriptor: Descriptor, names: list[str]) -> bool:

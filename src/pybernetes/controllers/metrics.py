@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from pybernetes.controllers.runtime.controller import BUCKETS, Controller
+from pybernetes.client.workqueue import BUCKETS, Durations
+from pybernetes.controllers.runtime.controller import Controller
 
 _MANAGER = "kube-controller-manager"
 _FIGURES: tuple[tuple[str, str, str, Callable[[Controller, float], float]], ...] = (
@@ -33,7 +34,10 @@ _FIGURES: tuple[tuple[str, str, str, Callable[[Controller, float], float]], ...]
         lambda c, now: max((now - since for since in c.counts.working.values()), default=0.0),
     ),
 )
-_WORK = "workqueue_work_duration_seconds"
+_HISTOGRAMS: tuple[tuple[str, str, Callable[[Controller], Durations]], ...] = (
+    ("workqueue_queue_duration_seconds", "How long keys waited for a worker.", lambda c: c.queue.waited),
+    ("workqueue_work_duration_seconds", "How long reconciling a key took.", lambda c: c.counts.took),
+)
 
 
 def lines(controllers: Mapping[str, Controller], problems: Mapping[str, str], now: float) -> Iterator[str]:
@@ -43,10 +47,11 @@ def lines(controllers: Mapping[str, Controller], problems: Mapping[str, str], no
         yield f"# TYPE {name} {kind}"
         for controller in controllers.values():
             yield f'{name}{{name="{controller.name}"}} {value(controller, now):.12g}'
-    yield f"# HELP {_WORK} How long reconciling a key took."
-    yield f"# TYPE {_WORK} histogram"
-    for controller in controllers.values():
-        yield from _histogram(controller)
+    for name, about, durations in _HISTOGRAMS:
+        yield f"# HELP {name} {about}"
+        yield f"# TYPE {name} histogram"
+        for controller in controllers.values():
+            yield from _histogram(name, controller.name, durations(controller))
     name = "running_managed_controllers"
     yield f"# HELP {name} Which controllers run."
     yield f"# TYPE {name} gauge"
@@ -54,12 +59,12 @@ def lines(controllers: Mapping[str, Controller], problems: Mapping[str, str], no
         yield f'{name}{{manager="{_MANAGER}",name="{controller_name}"}} {0 if problem else 1}'
 
 
-def _histogram(controller: Controller) -> Iterator[str]:
-    counts, label = controller.counts, f'name="{controller.name}"'
+def _histogram(name: str, controller: str, durations: Durations) -> Iterator[str]:
+    label = f'name="{controller}"'
     running = 0
-    for bound, hits in zip(BUCKETS, counts.took, strict=False):
+    for bound, hits in zip(BUCKETS, durations.hits, strict=False):
         running += hits
-        yield f'{_WORK}_bucket{{{label},le="{bound:g}"}} {running}'
-    yield f'{_WORK}_bucket{{{label},le="+Inf"}} {counts.reconciles}'
-    yield f"{_WORK}_sum{{{label}}} {counts.seconds:.6f}"
-    yield f"{_WORK}_count{{{label}}} {counts.reconciles}"
+        yield f'{name}_bucket{{{label},le="{bound:g}"}} {running}'
+    yield f'{name}_bucket{{{label},le="+Inf"}} {durations.count}'
+    yield f"{name}_sum{{{label}}} {durations.seconds:.6f}"
+    yield f"{name}_count{{{label}}} {durations.count}"

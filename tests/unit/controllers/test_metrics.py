@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from pybernetes.client.workqueue import Durations
 from pybernetes.controllers import metrics
 from pybernetes.controllers.runtime.controller import Counts
 
 
 class _Queue:
     adds, retries = 7, 2
+
+    def __init__(self) -> None:
+        self.waited = Durations()
+        self.waited.add(0.3)
 
     def __len__(self) -> int:
         return 3
@@ -49,5 +54,8 @@ def test_the_page_can_be_parsed() -> None:
     assert found["workqueue_work_duration_seconds_bucket", "1000"] == 2
     assert found["workqueue_work_duration_seconds_bucket", "+Inf"] == 3
     assert found["workqueue_work_duration_seconds_count", "job-controller"] == 3
+    assert found["workqueue_queue_duration_seconds_bucket", "0.1"] == 0
+    assert found["workqueue_queue_duration_seconds_bucket", "1"] == 1
+    assert found["workqueue_queue_duration_seconds_sum", "job-controller"] == 0.3
     assert found["running_managed_controllers", "job-controller"] == 1
     assert found["running_managed_controllers", "daemonset-controller"] == 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from bisect import bisect_left
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,38 +16,36 @@ from typing import Any
 from pybernetes.apimachinery import errors
 from pybernetes.client.informer import Informer
 from pybernetes.client.objects import KubernetesObject, T, key_of
-from pybernetes.client.workqueue import RateLimitedQueue, ShutDown
+from pybernetes.client.workqueue import Durations, RateLimitedQueue, ShutDown
 from pybernetes.controllers.runtime.context import ControllerContext
-
-BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
-"""Upper bounds of `Counts.took`, in seconds."""
 
 
 @dataclass(slots=True)
 class Counts:
     """For metrics."""
 
-    reconciles: int = 0
     errors: int = 0
     """Reconciles that ended with an error and were queued again."""
-    seconds: float = 0.0
+    took: Durations = field(default_factory=Durations)
     """Loop time spent in reconcile, waiting included."""
-    took: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
-    """Reconciles by how long they took; the last for all beyond the highest bound."""
     working: dict[str, float] = field(default_factory=dict)
     """When the keys that are worked on now were begun."""
 
     def ended(self, key: str, now: float) -> None:
-        seconds = now - self.working.pop(key, now)
-        self.reconciles += 1
-        self.seconds += seconds
-        self.took[bisect_left(BUCKETS, seconds)] += 1
+        self.took.add(now - self.working.pop(key, now))
+
+
+class TryAgain(Exception):
+    """Not done yet, though nothing is wrong: the key comes back after its back-off."""
 
 
 class Controller:
     name: str = ""
     """As in --controllers, e.g. deployment-controller."""
     workers: int = 5
+    base_delay_s: float = 0.005
+    max_delay_s: float = 1000.0
+    """Of the back-off after errors."""
 
     def __init__(self, context: ControllerContext) -> None:
         self.client = context.client
@@ -57,7 +54,9 @@ class Controller:
         self.config = context.config
         self.informers = context.informers
         self.recorder = context.recorder(self.name)
-        self.queue: RateLimitedQueue[str] = RateLimitedQueue(self.name)
+        self.queue: RateLimitedQueue[str] = RateLimitedQueue(
+            self.name, base_delay_s=self.base_delay_s, max_delay_s=self.max_delay_s
+        )
         self.counts = Counts()
         self.log = logging.getLogger(f"pybernetes.controllers.{self.name}")
         self._waited_for: list[Informer[Any]] = []
@@ -129,7 +128,7 @@ class Controller:
             try:
                 await self.reconcile(key)
                 self.queue.forget(key)
-            except (errors.StatusError, OSError) as error:
+            except (errors.StatusError, OSError, TryAgain) as error:
                 self._failed(key, error)
             except Exception as error:
                 self.log.exception("%s: reconciling %s failed", self.name, key)
@@ -139,6 +138,10 @@ class Controller:
                 self.queue.done(key)
 
     def _failed(self, key: str, error: Exception) -> None:
+        if isinstance(error, TryAgain):
+            self.log.debug("%s: %s is not done yet: %s", self.name, key, error)
+            self.queue.add_rate_limited(key)
+            return
         self.counts.errors += 1
         if isinstance(error, errors.StatusError):
             expected = isinstance(error, errors.Conflict | errors.AlreadyExists | errors.NotFound)

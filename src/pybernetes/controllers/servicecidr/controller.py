@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pybernetes.api.networking.v1 import IPAddress, ServiceCIDR
-from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.times import format_time, parse_time
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
@@ -28,10 +27,7 @@ class ServiceCidrController(Controller):
         cidr = self._cidrs.by_key(key)
         if cidr is None:
             return
-        try:
-            await self._bring_on(key, cidr)
-        except (errors.NotFound, errors.Conflict):
-            self.queue.add_rate_limited(key)
+        await self._bring_on(key, cidr)
 
     async def _bring_on(self, key: str, cidr: ServiceCIDR) -> None:
         held = plan.FINALIZER in cidr.metadata.finalizers

@@ -1,0 +1,1 @@
+"""Signs cluster-info with the bootstrap tokens, so that who has one can trust it."""

@@ -1,0 +1,1 @@
+"""Deletes CertificateSigningRequests that nobody needs any more."""

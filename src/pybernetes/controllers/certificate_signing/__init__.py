@@ -1,0 +1,1 @@
+"""Signs approved CertificateSigningRequests of the built-in signers."""

@@ -1,0 +1,1 @@
+"""Invalidates, then deletes, generated token Secrets that nobody has used for a year."""

@@ -1,0 +1,84 @@
+"""Which generated token Secrets are marked invalid, and which are deleted. Pure.
+
+Only tokens that an account lists were generated; those that people made stay for good.
+Source: pkg/controller/serviceaccount/legacy_serviceaccount_token_cleaner.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Secret, ServiceAccount
+from pybernetes.apimachinery.times import parse_time
+
+TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
+SINCE = "since"
+LAST_USED = "kubernetes.io/legacy-token-last-used"
+INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
+DAY_S = 86400.0
+
+Verdict = Literal["", "invalidate", "delete"]
+
+
+def day(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).date().isoformat()
+
+
+def tracked_long_enough(since: str, now: float, unused_s: float) -> bool:
+    """Whether use has been noted for so long; it is from the day after the one named. Raises ValueError."""
+    start = datetime.combine(date.fromisoformat(since) + timedelta(days=1), datetime.min.time(), UTC)
+    return now >= start.timestamp() + unused_s
+
+
+def verdict(
+    secret: Secret, account: ServiceAccount | None, mounted: Collection[str], now: float, unused_s: float
+) -> Verdict:
+    """`account`: the one that the Secret names, if there is one; `mounted`: Secrets that Pods of the namespace use."""
+    meta = secret.metadata
+    keep_from = day(now - unused_s)
+    if meta.deletionTimestamp or not meta.creationTimestamp or parse_time(meta.creationTimestamp) >= now - unused_s:
+        return ""
+    if LAST_USED in meta.labels and (not _is_day(meta.labels[LAST_USED]) or meta.labels[LAST_USED] >= keep_from):
+        return ""
+    if account is None or all(ref.name != meta.name for ref in account.secrets) or meta.name in mounted:
+        return ""
+    invalid = meta.labels.get(INVALID_SINCE, "")
+    if not _is_day(invalid):
+        return "invalidate"
+    return "" if invalid >= keep_from else "delete"
+
+
+def secrets_of(pod: Pod) -> set[str]:
+    """Every Secret that a Pod names."""
+    spec = pod.spec
+    found = {ref.name for ref in spec.imagePullSecrets}
+    containers: list[Container | EphemeralContainer] = [
+        *spec.containers,
+        *spec.initContainers,
+        *spec.ephemeralContainers,
+    ]
+    for container in containers:
+        found |= {each.secretRef.name for each in container.envFrom if each.secretRef}
+        found |= {e.valueFrom.secretKeyRef.name for e in container.env if e.valueFrom and e.valueFrom.secretKeyRef}
+    for volume in spec.volumes:
+        if volume.secret:
+            found.add(volume.secret.secretName)
+        if volume.projected:
+            found |= {source.secret.name for source in volume.projected.sources or [] if source.secret}
+        if volume.azureFile:
+            found.add(volume.azureFile.secretName)
+        for holder in (volume.cephfs, volume.rbd, volume.flexVolume, volume.scaleIO, volume.iscsi, volume.storageos):
+            if holder and holder.secretRef:
+                found.add(holder.secretRef.name)
+        if volume.csi and volume.csi.nodePublishSecretRef:
+            found.add(volume.csi.nodePublishSecretRef.name)
+    return {name for name in found if name}
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

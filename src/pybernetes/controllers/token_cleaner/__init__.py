@@ -1,0 +1,1 @@
+"""Deletes bootstrap tokens that have expired."""
