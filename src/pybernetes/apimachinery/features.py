@@ -27,6 +27,8 @@ ACTED_ON = frozenset(
         "ContainerRestartRules",
         "EnvFiles",
         "GenericWorkload",
+        "HPAConfigurableTolerance",
+        "HPAScaleToZero",
         "HostnameOverride",
         "PodCertificateRequest",
         "StorageVersionMigrator",

@@ -31,7 +31,14 @@ _WORKER_FLAGS = {
     "gc": "garbage-collector-controller",
     "ttl-after-finished": "ttl-after-finished-controller",
     "serviceaccount-token": "serviceaccount-controller",
+    "horizontal-pod-autoscaler": "horizontal-pod-autoscaler-controller",
 }
+_SCALING_FLAGS = (
+    ("sync-period", 15.0, "how often each autoscaler is looked at (default 15s)"),
+    ("downscale-stabilization", 300.0, "no smaller size than any recommended within this time (default 5m)"),
+    ("cpu-initialization-period", 300.0, "after a Pod's start, samples of unready times are skipped (default 5m)"),
+    ("initial-readiness-delay", 30.0, "after a Pod's start, getting unready counts as never ready (default 30s)"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     nodes.add_argument("--unhealthy-zone-threshold", type=float, default=0.55, help="(default 0.55)")
     nodes.add_argument("--large-cluster-size-threshold", type=int, default=50, help="(default 50)")
     parser.add_argument("--terminated-pod-gc-threshold", type=int, default=12500, help="finished Pods that may stay")
+    scaling = parser.add_argument_group("horizontal Pod autoscaling")
+    for flag, default, text in _SCALING_FLAGS:
+        scaling.add_argument(f"--horizontal-pod-autoscaler-{flag}", type=_duration, default=default, help=text)
+    scaling.add_argument(
+        "--horizontal-pod-autoscaler-tolerance", type=float, default=0.1, help="change of a ratio that counts as none"
+    )
+    parser.add_argument(
+        "--feature-gates", action="append", default=[], help="features on or off: Name=true,… (AllAlpha, AllBeta too)"
+    )
     workers = parser.add_argument_group("workers")
     for flag, name in _WORKER_FLAGS.items():
         workers.add_argument(f"--concurrent-{flag}-syncs", type=int, default=0, help=f"of the {name}")
@@ -86,7 +102,8 @@ async def run(args: argparse.Namespace) -> None:
 
 
 def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerConfig:
-    from pybernetes.controllers.config import ControllerManagerConfig
+    from pybernetes.apimachinery import features
+    from pybernetes.controllers.config import ControllerManagerConfig, HorizontalPodAutoscalerSettings
 
     return ControllerManagerConfig(
         controllers=[name for name in args.controllers.split(",") if name],
@@ -105,6 +122,14 @@ def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerC
         unhealthy_zone_threshold=args.unhealthy_zone_threshold,
         large_cluster_size_threshold=args.large_cluster_size_threshold,
         terminated_pod_gc_threshold=args.terminated_pod_gc_threshold,
+        horizontal_pod_autoscaler=HorizontalPodAutoscalerSettings(
+            sync_period_s=args.horizontal_pod_autoscaler_sync_period,
+            downscale_stabilization_s=args.horizontal_pod_autoscaler_downscale_stabilization,
+            tolerance=args.horizontal_pod_autoscaler_tolerance,
+            cpu_initialization_period_s=args.horizontal_pod_autoscaler_cpu_initialization_period,
+            initial_readiness_delay_s=args.horizontal_pod_autoscaler_initial_readiness_delay,
+        ),
+        feature_gates=features.parse(args.feature_gates),
         concurrent_syncs={
             name: count
             for flag, name in _WORKER_FLAGS.items()

@@ -89,10 +89,14 @@ def store(spec: ClusterSpec, layout: Layout, clock: Clock) -> Store:
 
 
 def controllers(spec: ClusterSpec, layout: Layout) -> ControllerManagerConfig:
+    from pybernetes.apimachinery import features
     from pybernetes.controllers.config import ControllerManagerConfig
 
     return ControllerManagerConfig(
-        root_ca_pem=Pki(layout.pki).ca.read_text(), cluster_cidr=spec.pod_cidr, service_cidr=spec.service_cidr
+        root_ca_pem=Pki(layout.pki).ca.read_text(),
+        cluster_cidr=spec.pod_cidr,
+        service_cidr=spec.service_cidr,
+        feature_gates=features.parse([spec.feature_gates]),
     )
 
 

@@ -6,6 +6,15 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
+class HorizontalPodAutoscalerSettings:
+    sync_period_s: float = 15.0
+    downscale_stabilization_s: float = 300.0
+    tolerance: float = 0.1
+    cpu_initialization_period_s: float = 300.0
+    initial_readiness_delay_s: float = 30.0
+
+
+@dataclass(slots=True)
 class ControllerManagerConfig:
     controllers: list[str] = field(default_factory=lambda: ["*"])
     """Names to run; `*` is all that are on by default, `-name` takes one out."""
@@ -26,8 +35,6 @@ class ControllerManagerConfig:
     unhealthy_zone_threshold: float = 0.55
     large_cluster_size_threshold: int = 50
     terminated_pod_gc_threshold: int = 12_500
-    concurrent_syncs: dict[str, int] = field(default_factory=dict)
-    """Workers by controller name, where not the controller's own number."""
     cluster_signing_files: tuple[str, str] = ("", "")
     """Certificate and key of the CA that signs for every built-in signer; none: nobody signs."""
     signer_files: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -40,3 +47,5 @@ class ControllerManagerConfig:
     """CIDRs and ranges that Services of type LoadBalancer get addresses from; none: the nodes' addresses."""
     horizontal_pod_autoscaler: HorizontalPodAutoscalerSettings = field(default_factory=HorizontalPodAutoscalerSettings)
     feature_gates: dict[str, bool] = field(default_factory=dict)
+    concurrent_syncs: dict[str, int] = field(default_factory=dict)
+    """Workers by controller name, where not the controller's own number."""

@@ -45,6 +45,12 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     ),
     Descriptor("statefulset-controller", "statefulset-controller", "statefulset", "StatefulSetController"),
     Descriptor("daemonset-controller", "daemon-set-controller", "daemonset", "DaemonSetController"),
+    Descriptor(
+        "horizontal-pod-autoscaler-controller",
+        "horizontal-pod-autoscaler",
+        "horizontalpodautoscaler",
+        "HorizontalPodAutoscalerController",
+    ),
     Descriptor("disruption-controller", "disruption-controller", "disruption", "DisruptionController"),
     Descriptor("job-controller", "job-controller", "job", "JobController"),
     Descriptor("cronjob-controller", "cronjob-controller", "cronjob", "CronJobController"),

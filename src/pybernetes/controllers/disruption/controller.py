@@ -6,8 +6,6 @@ brought up to date, not one; a Pod whose labels change tells the budget it leave
 
 from __future__ import annotations
 
-import msgspec
-
 from pybernetes.api.apps.v1 import Deployment, ReplicaSet, StatefulSet
 from pybernetes.api.core.v1 import Pod, PodCondition, ReplicationController
 from pybernetes.api.meta.v1 import OwnerReference
@@ -21,6 +19,7 @@ from pybernetes.controllers.disruption import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.controllers.runtime.mapping import resource_in
 from pybernetes.controllers.runtime.owners import controller_of
 
 _STALE = "stale:"
@@ -141,20 +140,10 @@ class DisruptionController(Controller):
     async def _resource(self, ref: OwnerReference) -> tuple[Resource, bool]:
         """The resource of a reference's kind and whether it has a scale, from discovery."""
         group, _, version = ref.apiVersion.rpartition("/")
-        missing = ValueError(f'no matches for kind "{ref.kind}" in version "{ref.apiVersion}"')
-        try:
-            answer = await self.client.raw("GET", f"/apis/{group}/{version}" if group else f"/api/{version}")
-        except errors.NotFound:
-            raise missing from None
-        served = msgspec.json.decode(answer.body).get("resources", [])
-        names = {entry["name"] for entry in served}
-        for entry in served:
-            if entry["kind"] == ref.kind and "/" not in entry["name"]:
-                resource = Resource(
-                    group, version, entry["name"], ref.kind, entry["namespaced"], tuple(entry.get("verbs", ()))
-                )
-                return resource, f"{entry['name']}/scale" in names
-        raise missing
+        found = await resource_in(self.client, group, version, ref.kind)
+        if found is None:
+            raise ValueError(f'no matches for kind "{ref.kind}" in version "{ref.apiVersion}"')
+        return found
 
     async def _write(self, budget: PodDisruptionBudget, status: PodDisruptionBudgetStatus) -> None:
         if budget.status == status:
