@@ -9,6 +9,7 @@ How a property becomes a field:
 * An optional list or map is empty by default and left out when empty.
 * An optional scalar or object is None by default and left out then.
 * `metadata` is always there; so are other structs, and times as null, where Go has no pointer there.
+* A pointer without omitempty, and a list of NULL_LISTS, is None by default and encoded as null.
 * An optional scalar that Go holds as a value is a Zero… scalar: "", false and 0 count as absent (scalars.normalise).
 
 What OpenAPI does not say of the last two is in go_facts.json, which go_facts.py writes.
@@ -61,6 +62,20 @@ KEY_DEFAULTS = {
     ("LocalObjectReference", "name"): "",
 }
 """What an absent field of a list's key counts as, where that is not the zero value of a required field."""
+NULL_LISTS = {
+    "ClusterRole": ("rules",),
+    "ContainerImage": ("names",),
+    "CSINodeDriver": ("topologyKeys",),
+    "CSINodeSpec": ("drivers",),
+    "DeviceClaim": ("requests",),
+    "EndpointSlice": ("endpoints", "ports"),
+    "HorizontalPodAutoscalerStatus": ("currentMetrics",),
+    "LimitRangeSpec": ("limits",),
+    "PodFailurePolicy": ("rules",),
+    "ProjectedVolumeSource": ("sources",),
+    "Role": ("rules",),
+}
+"""Lists without omitempty that validation lets be empty: Go has nil for these and writes null."""
 ABSENT = {"str": "ZeroStr", "bool": "ZeroBool", "Int32": "ZeroInt32", "Int64": "ZeroInt64", "float": "ZeroFloat"}
 RESERVED = {"list", "dict", "str", "int", "bool", "float", "Any", "field"}
 
@@ -143,6 +158,8 @@ def field_line(
         return f"    apiVersion: str = {made(repr_factory(owner, defs, 'apiVersion'))}"
     if name == "kind" and top:
         return f"    kind: str = {made(repr_factory(owner, defs, 'kind'))}"
+    if fact == "null" and required and struct:
+        return f"    {python}: {kind} | None = {made('zero.null')}"
     if struct and (
         (required and fact != "dropped")
         or fact == "shown"
@@ -150,6 +167,8 @@ def field_line(
         or (name == "metadata" and kind.endswith("ObjectMeta"))
     ):
         return f"    {python}: {kind} = {made(f'lambda: {kind}()')}"
+    if name in NULL_LISTS.get(place(owner)[2], ()) and kind.startswith("list["):
+        return f"    {python}: {kind} | None = {made('zero.null')}"
     if fact == "dropped":
         required = False
         if kind == "str":

@@ -30,6 +30,8 @@ ACTED_ON = frozenset(
         "HPAConfigurableTolerance",
         "HPAScaleToZero",
         "HostnameOverride",
+        "MutablePodResourcesForSuspendedJobs",
+        "MutableSchedulingDirectivesForSuspendedJobs",
         "PodCertificateRequest",
         "StorageVersionMigrator",
     }

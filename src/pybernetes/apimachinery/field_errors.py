@@ -217,6 +217,6 @@ def _shown(value: Any) -> str:
     import msgspec
 
     try:
-        return msgspec.json.encode(value).decode()
+        return msgspec.json.encode(value, order="deterministic").decode()
     except TypeError:
         return str(value)

@@ -22,6 +22,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _CANONICAL_TIME = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII
 ).fullmatch
+_ZERO = re.compile(r"Zero|list\[.*\| None$").match
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", re.ASCII).fullmatch
 
 
@@ -98,8 +99,8 @@ def _steps(struct: type[msgspec.Struct]) -> tuple[tuple[str, _Visit], ...]:
 
 
 def _zeros(struct: type[msgspec.Struct]) -> tuple[str, ...]:
-    """The attributes whose zero value counts as absent."""
-    return tuple(name for name in struct.__struct_fields__ if struct.__annotations__[name].startswith("Zero"))
+    """The attributes whose zero value counts as absent: Zero… scalars, and lists that are null rather than empty."""
+    return tuple(name for name in struct.__struct_fields__ if _ZERO(struct.__annotations__[name]))
 
 
 def _visit(schema: Schema) -> _Visit | None:

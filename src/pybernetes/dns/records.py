@@ -71,7 +71,7 @@ def records_of(service: Service, slices: Iterable[EndpointSlice], domain: str) -
 def _headless(made: Records, base: str, piece: EndpointSlice, not_ready_too: bool) -> None:
     if piece.addressType not in ("IPv4", "IPv6"):
         return
-    for endpoint in piece.endpoints:
+    for endpoint in piece.endpoints or []:
         if endpoint.conditions and endpoint.conditions.ready is False and not not_ready_too:
             continue
         for ip in endpoint.addresses:
@@ -80,7 +80,7 @@ def _headless(made: Records, base: str, piece: EndpointSlice, not_ready_too: boo
             _add(made.addresses.setdefault(base, []), ip)
             _add(made.addresses.setdefault(target, []), ip)
             made.pointers.setdefault(ipaddress.ip_address(ip).reverse_pointer, target)
-            for port in piece.ports:
+            for port in piece.ports or []:
                 if port.name and port.port:
                     name = f"_{port.name}._{(port.protocol or 'TCP').lower()}.{base}".lower()
                     _add(made.services.setdefault(name, []), Srv(port.port, target))

@@ -46,7 +46,7 @@ def references(pod: Pod) -> set[Reference]:
             found.add(("configmap", volume.configMap.name))
         if volume.secret is not None:
             found.add(("secret", volume.secret.secretName))
-        for projection in volume.projected.sources if volume.projected is not None else []:
+        for projection in (volume.projected.sources or []) if volume.projected is not None else []:
             if projection.configMap is not None:
                 found.add(("configmap", projection.configMap.name))
             if projection.secret is not None:

@@ -108,12 +108,12 @@ def _endpoints(port: ApiServicePort, slices: list[EndpointSlice], node_name: str
     """Endpoints of one port over all slices; an address in two slices counts once, the better state wins."""
     found: dict[tuple[str, int], Endpoint] = {}
     for piece in slices:
-        for slice_port in piece.ports:
+        for slice_port in piece.ports or []:
             if (slice_port.name or "") != (port.name or "") or not slice_port.port:
                 continue
             if (slice_port.protocol or "TCP") != (port.protocol or "TCP"):
                 continue
-            for endpoint in piece.endpoints:
+            for endpoint in piece.endpoints or []:
                 conditions = endpoint.conditions
                 ready = conditions is None or conditions.ready is not False
                 serving = ready if conditions is None or conditions.serving is None else conditions.serving

@@ -367,4 +367,4 @@ def _taints(node: Node | None) -> set[Taint]:
 def _images(node: Node | None) -> dict[str, int]:
     if node is None:
         return {}
-    return {name: image.sizeBytes or 0 for image in node.status.images for name in image.names}
+    return {name: image.sizeBytes or 0 for image in node.status.images for name in image.names or []}

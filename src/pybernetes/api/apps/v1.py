@@ -52,7 +52,7 @@ class DaemonSetList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
 class DaemonSetSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     minReadySeconds: ZeroInt32 | None = None
     revisionHistoryLimit: Int32 | None = None
-    selector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
+    selector: meta_v1.LabelSelector | None = field(default_factory=zero.null)
     template: core_v1.PodTemplateSpec = field(default_factory=lambda: core_v1.PodTemplateSpec())
     updateStrategy: DaemonSetUpdateStrategy = field(default_factory=lambda: DaemonSetUpdateStrategy())
 
@@ -105,7 +105,7 @@ class DeploymentSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     progressDeadlineSeconds: Int32 | None = None
     replicas: Int32 | None = None
     revisionHistoryLimit: Int32 | None = None
-    selector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
+    selector: meta_v1.LabelSelector | None = field(default_factory=zero.null)
     strategy: DeploymentStrategy = field(default_factory=lambda: DeploymentStrategy())
     template: core_v1.PodTemplateSpec = field(default_factory=lambda: core_v1.PodTemplateSpec())
 
@@ -153,7 +153,7 @@ class ReplicaSetList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 class ReplicaSetSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     minReadySeconds: ZeroInt32 | None = None
     replicas: Int32 | None = None
-    selector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
+    selector: meta_v1.LabelSelector | None = field(default_factory=zero.null)
     template: core_v1.PodTemplateSpec = field(default_factory=lambda: core_v1.PodTemplateSpec())
 
 
@@ -221,7 +221,7 @@ class StatefulSetSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
     podManagementPolicy: ZeroStr | None = None
     replicas: Int32 | None = None
     revisionHistoryLimit: Int32 | None = None
-    selector: meta_v1.LabelSelector = field(default_factory=lambda: meta_v1.LabelSelector())
+    selector: meta_v1.LabelSelector | None = field(default_factory=zero.null)
     serviceName: str = field(default_factory=zero.string)
     template: core_v1.PodTemplateSpec = field(default_factory=lambda: core_v1.PodTemplateSpec())
     updateStrategy: StatefulSetUpdateStrategy = field(default_factory=lambda: StatefulSetUpdateStrategy())

@@ -87,7 +87,7 @@ class HorizontalPodAutoscalerSpec(Struct, kw_only=True, omit_defaults=True, forb
 
 class HorizontalPodAutoscalerStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     conditions: list[HorizontalPodAutoscalerCondition] = []
-    currentMetrics: list[MetricStatus] = []
+    currentMetrics: list[MetricStatus] | None = field(default_factory=zero.null)
     currentReplicas: ZeroInt32 | None = None
     desiredReplicas: Int32 = field(default_factory=zero.zero)
     lastScaleTime: Time | None = None

@@ -104,7 +104,7 @@ class JobTemplateSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
 
 
 class PodFailurePolicy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    rules: list[PodFailurePolicyRule] = field(default_factory=zero.array)
+    rules: list[PodFailurePolicyRule] | None = field(default_factory=zero.null)
 
 
 class PodFailurePolicyOnExitCodesRequirement(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

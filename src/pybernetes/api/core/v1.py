@@ -234,7 +234,7 @@ class ContainerExtendedResourceRequest(Struct, kw_only=True, omit_defaults=True,
 
 
 class ContainerImage(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    names: list[str] = []
+    names: list[str] | None = field(default_factory=zero.null)
     sizeBytes: ZeroInt64 | None = None
 
 
@@ -635,7 +635,7 @@ class LimitRangeList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
 
 class LimitRangeSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    limits: list[LimitRangeItem] = field(default_factory=zero.array)
+    limits: list[LimitRangeItem] | None = field(default_factory=zero.null)
 
 
 class LinuxContainerUser(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1206,7 +1206,7 @@ class Probe(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 
 class ProjectedVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     defaultMode: Int32 | None = None
-    sources: list[VolumeProjection] = []
+    sources: list[VolumeProjection] | None = field(default_factory=zero.null)
 
 
 class QuobyteVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -1345,7 +1345,7 @@ class ScaleIOPersistentVolumeSource(Struct, kw_only=True, omit_defaults=True, fo
     gateway: str = field(default_factory=zero.string)
     protectionDomain: ZeroStr | None = None
     readOnly: ZeroBool | None = None
-    secretRef: SecretReference = field(default_factory=lambda: SecretReference())
+    secretRef: SecretReference | None = field(default_factory=zero.null)
     sslEnabled: ZeroBool | None = None
     storageMode: ZeroStr | None = None
     storagePool: ZeroStr | None = None
@@ -1358,7 +1358,7 @@ class ScaleIOVolumeSource(Struct, kw_only=True, omit_defaults=True, forbid_unkno
     gateway: str = field(default_factory=zero.string)
     protectionDomain: ZeroStr | None = None
     readOnly: ZeroBool | None = None
-    secretRef: LocalObjectReference = field(default_factory=lambda: LocalObjectReference())
+    secretRef: LocalObjectReference | None = field(default_factory=zero.null)
     sslEnabled: ZeroBool | None = None
     storageMode: ZeroStr | None = None
     storagePool: ZeroStr | None = None

@@ -43,8 +43,8 @@ class EndpointSlice(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     kind: str = field(default_factory=lambda: "EndpointSlice")
     metadata: meta_v1.ObjectMeta = field(default_factory=lambda: meta_v1.ObjectMeta())
     addressType: str = field(default_factory=zero.string)
-    endpoints: list[Endpoint] = []
-    ports: list[EndpointPort] = []
+    endpoints: list[Endpoint] | None = field(default_factory=zero.null)
+    ports: list[EndpointPort] | None = field(default_factory=zero.null)
 
 
 class EndpointSliceList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ class ClusterRole(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
     kind: str = field(default_factory=lambda: "ClusterRole")
     metadata: meta_v1.ObjectMeta = field(default_factory=lambda: meta_v1.ObjectMeta())
     aggregationRule: AggregationRule | None = None
-    rules: list[PolicyRule] = []
+    rules: list[PolicyRule] | None = field(default_factory=zero.null)
 
 
 class ClusterRoleBinding(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -54,7 +54,7 @@ class Role(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True)
     apiVersion: str = field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     kind: str = field(default_factory=lambda: "Role")
     metadata: meta_v1.ObjectMeta = field(default_factory=lambda: meta_v1.ObjectMeta())
-    rules: list[PolicyRule] = []
+    rules: list[PolicyRule] | None = field(default_factory=zero.null)
 
 
 class RoleBinding(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -102,7 +102,7 @@ class DeviceCapacity(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 class DeviceClaim(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     config: list[DeviceClaimConfiguration] = []
     constraints: list[DeviceConstraint] = []
-    requests: list[DeviceRequest] = []
+    requests: list[DeviceRequest] | None = field(default_factory=zero.null)
 
 
 class DeviceClaimConfiguration(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

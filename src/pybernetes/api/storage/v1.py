@@ -48,7 +48,7 @@ class CSINodeDriver(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     allocatable: VolumeNodeResources | None = None
     name: str = field(default_factory=zero.string)
     nodeID: str = field(default_factory=zero.string)
-    topologyKeys: list[str] = []
+    topologyKeys: list[str] | None = field(default_factory=zero.null)
 
 
 class CSINodeList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -59,7 +59,7 @@ class CSINodeList(Struct, kw_only=True, omit_defaults=True, forbid_unknown_field
 
 
 class CSINodeSpec(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    drivers: list[CSINodeDriver] = field(default_factory=zero.array)
+    drivers: list[CSINodeDriver] | None = field(default_factory=zero.null)
 
 
 class CSIStorageCapacity(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

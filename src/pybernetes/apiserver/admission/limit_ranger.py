@@ -48,7 +48,7 @@ def set_defaults(pod: core.Pod, limits: core.LimitRange) -> None:
     """Fills in what containers leave out, and says so in an annotation."""
     default_limits: dict[str, str] = {}
     default_requests: dict[str, str] = {}
-    for item in limits.spec.limits:
+    for item in limits.spec.limits or []:
         if item.type == "Container":
             default_limits.update(item.default)
             default_requests.update(item.defaultRequest)
@@ -71,7 +71,7 @@ def set_defaults(pod: core.Pod, limits: core.LimitRange) -> None:
 
 
 def pod_violations(pod: core.Pod, limits: core.LimitRange) -> Iterator[str]:
-    for item in limits.spec.limits:
+    for item in limits.spec.limits or []:
         if item.type == "Container":
             for container in [*pod.spec.containers, *pod.spec.initContainers]:
                 held = container.resources or core.ResourceRequirements()
@@ -83,7 +83,7 @@ def pod_violations(pod: core.Pod, limits: core.LimitRange) -> Iterator[str]:
 
 def claim_violations(claim: core.PersistentVolumeClaim, limits: core.LimitRange) -> Iterator[str]:
     requests = claim.spec.resources.requests if claim.spec.resources is not None else {}
-    for item in limits.spec.limits:
+    for item in limits.spec.limits or []:
         if item.type != "PersistentVolumeClaim":
             continue
         for name, low in item.min.items():

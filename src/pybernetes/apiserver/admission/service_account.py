@@ -129,7 +129,7 @@ def _check_mirror(attributes: Attributes, pod: core.Pod) -> None:
     if _secret_names(pod):
         raise attributes.forbidden("a mirror pod may not reference secrets")
     for volume in pod.spec.volumes:
-        if volume.projected and any(s.serviceAccountToken is not None for s in volume.projected.sources):
+        if volume.projected and any(s.serviceAccountToken is not None for s in (volume.projected.sources or [])):
             raise attributes.forbidden("a mirror pod may not use ServiceAccountToken volume projections")
 
 
@@ -140,7 +140,7 @@ def _secret_names(pod: core.Pod) -> set[str]:
         found |= _container_secrets(container)
     for volume in pod.spec.volumes:
         if volume.projected is not None:
-            found |= {s.secret.name or "" for s in volume.projected.sources if s.secret is not None}
+            found |= {s.secret.name or "" for s in (volume.projected.sources or []) if s.secret is not None}
     return found
 
 

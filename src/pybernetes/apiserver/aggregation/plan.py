@@ -70,9 +70,9 @@ def _ready(slices: Sequence[EndpointSlice], port_name: str) -> list[tuple[str, i
     return [
         (endpoint.addresses[0], port.port)
         for each in slices
-        for port in each.ports
+        for port in (each.ports or [])
         if (port.name or "") == port_name and port.port
-        for endpoint in each.endpoints
+        for endpoint in (each.endpoints or [])
         if endpoint.addresses and (endpoint.conditions is None or endpoint.conditions.ready is not False)
     ]
 

@@ -52,7 +52,7 @@ class EscalationCheck(Plugin):
         resource = attributes.resource
         if await self._may(attributes.user, "escalate", resource.plural, attributes.namespace, attributes.ctx.name):
             return
-        self._confirm(attributes, role.rules)
+        self._confirm(attributes, role.rules or [])
         old = attributes.old_object
         if _aggregates(role) or _aggregates(old):
             owned = self._authorizer.rules_for(attributes.user, "").rules

@@ -45,7 +45,7 @@ class RbacAuthorizer:
         key = (role.metadata.namespace or "" if isinstance(role, Role) else "", role.metadata.name or "")
         known = self._rules.get(key)
         if known is None or known[0] != role.rules:
-            self._rules[key] = (list(role.rules), [CompiledRule(rule) for rule in role.rules])
+            self._rules[key] = (list(role.rules or []), [CompiledRule(rule) for rule in (role.rules or [])])
             self._decisions.clear()
 
     def remove_role(self, key: Key) -> None:

@@ -154,8 +154,8 @@ def reconciled_role(existing: AnyRole, default: AnyRole) -> bool:
         return False
     changed = _labelled(existing.metadata, default.metadata)
     aggregates = isinstance(default, ClusterRole) and default.aggregationRule is not None
-    if not aggregates and (missing := uncovered(existing.rules, default.rules)):
-        existing.rules = [*existing.rules, *missing]
+    if not aggregates and (missing := uncovered(existing.rules or [], default.rules or [])):
+        existing.rules = [*(existing.rules or []), *missing]
         changed = True
     if aggregates and isinstance(existing, ClusterRole) and existing.aggregationRule is None:
         assert isinstance(default, ClusterRole)

@@ -18,5 +18,5 @@ def rules(role: ClusterRole, every: Sequence[ClusterRole]) -> list[PolicyRule] |
         matches = LabelSelector.of(selector)
         for other in by_name:
             if other.metadata.name != role.metadata.name and matches.matches(other.metadata.labels):
-                found += [rule for rule in other.rules if rule not in found]
+                found += [rule for rule in (other.rules or []) if rule not in found]
     return None if found == role.rules else found

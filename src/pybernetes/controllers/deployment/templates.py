@@ -52,8 +52,8 @@ def without_hash(template: PodTemplateSpec) -> PodTemplateSpec:
     return copy
 
 
-def selector_with_hash(selector: LabelSelector, hash_: str) -> LabelSelector:
-    copy = fresh(selector)
+def selector_with_hash(selector: LabelSelector | None, hash_: str) -> LabelSelector:
+    copy = fresh(selector or LabelSelector())
     copy.matchLabels = {**copy.matchLabels, HASH_LABEL: hash_}
     return copy
 

@@ -95,7 +95,7 @@ def _plan_type(
     delete = [each for each in existing if not _owned(each, service)]
     by_ports: dict[PortKey, list[EndpointSlice]] = {}
     for each in mine:
-        by_ports.setdefault(port_key(each.ports), []).append(each)
+        by_ports.setdefault(port_key(each.ports or []), []).append(each)
     desired, missing = _desired(service, pods, node, address_type)
     result.missing_nodes |= missing
     for key, (ports, endpoints) in desired.items():
@@ -156,12 +156,12 @@ def _fill(
     for each in existing:
         keep: list[Endpoint] = []
         differs = False
-        for old in each.endpoints:
+        for old in each.endpoints or []:
             new = todo.pop(endpoint_key(old), None)
             if new is not None:
                 keep.append(new)
                 differs = differs or not _equal(new, old)
-        if differs or len(keep) != len(each.endpoints):
+        if differs or len(keep) != len(each.endpoints or []):
             if keep:
                 changed.append(_with(each, service, keep))
             else:
@@ -171,9 +171,9 @@ def _fill(
         else:
             unchanged.append(each)
     waiting = list(todo.values())
-    for each in sorted(changed, key=lambda s: -len(s.endpoints)):
-        room = max_endpoints - len(each.endpoints)
-        each.endpoints += waiting[:room]
+    for each in sorted(changed, key=lambda s: -len(s.endpoints or [])):
+        room = max_endpoints - len(each.endpoints or [])
+        each.endpoints = [*(each.endpoints or []), *waiting[:room]]
         del waiting[:room]
     while waiting:
         target = _roomiest_fit(unchanged, len(waiting), max_endpoints) if len(waiting) < max_endpoints else None
@@ -182,10 +182,10 @@ def _fill(
             result.create.append(made)
         else:
             unchanged.remove(target)
-            made = _with(target, service, list(target.endpoints))
+            made = _with(target, service, list(target.endpoints or []))
             changed.append(made)
-        room = max_endpoints - len(made.endpoints)
-        made.endpoints += waiting[:room]
+        room = max_endpoints - len(made.endpoints or [])
+        made.endpoints = [*(made.endpoints or []), *waiting[:room]]
         del waiting[:room]
     result.update = changed
     return result
@@ -193,8 +193,8 @@ def _fill(
 
 def _roomiest_fit(slices: Sequence[EndpointSlice], count: int, max_endpoints: int) -> EndpointSlice | None:
     """The slice that would be the fullest with `count` more."""
-    fitting = [each for each in slices if len(each.endpoints) + count <= max_endpoints]
-    return max(fitting, key=lambda each: len(each.endpoints), default=None)
+    fitting = [each for each in slices if len(each.endpoints or []) + count <= max_endpoints]
+    return max(fitting, key=lambda each: len(each.endpoints or []), default=None)
 
 
 def _reuse(
@@ -317,7 +317,7 @@ def _with(existing: EndpointSlice, service: Service, endpoints: list[Endpoint]) 
             ownerReferences=list(meta.ownerReferences),
         ),
         addressType=existing.addressType,
-        ports=list(existing.ports),
+        ports=list(existing.ports or []),
         endpoints=endpoints,
     )
 

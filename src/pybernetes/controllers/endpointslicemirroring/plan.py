@@ -48,7 +48,7 @@ def plan(endpoints: Endpoints, slices: Sequence[EndpointSlice]) -> tuple[Plan, i
     wanted, invalid, left_out = _wanted(endpoints.subsets)
     existing: dict[SliceKey, list[EndpointSlice]] = {}
     for each in slices:
-        existing.setdefault((each.addressType, port_key(each.ports)), []).append(each)
+        existing.setdefault((each.addressType, port_key(each.ports or [])), []).append(each)
     result = Plan()
     for key, (ports, found) in wanted.items():
         old = existing.pop(key, [])
@@ -126,7 +126,7 @@ def _slice(endpoints: Endpoints, address_type: str, ports: list[EndpointPort], f
 
 def _is_same(old: EndpointSlice, new: EndpointSlice) -> bool:
     return (
-        _by_key(old.endpoints) == _by_key(new.endpoints)
+        _by_key(old.endpoints or []) == _by_key(new.endpoints or [])
         and old.metadata.labels == new.metadata.labels
         and old.metadata.annotations == new.metadata.annotations
         and [r.uid for r in old.metadata.ownerReferences] == [r.uid for r in new.metadata.ownerReferences]

@@ -23,7 +23,7 @@ class Verdict:
 
 def judge(policy: PodFailurePolicy | None, pod: Pod) -> Verdict:
     """The first rule that matches decides."""
-    for number, rule in enumerate(policy.rules if policy else ()):
+    for number, rule in enumerate(policy.rules or [] if policy else ()):
         where = f"{pod.metadata.namespace}/{pod.metadata.name}"
         if rule.onExitCodes is not None:
             status = _failed_container(pod, rule.onExitCodes)

@@ -104,7 +104,7 @@ def claims_for(set_: StatefulSet, ordinal: int) -> dict[str, PersistentVolumeCla
         claim.metadata = ObjectMeta(
             name=claim_name(set_, template, ordinal),
             namespace=set_.metadata.namespace,
-            labels={**template.metadata.labels, **set_.spec.selector.matchLabels},
+            labels={**template.metadata.labels, **(set_.spec.selector.matchLabels if set_.spec.selector else {})},
             annotations=dict(template.metadata.annotations),
             finalizers=list(template.metadata.finalizers),
             ownerReferences=list(template.metadata.ownerReferences),

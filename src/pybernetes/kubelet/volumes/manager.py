@@ -98,7 +98,7 @@ class Volumes:
 
     async def _token_texts(self, pod: Pod, volume: Volume) -> Mapping[str, str]:
         found: dict[str, str] = {}
-        for source in volume.projected.sources if volume.projected is not None else []:
+        for source in (volume.projected.sources or []) if volume.projected is not None else []:
             wanted = source.serviceAccountToken
             if wanted is not None:
                 if self._tokens is None:

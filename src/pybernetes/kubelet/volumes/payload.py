@@ -66,7 +66,7 @@ def _of_projections(
 ) -> dict[str, File]:
     namespace, mode = pod.metadata.namespace or "", projected.defaultMode
     files: dict[str, File] = {}
-    for source in projected.sources:
+    for source in projected.sources or []:
         if (config := source.configMap) is not None:
             found = objects.config_map(namespace, config.name or "")
             files |= _of_config_map(found, config.items, mode, config.optional, config.name, namespace)

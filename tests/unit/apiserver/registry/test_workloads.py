@@ -36,7 +36,11 @@ def test_defaults_of_a_deployment(run):
     ("plural", "spec", "message"),
     [
         ("deployments.apps", {"selector": None}, "spec.selector: Required value"),
-        ("deployments.apps", {"selector": {}}, "spec.selector: Required value"),
+        (
+            "deployments.apps",
+            {"selector": {}},
+            "spec.selector: Invalid value: {}: empty selector is invalid for deployment",
+        ),
         ("deployments.apps", {"selector": {"matchLabels": {"x": "y"}}}, "`selector` does not match template `labels`"),
         ("deployments.apps", {"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
         (

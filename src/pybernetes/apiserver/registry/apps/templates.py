@@ -76,18 +76,23 @@ def labels_of(template: core.PodTemplateSpec | None) -> dict[str, str]:
 
 
 def validate_selector(
-    selector: LabelSelector, template: core.PodTemplateSpec | None, wrong: str | None = "invalid label selector"
+    selector: LabelSelector | None,
+    template: core.PodTemplateSpec | None,
+    kind: str = "deployment",
+    wrong: str | None = "invalid label selector",
 ) -> list[FieldError]:
-    """spec.selector: there, valid, and matching the template.
+    """spec.selector: there, not empty, valid, and matching the template.
 
-    `wrong` is what a kind says of one that cannot be read; None: nothing beside what is wrong in it.
-    Differs: `{}` is told as missing, since the Struct does not tell the two apart.
+    `kind` is the word for the kind in messages, `wrong` what it says of one that cannot be read; None: nothing
+    beside what is wrong in it.
     """
     at = SPEC.child("selector")
-    found = validate_label_selector(selector, at)
-    if not selector.matchLabels and not selector.matchExpressions:
+    if selector is None:
         # Of the kinds, DaemonSets alone do not ask for one: one that is not there matches nothing.
         return [*([] if wrong is None else [FieldError.required(at)]), labels_differ(template)]
+    if not selector.matchLabels and not selector.matchExpressions:
+        return [FieldError.invalid(at, selector, f"empty selector is invalid for {kind}")]
+    found = validate_label_selector(selector, at)
     try:
         parsed = Selector.of(selector)
     except SelectorError:

@@ -58,7 +58,7 @@ def from_storage(tree: dict[str, Any]) -> dict[str, Any]:
     if behavior:
         annotations[_BEHAVIOR] = orjson.dumps(behavior).decode()
     current: list[Any] = []
-    for metric in status.pop("currentMetrics", []):
+    for metric in status.pop("currentMetrics", None) or []:
         resource = metric.get("resource") or {}
         use = (resource.get("current") or {}).get("averageUtilization")
         if resource.get("name") == "cpu" and use is not None:

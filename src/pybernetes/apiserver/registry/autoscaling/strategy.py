@@ -72,7 +72,7 @@ def _targets(obj: autoscaling.HorizontalPodAutoscaler) -> str:
     """`cpu: 12%/80%` for each metric, two at most."""
     found: list[str] = []
     for index, metric in enumerate(obj.spec.metrics):
-        status = obj.status.currentMetrics[index] if index < len(obj.status.currentMetrics) else None
+        status = (obj.status.currentMetrics or [])[index] if index < len(obj.status.currentMetrics or []) else None
         source = metric.resource or metric.containerResource
         if source is not None:
             held = (status.resource or status.containerResource) if status is not None else None

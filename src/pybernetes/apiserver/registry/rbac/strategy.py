@@ -23,12 +23,12 @@ class _RbacStrategy(Strategy):
 
 class RoleStrategy(_RbacStrategy):
     def validate(self, obj: rbac.Role) -> list[FieldError]:
-        return _validate_rules(obj.rules, namespaced=True)
+        return _validate_rules(obj.rules or [], namespaced=True)
 
 
 class ClusterRoleStrategy(_RbacStrategy):
     def validate(self, obj: rbac.ClusterRole) -> list[FieldError]:
-        found = _validate_rules(obj.rules, namespaced=False)
+        found = _validate_rules(obj.rules or [], namespaced=False)
         rule = obj.aggregationRule
         if rule is not None:
             at = Path("aggregationRule", "clusterRoleSelectors")

@@ -20,7 +20,7 @@ SPEC = Path("spec")
 
 
 def _default_claim(spec: resource.ResourceClaimSpec) -> None:
-    for request in spec.devices.requests:
+    for request in spec.devices.requests or []:
         for asked in (request.exactly, *request.firstAvailable):
             if asked is None:
                 continue

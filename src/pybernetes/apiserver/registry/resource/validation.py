@@ -39,10 +39,10 @@ def validate_class(spec: resource.DeviceClassSpec) -> list[FieldError]:
 def validate_claim(spec: resource.ResourceClaimSpec, path: Path) -> list[FieldError]:
     path, devices = path.child("devices"), spec.devices
     found: list[FieldError] = []
-    known = {r.name: {s.name for s in r.firstAvailable} for r in devices.requests}
+    known = {r.name: {s.name for s in r.firstAvailable} for r in (devices.requests or [])}
     seen: set[str] = set()
-    found += _size(devices.requests, path.child("requests"))
-    for index, request in enumerate(devices.requests):
+    found += _size(devices.requests or [], path.child("requests"))
+    for index, request in enumerate(devices.requests or []):
         at = path.child("requests").index(index)
         found += _request(request, at)
         if request.name in seen:

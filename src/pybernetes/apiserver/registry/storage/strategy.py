@@ -102,7 +102,7 @@ class CSINodeStrategy(Strategy):
     def validate(self, obj: storage.CSINode) -> list[FieldError]:
         found: list[FieldError] = []
         seen: set[str] = set()
-        for index, driver in enumerate(obj.spec.drivers):
+        for index, driver in enumerate(obj.spec.drivers or []):
             at = Path("spec", "drivers").index(index)
             if not driver.name:
                 found.append(FieldError.required(at.child("name")))
@@ -118,10 +118,10 @@ class CSINodeStrategy(Strategy):
             if count is not None and count < 0:
                 where = at.child("allocatable", "count")
                 found.append(FieldError.invalid(where, count, "must be greater than or equal to 0"))
-            for position, key in enumerate(driver.topologyKeys):
+            for position, key in enumerate(driver.topologyKeys or []):
                 if not key:
                     found.append(FieldError.required(at))
-                if key in driver.topologyKeys[:position]:
+                if key in (driver.topologyKeys or [])[:position]:
                     found.append(FieldError.duplicate(at, key))
                 found += [FieldError.invalid(at, key, message) for message in qualified_name(key)]
             if driver.name and driver.name in seen:
@@ -130,7 +130,7 @@ class CSINodeStrategy(Strategy):
         return found
 
     def row(self, obj: storage.CSINode, now: float) -> list[Any]:
-        return [obj.metadata.name, len(obj.spec.drivers), age(obj.metadata.creationTimestamp, now)]
+        return [obj.metadata.name, len(obj.spec.drivers or []), age(obj.metadata.creationTimestamp, now)]
 
 
 class CSIDriverStrategy(Strategy):

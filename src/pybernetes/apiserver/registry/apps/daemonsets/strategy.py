@@ -60,7 +60,7 @@ class DaemonSetStrategy(Strategy):
 
     def validate(self, obj: apps.DaemonSet) -> list[FieldError]:
         spec = obj.spec
-        found = templates.validate_selector(spec.selector, spec.template, None)
+        found = templates.validate_selector(spec.selector, spec.template, "daemonset", None)
         found += templates.validate_template(spec.template, SPEC.child("template"))
         found += templates.validate_always(spec.template, "DaemonSet")
         found += templates.validate_not_negative(spec, SPEC, ("minReadySeconds",))

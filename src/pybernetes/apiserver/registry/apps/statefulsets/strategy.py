@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pybernetes.api.apps import v1 as apps
+from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.apps.templates import SPEC
 from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import claim_warnings, validate_claim_spec
+from pybernetes.apiserver.registry.core.pods.annotated import validate_pod_annotations
 from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.generic.object_meta import validate_annotations, validate_labels
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.subresources import ScaleSubresource, SubresourceBase
 from pybernetes.apiserver.registry.generic.table import age, columns
@@ -114,8 +117,9 @@ class StatefulSetStrategy(Strategy):
                 FieldError.invalid(SPEC.child("serviceName"), spec.serviceName, message)
                 for message in names.dns1123_label(spec.serviceName)
             ]
-        found += templates.validate_selector(spec.selector, spec.template, "")
+        found += templates.validate_selector(spec.selector, spec.template, "statefulset", "")
         found += templates.validate_template(_with_claims(spec), SPEC.child("template"))
+        found += _validate_template_metadata(spec.template)
         return found + templates.validate_always(spec.template, "StatefulSet")
 
     def validate_update(self, obj: apps.StatefulSet, old: apps.StatefulSet) -> list[FieldError]:
@@ -163,6 +167,18 @@ class StatefulSetStrategy(Strategy):
         return {"scale": ScaleSubresource}
 
 
+def _validate_template_metadata(template: core.PodTemplateSpec | None) -> list[FieldError]:
+    """What is wrong with labels and annotations of the template, told once more, as if they lay in it directly."""
+    if template is None or template.metadata is None:
+        return []
+    meta, at = template.metadata, SPEC.child("template")
+    return [
+        *validate_labels(meta.labels, at.child("labels")),
+        *validate_annotations(meta.annotations, at.child("annotations")),
+        *validate_pod_annotations(meta.annotations, template.spec or core.PodSpec(), at.child("annotations")),
+    ]
+
+
 def _validate_update_strategy(update: apps.StatefulSetUpdateStrategy, path: Path) -> list[FieldError]:
     if not update.type:
         return [FieldError.required(path)]
@@ -185,8 +201,6 @@ def _validate_update_strategy(update: apps.StatefulSetUpdateStrategy, path: Path
 
 def _with_claims(spec: apps.StatefulSetSpec) -> Any:
     """The template with a volume for each claim template, since mounts may name those."""
-    from pybernetes.api.core import v1 as core
-
     template = spec.template
     if template is None or template.spec is None:
         return template

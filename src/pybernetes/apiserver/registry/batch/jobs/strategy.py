@@ -42,7 +42,7 @@ def default_job_spec(spec: batch.JobSpec) -> None:
 
 def default_failure_policy(spec: batch.JobSpec) -> None:
     """What a Job of a CronJob's template gets, too."""
-    for rule in spec.podFailurePolicy.rules if spec.podFailurePolicy is not None else ():
+    for rule in (spec.podFailurePolicy.rules or []) if spec.podFailurePolicy is not None else ():
         for pattern in rule.onPodConditions:
             pattern.status = pattern.status or "True"
 
@@ -80,7 +80,7 @@ class JobStrategy(Strategy):
         return validation.validate_job(obj)
 
     def validate_update(self, obj: batch.Job, old: batch.Job) -> list[FieldError]:
-        return validation.validate_job_update(obj, old)
+        return validation.validate_job_update(obj, old, self.registry.config.features)
 
     def validate_status_update(self, obj: batch.Job, old: batch.Job) -> list[FieldError]:
         return validation.validate_job_status_update(obj, old)

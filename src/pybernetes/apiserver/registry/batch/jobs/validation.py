@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from pybernetes.api.batch import v1 as batch
+from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.field_errors import OMITTED, FieldError, Path
 from pybernetes.apimachinery.selectors import LabelSelector as Selector
 from pybernetes.apimachinery.selectors import SelectorError
@@ -22,14 +24,6 @@ _INDEXED_ONLY = "requires indexed completion mode"
 _MAX_INDEXED_PARALLELISM = 100_000
 _SOFT_COMPLETIONS = 100_000
 _HIGH = 10_000
-_NEVER_CHANGES = (
-    "selector",
-    "completionMode",
-    "podFailurePolicy",
-    "backoffLimitPerIndex",
-    "managedBy",
-    "successPolicy",
-)
 _CONDITION_STATUS = ("False", "True", "Unknown")
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 
@@ -185,11 +179,11 @@ def _validate_indexed(spec: batch.JobSpec, path: Path) -> list[FieldError]:
 
 def _validate_failure_policy(spec: batch.JobSpec, policy: batch.PodFailurePolicy, path: Path) -> list[FieldError]:
     found: list[FieldError] = []
-    if len(policy.rules) > 20:
-        found.append(FieldError.too_many(path, len(policy.rules), 20))
+    if len(policy.rules or []) > 20:
+        found.append(FieldError.too_many(path, len(policy.rules or []), 20))
     pod = spec.template.spec if spec.template is not None else None
     known = {c.name for c in [*pod.containers, *pod.initContainers]} if pod is not None else set()
-    for index, rule in enumerate(policy.rules):
+    for index, rule in enumerate(policy.rules or []):
         at = path.index(index)
         if not rule.action:
             found.append(
@@ -230,7 +224,7 @@ def _validate_exit_codes(
         found.append(FieldError.invalid(path.child("containerName"), codes.containerName, why))
     at = path.child("values")
     if not codes.values:
-        found.append(FieldError.invalid(at, None, "at least one value is required"))
+        found.append(FieldError.invalid(at, codes.values, "at least one value is required"))
     elif len(codes.values) > 255:
         found.append(FieldError.too_many(at, len(codes.values), 255))
     seen: set[int] = set()
@@ -312,43 +306,70 @@ def _count_indexes(text: str, completions: int) -> int:
     return total
 
 
-def validate_job_update(obj: batch.Job, old: batch.Job) -> list[FieldError]:
+def validate_job_update(obj: batch.Job, old: batch.Job, features: FeatureGates) -> list[FieldError]:
     # As upstream, a Job and a changed Job are validated one after the other: clients see what is wrong in it twice.
     found = validate_job(obj) + _validate_spec_and_selector(obj.spec) if obj.spec != old.spec else []
     spec, before = obj.spec, old.spec
     at = SPEC.child("completions")
     if spec.completions != before.completions:
-        if before.completionMode != "Indexed":
+        if spec.completionMode != "Indexed":
             found.append(FieldError.invalid(at, spec.completions, IMMUTABLE))
-        elif spec.completions != spec.parallelism:
+        elif spec.completions is not None and spec.completions != spec.parallelism:
             why = f"can only be modified in tandem with {SPEC.child('parallelism')}"
             found.append(FieldError.invalid(at, spec.completions, why))
-    for name in (
-        "selector",
-        "completionMode",
-        "podFailurePolicy",
-        "backoffLimitPerIndex",
-        "managedBy",
-        "successPolicy",
-    ):
-        value = getattr(spec, name)
-        if value != getattr(before, name):
-            found.append(FieldError.invalid(SPEC.child(name), value, IMMUTABLE))
-    if spec.template != before.template and not _only_placement_changed(obj, old):
-        found.append(FieldError.invalid(SPEC.child("template"), spec.template, IMMUTABLE))
+    found += _unchanged(spec, before, "selector")
+    found += _validate_template_update(obj, old, features)
+    for name in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
+        found += _unchanged(spec, before, name)
     return found
 
 
-def _only_placement_changed(obj: batch.Job, old: batch.Job) -> bool:
-    """A Job that is suspended and has not started may still be told where its Pods go."""
-    suspended = bool(old.spec.suspend)
-    not_started = old.status.startTime is None and not (old.status.active or 0)
+def _unchanged(spec: batch.JobSpec, before: batch.JobSpec, name: str) -> list[FieldError]:
+    value = getattr(spec, name)
+    return [] if value == getattr(before, name) else [FieldError.invalid(SPEC.child(name), value, IMMUTABLE)]
+
+
+def _validate_template_update(obj: batch.Job, old: batch.Job, features: FeatureGates) -> list[FieldError]:
+    """A suspended Job that runs no Pods may still be told where its Pods go and what they get."""
     new, before = obj.spec.template, old.spec.template
-    if not suspended or not not_started or new is None or before is None or new.spec is None or before.spec is None:
-        return False
-    kept = {name: getattr(before.spec, name) for name in ("nodeSelector", "affinity", "tolerations", "schedulingGates")}
-    munged = msgspec.structs.replace(new, spec=msgspec.structs.replace(new.spec, **kept), metadata=before.metadata)
-    return munged == before
+    suspended, not_started = bool(old.spec.suspend), old.status.startTime is None
+    took_effect = any(c.type == "Suspended" and c.status == "True" for c in old.status.conditions)
+    idle = suspended and (not_started or took_effect) and not old.status.active
+    places = idle if features.enabled("MutableSchedulingDirectivesForSuspendedJobs") else suspended and not_started
+    whole = new is None or before is None or new.spec is None or before.spec is None
+    if not whole and places:
+        assert new is not None and before is not None and new.spec is not None and before.spec is not None
+        kept = {name: getattr(new.spec, name) for name in ("nodeSelector", "tolerations", "schedulingGates")}
+        pod = msgspec.structs.replace(
+            before.spec, **kept, affinity=_free_node_affinity(new.spec.affinity, before.spec.affinity)
+        )
+        before = msgspec.structs.replace(before, spec=pod, metadata=new.metadata)
+    if suspended and idle and not whole and features.enabled("MutablePodResourcesForSuspendedJobs"):
+        assert new is not None and before is not None and new.spec is not None and before.spec is not None
+        pod = msgspec.structs.replace(
+            before.spec,
+            containers=_with_resources(before.spec.containers, new.spec.containers),
+            initContainers=_with_resources(before.spec.initContainers, new.spec.initContainers),
+        )
+        at = SPEC.child("template.spec")
+        return [] if new.spec == pod else [FieldError.invalid(at, new.spec, IMMUTABLE)]
+    return [] if new == before else [FieldError.invalid(SPEC.child("template"), new, IMMUTABLE)]
+
+
+def _free_node_affinity(new: core.Affinity | None, old: core.Affinity | None) -> core.Affinity | None:
+    """The old affinity with the new node affinity."""
+    merged = msgspec.structs.replace(old or core.Affinity(), nodeAffinity=new.nodeAffinity if new is not None else None)
+    return None if new is None and merged == core.Affinity() else merged
+
+
+def _with_resources(old: list[core.Container], new: list[core.Container]) -> list[core.Container]:
+    """The old containers, with the resources of the new ones of the same place and name."""
+    if len(old) != len(new):
+        return old
+    return [
+        msgspec.structs.replace(a, resources=b.resources) if a.name == b.name else a
+        for a, b in zip(old, new, strict=True)
+    ]
 
 
 def validate_job_status_update(obj: batch.Job, old: batch.Job) -> list[FieldError]:

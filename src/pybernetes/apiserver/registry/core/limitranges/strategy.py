@@ -17,7 +17,7 @@ class LimitRangeStrategy(Strategy):
     columns = columns("Name", "Created At")
 
     def default(self, obj: core.LimitRange) -> None:
-        for item in obj.spec.limits:
+        for item in obj.spec.limits or []:
             if item.type != "Container":
                 continue
             for name, value in item.max.items():
@@ -29,7 +29,7 @@ class LimitRangeStrategy(Strategy):
     def validate(self, obj: core.LimitRange) -> list[FieldError]:
         found: list[FieldError] = []
         seen: set[str] = set()
-        for index, item in enumerate(obj.spec.limits):
+        for index, item in enumerate(obj.spec.limits or []):
             at = Path("spec", "limits").index(index)
             found += _validate_type(item.type, at.child("type"))
             if item.type in seen:

@@ -123,7 +123,7 @@ def _default_volume(volume: core.Volume) -> None:
     elif volume.projected is not None:
         if volume.projected.defaultMode is None:
             volume.projected.defaultMode = _FILE_MODE
-        for source in volume.projected.sources:
+        for source in volume.projected.sources or []:
             token = source.serviceAccountToken
             if token is not None and token.expirationSeconds is None:
                 token.expirationSeconds = _HOUR_S

@@ -67,7 +67,7 @@ def _projections_in_use(name: str) -> _InUse:
             getattr(source, name) is not None
             for volume in spec.volumes
             if volume.projected is not None
-            for source in volume.projected.sources
+            for source in (volume.projected.sources or [])
         )
 
     return in_use
@@ -76,7 +76,7 @@ def _projections_in_use(name: str) -> _InUse:
 def _drop_projections(name: str) -> _Drop:
     def drop(spec: core.PodSpec) -> None:
         for volume in spec.volumes:
-            for source in volume.projected.sources if volume.projected is not None else ():
+            for source in (volume.projected.sources or []) if volume.projected is not None else ():
                 setattr(source, name, None)
 
     return drop

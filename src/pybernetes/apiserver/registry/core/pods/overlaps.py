@@ -23,7 +23,7 @@ def overlapping_paths(volumes: Sequence[core.Volume]) -> Iterator[str]:
             yield from _told(volume.name, "DownwardAPI", _items(volume.downwardAPI.items))
         if volume.projected is not None:
             files: list[_File] = []
-            for source in volume.projected.sources:
+            for source in volume.projected.sources or []:
                 if source == core.VolumeProjection():
                     yield f'volume "{volume.name}" (Projected) has no sources provided'
                 files += _projected(source)

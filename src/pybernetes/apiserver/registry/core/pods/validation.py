@@ -185,7 +185,7 @@ def validate_pod(pod: core.Pod) -> list[FieldError]:
     found += validate_pod_spec(spec, SPEC, pod.metadata.name or "", is_pod=True)
     if not spec.serviceAccountName:
         for index, volume in enumerate(spec.volumes):
-            for number, source in enumerate(volume.projected.sources if volume.projected else ()):
+            for number, source in enumerate(volume.projected.sources or [] if volume.projected else ()):
                 if source.serviceAccountToken is not None:
                     at = SPEC.child("volumes").index(index).child("projected").child("sources").index(number)
                     why = "must not be specified when serviceAccountName is not set"

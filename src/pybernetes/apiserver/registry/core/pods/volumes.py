@@ -146,7 +146,7 @@ def _validate_projections(projected: core.ProjectedVolumeSource, path: Path) -> 
             found.append(FieldError.invalid(path, shown, "conflicting duplicate paths"))
         paths.add(value)
 
-    for index, source in enumerate(projected.sources):
+    for index, source in enumerate(projected.sources or []):
         at = path.child("sources").index(index)
         count = 0
         for name in ("secret", "configMap"):

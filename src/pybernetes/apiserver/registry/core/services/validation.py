@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
@@ -21,6 +23,17 @@ _FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
 _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _FAMILIES = ("IPv4", "IPv6")
 _DAY_S = 86400
+
+
+class _Repeated(msgspec.Struct, kw_only=True):
+    """What an error shows of a port that is there twice."""
+
+    Name: str = ""
+    Protocol: str
+    AppProtocol: str | None = None
+    Port: int
+    TargetPort: int = 0
+    NodePort: int = 0
 
 
 def validate_service(obj: core.Service, old: core.Service | None = None) -> list[FieldError]:
@@ -200,14 +213,7 @@ def _validate_duplicate_ports(spec: core.ServiceSpec) -> list[FieldError]:
     for index, port in enumerate(spec.ports):
         key = (port.protocol or "", port.port)
         if key in seen:
-            shown = {
-                "Name": "",
-                "Protocol": key[0],
-                "AppProtocol": None,
-                "Port": key[1],
-                "TargetPort": 0,
-                "NodePort": 0,
-            }
+            shown = _Repeated(Protocol=key[0], Port=key[1])
             found.append(FieldError.duplicate(SPEC.child("ports").index(index), shown))
         seen.add(key)
     return found

@@ -24,7 +24,7 @@ class EndpointSliceStrategy(Strategy):
     columns = columns("Name", "AddressType", "Ports", "Endpoints", "Age")
 
     def default(self, obj: discovery.EndpointSlice) -> None:
-        for port in obj.ports:
+        for port in obj.ports or []:
             port.name = port.name or ""
             port.protocol = port.protocol or "TCP"
 
@@ -44,11 +44,11 @@ class EndpointSliceStrategy(Strategy):
             found.append(FieldError.required(Path("addressType")))
         elif obj.addressType not in _TYPES:
             found.append(FieldError.not_supported(Path("addressType"), obj.addressType, _TYPES))
-        if len(obj.endpoints) > 1000:
-            found.append(FieldError.too_many(Path("endpoints"), len(obj.endpoints), 1000))
-        for index, endpoint in enumerate(obj.endpoints):
+        if len(obj.endpoints or []) > 1000:
+            found.append(FieldError.too_many(Path("endpoints"), len(obj.endpoints or []), 1000))
+        for index, endpoint in enumerate(obj.endpoints or []):
             found += _validate_endpoint(endpoint, obj.addressType, Path("endpoints").index(index))
-        return found + _validate_ports(obj.ports, Path("ports"))
+        return found + _validate_ports(obj.ports or [], Path("ports"))
 
     def validate_update(self, obj: discovery.EndpointSlice, old: discovery.EndpointSlice) -> list[FieldError]:
         found = self.validate(obj)
@@ -57,8 +57,8 @@ class EndpointSliceStrategy(Strategy):
         return found
 
     def row(self, obj: discovery.EndpointSlice, now: float) -> list[Any]:
-        ports = [str(p.port) if p.port is not None else p.name or "*" for p in obj.ports]
-        addresses = [address for endpoint in obj.endpoints for address in endpoint.addresses]
+        ports = [str(p.port) if p.port is not None else p.name or "*" for p in (obj.ports or [])]
+        addresses = [address for endpoint in (obj.endpoints or []) for address in endpoint.addresses]
         meta = obj.metadata
         return [meta.name, obj.addressType, _more(ports), _more(addresses), age(meta.creationTimestamp, now)]
 
