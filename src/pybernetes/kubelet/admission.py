@@ -9,8 +9,9 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pybernetes.api.core.v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Toleration
+from pybernetes.api.core.v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.tolerations import untolerated
 from pybernetes.kubelet.pod_spec import is_static
 from pybernetes.kubelet.resources import pod_requests
 
@@ -39,21 +40,20 @@ def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str,
     if _host_ports(pod) & {port for other in others for port in _host_ports(other)}:
         return Rejection(
             "NodePorts",
-            "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+            "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
         )
     if not _matches_node(pod, node):
         return Rejection(
             "NodeAffinity",
-            "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+            "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
         )
     if not is_static(pod):
-        for taint in node.spec.taints:
-            if taint.effect == "NoExecute" and not any(_tolerates(t, taint) for t in pod.spec.tolerations):
-                return Rejection(
-                    "TaintToleration",
-                    "Pod was rejected: Predicate TaintToleration failed: "
-                    "node(s) had taints that the pod didn't tolerate",
-                )
+        found = untolerated(node.spec.taints, pod.spec.tolerations, ("NoExecute",))
+        if found is not None:
+            return Rejection(
+                "TaintToleration",
+                "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate",
+            )
     return None
 
 
@@ -85,7 +85,7 @@ def _lacking(pod: Pod, others: list[Pod], allocatable: Mapping[str, str]) -> Rej
 
 def _insufficient(name: str, wanted: int, used: int, capacity: int) -> Rejection:
     about = f"requested: {wanted}, used: {used}, capacity: {capacity}"
-    return Rejection(f"OutOf{name}", f"Pod was rejected: Node didn't have enough resource: {name}, {about}")
+    return Rejection(f"OutOf{name}", f"Node didn't have enough resource: {name}, {about}")
 
 
 def _matches_node(pod: Pod, node: Node) -> bool:
@@ -126,14 +126,3 @@ def _requirement_matches(requirement: NodeSelectorRequirement, labels: Mapping[s
                 return False
             return left > right if requirement.operator == "Gt" else left < right
     return False
-
-
-def _tolerates(toleration: Toleration, taint: object) -> bool:
-    key, value, effect = (getattr(taint, name, None) or "" for name in ("key", "value", "effect"))
-    if toleration.effect and toleration.effect != effect:
-        return False
-    if toleration.key and toleration.key != key:
-        return False
-    if toleration.operator == "Exists":
-        return True
-    return bool(toleration.key) and (toleration.value or "") == value

@@ -104,6 +104,23 @@ class Cgroups:
             self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
             self._update_burstable()
 
+    def resize(self, pod: Pod, values: CgroupValues) -> None:
+        """Sets limits of the pod's group. Raises OSError where the kernel refuses."""
+        for path, content in self._writes(self.parent_of(pod), values):
+            path.write_text(content)
+        if qos_class(pod) == "Burstable" and values.cpu_shares is not None:
+            self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
+            self._update_burstable()
+
+    def memory_usage(self, pod: Pod, container_id: str = "") -> int:
+        """Bytes that the pod, or one container of it, holds now. Raises OSError."""
+        folder = self.hierarchies.unified or self.hierarchies.controllers.get("memory")
+        if folder is None:
+            return 0
+        group = folder / self.parent_of(pod).lstrip("/") / container_id
+        file = "memory.current" if self.version == 2 else "memory.usage_in_bytes"
+        return int((group / file).read_text())
+
     def remove(self, uid: str) -> None:
         """Removes the pod's group at every level it can be at, ending what is left in it. Raises OSError."""
         for level in ("", "/burstable", "/besteffort"):
@@ -150,17 +167,19 @@ class Cgroups:
             place.mkdir(exist_ok=True)
 
     def _write(self, group: str, values: CgroupValues) -> None:
-        for controller, file, content in self._files(values):
-            folder = self.hierarchies.unified or self.hierarchies.controllers.get(controller)
-            if folder is None:
-                continue
-            path = folder / group.lstrip("/") / file
+        for path, content in self._writes(group, values):
             try:
                 path.write_text(content)
             except FileNotFoundError:
                 continue  # the controller is not there
             except OSError as error:
                 _LOG.warning("cannot write %s to %s: %s", content, path, error.strerror)
+
+    def _writes(self, group: str, values: CgroupValues) -> Iterable[tuple[Path, str]]:
+        for controller, file, content in self._files(values):
+            folder = self.hierarchies.unified or self.hierarchies.controllers.get(controller)
+            if folder is not None:
+                yield folder / group.lstrip("/") / file, content
 
     def _files(self, values: CgroupValues) -> Iterable[tuple[str, str, str]]:
         v2 = self.version == 2

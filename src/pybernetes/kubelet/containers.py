@@ -20,7 +20,6 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Service
-from pybernetes.apimachinery import quantity
 from pybernetes.kubelet import network_files, runtime, security
 from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.config import KubeletConfig
@@ -32,8 +31,9 @@ from pybernetes.kubelet.resources import (
     cpu_quota,
     cpu_shares,
     oom_score_adjust,
-    resources_of,
+    size_of,
 )
+from pybernetes.kubelet.runtime import Size
 from pybernetes.kubelet.volumes.manager import Volumes
 
 _PROTOCOLS = {"TCP": 0, "UDP": 1, "SCTP": 2}
@@ -214,7 +214,9 @@ class Configs:
             stdin=bool(spec.stdin),
             stdin_once=bool(spec.stdinOnce),
             tty=bool(spec.tty),
-            linux=pb.LinuxContainerConfig(resources=self._resources(pod, spec), security_context=context),
+            linux=pb.LinuxContainerConfig(
+                resources=self.resources(pod, spec, size_of(pod, spec)), security_context=context
+            ),
         )
 
     def _file_reader(self, pod: Pod) -> Callable[[str, str, str], str | None]:
@@ -232,20 +234,15 @@ class Configs:
 
         return read
 
-    def _resources(self, pod: Pod, spec: Container | EphemeralContainer) -> Any:
-        """Source: kuberuntime_container_linux.go calculateLinuxResources."""
-        held = resources_of(spec)
-        pod_limits = pod.spec.resources.limits if pod.spec.resources is not None else {}
-        cpu_limit = quantity.milli(held.limits.get("cpu") or pod_limits.get("cpu", "0"))
-        memory_limit = quantity.value(held.limits.get("memory") or pod_limits.get("memory", "0"))
-        cpu_request = quantity.milli(held.requests["cpu"]) if "cpu" in held.requests else cpu_limit
+    def resources(self, pod: Pod, spec: Container | EphemeralContainer, size: Size) -> Any:
+        """LinuxContainerResources of a container of that size. Source: calculateLinuxResources."""
         adjust = oom_score_adjust(pod, spec, self._node.memory_capacity_bytes)
         return self._pb.LinuxContainerResources(
             cpu_period=QUOTA_PERIOD_US,
-            cpu_quota=cpu_quota(cpu_limit),
-            cpu_shares=cpu_shares(cpu_request),
-            memory_limit_in_bytes=memory_limit,
-            memory_swap_limit_in_bytes=memory_limit,
+            cpu_quota=cpu_quota(size.cpu_limit_milli),
+            cpu_shares=cpu_shares(size.cpu_request_milli),
+            memory_limit_in_bytes=size.memory_limit_bytes,
+            memory_swap_limit_in_bytes=size.memory_limit_bytes,
             oom_score_adj=max(adjust, lowest_oom_score_adjust()),
         )
 
@@ -297,6 +294,7 @@ def _annotations(pod: Pod, spec: Container | EphemeralContainer, restart_count: 
     found = {
         runtime.HASH_ANNOTATION: container_hash(spec),
         runtime.RESTART_COUNT_ANNOTATION: str(restart_count),
+        runtime.SIZE_ANNOTATION: size_of(pod, spec).as_text(),
         runtime.MESSAGE_PATH_ANNOTATION: spec.terminationMessagePath or "",
         runtime.MESSAGE_POLICY_ANNOTATION: spec.terminationMessagePolicy or "",
     }

@@ -22,7 +22,7 @@ from pybernetes.api.core.v1 import Container as ContainerSpec
 from pybernetes.api.core.v1 import Node as NodeObject
 from pybernetes.api.core.v1 import ObjectReference, Pod, Service
 from pybernetes.api.node.v1 import RuntimeClass
-from pybernetes.apimachinery import errors
+from pybernetes.apimachinery import errors, quantity
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informer
@@ -40,6 +40,8 @@ from pybernetes.kubelet.node_agent import NodeAgent
 from pybernetes.kubelet.node_status import default_address, initial_node
 from pybernetes.kubelet.objects import Reference
 from pybernetes.kubelet.probes.manager import Probes
+from pybernetes.kubelet.resizing import Grants
+from pybernetes.kubelet.resources import pod_requests
 from pybernetes.kubelet.runtime import FoundPod, sandbox_of
 from pybernetes.kubelet.serving import Exits, Host
 from pybernetes.kubelet.static_pods import MirrorPods, StaticPods
@@ -135,6 +137,7 @@ class Kubelet:
         tokens = around.tokens(client, self.clock)
         objects = around.objects(client, self._objects_changed)
         volumes = around.volumes(config, objects, tokens)
+        self.grants = Grants(around.grants_folder(volumes), self._no_room)
         facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
         images = Images(
@@ -308,26 +311,55 @@ class Kubelet:
         runner = self.runners.get(pod_spec.uid_of(pod))
         if runner is not None:
             if pod.metadata.deletionTimestamp is not None:
-                runner.post(m.PodUpdated(pod))
+                runner.post(m.PodUpdated(self.grants.decide(pod).pod))
             runner.post(m.PodRemoved())
 
     def _wanted(self, pod: Pod) -> None:
         uid = pod_spec.uid_of(pod)
         runner = self.runners.get(uid)
         if runner is not None:
-            runner.pod_updated(pod)
+            self._updated(runner, pod)
             return
         adopted = uid in self._found
         rejection = None
+        if adopted:
+            self.grants.remembered(pod)
         if not adopted and not pod_spec.is_terminal(pod.status.phase) and pod.metadata.deletionTimestamp is None:
             node = self._own_node()
             rejection = admit(pod, self._active_pods(), node, self.machine.allocatable)
-        runner = self._new_runner(pod)
+            if rejection is None:
+                self.grants.admitted(pod)
+        decision = self.grants.decide(pod)
+        runner = self._new_runner(decision.pod)
         if rejection is not None:
             self._record(pod, "Warning", rejection.reason, rejection.message, "")
-            runner.post(m.PodEnded(rejection.reason, rejection.message))
+            runner.post(m.PodEnded(rejection.reason, f"Pod was rejected: {rejection.message}"))
         else:
-            runner.post(m.PodUpdated(pod))
+            runner.pod_updated(decision)
+
+    def _updated(self, runner: PodRunner, pod: Pod) -> None:
+        """A pod that runs has another spec or other metadata: it gets what it asks for where there is room."""
+        before = pod_requests(runner.worker.pod) if self.grants.waiting else {}
+        decision = self.grants.decide(pod)
+        runner.pod_updated(decision)
+        if decision.started and before and _shrunk(before, pod_requests(pod)):
+            self._grant_waiting()
+
+    def _grant_waiting(self) -> None:
+        """Room was made: pods that wait for resources are looked at in their turn."""
+        for pod in self.grants.in_turn():
+            runner = self.runners.get(pod_spec.uid_of(pod))
+            if runner is None or runner.worker.stage is not Stage.SYNCING:
+                self.grants.forget(pod_spec.uid_of(pod))
+                continue
+            decision = self.grants.decide(pod)
+            if decision.started:
+                runner.pod_updated(decision)
+
+    def _no_room(self, pod: Pod) -> str:
+        others = [p for p in self._active_pods() if pod_spec.uid_of(p) != pod_spec.uid_of(pod)]
+        rejection = admit(pod, others, self._own_node(), self.machine.allocatable)
+        return rejection.message if rejection is not None else ""
 
     def _new_runner(self, pod: Pod) -> PodRunner:
         uid = pod_spec.uid_of(pod)
@@ -481,8 +513,13 @@ class Kubelet:
 
     def _stage_changed(self, uid: str) -> None:
         runner = self.runners.get(uid)
-        if runner is not None and runner.worker.stage is Stage.GONE:
+        if runner is None:
+            return
+        if runner.worker.stage is not Stage.SYNCING and self.grants.waiting:
+            self._grant_waiting()
+        if runner.worker.stage is Stage.GONE:
             del self.runners[uid]
+            self.grants.forget(uid)
             self.node.statuses.forget(uid)
             self._recheck_static(runner)
 
@@ -565,6 +602,10 @@ class Kubelet:
     async def _stop_server(self) -> None:
         if self._server is not None:
             await self._server.stop()
+
+
+def _shrunk(before: dict[str, str], after: dict[str, str]) -> bool:
+    return any(quantity.compare(after.get(n, "0"), before.get(n, "0")) < 0 for n in ("cpu", "memory"))
 
 
 def _full_name(pod: Pod) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceRequirements
 from pybernetes.apimachinery import quantity
 from pybernetes.kubelet.pod_spec import is_sidecar
+from pybernetes.kubelet.runtime import Size
 
 MIN_SHARES = 2
 MAX_SHARES = 262144
@@ -99,6 +100,19 @@ def _raise(total: dict[str, str], amounts: dict[str, str]) -> None:
     for name, amount in amounts.items():
         if name not in total or quantity.compare(amount, total[name]) > 0:
             total[name] = amount
+
+
+def size_of(pod: Pod, container: Container | EphemeralContainer) -> Size:
+    """What the container is to have; limits of the pod hold for a container that has none."""
+    held = resources_of(container)
+    pod_limits = pod.spec.resources.limits if pod.spec.resources is not None else {}
+    cpu_limit = quantity.milli(held.limits.get("cpu") or pod_limits.get("cpu", "0"))
+    return Size(
+        cpu_request_milli=quantity.milli(held.requests["cpu"]) if "cpu" in held.requests else cpu_limit,
+        cpu_limit_milli=cpu_limit,
+        memory_request_bytes=quantity.value(held.requests.get("memory", "0")),
+        memory_limit_bytes=quantity.value(held.limits.get("memory") or pod_limits.get("memory", "0")),
+    )
 
 
 def cpu_shares(milli_cpu: int) -> int:

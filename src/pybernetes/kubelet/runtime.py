@@ -21,9 +21,29 @@ RESTART_COUNT_ANNOTATION = "io.kubernetes.container.restartCount"
 MESSAGE_PATH_ANNOTATION = "io.kubernetes.container.terminationMessagePath"
 MESSAGE_POLICY_ANNOTATION = "io.kubernetes.container.terminationMessagePolicy"
 GRACE_PERIOD_ANNOTATION = "io.kubernetes.pod.terminationGracePeriod"
+SIZE_ANNOTATION = "pybernetes.io/size"
 
 ContainerState = Literal["created", "running", "exited", "unknown"]
 _STATES: tuple[ContainerState, ...] = ("created", "running", "exited", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a container has of what can be resized: thousandths of a CPU and bytes, 0 for none."""
+
+    cpu_request_milli: int = 0
+    cpu_limit_milli: int = 0
+    memory_request_bytes: int = 0
+    memory_limit_bytes: int = 0
+
+    def as_text(self) -> str:
+        parts = (self.cpu_request_milli, self.cpu_limit_milli, self.memory_request_bytes, self.memory_limit_bytes)
+        return " ".join(str(part) for part in parts)
+
+    @staticmethod
+    def of_text(text: str) -> Size | None:
+        parts = text.split()
+        return Size(*(int(part) for part in parts)) if len(parts) == 4 and all(p.isdecimal() for p in parts) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,8 @@ class Container:
     image_ref: str = ""
     log_path: str = ""
     user: tuple[int, int, tuple[int, ...]] | None = None
+    size: Size | None = None
+    """As it was made or resized last; None for one of an earlier kubelet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +151,7 @@ def container_of(status: Any, sandbox_id: str = "") -> Container:
         image_ref=status.image_ref,
         log_path=status.log_path,
         user=user,
+        size=Size.of_text(status.annotations.get(SIZE_ANNOTATION, "")),
     )
 
 

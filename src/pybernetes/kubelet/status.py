@@ -28,15 +28,19 @@ from pybernetes.api.core.v1 import (
     ResourceRequirements,
     VolumeMountStatus,
 )
+from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.pod_spec import AnyContainer, find_condition, is_sidecar, should_restart
-from pybernetes.kubelet.resources import qos_class
+from pybernetes.kubelet.resources import pod_cgroup_values, pod_limits, pod_requests, qos_class
 from pybernetes.kubelet.runtime import Container, PodRuntime
 
 MAX_MESSAGES_BYTES = 12 * 1024
+VANISHING_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
+"""Conditions of the kubelet that are there only while they are true."""
 _OWNED_CONDITIONS = (
     "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled",
+    *VANISHING_CONDITIONS, "DisruptionTarget",
 )  # fmt: skip
 _LOST_EXIT_CODE = 137
 
@@ -52,6 +56,15 @@ class ProbeResults:
     def forget(self, container_id: str) -> None:
         for results in (self.readiness, self.liveness, self.startup):
             results.pop(container_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """What is told of a resize that waits or is under way; `generation` is that of the spec that asked for it."""
+
+    reason: str = ""
+    message: str = ""
+    generation: int | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +84,10 @@ class Inputs:
     """No container of the pod runs or will run again: terminal phases may be told."""
     override: tuple[str, str, str] | None = None
     """phase, reason and message decided elsewhere: a deadline, an eviction."""
+    disruption: tuple[str, str] | None = None
+    """reason and message of the condition that says why the node ends the pod."""
+    resize_pending: Resize | None = None
+    resize_progress: Resize | None = None
 
 
 def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
@@ -113,7 +130,35 @@ def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
     )
     _set_addresses(pod, runtime, inputs, status)
     status.conditions = _conditions(pod, runtime, inputs, status)
+    _set_pod_resources(pod, runtime, status)
     return status
+
+
+def _set_pod_resources(pod: Pod, runtime: PodRuntime, status: PodStatus) -> None:
+    """Source: kubelet_pods.go getEffectiveAllocatedResources, convertToAPIPodLevelResourcesStatus."""
+    status.allocatedResources = pod_requests(pod)
+    held = pod.spec.resources or ResourceRequirements()
+    if pod.status.phase == "Running":
+        requests = dict(held.requests)
+        if "memory" in status.allocatedResources:
+            requests.setdefault("memory", status.allocatedResources["memory"])
+        for name in ("cpu", *(n for n in held.requests if n not in ("cpu", "memory"))):
+            if name in status.allocatedResources:
+                requests[name] = status.allocatedResources[name]
+        status.resources = ResourceRequirements(requests=requests, limits=_pod_limits_in_force(pod))
+    else:
+        status.resources = ResourceRequirements(requests=dict(status.allocatedResources), limits=pod_limits(pod))
+
+
+def _pod_limits_in_force(pod: Pod) -> dict[str, str]:
+    """What the pod's cgroup limits: a resource that every container limits, or the pod itself."""
+    values, limits = pod_cgroup_values(pod), pod_limits(pod)
+    held = dict(pod.spec.resources.limits) if pod.spec.resources is not None else {}
+    if values.cpu_quota_us is not None and values.cpu_quota_us > 0 and "cpu" in limits:
+        held["cpu"] = limits["cpu"]
+    if values.memory_limit_bytes is not None:
+        held["memory"] = limits["memory"]
+    return held
 
 
 def _set_addresses(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus) -> None:
@@ -242,7 +287,7 @@ def _from_history(spec: AnyContainer, history: list[Container], inputs: Inputs) 
         containerID=f"{inputs.runtime_name}://{newest.id}",
         restartCount=newest.restart_count,
         state=_state(newest, inputs.runtime_name),
-        resources=spec.resources or ResourceRequirements(),
+        resources=_resources(spec, newest),
         allocatedResources=spec.resources.requests if spec.resources is not None else {},
     )
     if newest.user is not None:
@@ -251,6 +296,27 @@ def _from_history(spec: AnyContainer, history: list[Container], inputs: Inputs) 
     if len(history) > 1:
         status.lastState = _state(history[1], inputs.runtime_name)
     return status
+
+
+def _resources(spec: AnyContainer, newest: Container) -> ResourceRequirements:
+    """What the spec was granted, with the CPU and memory that the container has in fact."""
+    held, size = spec.resources or ResourceRequirements(), newest.size
+    if newest.state != "running" or size is None:
+        return held
+
+    def in_fact(amounts: dict[str, str], milli: int, size_bytes: int) -> dict[str, str]:
+        found = dict(amounts)
+        if "cpu" in found and milli and quantity.milli(found["cpu"]) != milli:
+            found["cpu"] = quantity.from_milli(milli)
+        if "memory" in found and size_bytes and quantity.value(found["memory"]) != size_bytes:
+            found["memory"] = quantity.from_value(size_bytes, "BinarySI")
+        return found
+
+    return ResourceRequirements(
+        limits=in_fact(held.limits, size.cpu_limit_milli, size.memory_limit_bytes),
+        requests=in_fact(held.requests, size.cpu_request_milli, size.memory_request_bytes),
+        claims=held.claims,
+    )
 
 
 def _state(container: Container, runtime_name: str) -> ContainerState:
@@ -397,6 +463,9 @@ def _conditions(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus
     ]
     now = format_time(inputs.now_s)
     result = list(others)
+    if not pod_spec.is_terminal(status.phase):
+        result += _resize_conditions(inputs, now)
+    result += _disruption(pod, inputs, now)
     for kind, value, reason, message in found:
         old = find_condition(inputs.old, kind)
         since = old.lastTransitionTime if old is not None and old.status == value else now
@@ -411,6 +480,39 @@ def _conditions(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus
             )
         )
     return result
+
+
+def _resize_conditions(inputs: Inputs, now: str) -> list[PodCondition]:
+    found = []
+    for kind, resize in (("PodResizePending", inputs.resize_pending), ("PodResizeInProgress", inputs.resize_progress)):
+        if resize is None:
+            continue
+        old = find_condition(inputs.old, kind)
+        same = old is not None and (old.reason or "") == resize.reason
+        condition = PodCondition(type=kind, status="True", observedGeneration=resize.generation)
+        condition.reason, condition.message = resize.reason or None, resize.message or None
+        condition.lastTransitionTime = old.lastTransitionTime if same and old is not None else now
+        found.append(condition)
+    return found
+
+
+def _disruption(pod: Pod, inputs: Inputs, now: str) -> list[PodCondition]:
+    known = find_condition(inputs.old, "DisruptionTarget") or find_condition(pod.status, "DisruptionTarget")
+    if inputs.disruption is None:
+        return [known] if known is not None else []
+    if known is not None and (known.reason, known.message) == inputs.disruption:
+        return [known]
+    reason, message = inputs.disruption
+    return [
+        PodCondition(
+            type="DisruptionTarget",
+            status="True",
+            reason=reason,
+            message=message,
+            lastTransitionTime=now,
+            observedGeneration=pod.metadata.generation,
+        )
+    ]
 
 
 _Verdict = tuple[str, str | None, str | None]

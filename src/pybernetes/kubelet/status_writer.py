@@ -22,6 +22,7 @@ from pybernetes.apimachinery import errors
 from pybernetes.client import cause
 from pybernetes.client.client import Client
 from pybernetes.kubelet.pod_spec import is_mirror, uid_of
+from pybernetes.kubelet.status import VANISHING_CONDITIONS
 
 _LOG = logging.getLogger(__name__)
 _FIRST_PENDING_S = 0.02
@@ -149,6 +150,12 @@ def status_patch(old: PodStatus, new: PodStatus) -> dict[str, Any]:
             for condition in changed:
                 gone = set(known.get(condition["type"], ())) - set(condition)
                 condition.update(dict.fromkeys(gone))
+            kept = {c["type"] for c in after.get(key, [])}
+            changed += [
+                {"$patch": "delete", "type": kind}
+                for kind in VANISHING_CONDITIONS
+                if kind in known and kind not in kept
+            ]
             if changed:
                 patch[key] = changed
         elif key not in after:

@@ -71,6 +71,10 @@ class Surroundings:
     def volumes(self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None) -> Volumes:
         return Volumes(Path(config.root_dir), objects, tokens)
 
+    def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
+        """Where it is kept what a pod, by uid, was granted; None keeps it nowhere."""
+        return volumes.pod_folder
+
     def configs(
         self,
         cri: CriClient,

@@ -11,6 +11,8 @@ import msgspec
 from pybernetes.api.core.v1 import Pod, PodStatus
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.pod_spec import container_hash
+from pybernetes.kubelet.resizing import Update
+from pybernetes.kubelet.resources import CgroupValues, size_of
 from pybernetes.kubelet.runtime import Container, PodRuntime, Sandbox
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import PodWorker, Stage, WorkerSettings
@@ -152,6 +154,8 @@ class SimulatedNode:
                     known = self._ended(known, 137)
                     self.runtime = self.runtime.with_container(known)
                 return m.ContainerStopped(container.id, known)
+            case m.ResizePod(after=after, updates=updates):
+                return m.PodResized({}, failure="busy") if bad else self._resized(after, updates)
             case m.CleanUp():
                 return m.CleanedUp("mounted" if bad else "")
             case m.RemoveLeftovers():
@@ -159,6 +163,13 @@ class SimulatedNode:
                     self.runtime = PodRuntime()
                 return m.LeftoversRemoved("busy" if bad else "")
         raise AssertionError(instruction)
+
+    def _resized(self, after: CgroupValues, updates: tuple[Update, ...]) -> m.PodResized:
+        for update in updates:
+            known = self.runtime.by_id(update.container_id)
+            if known is not None:
+                self.runtime = self.runtime.with_container(replace(known, size=update.after))
+        return m.PodResized({u.container_id: u.after for u in updates}, after)
 
     def _start(self, asked: m.StartContainer, bad: bool) -> m.Event:
         if bad and self.random.random() < 0.5:
@@ -175,6 +186,7 @@ class SimulatedNode:
             created_at_s=self.now_s,
             started_at_s=self.now_s,
             image_ref=asked.image_ref,
+            size=size_of(self.worker.pod, spec),
         )
         self.created.append(asked.name)
         if bad:

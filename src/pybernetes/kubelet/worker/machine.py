@@ -22,8 +22,10 @@ from pybernetes.apimachinery.times import format_duration, parse_time
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.backoff import BackOff
 from pybernetes.kubelet.pod_spec import full_name, is_sidecar, termination_grace_period_s
+from pybernetes.kubelet.resizing import Update, pod_size, summary
+from pybernetes.kubelet.resources import CgroupValues, size_of
 from pybernetes.kubelet.runtime import Container, PodRuntime
-from pybernetes.kubelet.status import Inputs, ProbeResults, generate
+from pybernetes.kubelet.status import Inputs, ProbeResults, Resize, generate
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.plan import Plan, Stop, plan
 
@@ -73,6 +75,9 @@ class PodWorker:
         self.failures: dict[str, tuple[str, str]] = {}
         self.probes = ProbeResults()
         self.override: tuple[str, str, str] | None = None
+        self.disruption: tuple[str, str] | None = None
+        self.resize_pending: Resize | None = None
+        self.resize_progress = _resize_under_way(pod)
         self.status: PodStatus = pod.status
         self.wake_at_s = math.inf
         self.facts = 0
@@ -89,6 +94,7 @@ class PodWorker:
         self._cancelled: set[str] = set()
         self._grace_override: int | None = None
         self._terminating_since_s = 0.0
+        self._pod_size: CgroupValues | None = None
         self._out: list[m.Instruction] = []
 
     # The one entry.
@@ -126,12 +132,15 @@ class PodWorker:
         match event:
             case m.PodUpdated(pod=pod):
                 self.pod = pod
+                self._resize_told(event)
                 if pod_spec.is_terminal(pod.status.phase) and not pod_spec.is_terminal(self.status.phase):
                     self.status = pod.status
             case m.PodRemoved():
                 self.removed = True
             case m.PodEnded(reason=reason, message=message, phase=phase, grace_period_s=grace):
-                self.override = self.override or (phase, reason, message)
+                if self.override is None:
+                    self.override = (phase, reason, message)
+                    self.disruption = event.disruption
                 self._grace_override = grace
             case m.RuntimeObserved(runtime=runtime):
                 self.runtime = runtime
@@ -145,6 +154,8 @@ class PodWorker:
             case m.HostPrepared(failure=failure):
                 self.in_flight.pop("host", None)
                 self.host_ready = not failure
+                if self.host_ready:
+                    self._pod_size = pod_size(self.pod)
                 self._tried("host", not failure, now_s)
             case m.SandboxCreated(sandbox=sandbox):
                 self.in_flight.pop("sandbox", None)
@@ -183,6 +194,9 @@ class PodWorker:
                     name = key.removeprefix("start/")
                     if key == "host" or self.failures.get(name, ("", ""))[0] == "CreateContainerConfigError":
                         del self._retry_at[key]
+            case m.PodResized():
+                self.in_flight.pop("resize", None)
+                self._resized(event, now_s)
             case m.CleanedUp(failure=failure):
                 self.in_flight.pop("cleanup", None)
                 self._tried("cleanup", not failure, now_s)
@@ -196,6 +210,36 @@ class PodWorker:
                     self._go(Stage.GONE)
             case m.Tick():
                 pass
+
+    def _resize_told(self, event: m.PodUpdated) -> None:
+        generation = event.pod.metadata.generation
+        if event.resized:
+            self.resize_progress = Resize(generation=generation)
+            self._retry_at.pop("resize", None)
+            text = summary("Pod resize started", self.pod, generation or 0)
+            self._out.append(m.Record("Normal", "ResizeStarted", text))
+        before = self.resize_pending
+        self.resize_pending = Resize(event.waits, event.message, generation) if event.waits else None
+        if self.resize_pending is not None and (
+            before is None or (before.reason, before.generation) != (event.waits, generation)
+        ):
+            text = summary(f"Pod resize {event.waits}", self.pod, generation or 0, event.message)
+            self._out.append(m.Record("Warning", f"Resize{event.waits}", text))
+
+    def _resized(self, event: m.PodResized, now_s: float) -> None:
+        for container_id, size in event.sizes.items():
+            known = self.runtime.by_id(container_id)
+            if known is not None:
+                self.runtime = self.runtime.with_container(replace(known, size=size))
+        if event.pod is not None:
+            self._pod_size = event.pod
+        self._tried("resize", not event.failure, now_s)
+        if event.failure:
+            before = self.resize_progress or Resize(generation=self.pod.metadata.generation)
+            self.resize_progress = replace(before, reason="Error", message=event.failure)
+            if self.resize_progress != before:
+                text = summary("Pod resize error", self.pod, before.generation or 0, event.failure)
+                self._out.append(m.Record("Warning", "ResizeError", text))
 
     def _merge(self, container: Container) -> None:
         """What an answer says of a container, unless its end was seen already."""
@@ -304,8 +348,28 @@ class PodWorker:
         if wanted.new_sandbox:
             self._renew_sandbox(wanted, now_s)
         elif self.host_ready:
-            for name in wanted.start:
+            self._resize(wanted.resize, now_s)
+            for name in wanted.start if "resize" not in self.in_flight else ():
                 self._start(name, now_s)
+
+    def _resize(self, updates: list[Update], now_s: float) -> None:
+        """Asks for what was granted and is not yet so; tells when all of it is."""
+        before, after = self._pod_size or pod_size(self.pod), pod_size(self.pod)
+        if updates or before != after:
+            stopping = any(key.startswith("stop/") for key in self.in_flight)
+            if not stopping and self._due("resize", now_s):
+                self._ask(m.ResizePod(before, after, tuple(updates)))
+        elif self.resize_progress is not None and "resize" not in self.in_flight and self._has_its_sizes():
+            text = summary("Pod resize completed", self.pod, self.resize_progress.generation or 0)
+            self._out.append(m.Record("Normal", "ResizeCompleted", text))
+            self.resize_progress = None
+
+    def _has_its_sizes(self) -> bool:
+        for container in self.runtime.running():
+            spec = pod_spec.find_container(self.pod, container.name)
+            if spec is not None and container.size is not None and container.size != size_of(self.pod, spec):
+                return False
+        return True
 
     def _check_deadline(self, now_s: float) -> None:
         limit = self.pod.spec.activeDeadlineSeconds
@@ -478,6 +542,9 @@ class PodWorker:
             starting=starting,
             ended=self.stage in (Stage.CLEANING, Stage.FINISHED),
             override=self.override,
+            disruption=self.disruption,
+            resize_pending=self.resize_pending,
+            resize_progress=self.resize_progress,
         )
 
     # Small change.
@@ -517,3 +584,9 @@ class PodWorker:
         if stage is Stage.TERMINATING:
             self._terminating_since_s = now_s
         self.stage = stage
+
+
+def _resize_under_way(pod: Pod) -> Resize | None:
+    """As an earlier kubelet told it."""
+    told = pod_spec.find_condition(pod.status, "PodResizeInProgress")
+    return Resize(told.reason or "", told.message or "", told.observedGeneration) if told is not None else None

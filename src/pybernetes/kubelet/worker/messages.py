@@ -10,7 +10,9 @@ from typing import Literal
 from msgspec import Struct
 
 from pybernetes.api.core.v1 import Pod, PodStatus
-from pybernetes.kubelet.runtime import Container, PodRuntime, Sandbox
+from pybernetes.kubelet.resizing import Update
+from pybernetes.kubelet.resources import CgroupValues
+from pybernetes.kubelet.runtime import Container, PodRuntime, Sandbox, Size
 
 ProbeKind = Literal["startup", "liveness", "readiness"]
 
@@ -18,9 +20,14 @@ ProbeKind = Literal["startup", "liveness", "readiness"]
 
 
 class PodUpdated(Struct, frozen=True):
-    """The pod is wanted, as given."""
+    """The pod is wanted, as given: with the resources that it was granted."""
 
     pod: Pod
+    resized: bool = False
+    """Other resources were granted just now."""
+    waits: str = ""
+    """Why its spec asks for resources that it was not granted: Deferred or Infeasible, and a message."""
+    message: str = ""
 
 
 class PodRemoved(Struct, frozen=True):
@@ -34,6 +41,8 @@ class PodEnded(Struct, frozen=True):
     message: str
     phase: str = "Failed"
     grace_period_s: int | None = None
+    disruption: tuple[str, str] | None = None
+    """reason and message of the DisruptionTarget condition, where the node itself ends the pod."""
 
 
 class RuntimeObserved(Struct, frozen=True):
@@ -114,6 +123,14 @@ class ObjectsChanged(Struct, frozen=True):
     """A ConfigMap, Secret or Service that the pod may wait for has changed."""
 
 
+class PodResized(Struct, frozen=True):
+    """The sizes that containers have now; where it failed, those that had been changed by then."""
+
+    sizes: dict[str, Size]
+    pod: CgroupValues | None = None
+    failure: str = ""
+
+
 class CleanedUp(Struct, frozen=True):
     failure: str = ""
 
@@ -129,7 +146,7 @@ class Tick(Struct, frozen=True):
 Event = (
     PodUpdated | PodRemoved | PodEnded | RuntimeObserved | ContainerObserved | SandboxObserved | HostPrepared
     | SandboxCreated | SandboxFailed | SandboxStopped | ImageReady | ImageFailed | ContainerStarted | ContainerFailed
-    | ContainerStopped | ProbeReported | ObjectsChanged | CleanedUp | LeftoversRemoved | Tick
+    | ContainerStopped | ProbeReported | ObjectsChanged | PodResized | CleanedUp | LeftoversRemoved | Tick
 )  # fmt: skip
 
 # Instructions. `key` names what is in flight: at most one instruction of a key at a time.
@@ -192,6 +209,15 @@ class StopContainer(Struct, frozen=True):
         return f"stop/{self.container.id}"
 
 
+class ResizePod(Struct, frozen=True):
+    """Gives the pod's cgroup and running containers what they were granted."""
+
+    before: CgroupValues
+    after: CgroupValues
+    updates: tuple[Update, ...] = ()
+    key: str = "resize"
+
+
 class StartProbes(Struct, frozen=True):
     container: Container
     startup_known: bool = False
@@ -237,5 +263,5 @@ class RemoveLeftovers(Struct, frozen=True):
 
 Instruction = (
     PrepareHost | CreateSandbox | StopSandbox | EnsureImage | StartContainer | CancelStart | StopContainer
-    | StartProbes | StopProbes | WriteStatus | Record | CleanUp | RemoveLeftovers
+    | ResizePod | StartProbes | StopProbes | WriteStatus | Record | CleanUp | RemoveLeftovers
 )  # fmt: skip

@@ -17,7 +17,9 @@ from pybernetes.kubelet.pod_spec import (
     should_restart,
     termination_grace_period_s,
 )
-from pybernetes.kubelet.runtime import Container, PodRuntime
+from pybernetes.kubelet.resizing import Update
+from pybernetes.kubelet.resources import size_of
+from pybernetes.kubelet.runtime import Container, PodRuntime, Size
 from pybernetes.kubelet.status import ProbeResults
 
 
@@ -36,6 +38,7 @@ class Plan:
     attempt: int = 0
     start: list[str] = field(default_factory=list)
     stop: list[Stop] = field(default_factory=list)
+    resize: list[Update] = field(default_factory=list)
     done: bool = False
     """Nothing runs and nothing will: the pod has ended by itself."""
 
@@ -105,13 +108,40 @@ def _plan_container(pod: Pod, spec: ContainerSpec, runtime: PodRuntime, probes: 
         return False
     stop = _reason_to_stop(pod, spec, newest, probes, f"Container {spec.name}")
     if stop is None:
-        return True
+        return _plan_size(pod, spec, newest, result)
     message, grace, always = stop
     if always or _restartable(pod, spec):
         message += ", will be restarted"
         result.start.append(spec.name)
     result.stop.append(Stop(newest, message, grace))
     return False
+
+
+def _plan_size(pod: Pod, spec: ContainerSpec, container: Container, result: Plan) -> bool:
+    """Adds what a running container needs to have what it was granted; whether it is kept running.
+
+    Source: kuberuntime_manager.go computePodResizeAction.
+    """
+    before, after = container.size, size_of(pod, spec)
+    if before is None or before == after:
+        return True
+    policies = {p.resourceName: p.restartPolicy for p in spec.resizePolicy}
+    if any(policies.get(name) == "RestartContainer" for name in _changed(before, after)):
+        message = f"Container {spec.name} resize requires restart"
+        result.stop.append(Stop(container, message, termination_grace_period_s(pod)))
+        result.start.append(spec.name)
+        return False
+    result.resize.append(Update(container.id, spec.name, before, after))
+    return True
+
+
+def _changed(before: Size, after: Size) -> list[str]:
+    cpu = (before.cpu_request_milli, before.cpu_limit_milli) != (after.cpu_request_milli, after.cpu_limit_milli)
+    memory = (before.memory_request_bytes, before.memory_limit_bytes) != (
+        after.memory_request_bytes,
+        after.memory_limit_bytes,
+    )
+    return ["cpu"] * cpu + ["memory"] * memory
 
 
 def _reason_to_stop(
@@ -151,6 +181,8 @@ def _plan_init(pod: Pod, runtime: PodRuntime, probes: ProbeResults, result: Plan
         if status.state == "running":
             if is_sidecar(spec):
                 initialized = _plan_sidecar(pod, spec, status, probes, result, starts, index, last, before, initialized)
+            else:
+                _plan_size(pod, spec, status, result)
         elif status.state == "exited" and not is_sidecar(spec):
             if status.exit_code != 0:
                 if not should_restart(spec, pod, status.exit_code):
@@ -191,6 +223,9 @@ def _plan_sidecar(
     if stop is not None:
         result.stop.append(Stop(status, stop[0], stop[1]))
         starts.append(spec.name)
+        return initialized
+    if not _plan_size(pod, spec, status, result):
+        starts.append(result.start.pop())
         return initialized
     if spec.startupProbe is not None and probes.startup.get(status.id) is not True and not before:
         return initialized

@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pybernetes.api.core.v1 import EphemeralContainer, Pod, Probe
 from pybernetes.apimachinery.errors import StatusError
 from pybernetes.client import cause
 from pybernetes.host.clock import Clock
-from pybernetes.kubelet import pod_spec
+from pybernetes.kubelet import pod_spec, resizing
 from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.containers import Configs
 from pybernetes.kubelet.cri.client import CriClient, CriError
@@ -29,6 +30,7 @@ from pybernetes.kubelet.lifecycle import HookError
 from pybernetes.kubelet.objects import ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.probes.manager import Probes
+from pybernetes.kubelet.resizing import Decision
 from pybernetes.kubelet.runtime import POD_UID_LABEL, Container, Sandbox, container_of, sandbox_of
 from pybernetes.kubelet.status_writer import StatusWriter
 from pybernetes.kubelet.surroundings import ProbeOnce, RunHook
@@ -176,6 +178,8 @@ class PodRunner:
                     f"stop {instruction.container.name}",
                     m.ContainerStopped(instruction.container.id, None, _LOST),
                 )
+            case m.ResizePod():
+                self._spawn(self._resize(pod, instruction), "resize", m.PodResized({}, failure=_LOST))
             case m.CleanUp():
                 self._spawn(self._clean_up(), "clean up", m.CleanedUp(_LOST))
             case m.RemoveLeftovers():
@@ -228,10 +232,10 @@ class PodRunner:
         self.post(m.ObjectsChanged())
         self._refresh_soon()
 
-    def pod_updated(self, pod: Pod) -> None:
+    def pod_updated(self, decision: Decision) -> None:
         """The API has another version of the pod; files that show its metadata follow."""
-        before = self.worker.pod
-        self.post(m.PodUpdated(pod))
+        before, pod = self.worker.pod, decision.pod
+        self.post(m.PodUpdated(pod, decision.started, decision.reason, decision.message))
         if _shown(before) != _shown(pod):
             self._refresh_soon()
 
@@ -493,6 +497,33 @@ class PodRunner:
             await asyncio.sleep(delay_s)
             waited_s += delay_s
             delay_s = min(delay_s * 2, 0.5)
+
+    # Resizing.
+
+    async def _resize(self, pod: Pod, asked: m.ResizePod) -> None:
+        """Step by step; after the first that fails the rest is left for another time."""
+        node, done = self._node, {u.container_id: u.before for u in asked.updates}
+        steps = resizing.steps(asked.before, asked.after, asked.updates)
+        try:
+            if node.cgroups is not None:
+                cgroups = node.cgroups
+                usage = partial(cgroups.memory_usage, pod)
+                if why := resizing.too_small(asked.before, asked.after, asked.updates, usage):
+                    self.post(m.PodResized({}, failure=why))
+                    return
+            for step in steps:
+                if step.pod is None:
+                    spec = pod_spec.find_container(pod, step.name)
+                    assert spec is not None
+                    resources = node.configs.resources(pod, spec, step.size)
+                    await node.cri.update_container_resources(step.container_id, resources)
+                    done[step.container_id] = step.size
+                elif node.cgroups is not None:
+                    node.cgroups.resize(pod, step.pod)
+        except (CriError, OSError) as error:
+            self.post(m.PodResized(done, failure=str(error)))
+            return
+        self.post(m.PodResized(done, asked.after))
 
     # Probes.
 
