@@ -99,6 +99,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "EndpointSliceMirroringController",
     ),
     Descriptor("service-cidr-controller", "service-cidrs-controller", "servicecidr", "ServiceCidrController"),
+    Descriptor("persistentvolume-binder-controller", "persistent-volume-binder", "volume_binder", "VolumeBinder"),
     Descriptor(
         "persistentvolumeclaim-protection-controller",
         "pvc-protection-controller",

@@ -46,6 +46,12 @@ class CycleState:
         assert isinstance(value, of)
         return value
 
+    def peek(self, key: str, of: type[T]) -> T | None:
+        """None when nobody wrote it: the plugin's Filter was skipped."""
+        value = self._data.get(key)
+        assert value is None or isinstance(value, of)
+        return value
+
 
 @dataclass(slots=True)
 class Verdict:
@@ -297,6 +303,13 @@ class PermitPlugin(Protocol):
 @runtime_checkable
 class PreBindPlugin(Protocol):
     async def pre_bind(self, state: CycleState, info: PodInfo, node_name: str) -> Status: ...
+
+
+@runtime_checkable
+class PreBindWaitPlugin(Protocol):
+    """A PreBind plugin that may wait for others, longer than a binding takes."""
+
+    def pre_bind_waits(self, state: CycleState, info: PodInfo, node_name: str) -> bool: ...
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.scheduler.metrics import SchedulerMetrics
+from pybernetes.scheduler.storage_view import StorageView
 
 DefaultSelector = Callable[[Pod], LabelSelector]
 """The selector of the Services and the controller that a Pod belongs to; empty when there is none."""
@@ -43,3 +44,5 @@ class Handle:
     """(about, Normal or Warning, reason, message)."""
     withdraw: Callable[[str], None] = lambda uid: None
     """Forgets which node a Pod is promised."""
+    storage: StorageView | None = None
+    """Claims and volumes; None: there are none to look at."""

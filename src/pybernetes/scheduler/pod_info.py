@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pybernetes.api.core.v1 import Pod
+from pybernetes.api.core.v1 import Pod, Volume
 from pybernetes.apimachinery import node_selector
 from pybernetes.apimachinery.selectors import SelectorError
 from pybernetes.client import cause as causes
@@ -52,6 +52,24 @@ class PodInfo:
         )
 
     @cached_property
+    def claims(self) -> tuple[str, ...]:
+        """Keys of the claims it names. A claim made for the Pod is nobody else's."""
+        volumes = [v.persistentVolumeClaim for v in self.pod.spec.volumes if v.persistentVolumeClaim is not None]
+        return tuple(f"{self.pod.metadata.namespace}/{volume.claimName}" for volume in volumes)
+
+    @cached_property
+    def disks(self) -> tuple[Volume, ...]:
+        """Its volumes of the kinds that two Pods of a node cannot always share."""
+        return tuple(
+            volume
+            for volume in self.pod.spec.volumes
+            if volume.gcePersistentDisk is not None
+            or volume.awsElasticBlockStore is not None
+            or volume.iscsi is not None
+            or volume.rbd is not None
+        )
+
+    @cached_property
     def required_affinity(self) -> node_selector.RequiredAffinity:
         return node_selector.required_affinity(self.pod)
 
@@ -79,7 +97,7 @@ class PodInfo:
         ):
             return None
         info = PodInfo(pod)
-        for name in ("requests", "non_zero_requests", "host_ports", "pod_terms"):
+        for name in ("requests", "non_zero_requests", "host_ports", "pod_terms", "claims", "disks"):
             if name in self.__dict__:
                 info.__dict__[name] = self.__dict__[name]
         return info

@@ -41,6 +41,7 @@ class Profile:
         self.reserve_plugins = _of(plugins, fw.ReservePlugin)
         self.permit_plugins = _of(plugins, fw.PermitPlugin)
         self.pre_bind_plugins = _of(plugins, fw.PreBindPlugin)
+        self._waiting_pre_binders = _of(plugins, fw.PreBindWaitPlugin)
         self.bind_plugins = _of(plugins, fw.BindPlugin)
         self.post_bind_plugins = _of(plugins, fw.PostBindPlugin)
         sorts = _of(plugins, fw.QueueSortPlugin)
@@ -232,12 +233,19 @@ class Profile:
                 return status.of(name), {}
         return (Status(Code.WAIT), waits) if waits else (SUCCESS, {})
 
-    async def bind(self, state: CycleState, info: PodInfo, node_name: str) -> Status:
-        """PreBind, then the first bind plugin that does not skip, then PostBind."""
+    def waits_before_binding(self, state: CycleState, info: PodInfo, node_name: str) -> bool:
+        """Whether PreBind has to wait for others."""
+        return any(plugin.pre_bind_waits(state, info, node_name) for _, plugin in self._waiting_pre_binders)
+
+    async def pre_bind(self, state: CycleState, info: PodInfo, node_name: str) -> Status:
         for name, pre_binder in self.pre_bind_plugins:
             status = await pre_binder.pre_bind(state, info, node_name)
             if not status.success:
                 return status.of(name)
+        return SUCCESS
+
+    async def bind(self, state: CycleState, info: PodInfo, node_name: str) -> Status:
+        """The first bind plugin that does not skip, then PostBind."""
         for name, binder in self.bind_plugins:
             status = await binder.bind(state, info, node_name)
             if status.skip:

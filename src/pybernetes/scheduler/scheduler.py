@@ -14,7 +14,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.apps.v1 import ReplicaSet, StatefulSet
@@ -115,7 +115,9 @@ class Scheduler:
         from pybernetes.scheduler.handle import Handle
         from pybernetes.scheduler.profile import Profile
         from pybernetes.scheduler.snapshot import Snapshot
+        from pybernetes.scheduler.storage_view import StorageView
 
+        storage = StorageView(self._factory.informer)
         handle = Handle(
             self._client,
             self._default_selector,
@@ -130,6 +132,7 @@ class Scheduler:
             activate=lambda uid: self.queue.activate(uid),
             event=self._recorder.event,
             withdraw=lambda uid: self.snapshot.nominations.remove(uid),
+            storage=storage,
         )
         self.profiles: dict[str, Profile] = {
             profile.scheduler_name: Profile(profile, handle) for profile in self._config.profiles
@@ -151,6 +154,9 @@ class Scheduler:
         self._binding_slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._nodes.add_handler(self._node_added, self._node_updated, self._node_deleted)
         self._pods.add_handler(self._pod_added, self._pod_updated, self._pod_deleted)
+        storage.follow(self.queue.move)
+        self._pods.add_handler(on_delete=storage.pod_gone)
+        self._nodes.add_handler(on_delete=lambda node: storage.node_gone())
 
     def _namespace_labels(self, name: str) -> Mapping[str, str]:
         namespace = self._namespaces.lister.get("", name)
@@ -365,14 +371,25 @@ class Scheduler:
         if not status.success and not status.wait:
             self._refused(profile, state, queued, node_name, status)
             return
-        await self._binding_slots.acquire()
-        self._group.create_task(self._bind(profile, state, queued, node_name, waits), name=f"bind {info.key}")
+        at_once = not waits and not profile.waits_before_binding(state, info, node_name)
+        if at_once:
+            await self._binding_slots.acquire()
+        work = self._bind(profile, state, queued, node_name, waits, has_slot=at_once)
+        self._group.create_task(work, name=f"bind {info.key}")
 
     # Binding
 
     async def _bind(
-        self, profile: Profile, state: CycleState, queued: QueuedPodInfo, node_name: str, waits: dict[str, float]
+        self,
+        profile: Profile,
+        state: CycleState,
+        queued: QueuedPodInfo,
+        node_name: str,
+        waits: dict[str, float],
+        *,
+        has_slot: bool,
     ) -> None:
+        """One that waits for others first takes its slot once it goes on."""
         info = queued.info
         try:
             if waits and not await self._permitted(info.uid, min(waits.values())):
@@ -383,7 +400,12 @@ class Scheduler:
                 self._refused(profile, state, queued, node_name, status)
                 return
             self.queue.done(info.uid)
-            status = await _bound(profile, state, info, node_name)
+            status = await _answered(profile.pre_bind(state, info, node_name), info)
+            if status.success:
+                if not has_slot:
+                    await self._binding_slots.acquire()
+                    has_slot = True
+                status = await _answered(profile.bind(state, info, node_name), info)
             if status.success:
                 message = f"Successfully assigned {info.key} to {node_name}"
                 self._recorder.event(info.pod, "Normal", "Scheduled", message)
@@ -393,7 +415,8 @@ class Scheduler:
                 log.info("binding %s to %s failed: %s", info.key, node_name, status.message)
                 self._refused(profile, state, queued, node_name, status)
         finally:
-            self._binding_slots.release()
+            if has_slot:
+                self._binding_slots.release()
 
     async def _permitted(self, uid: str, timeout_s: float) -> bool:
         permitted = self._waiting[uid] = asyncio.Event()
@@ -477,11 +500,13 @@ class Scheduler:
             log.info("cannot write the condition of %s/%s: %s", meta.namespace, meta.name, error)
 
 
-async def _bound(profile: Profile, state: CycleState, info: PodInfo, node_name: str) -> Status:
+async def _answered(work: Coroutine[Any, Any, Status], info: PodInfo) -> Status:
     from pybernetes.scheduler.status import failed
 
     try:
-        return await profile.bind(state, info, node_name)
+        return await work
+    except (StatusError, OSError) as error:
+        return failed(error)
     except Exception as error:
         # A fault in a plugin must not end the scheduler.
         log.exception("binding %s failed", info.key)

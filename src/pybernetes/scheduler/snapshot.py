@@ -78,6 +78,11 @@ class Snapshot:
         self.existing_terms = ExistingTerms()
         self.nominations = Nominations()
 
+        self.claim_users: dict[str, set[str]] = {}
+        """uids of the placed Pods by the key of a claim they name."""
+        self.disk_users: set[str] = set()
+        """uids of the placed Pods that have volumes which cannot always be shared (`PodInfo.disks`)."""
+
         self._pods: dict[str, _Placed] = {}
         self._pods_of: dict[str, dict[str, None]] = {}
         """uids by node, in the order in which they came."""
@@ -165,6 +170,11 @@ class Snapshot:
         placed = _Placed(info, node_name, self.row_of.get(node_name, -1))
         self._pods[info.uid] = placed
         self._pods_of.setdefault(node_name, {})[info.uid] = None
+        if info.pod.spec.volumes:
+            for claim in info.claims:
+                self.claim_users.setdefault(claim, set()).add(info.uid)
+            if info.disks:
+                self.disk_users.add(info.uid)
         if placed.row >= 0:
             self._count_pod(placed, 1)
 
@@ -187,6 +197,13 @@ class Snapshot:
         del on_node[uid]
         if not on_node:
             del self._pods_of[placed.node_name]
+        if placed.info.pod.spec.volumes:
+            for claim in placed.info.claims:
+                users = self.claim_users.get(claim, set())
+                users.discard(uid)
+                if not users:
+                    self.claim_users.pop(claim, None)
+            self.disk_users.discard(uid)
         if placed.row >= 0:
             self._count_pod(placed, -1)
 
@@ -194,6 +211,11 @@ class Snapshot:
         """The node a Pod is counted on."""
         placed = self._pods.get(uid)
         return None if placed is None else placed.node_name
+
+    def placed(self, uid: str) -> tuple[PodInfo, int]:
+        """A Pod that is counted, and its row (-1: its node is not known)."""
+        found = self._pods[uid]
+        return found.info, found.row
 
     def pods_on(self, node_name: str) -> list[PodInfo]:
         return [self._pods[uid].info for uid in self._pods_of.get(node_name, ())]
@@ -367,4 +389,4 @@ def _taints(node: Node | None) -> set[Taint]:
 def _images(node: Node | None) -> dict[str, int]:
     if node is None:
         return {}
-    return {name: image.sizeBytes or 0 for image in node.status.images for name in image.names or []}
+    return {name: image.sizeBytes or 0 for image in node.status.images for name in (image.names or [])}

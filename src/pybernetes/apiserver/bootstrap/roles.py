@@ -38,6 +38,7 @@ _BY_USERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("system:monitoring", ("group:system:monitoring",)),
     ("system:node", ()),
     ("system:node-proxier", ("user:system:kube-proxy",)),
+    ("system:persistent-volume-provisioner", ("user:system:local-path-provisioner",)),
     ("system:pybernetes-history", ("group:system:authenticated",)),
     ("system:pybernetes-network", ("user:system:kube-proxy",)),
     ("system:public-info-viewer", ("group:system:authenticated", "group:system:unauthenticated")),

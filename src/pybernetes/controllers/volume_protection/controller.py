@@ -6,7 +6,7 @@ Admission gives each its finalizer; here it is taken away. Source: pkg/controlle
 from __future__ import annotations
 
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
-from pybernetes.apimachinery import errors
+from pybernetes.apimachinery import errors, volume_claims
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.fresh import fresh
@@ -81,4 +81,4 @@ class VolumeProtection(Controller):
 
 
 def _claim_keys(pod: Pod) -> list[str]:
-    return [f"{pod.metadata.namespace}/{name}" for name in plan.claim_names(pod)]
+    return [f"{pod.metadata.namespace}/{name}" for name in volume_claims.claim_names(pod)]

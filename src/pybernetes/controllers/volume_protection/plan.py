@@ -6,21 +6,11 @@ Source: pkg/controller/volume/{pvcprotection,pvprotection}, component-helpers/st
 from __future__ import annotations
 
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
+from pybernetes.apimachinery import volume_claims
 from pybernetes.controllers.runtime.owners import is_controlled_by
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER = "kubernetes.io/pv-protection"
-
-
-def claim_names(pod: Pod) -> list[str]:
-    """The claims that the Pod's volumes name, those made for the Pod included."""
-    names = []
-    for volume in pod.spec.volumes:
-        if volume.persistentVolumeClaim is not None:
-            names.append(volume.persistentVolumeClaim.claimName)
-        elif volume.ephemeral is not None:
-            names.append(f"{pod.metadata.name}-{volume.name}")
-    return names
 
 
 def uses(pod: Pod, claim: PersistentVolumeClaim) -> bool:
@@ -28,11 +18,11 @@ def uses(pod: Pod, claim: PersistentVolumeClaim) -> bool:
     if not pod.spec.nodeName:
         return False
     for volume in pod.spec.volumes:
-        named = volume.persistentVolumeClaim
-        if named is not None and named.claimName == claim.metadata.name:
+        if volume_claims.claim_name(pod, volume) != claim.metadata.name:
+            continue
+        if volume.persistentVolumeClaim is not None:
             return True
-        made = volume.ephemeral is not None and f"{pod.metadata.name}-{volume.name}" == claim.metadata.name
-        if made and is_controlled_by(claim, pod) and not _is_shut_down(pod):
+        if is_controlled_by(claim, pod) and not _is_shut_down(pod):
             return True
     return False
 

@@ -15,10 +15,14 @@ from pybernetes.scheduler.plugins.node_name import NodeName
 from pybernetes.scheduler.plugins.node_ports import NodePorts
 from pybernetes.scheduler.plugins.node_resources import BalancedAllocation, Fit
 from pybernetes.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from pybernetes.scheduler.plugins.node_volume_limits import NodeVolumeLimits
 from pybernetes.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from pybernetes.scheduler.plugins.priority_sort import PrioritySort
 from pybernetes.scheduler.plugins.scheduling_gates import SchedulingGates
 from pybernetes.scheduler.plugins.taint_toleration import TaintToleration
+from pybernetes.scheduler.plugins.volume_binding import VolumeBinding
+from pybernetes.scheduler.plugins.volume_restrictions import VolumeRestrictions
+from pybernetes.scheduler.plugins.volume_zone import VolumeZone
 
 Factory = Callable[[PluginArguments, Handle], Plugin]
 
@@ -31,6 +35,10 @@ FACTORIES: dict[str, tuple[int, Factory]] = {
     "NodeAffinity": (2, lambda arguments, handle: NodeAffinity(arguments)),
     "NodePorts": (0, lambda arguments, handle: NodePorts()),
     "NodeResourcesFit": (1, lambda arguments, handle: Fit(arguments)),
+    "VolumeRestrictions": (0, lambda arguments, handle: VolumeRestrictions(handle)),
+    "NodeVolumeLimits": (0, lambda arguments, handle: NodeVolumeLimits(handle)),
+    "VolumeBinding": (0, VolumeBinding),
+    "VolumeZone": (0, lambda arguments, handle: VolumeZone(handle)),
     "PodTopologySpread": (2, lambda arguments, handle: PodTopologySpread(arguments, handle.default_selector)),
     "InterPodAffinity": (2, InterPodAffinity),
     "DefaultPreemption": (0, DefaultPreemption),

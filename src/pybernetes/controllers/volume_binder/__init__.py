@@ -1,0 +1,1 @@
+"""Binds claims to volumes, hands claims to provisioners, and does with released volumes what their policy says."""
