@@ -75,6 +75,7 @@ from pybernetes.storage.compaction import compact_regularly
 from pybernetes.storage.store import Store, StoreError
 
 if TYPE_CHECKING:
+    from pybernetes.api.core.v1 import Secret
     from pybernetes.apiserver.streaming.connect import Connector
     from pybernetes.storage.encryption.store import EncryptedStore
 
@@ -122,7 +123,7 @@ class ApiServer:
             ),
             token_issuer=self.tokens,
         )
-        self.tokens.bind(self.registry)
+        self.tokens.bind(self.registry, self._token_used)
         self._leases = MasterLeases(store, self.registry, self.advertise_address)
         self._rbac = RbacAuthorizer()
         self._graph = node.NodeGraph()
@@ -207,7 +208,7 @@ class ApiServer:
 
     async def _after_start(self) -> None:
         """Writes what is there for clients to see and nothing waits for; then keeps this apiserver's Lease."""
-        from pybernetes.apiserver.bootstrap import after_start
+        from pybernetes.apiserver.bootstrap import after_start, legacy_tokens
 
         registry, clock = self.registry, self._clock
         group_versions = [(group, version) for group in self._groups() for version in self._served.versions(group)]
@@ -216,6 +217,7 @@ class ApiServer:
             lambda: self._aggregator.register(group_versions),
             lambda: after_start.default_service_cidr(registry, cidr, clock),
             lambda: after_start.flow_control(registry),
+            lambda: legacy_tokens.track(registry, clock),
             lambda: after_start.keep(registry, self._flows, self._leases, holder, clock),
         ]
         for work in steps:
@@ -223,6 +225,11 @@ class ApiServer:
                 await work()
             except (StatusError, ExceptionGroup) as error:
                 log.warning("after the start: %s", error)
+
+    async def _token_used(self, secret: Secret, day: str) -> None:
+        from pybernetes.apiserver.bootstrap import legacy_tokens
+
+        await legacy_tokens.mark_used(self.registry, secret, day)
 
     def _groups(self) -> list[str]:
         return ["", *self._served.groups()]

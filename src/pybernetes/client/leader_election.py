@@ -22,6 +22,8 @@ from pybernetes.host.random import Random
 log = logging.getLogger(__name__)
 
 _JITTER = 1.2
+_TOLERATED_S = 20.0
+"""Beyond the lease's duration, before health says so. Source: leaderelection/healthzadaptor.go."""
 
 
 class LeaderElector:
@@ -54,6 +56,13 @@ class LeaderElector:
     def leader(self) -> str:
         """Who was last seen holding the lease; "" when nobody was."""
         return (self._observed.spec.holderIdentity or "") if self._observed else ""
+
+    def problem(self) -> str:
+        """What is wrong: the lease is ours and has long not been renewed. "" when nothing is."""
+        if self._observed is None or self.leader != self.identity:
+            return ""
+        late_s = asyncio.get_running_loop().time() - self._observed_at - self._lease_duration_s
+        return f"failed election to renew leadership on lease {self._name}" if late_s > _TOLERATED_S else ""
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Waits for the lease, runs `lead` while it is held, and returns when it is lost or `lead` ends.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.apimachinery.times import TimeError, parse_duration
+from pybernetes.cmd import serving_flags, signing_flags
 
 if TYPE_CHECKING:
     from pybernetes.client.client import Client
@@ -59,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="each controller acts as its own ServiceAccount",
     )
     parser.add_argument("--root-ca-file", default="", help="PEM that kube-root-ca.crt tells every namespace")
+    signing_flags.add_arguments(parser, _duration)
+    serving_flags.add_arguments(parser, 10257)
     nodes = parser.add_argument_group("nodes")
     nodes.add_argument("--cluster-cidr", default="10.244.0.0/16", help="addresses of Pods (default %(default)s)")
     nodes.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", help="of Services (default %(default)s)")
@@ -91,6 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(args: argparse.Namespace) -> None:
     """Raises KubeconfigError, ValueError or OSError with one line for the user."""
     from pybernetes.client.kubeconfig import load
+    from pybernetes.cmd import secure_serving
     from pybernetes.controllers.manager import ControllerManager
     from pybernetes.host.clock import SystemClock
     from pybernetes.host.random import Random
@@ -98,7 +102,12 @@ async def run(args: argparse.Namespace) -> None:
     random = Random()
     config = configuration(args, f"{socket.gethostname()}_{random.uid()}")
     client_for = remote_client_for(load(args.kubeconfig), args.use_service_account_credentials)
-    await ControllerManager(client_for, config, SystemClock(), random).run()
+    manager = ControllerManager(client_for, config, SystemClock(), random)
+    pages = secure_serving.Pages("kubecontrollermanager.config.k8s.io", manager.metrics, config)
+    for name, check in manager.checks().items():
+        pages.health.add(name, check, ("healthz",))
+    async with secure_serving.serving(args, pages, client_for(""), SystemClock()):
+        await manager.run()
 
 
 def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerConfig:
@@ -110,6 +119,7 @@ def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerC
         leader_elect=args.leader_elect,
         identity=identity,
         root_ca_pem=Path(args.root_ca_file).read_text() if args.root_ca_file else "",
+        **signing_flags.settings(args),
         cluster_cidr=args.cluster_cidr,
         node_cidr_mask_size=args.node_cidr_mask_size,
         allocate_node_cidrs=args.allocate_node_cidrs,

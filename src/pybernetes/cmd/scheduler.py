@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
+from pybernetes.cmd import serving_flags
 
 if TYPE_CHECKING:
     from pybernetes.scheduler.config import SchedulerConfig
@@ -32,9 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--leader-elect-{flag}", type=_duration, default=default, help=f"{what} (default {default})"
         )
+    serving_flags.add_arguments(parser, 10259)
 
 
 async def run(args: argparse.Namespace) -> None:
+    from pybernetes.cmd import secure_serving
     from pybernetes.host.clock import SystemClock
     from pybernetes.host.random import Random
     from pybernetes.scheduler.config import ConfigError, SchedulerConfig
@@ -54,7 +57,13 @@ async def run(args: argparse.Namespace) -> None:
     config.identity = f"{socket.gethostname()}_{random.uid()}"
     client = Client(HttpTransport.from_kubeconfig(args.kubeconfig), user_agent="kube-scheduler")
     try:
-        await Scheduler(client, config, SystemClock(), random).run()
+        scheduler = Scheduler(client, config, SystemClock(), random)
+        pages = secure_serving.Pages("kubescheduler.config.k8s.io", scheduler.figures, config)
+        pages.health.add("ping", lambda: "")
+        synced = "" if config.leader_elect else "informers have not synced"  # One that waits for the lease is ready.
+        pages.health.add("sched-handler-sync", lambda: "" if scheduler.synced.is_set() else synced, ("readyz",))
+        async with secure_serving.serving(args, pages, client, SystemClock()):
+            await scheduler.run()
     except ConfigError as error:
         print(f"pybernetes scheduler: {error}", file=sys.stderr)
         raise SystemExit(2) from None

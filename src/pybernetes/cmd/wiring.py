@@ -93,8 +93,12 @@ def controllers(spec: ClusterSpec, layout: Layout) -> ControllerManagerConfig:
     from pybernetes.controllers.config import ControllerManagerConfig
 
     return ControllerManagerConfig(
-        root_ca_pem=Pki(layout.pki).ca.read_text(),
+        controllers=["*", "bootstrap-signer-controller", "token-cleaner-controller"],
+        cluster_signing_files=(str(keys.ca), str(keys.key("ca"))),
+        service_account_private_key_file=str(keys.service_account_key),
+        root_ca_pem=keys.ca.read_text(),
         cluster_cidr=spec.pod_cidr,
+    keys = Pki(layout.pki)
         service_cidr=spec.service_cidr,
         feature_gates=features.parse([spec.feature_gates]),
     )
@@ -124,6 +128,34 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
 def proxy(spec: ClusterSpec, node: str) -> ProxyConfig:
     """`node` is "" for the host of a cluster whose nodes have namespaces of their own."""
     from pybernetes.proxy.proxy import ProxyConfig
+def fleet(spec: ClusterSpec, layout: Layout) -> FleetConfig:
+    """In a cluster of simulated nodes alone their Pods have addresses that no network of the world has."""
+    from pybernetes.cluster import settings
+    from pybernetes.cluster.pki import SIMULATION
+    from pybernetes.kubelet.server import ServerConfig
+    from pybernetes.sim.nodes import DEFAULT_CAPACITY, SIMULATED_LABEL, FleetConfig, NodeWish
+
+    wishes = []
+    for index, name in enumerate(spec.simulated_names):
+        labels = {SIMULATED_LABEL: "true"}
+        if spec.simulated_zones:
+            labels["topology.kubernetes.io/zone"] = f"zone-{index % spec.simulated_zones + 1}"
+        wishes.append(NodeWish(name, labels, f"240.{index >> 8}.{index & 255}.0/24" if spec.simulated else ""))
+    keys = Pki(layout.pki)
+    return FleetConfig(
+        wishes,
+        capacity={**DEFAULT_CAPACITY, **(settings.capacity(spec.simulated_capacity or "pods=110"))},
+        everything=spec.simulated,
+        server=ServerConfig(
+            host="127.0.0.1",
+            port=0,
+            tls_cert_file=str(keys.certificate(SIMULATION)),
+            tls_private_key_file=str(keys.key(SIMULATION)),
+            client_ca_file=str(keys.ca),
+        ),
+    )
+
+
 
     return ProxyConfig(
         node_name=node, table=tables(spec.name)[0], cluster_cidr=spec.pod_cidr, service_cidr=spec.service_cidr

@@ -42,6 +42,7 @@ class ControllerManager:
         self.controllers: dict[str, Controller] = {}
         """Those that run, by name."""
         self._problems: dict[str, str] = {}
+        self._elector: LeaderElector | None = None
         self.started = asyncio.Event()
         """Every informer has synced and every controller's workers are about to run."""
 
@@ -55,6 +56,20 @@ class ControllerManager:
         waiting = "" if self.started.is_set() else "not started yet"
         return {d.name: self._problems.get(d.name, waiting) for d in self._descriptors}
 
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """For /healthz: the lease, and each chosen controller, which is well while it waits to start.
+
+        Source: cmd/kube-controller-manager/app/controllermanager.go (leaderElection), controller-manager/pkg/healthz.
+        """
+
+        def of(name: str) -> Callable[[], str]:
+            return lambda: self._problems.get(name, "")
+
+        found = {descriptor.name: of(descriptor.name) for descriptor in self._descriptors}
+        if self._config.leader_elect:
+            found = {"leaderElection": lambda: self._elector.problem() if self._elector else "", **found}
+        return found
+
     def metrics(self) -> Iterator[str]:
         """The text form, line by line."""
         from pybernetes.controllers import metrics
@@ -66,10 +81,10 @@ class ControllerManager:
         if not self._config.leader_elect:
             await self._lead()
             return
-        elector = LeaderElector(
+        self._elector = LeaderElector(
             self._client_for(""), "kube-controller-manager", self._config.identity, self._clock, self._random
         )
-        await elector.run(self._lead)
+        await self._elector.run(self._lead)
 
     async def _lead(self) -> None:
         informers = InformerFactory(self._client_for(""), self._clock, self._random)

@@ -18,6 +18,8 @@ from pybernetes.api.core.v1 import Node, Pod, Secret, ServiceAccount
 from pybernetes.apimachinery.jws import SigningKey, TokenError, VerifyingKey, read_keys, split
 from pybernetes.apimachinery.times import format_time, parse_time
 from pybernetes.apimachinery.user import UserInfo, with_authenticated_group
+from pybernetes.apiserver.authenticators import legacy_token
+from pybernetes.apiserver.authenticators.legacy_token import MarkUsed
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 
@@ -130,11 +132,13 @@ class ServiceAccountTokens:
         self._random = random
         self._max_expiration_s = max_expiration_s
         self._reader: Reader | None = None
+        self._mark_used: MarkUsed | None = None
         self._known: dict[tuple[str, tuple[str, ...]], tuple[float, UserInfo, tuple[str, ...]]] = {}
 
-    def bind(self, reader: Reader) -> None:
-        """Gives the objects that tokens are bound to."""
+    def bind(self, reader: Reader, mark_used: MarkUsed | None = None) -> None:
+        """Gives the objects that tokens are bound to, and a way to note the use of those in Secrets."""
         self._reader = reader
+        self._mark_used = mark_used
 
     async def issue(
         self, service_account: ServiceAccount, request: TokenRequest, bound: msgspec.Struct | None
@@ -195,7 +199,7 @@ class ServiceAccountTokens:
             claims = msgspec.json.decode(payload, type=_Claims)
         except (TokenError, msgspec.MsgspecError):
             return None
-        if claims.iss != self.issuer:
+        if claims.iss not in (self.issuer, legacy_token.ISSUER):
             return None
         if not self.keys.loaded:
             await asyncio.to_thread(self.keys.load)
@@ -203,6 +207,8 @@ class ServiceAccountTokens:
         candidates = [key for key in candidates if key.kid == header.kid] or candidates
         if not any(key.verifies(signed, signature) for key in candidates):
             raise TokenError("invalid bearer token")
+        if claims.iss == legacy_token.ISSUER:
+            return await self._from_secret(token, payload, wanted, now)
         shared = tuple(a for a in wanted if a in ([claims.aud] if isinstance(claims.aud, str) else claims.aud))
         if not shared:
             raise TokenError(f"token audiences {claims.aud} is invalid for the target audiences {list(wanted)}")
@@ -212,6 +218,18 @@ class ServiceAccountTokens:
         until = min(now + _REMEMBER_S, (claims.exp or now) + _LEEWAY_S)
         self._known[(token, wanted)] = (until, user, shared)
         return user, shared
+
+    async def _from_secret(
+        self, token: str, payload: bytes, wanted: tuple[str, ...], now: float
+    ) -> tuple[UserInfo, tuple[str, ...]]:
+        """Such a token is for the API, and never remembered: it ends with its Secret."""
+        shared = tuple(audience for audience in wanted if audience in self._audiences)
+        if not shared:
+            raise TokenError(f"token is not for the audiences {list(wanted)}")
+        if self._reader is None:
+            raise TokenError("the apiserver is starting")
+        user = await legacy_token.user_of(self._reader, self._mark_used, token, payload, now)
+        return with_authenticated_group(user), shared
 
     async def _user(self, claims: _Claims, now: float) -> UserInfo:
         private = claims.kubernetes

@@ -62,10 +62,15 @@ def _encryption(spec: ClusterSpec) -> dict[str, str | None]:
 
 
 def _controller_manager(spec: ClusterSpec, layout: Layout) -> dict[str, str | None]:
+    keys = Pki(layout.pki)
     return {
         "kubeconfig": str(layout.kubeconfig("controller-manager")),
         "leader-elect": None,
-        "root-ca-file": str(Pki(layout.pki).ca),
+        "root-ca-file": str(keys.ca),
+        "cluster-signing-cert-file": str(keys.ca),
+        "cluster-signing-key-file": str(keys.key("ca")),
+        "service-account-private-key-file": str(keys.service_account_key),
+        "controllers": "*,bootstrap-signer-controller,token-cleaner-controller",
         "cluster-cidr": spec.pod_cidr,
         "service-cluster-ip-range": spec.service_cidr,
     }
