@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pybernetes.api.apps.v1 import Deployment
 from pybernetes.api.core.v1 import Node, Pod, Service
+from pybernetes.api.networking.v1 import Ingress
 from pybernetes.apimachinery.errors import NotFound, StatusError
 from pybernetes.client.client import Client
 from pybernetes.client.objects import KubernetesObject
@@ -69,12 +70,15 @@ def last_line(layout: Layout, process: str) -> str:
 
 async def nodes_ready(client: Client, spec: ClusterSpec, layout: Layout, timeout_s: float) -> None:
     """Returns when every node is Ready. Raises ClusterError with the reason of one that is not."""
-    waiting = set(spec.node_names)
+    names = {*spec.node_names, *spec.simulated_names}
+    waiting = set(names)
+    if not waiting:
+        return
     reasons: dict[str, str] = {}
     try:
         async with asyncio.timeout(timeout_s):
             async for node in _observe(client, Node):
-                if node.metadata.name not in spec.node_names:
+                if node.metadata.name not in names:
                     continue
                 ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
                 if ready is not None and ready.status == "True":
@@ -170,6 +174,39 @@ async def service_address(client: Client, namespace: str, name: str) -> str:
     except NotFound:
         return ""
     return service.spec.clusterIP or ""
+
+
+async def ingress_host(client: Client, namespace: str, name: str) -> str:
+    """The host of its first rule; "" when there is no such Ingress."""
+    try:
+        found = await client.get(Ingress, name, namespace)
+    except NotFound:
+        return ""
+    return next((rule.host for rule in found.spec.rules if rule.host), "") or ""
+
+
+async def https_answers(address: str, port: int, host: str, timeout_s: float) -> bool:
+    """Whether a GET of / says 200 in time, whoever signed the certificate."""
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    question = f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    reader, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
+                    writer.write(question)
+                    status = await reader.readline()
+                    writer.close()
+                    if b" 200 " in status:
+                        return True
+                except OSError:
+                    pass
+                await asyncio.sleep(_SLOW_RETRY_S)
+    except TimeoutError:
+        return False
 
 
 async def until(condition: Callable[[], bool], timeout_s: float) -> bool:

@@ -7,6 +7,7 @@ nodes Ready → example.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import signal
 import sys
@@ -27,7 +28,7 @@ from pybernetes.cluster.process_table import (
     stopped_mark,
     supervisor_command,
 )
-from pybernetes.cluster.spec import CONTROL_PLANE, CONTROL_PLANES, MAX_NODES, ClusterSpec
+from pybernetes.cluster.spec import CONTROL_PLANE, CONTROL_PLANES, MAX_NODES, MAX_SIMULATED_BESIDE_REAL, ClusterSpec
 from pybernetes.host.files import exclusive, write_atomic
 from pybernetes.host.processes import Process, spawn
 
@@ -47,7 +48,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="machines of the control plane, each with an etcd, an apiserver, a controller manager and a scheduler "
         "in a network namespace of its own, behind a load balancer (3 or 5; default 1, on the host)",
     )
-    parser.add_argument("--simulated-nodes", type=int, default=0, metavar="M", help="simulated nodes in addition")
+    parser.add_argument(
+        "--simulated-nodes",
+        type=int,
+        metavar="M",
+        help="nodes that only pretend, in addition (default 0; with --runtime simulated 1)",
+    )
+    parser.add_argument(
+        "--simulated-zones", type=int, metavar="Z", help="zones that they are spread over (default 0: none)"
+    )
+    parser.add_argument(
+        "--simulated-capacity",
+        metavar="RESOURCE=QUANTITY,...",
+        help="what each has (default cpu=32,memory=256Gi,pods=110)",
+    )
     parser.add_argument(
         "--store",
         metavar="STORE",
@@ -79,10 +93,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--snapshot-dir", metavar="DIR", help="where they are saved (default: snapshots in the data directory)"
     )
-    parser.add_argument("--runtime", metavar="containerd", help="what runs the containers (default containerd)")
+    parser.add_argument(
+        "--runtime",
+        choices=["containerd", "simulated"],
+        help="what runs the containers: containerd (default), or nothing: simulated nodes, which need no root",
+    )
     add_data_dir(parser)
     parser.add_argument(
         "--port", type=int, metavar="PORT", help="port of the API (default: 6443, else the next free one)"
+    )
+    parser.add_argument(
+        "--ingress", action=argparse.BooleanOptionalAction, help="whether Ingresses are served (default: they are)"
     )
     parser.add_argument("--no-example", action="store_true", help="start without examples/hello")
     parser.add_argument(
@@ -96,11 +117,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     wishes = _wishes(args)
-    if sys.platform != "linux":
-        raise ClusterError("real nodes need Linux; run this in a Linux machine")
     found = find(args.name, args.data_dir)
-    if os.geteuid() != 0 and not (found is not None and found[0].simulated):
-        raise ClusterError(f"a cluster with real containers needs root; run: sudo {' '.join(_own_command())}")
+    simulated = found[0].simulated if found is not None else wishes.runtime == "simulated"
+    if sys.platform != "linux" and not simulated:
+        raise ClusterError("real nodes need Linux; run this in a Linux machine, or use --runtime simulated")
+    if os.geteuid() != 0 and not simulated:
+        raise ClusterError(
+            f"a cluster with real containers needs root; run: sudo {' '.join(_own_command())}\n"
+            "or, with nodes that only pretend: --runtime simulated"
+        )
     progress = Progress()
     files = kubeconfig.user_files(os.environ)
     kubeconfig.check(files)
@@ -125,10 +150,7 @@ def _own_command() -> list[str]:
 
 def _wishes(args: argparse.Namespace) -> preparation.Wishes:
     """Raises ClusterError for what this version cannot do."""
-    if args.simulated_nodes:
-        raise ClusterError("--simulated-nodes is not there yet; leave it out, or use --nodes for real ones")
-    if args.runtime not in (None, "containerd"):
-        raise ClusterError(f"--runtime {args.runtime} is not there yet; leave it out for containerd")
+    _check_simulation(args)
     files = _etcd_files(args)
     store = _store(args.store)
     if any(files) and not (store or "").startswith("etcd="):
@@ -155,6 +177,17 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
     )
 
 
+def _check_simulation(args: argparse.Namespace) -> None:
+    """Raises ClusterError."""
+    simulated = args.runtime == "simulated"
+    if simulated and (args.nodes or (args.control_planes or 1) > 1):
+        raise ClusterError("--runtime simulated has no real nodes or machines; name --simulated-nodes alone")
+    if args.simulated_nodes and (args.control_planes or 1) > 1:
+        raise ClusterError("simulated nodes go with one control plane; leave out --control-planes")
+    if args.simulated_nodes == 0 and simulated:
+        raise ClusterError("--simulated-nodes 0 leaves no node; name one at least")
+
+
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """What was given of that which may change later. Raises ClusterError."""
     found: dict[str, Any] = {}
@@ -170,6 +203,11 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         found["snapshot_keep"] = args.snapshot_keep
     if args.snapshot_dir is not None:
         found["snapshot_dir"] = str(Path(args.snapshot_dir).absolute()) if args.snapshot_dir else ""
+    for name in ("simulated_nodes", "simulated_zones", "simulated_capacity"):
+        if getattr(args, name) is not None:
+            found[name] = getattr(args, name)
+    if args.ingress is not None:
+        found["ingress"] = args.ingress
     if found:
         from pybernetes.cluster.settings import check
 
@@ -198,6 +236,7 @@ def _store(text: str | None) -> str | None:
 
 def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress, files: list[Path]) -> int:
     spec, layout, new = preparation.settle(wishes)
+    spec = _with_nodes(spec, new)
     changed = not new and spec != ClusterSpec.read(layout.spec)
     preparation.make_folders(spec, layout)
     if changed:
@@ -226,10 +265,25 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
     # Only now: what waits needs an event loop and the client, and the processes start meanwhile.
     from pybernetes.cli.bringup import wait_for
 
-    arrived = wait_for(spec, layout, files, progress, example=not args.no_example, timeout_s=args.wait)
+    arrived = wait_for(
+        spec, layout, files, progress, example=not args.no_example and not spec.simulated, timeout_s=args.wait
+    )
     progress.done()
     _tell(spec, arrived)
     return 0
+
+
+def _with_nodes(spec: ClusterSpec, new: bool) -> ClusterSpec:
+    """Raises ClusterError for simulated nodes that the cluster cannot have."""
+    if new and spec.simulated and not spec.simulated_nodes:
+        return dataclasses.replace(spec, simulated_nodes=1)
+    if spec.simulated_nodes and spec.control_plane_names:
+        raise ClusterError("simulated nodes go with one control plane; leave out --simulated-nodes")
+    if spec.simulated_nodes > MAX_SIMULATED_BESIDE_REAL and not spec.simulated:
+        raise ClusterError(
+            f"at most {MAX_SIMULATED_BESIDE_REAL} simulated nodes go beside real ones; for more use --runtime simulated"
+        )
+    return spec
 
 
 def start_control_plane(spec: ClusterSpec, layout: Layout) -> Process:
@@ -261,19 +315,33 @@ def _restart(spec: ClusterSpec, layout: Layout) -> None:
 
 def _tell(spec: ClusterSpec, arrived: Arrived) -> None:
     kubectl = "kubectl" if arrived.current else f"kubectl --context {spec.context}"
-    nodes = "1 node" if spec.nodes == 1 else f"{spec.nodes} nodes"
+    count = spec.nodes + spec.simulated_nodes
+    nodes = "1 node" if count == 1 else f"{count} nodes"
     print(f"API ready after {arrived.api_s:.1f} s, {nodes} Ready after {arrived.nodes_s:.1f} s.")
     print(f"The context {spec.context!r} is in your kubeconfig.")
     if arrived.example:
         print(f"The example runs: {arrived.example}")
+    if arrived.ingress:
+        print(f"Through its Ingress, too: {arrived.ingress}")
+    elif spec.serves_ingresses and (spec.ingress_http_port, spec.ingress_https_port) != (80, 443):
+        ports = f"{spec.ingress_http_port} and {spec.ingress_https_port}"
+        print(f"80 or 443 was taken: Ingresses are served at {spec.api_address}, ports {ports}.")
     print("\nTry next:")
     suffix = "" if spec.name == "default" else f" --name {spec.name}"
-    for command, meaning in (
+    real = [
         (f"{kubectl} get pods -o wide", "what runs"),
         (f"{kubectl} create deployment web --image=pybernetes.local/hello:1.0 --replicas=2", "something of your own"),
         (f"{kubectl} run -it --rm box --image=pybernetes.local/busybox:1.35 -- sh", "a shell in the cluster"),
         (f"{own_name()} why deployment/hello{suffix}", "the chain of causes behind an object"),
         (f"{own_name()} image load FILE.tar{suffix}", "an image of yours"),
+    ]
+    simulated = [
+        (f"{kubectl} get nodes", "nodes that only pretend"),
+        (f"{kubectl} create deployment web --image=any --replicas=100", "containers that only pretend, too"),
+        (f"{own_name()} why deployment/web{suffix}", "the chain of causes behind an object"),
+    ]
+    for command, meaning in (
+        *(simulated if spec.simulated else real),
         (up_command(spec.name, "down"), "all of it gone"),
     ):
         print(f"  {command:<84} {meaning}")

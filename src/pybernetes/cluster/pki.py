@@ -29,6 +29,7 @@ _CA_NAME = "pybernetes-ca"
 FRONT_PROXY_CA = "front-proxy-ca"
 """Vouches for the apiserver where it speaks for others, to servers of aggregated APIs; for no users."""
 FRONT_PROXY_CLIENT = "front-proxy-client"
+SIMULATION = "kubelet-server-simulated"
 ETCD_CA = "etcd-ca"
 """Signs the keys of a cluster's own etcd, and nothing else."""
 ETCD_SERVER = "etcd-server"
@@ -249,6 +250,12 @@ def dns_certificate() -> Certificate:
     """In addition, where DNS is a process of its own."""
     groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system")
     return Certificate("dns", "system:serviceaccount:kube-system:coredns", groups)
+
+
+def simulation_certificate() -> Certificate:
+    """In addition, for the one server of all simulated nodes."""
+    hosts = ("localhost", "127.0.0.1")
+    return Certificate(SIMULATION, "system:node:simulated", ("system:nodes",), hosts)
 
 
 def etcd_certificates(addresses: Sequence[str] = ()) -> list[Certificate]:

@@ -142,7 +142,8 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
     low, high = spec_module.slot_node_ports(slot)
     used = {port for other in others for port in (other.api_port, other.kubelet_port)}
     used |= {port for other in others for port in (other.etcd_port, other.etcd_peer_port)}
-    count, planes = wishes.nodes or 1, wishes.control_planes or 1
+    simulated = wishes.runtime == "simulated"
+    count, planes = 0 if simulated else wishes.nodes or 1, wishes.control_planes or 1
     store = wishes.store or ("etcd" if planes > 1 else "sqlite")
     etcd_port = free_port(_ETCD_PORT + 10 * slot, used) if store == "etcd" else 0
     made = ClusterSpec(
@@ -253,6 +254,8 @@ def make_folders(spec: ClusterSpec, layout: Layout) -> None:
         probe = layout.data / ".probe"
         write_atomic(probe, b"\0" * 65536)
         probe.unlink()
+    if spec.simulated or spec.simulated_nodes:
+        certificates.append(pki.simulation_certificate())
         room = os.statvfs(layout.data)
     except OSError as error:
         raise ClusterError(f"the data directory {layout.data} cannot be used: {error.strerror}; {way_out}") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.spec import MAX_SIMULATED_NODES
 
 
 def check(settings: dict[str, Any]) -> None:
@@ -27,8 +28,39 @@ def check(settings: dict[str, Any]) -> None:
             raise ClusterError(
                 f'--snapshot-schedule {schedule!r} cannot be ({error}); write it as cron does: "0 */6 * * *"'
             ) from None
+    _check_simulation(settings)
     if settings.get("snapshot_keep", 1) < 1:
         raise ClusterError(f"--snapshot-keep {settings['snapshot_keep']} cannot be; keep one at least")
+
+
+def _check_simulation(settings: dict[str, Any]) -> None:
+    if not 0 <= settings.get("simulated_nodes", 0) <= MAX_SIMULATED_NODES:
+        raise ClusterError(
+            f"--simulated-nodes {settings['simulated_nodes']} cannot be; name a number up to {MAX_SIMULATED_NODES}"
+        )
+    if settings.get("simulated_zones", 0) < 0:
+        raise ClusterError(f"--simulated-zones {settings['simulated_zones']} cannot be; name how many there are to be")
+    if text := settings.get("simulated_capacity"):
+        try:
+            capacity(text)
+        except ValueError:
+            raise ClusterError(
+                f"--simulated-capacity {text} cannot be; write it such as cpu=8,memory=32Gi,pods=110"
+            ) from None
+
+
+def capacity(text: str) -> dict[str, str]:
+    """RESOURCE=QUANTITY,… as a mapping. Raises ValueError."""
+    from pybernetes.apimachinery import quantity
+
+    found = {}
+    for item in text.split(","):
+        name, equals, amount = item.strip().partition("=")
+        if not name or not equals:
+            raise ValueError(item)
+        quantity.value(amount)
+        found[name] = amount
+    return found
 
 
 def _check_apis(feature_gates: str, runtime_config: str) -> None:

@@ -20,6 +20,9 @@ SLOTS = 10
 _NODE_PORTS = (30000, 2767)
 """The customary range and its width; every further slot has the 3000 ports below."""
 MAX_NODES = 50
+MAX_SIMULATED_NODES = 10_000
+MAX_SIMULATED_BESIDE_REAL = 200
+"""In a cluster with a network each takes a piece of its addresses, of which there are 256."""
 CONTROL_PLANES = (1, 3, 5)
 """An etcd of two members is lost with either."""
 CONTROL_PLANE = "control-plane"
@@ -69,6 +72,12 @@ class ClusterSpec:
     """Where they are; "": in the data directory."""
     fork_of: str = ""
     """The cluster whose copy this one is."""
+    simulated_nodes: int = 0
+    """Nodes that only pretend, which the process of the control plane plays. Of a simulated cluster it plays all."""
+    simulated_zones: int = 0
+    """Zones that those are spread over; 0: they are in none."""
+    simulated_capacity: str = ""
+    """What each has, as RESOURCE=QUANTITY,…; "": a large machine."""
 
     @property
     def own_namespaces(self) -> bool:
@@ -97,6 +106,10 @@ class ClusterSpec:
     @property
     def node_names(self) -> list[str]:
         return [f"node-{number}" for number in range(1, self.nodes + 1)]
+
+    @property
+    def simulated_names(self) -> list[str]:
+        return [f"simulated-{number}" for number in range(1, self.simulated_nodes + 1)]
 
     @property
     def control_plane_names(self) -> list[str]:

@@ -31,6 +31,7 @@ _UP_EXAMPLES = """examples:
   pybernetes up --control-planes 3   three etcds and apiservers behind a load balancer
   pybernetes up --name blue          another cluster beside the first
   pybernetes up --data-dir /srv/k8s  its state somewhere else
+  pybernetes up --runtime simulated --simulated-nodes 1000    no root, no containers: nodes that only pretend
 """
 
 VERBS: dict[str, Verb] = {

@@ -86,7 +86,11 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
     async def nodes() -> None:
         from pybernetes.sim.nodes import SimulatedNodes
 
-        await SimulatedNodes(client_for(wiring.ADMIN, "pybernetes-simulation"), clock, random).run()
+        everything = client_for(wiring.ADMIN, "pybernetes-simulation")
+        config = wiring.fleet(spec, layout)
+        await SimulatedNodes(
+            everything, lambda node: client_for(wiring.node_user(node), "kubelet"), config, clock, random
+        ).run()
 
     async def dns() -> None:
         from pybernetes.dns.server import DnsServer
@@ -95,19 +99,20 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
 
     async with asyncio.TaskGroup() as group:
         group.create_task(keep("supervisor watch", lambda: watch_supervisor(layout)))
-        from pybernetes.cmd.node_agent import run_machine_network, run_node_agent
-
         await load("pybernetes.controllers.manager")
         if spec.snapshot_schedule:
             from pybernetes.cmd.scheduled_snapshots import save_on_schedule
 
             group.create_task(keep("snapshots", lambda: save_on_schedule(spec, layout, clock)), name="snapshots")
         group.create_task(keep("controllers", controllers), name="controllers")
-        if spec.simulated:
+        if spec.simulated or spec.simulated_nodes:
+            await load("pybernetes.sim.nodes")
             group.create_task(keep("simulated nodes", nodes), name="simulated nodes")
-        elif spec.own_namespaces:
+        from pybernetes.cmd.node_agent import run_machine_network, run_node_agent
+
+        if spec.own_namespaces:
             await run_machine_network(spec, layout, "", client_for, group)
-        else:
+        elif not spec.simulated:
             await run_node_agent(spec, layout, spec.node_names[0], client_for, group)
         await load("pybernetes.scheduler.scheduler")
         group.create_task(keep("scheduler", scheduler), name="scheduler")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pybernetes.network.plan import NetworkConfig
     from pybernetes.proxy.proxy import ProxyConfig
     from pybernetes.storage.store import Store
+    from pybernetes.sim.nodes import FleetConfig
 
 _DNS_PORT = 10053
 

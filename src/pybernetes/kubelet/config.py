@@ -36,6 +36,7 @@ class KubeletConfig:
     provider_id: str = ""
     max_pods: int = 110
     pod_cidr: str = ""
+    """Addresses of its pods, to register with; empty leaves them to the node IPAM controller."""
     system_reserved: dict[str, str] = field(default_factory=dict)
     """Resource quantities kept from pods."""
     eviction_hard_memory_bytes: int = 100 * 1024 * 1024

@@ -154,7 +154,9 @@ class NodeAgent:
         wanted.status = self._status(wanted.status)
         if self._config.register_node:
             try:
-                return await self._client.create(wanted)
+                made = await self._client.create(wanted)
+                self._reported_s = self._clock.now()
+                return made
             except errors.AlreadyExists:
                 pass
         found = await self._client.get(Node, self._config.node_name)

@@ -140,6 +140,8 @@ def initial_node(config: KubeletConfig) -> Node:
     node.spec.taints = [Taint(key=k, value=v or None, effect=e) for k, v, e in config.register_with_taints]
     if config.provider_id:
         node.spec.providerID = config.provider_id
+    if config.pod_cidr:
+        node.spec.podCIDR, node.spec.podCIDRs = config.pod_cidr, [config.pod_cidr]
     return node
 
 
