@@ -231,6 +231,8 @@ def prepare(
         certificates += pki.etcd_certificates(planes)
         for member in etcd.members(spec, layout):
             member.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if spec.simulated or spec.simulated_nodes:
+        certificates.append(pki.simulation_certificate())
     if planes:
         certificates.append(pki.dns_certificate())
         write_if_changed(load_balancer.configuration_file(layout), load_balancer.configuration(spec, layout))
@@ -254,8 +256,6 @@ def make_folders(spec: ClusterSpec, layout: Layout) -> None:
         probe = layout.data / ".probe"
         write_atomic(probe, b"\0" * 65536)
         probe.unlink()
-    if spec.simulated or spec.simulated_nodes:
-        certificates.append(pki.simulation_certificate())
         room = os.statvfs(layout.data)
     except OSError as error:
         raise ClusterError(f"the data directory {layout.data} cannot be used: {error.strerror}; {way_out}") from None
