@@ -1,4 +1,4 @@
-"""Certificates and tokens that controllers make, through the real apiserver: asked for, approved, signed, used, cleaned up."""
+"""Certificates and tokens that controllers make, through the real apiserver: asked for, approved, signed, cleaned up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -59,8 +60,6 @@ def request(name: str, signer: str, text: str, usages: list[str], **spec: Any) -
 
 
 async def create(w: World, tree: dict[str, Any]) -> CertificateSigningRequest:
-    import msgspec
-
     return await w.client.create(msgspec.convert(tree, CertificateSigningRequest))
 
 

@@ -36,15 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser, duration: Callable[[str], flo
 
 def settings(args: argparse.Namespace) -> dict[str, Any]:
     """Fields of the ControllerManagerConfig."""
-    own = {
-        signer: tuple(
-            getattr(args, f"cluster_signing_{flag.replace('-', '_')}_{kind}_file") for kind in ("cert", "key")
-        )
-        for flag, signer in _SIGNERS.items()
-    }
+
+    def files(flag: str) -> tuple[str, str]:
+        stem = f"cluster_signing_{flag.replace('-', '_')}"
+        return getattr(args, f"{stem}_cert_file"), getattr(args, f"{stem}_key_file")
+
+    own = {signer: files(flag) for flag, signer in _SIGNERS.items()}
     return {
         "cluster_signing_files": (args.cluster_signing_cert_file, args.cluster_signing_key_file),
-        "signer_files": {signer: files for signer, files in own.items() if any(files)},
+        "signer_files": {signer: pair for signer, pair in own.items() if any(pair)},
         "cluster_signing_duration_s": args.cluster_signing_duration,
         "service_account_private_key_file": args.service_account_private_key_file,
         "legacy_token_clean_up_s": args.legacy_service_account_token_clean_up_period,

@@ -55,12 +55,6 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor("job-controller", "job-controller", "job", "JobController"),
     Descriptor("cronjob-controller", "cronjob-controller", "cronjob", "CronJobController"),
     Descriptor(
-        "ttl-after-finished-controller",
-        "ttl-after-finished-controller",
-        "ttl_after_finished",
-        "TtlAfterFinishedController",
-    ),
-    Descriptor(
         "certificatesigningrequest-signing-controller",
         "certificate-controller",
         "certificate_signing",
@@ -88,6 +82,12 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "legacy-service-account-token-cleaner",
         "legacy_token_cleaner",
         "LegacyTokenCleanerController",
+    ),
+    Descriptor(
+        "ttl-after-finished-controller",
+        "ttl-after-finished-controller",
+        "ttl_after_finished",
+        "TtlAfterFinishedController",
     ),
     Descriptor("resourcequota-controller", "resourcequota-controller", "resourcequota", "ResourceQuotaController"),
     Descriptor("endpoints-controller", "endpoint-controller", "endpoints", "EndpointsController"),
@@ -123,22 +123,6 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
 )
 
 
-def chosen(names: list[str]) -> list[Descriptor]:
-    """The descriptors that `--controllers` asks for. Raises ValueError for a name there is not."""
-    known = {d.name for d in DESCRIPTORS}
-    asked = [_canonical(name, known) for name in names]
-    for name in asked:
-        if name != "*" and name.removeprefix("-") not in known | _ELSEWHERE:
-            raise ValueError(f"unknown controller {name.removeprefix('-')!r}; known are: {', '.join(sorted(known))}")
-    return [d for d in DESCRIPTORS if _is_chosen(d, asked)]
-
-
-def _canonical(name: str, known: set[str]) -> str:
-    """Source: the aliases of the descriptors in cmd/kube-controller-manager/app."""
-    sign, bare = ("-", name[1:]) if name.startswith("-") else ("", name)
-    if bare not in known:
-        bare = _ALIASES.get(bare) or (f"{bare}-controller" if f"{bare}-controller" in known else bare)
-    return sign + bare
 _ALIASES = {
     "bootstrapsigner": "bootstrap-signer-controller",
     "csrapproving": "certificatesigningrequest-approving-controller",
@@ -166,6 +150,22 @@ _ELSEWHERE = frozenset({"cloud-node-lifecycle", "cloud-node-lifecycle-controller
 """Of cloud providers; known, and never run."""
 
 
+def chosen(names: list[str]) -> list[Descriptor]:
+    """The descriptors that `--controllers` asks for, by name or alias. Raises ValueError for a name there is not."""
+    known = {d.name for d in DESCRIPTORS}
+    asked = [_canonical(name, known) for name in names]
+    for name in asked:
+        if name != "*" and name.removeprefix("-") not in known | _ELSEWHERE:
+            raise ValueError(f"unknown controller {name.removeprefix('-')!r}; known are: {', '.join(sorted(known))}")
+    return [d for d in DESCRIPTORS if _is_chosen(d, asked)]
+
+
+def _canonical(name: str, known: set[str]) -> str:
+    """Source: the aliases of the descriptors in cmd/kube-controller-manager/app."""
+    sign, bare = ("-", name[1:]) if name.startswith("-") else ("", name)
+    if bare not in known:
+        bare = _ALIASES.get(bare) or (f"{bare}-controller" if f"{bare}-controller" in known else bare)
+    return sign + bare
 
 
 def _is_chosen(descriptor: Descriptor, names: list[str]) -> bool:
