@@ -93,13 +93,13 @@ def controllers(spec: ClusterSpec, layout: Layout) -> ControllerManagerConfig:
     from pybernetes.apimachinery import features
     from pybernetes.controllers.config import ControllerManagerConfig
 
+    keys = Pki(layout.pki)
     return ControllerManagerConfig(
         controllers=["*", "bootstrap-signer-controller", "token-cleaner-controller"],
         cluster_signing_files=(str(keys.ca), str(keys.key("ca"))),
         service_account_private_key_file=str(keys.service_account_key),
         root_ca_pem=keys.ca.read_text(),
         cluster_cidr=spec.pod_cidr,
-    keys = Pki(layout.pki)
         service_cidr=spec.service_cidr,
         feature_gates=features.parse([spec.feature_gates]),
     )
