@@ -70,6 +70,7 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         kubelet_client_certificate=str(keys.certificate("apiserver-kubelet-client")),
         kubelet_client_key=str(keys.key("apiserver-kubelet-client")),
         kubelet_certificate_authority=str(keys.ca),
+        resource_metrics=True,
         cache_dir=str(layout.data / "cache"),
         feature_gates=features.parse([spec.feature_gates]),
         runtime_config=runtime_config.parse(spec.runtime_config),
@@ -126,9 +127,6 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
     )
 
 
-def proxy(spec: ClusterSpec, node: str) -> ProxyConfig:
-    """`node` is "" for the host of a cluster whose nodes have namespaces of their own."""
-    from pybernetes.proxy.proxy import ProxyConfig
 def fleet(spec: ClusterSpec, layout: Layout) -> FleetConfig:
     """In a cluster of simulated nodes alone their Pods have addresses that no network of the world has."""
     from pybernetes.cluster import settings
@@ -157,6 +155,9 @@ def fleet(spec: ClusterSpec, layout: Layout) -> FleetConfig:
     )
 
 
+def proxy(spec: ClusterSpec, node: str) -> ProxyConfig:
+    """`node` is "" for the host of a cluster whose nodes have namespaces of their own."""
+    from pybernetes.proxy.proxy import ProxyConfig
 
     return ProxyConfig(
         node_name=node, table=tables(spec.name)[0], cluster_cidr=spec.pod_cidr, service_cidr=spec.service_cidr
