@@ -70,7 +70,6 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         kubelet_client_certificate=str(keys.certificate("apiserver-kubelet-client")),
         kubelet_client_key=str(keys.key("apiserver-kubelet-client")),
         kubelet_certificate_authority=str(keys.ca),
-        resource_metrics=True,
         cache_dir=str(layout.data / "cache"),
         feature_gates=features.parse([spec.feature_gates]),
         runtime_config=runtime_config.parse(spec.runtime_config),
