@@ -34,7 +34,7 @@ from pybernetes.kubelet.resources import (
     size_of,
 )
 from pybernetes.kubelet.runtime import Size
-from pybernetes.kubelet.volumes.manager import Volumes
+from pybernetes.kubelet.volumes.manager import Volumes, is_read_only
 
 _PROTOCOLS = {"TCP": 0, "UDP": 1, "SCTP": 2}
 _PROPAGATION = {"None": 0, "HostToContainer": 1, "Bidirectional": 2}
@@ -257,7 +257,7 @@ class Configs:
             made = pb.Mount(
                 container_path=container_path,
                 host_path=str(source) if source is not None else "",
-                readonly=bool(mount.readOnly) or volume.image is not None,
+                readonly=bool(mount.readOnly) or is_read_only(volume),
                 propagation=_PROPAGATION[mount.mountPropagation or "None"],
             )
             if volume.image is not None:

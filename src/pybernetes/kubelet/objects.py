@@ -67,7 +67,7 @@ class ReferencedObjects:
     """`on_change(reference)` is called when a watched object appears, changes or goes."""
 
     def __init__(self, client: Client | None, on_change: Callable[[Reference, Iterable[str]], None]) -> None:
-        self._client = client
+        self.client = self._client = client
         self._on_change = on_change
         self._watched: dict[Reference, _Watched] = {}
 

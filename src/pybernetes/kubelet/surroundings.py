@@ -69,7 +69,7 @@ class Surroundings:
         return ReferencedObjects(client, on_change)
 
     def volumes(self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None) -> Volumes:
-        return Volumes(Path(config.root_dir), objects, tokens)
+        return Volumes(Path(config.root_dir), objects, tokens, objects.client)
 
     def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
         """Where it is kept what a pod, by uid, was granted; None keeps it nowhere."""

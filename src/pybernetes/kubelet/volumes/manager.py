@@ -9,6 +9,7 @@ and told by events, without a reconciler that polls.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
@@ -17,12 +18,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Volume, VolumeMount
+from pybernetes.api.core.v1 import Container, EphemeralContainer, PersistentVolume, Pod, Volume, VolumeMount
 from pybernetes.apimachinery import errors, quantity
+from pybernetes.apimachinery.volume_claims import BLOCK
+from pybernetes.client.client import Client
 from pybernetes.kubelet.environment import ConfigError, Facts, Objects
 from pybernetes.kubelet.expansion import expand
 from pybernetes.kubelet.pod_spec import uid_of
-from pybernetes.kubelet.volumes import atomic_writer, mounts, subpath
+from pybernetes.kubelet.volumes import atomic_writer, mounts, ownership, subpath
+from pybernetes.kubelet.volumes.claims import claimed_volume
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, needs_memory, payload
 from pybernetes.kubelet.volumes.tokens import DEFAULT_LIFETIME_S, Tokens
 
@@ -37,10 +41,13 @@ _FOLDERS = {
 
 
 class Volumes:
-    def __init__(self, root: Path, objects: Objects, tokens: Tokens | None) -> None:
+    def __init__(self, root: Path, objects: Objects, tokens: Tokens | None, client: Client | None = None) -> None:
         self._pods = root / "pods"
         self._objects = objects
         self._tokens = tokens
+        self._client = client
+        self._claimed: dict[str, dict[str, PersistentVolume]] = {}
+        """What is behind the claims of prepared pods: by uid and the name of the pod's volume."""
 
     def pod_folder(self, uid: str) -> Path:
         return self._pods / uid
@@ -71,6 +78,8 @@ class Volumes:
             await self.write(pod, volume, facts)
         elif volume.image is not None:
             return
+        elif volume.persistentVolumeClaim is not None or volume.ephemeral is not None:
+            await self._prepare_claimed(pod, volume)
         else:
             raise VolumeError("no volume plugin matched")
 
@@ -116,6 +125,20 @@ class Volumes:
                     changed |= await self.write(pod, volume, facts)
         return changed
 
+    async def _prepare_claimed(self, pod: Pod, volume: Volume) -> None:
+        """The volume must be there already: a folder that is missing holds no data, so none is made up for it."""
+        found = await claimed_volume(self._client, pod, volume)
+        spec = found.spec
+        if spec.volumeMode == BLOCK:
+            raise VolumeError("volumes of volumeMode Block are not supported by this kubelet")
+        if spec.hostPath is not None:
+            _check_host_path(spec.hostPath.path, spec.hostPath.type or "")
+        elif spec.local is not None:
+            await asyncio.to_thread(_prepare_local, Path(spec.local.path), pod, is_read_only(volume))
+        else:
+            raise VolumeError(f"no volume plugin matched for PersistentVolume {found.metadata.name}")
+        self._claimed.setdefault(uid_of(pod), {})[volume.name] = found
+
     def _empty_dir(self, pod: Pod, volume: Volume) -> None:
         assert volume.emptyDir is not None
         place = self.path(pod, volume)
@@ -138,6 +161,10 @@ class Volumes:
         """Where the volume lies on the node; None for one that is no folder of the node (an image)."""
         if volume.hostPath is not None:
             return Path(volume.hostPath.path)
+        claimed = self._claimed.get(uid_of(pod), {}).get(volume.name)
+        if claimed is not None:
+            source = claimed.spec.local or claimed.spec.hostPath
+            return Path(source.path) if source is not None else None
         for field, folder in _FOLDERS.items():
             if getattr(volume, field) is not None:
                 return self.pod_folder(uid_of(pod)) / "volumes" / folder / volume.name
@@ -181,6 +208,7 @@ class Volumes:
     def unmount(self, uid: str) -> None:
         """Unmounts and removes the volumes of a pod that has ended; nothing of the node is followed."""
         folder = self.pod_folder(uid)
+        self._claimed.pop(uid, None)
         for place in mounts.mounts_below(folder):
             mounts.unmount(place, mounts.MNT_DETACH)
         for name in ("volumes", "volume-subpaths"):
@@ -190,6 +218,20 @@ class Volumes:
         """Removes everything of the pod on this node."""
         self.unmount(uid)
         _remove_tree(self.pod_folder(uid))
+
+
+def _prepare_local(place: Path, pod: Pod, read_only: bool) -> None:
+    if not place.is_dir():
+        raise VolumeError(f'path "{place}" does not exist')
+    context = pod.spec.securityContext
+    if context is not None and context.fsGroup is not None and not read_only:
+        ownership.give(place, context.fsGroup, context.fsGroupChangePolicy, read_only=read_only)
+
+
+def is_read_only(volume: Volume) -> bool:
+    """Whatever the container's mount says."""
+    claim = volume.persistentVolumeClaim
+    return volume.image is not None or (claim is not None and bool(claim.readOnly))
 
 
 def _remove_tree(folder: Path) -> None:

@@ -1,0 +1,56 @@
+"""Gives a volume to a pod's fsGroup: every file its group, the group what the owner has, folders the setgid bit.
+
+A pod that runs already may exchange a file for a link meanwhile, so each is opened once, without following
+links, and only what was opened is changed. Source: pkg/volume/volume_linux.go (VolumeOwnership).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+_READ_WRITE = 0o660
+_READ_ONLY = 0o440
+_TRAVERSE = 0o110
+_ON_ROOT_MISMATCH = "OnRootMismatch"
+_O_PATH = 0o10000000
+
+
+def give(folder: Path, group: int, policy: str | None, *, read_only: bool) -> None:
+    """With the policy OnRootMismatch, nothing when the folder itself is already right."""
+    if policy == _ON_ROOT_MISMATCH and _is_right(folder, group, read_only):
+        return
+    # The folder itself last: it is what OnRootMismatch looks at.
+    for _, folders, files, handle in os.fwalk(folder, topdown=False):
+        for name in (*files, *folders):
+            with suppress(FileNotFoundError):
+                _give_one(name, handle, group, read_only)
+    _give_one(str(folder), None, group, read_only)
+
+
+def _is_right(folder: Path, group: int, read_only: bool) -> bool:
+    found = folder.stat()
+    wanted = _wanted_mode(stat.S_IFDIR, read_only)
+    return found.st_gid == group and found.st_mode & wanted == wanted
+
+
+def _wanted_mode(kind: int, read_only: bool) -> int:
+    bits = _READ_ONLY if read_only else _READ_WRITE
+    return bits | stat.S_ISGID | _TRAVERSE if kind == stat.S_IFDIR else bits
+
+
+def _give_one(name: str, within: int | None, group: int, read_only: bool) -> None:
+    handle = os.open(name, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+    try:
+        mode = os.fstat(handle).st_mode
+        kind = stat.S_IFMT(mode)
+        if kind == stat.S_IFLNK:
+            os.chown(name, -1, group, dir_fd=within, follow_symlinks=False)
+            return
+        opened = Path(f"/proc/self/fd/{handle}")
+        os.chown(opened, -1, group)
+        opened.chmod(stat.S_IMODE(mode) | _wanted_mode(kind, read_only))
+    finally:
+        os.close(handle)
