@@ -18,6 +18,9 @@ from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import write_atomic
 
+_INGRESS_S = 10.0
+"""The cluster is up without it, so nobody waits long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
@@ -29,6 +32,8 @@ class Arrived:
     """Whether the cluster's context is the current one."""
     example: str
     """What the example answered; "" without it."""
+    ingress: str
+    """How the example is reached through its Ingress; "" where it is not."""
 
 
 def wait_for(
@@ -52,7 +57,8 @@ async def _wait_for(
         finally:
             images.cancel()
         answer = await _example(client, layout, progress, timeout_s) if example else ""
-    return Arrived(api_s, nodes_s, current, answer)
+        through = await _through_ingress(client, spec, progress) if answer and spec.serves_ingresses else ""
+    return Arrived(api_s, nodes_s, current, answer, through)
 
 
 async def _nodes(client: Client, spec: ClusterSpec, layout: Layout, progress: Progress, timeout_s: float) -> float:
@@ -102,3 +108,16 @@ async def _example(client: Client, layout: Layout, progress: Progress, timeout_s
     await readiness.deployment_ready(client, "default", "hello", timeout_s)
     answer = await readiness.http_answer(address, 80, timeout_s)
     return f"http://{address}/ says: {answer}"
+
+
+async def _through_ingress(client: Client, spec: ClusterSpec, progress: Progress) -> str:
+    """The command that reaches the example by host name and TLS, once it does; what is in the way otherwise."""
+    host = await readiness.ingress_host(client, "default", "hello")
+    if not host:
+        return ""
+    progress.step("the example, over HTTPS through its Ingress")
+    port, address = spec.ingress_https_port, spec.api_address
+    if not await readiness.https_answers(address, port, host, _INGRESS_S):
+        return "not yet; see: kubectl describe ingress hello"
+    url = f"https://{host}{'' if port == 443 else f':{port}'}/"
+    return f"curl -k --resolve {host}:{port}:{address} {url}"

@@ -12,7 +12,7 @@ from pybernetes.apimachinery.version import KUBERNETES_VERSION
 from pybernetes.cli.output import table
 from pybernetes.cli.selection import add_name, existing
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.process_table import apiserver_processes, process_table, record, stopped_mark
+from pybernetes.cluster.process_table import INGRESS_PROXY, apiserver_processes, process_table, record, stopped_mark
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.processes import Process, memory_kb
 
@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     spec, layout = existing(args.name)
     components = [_component(layout, "supervisor", "")]
     components += [_component(layout, entry.name, entry.node) for entry in process_table(spec, layout)]
+    if Process.recorded(record(layout, INGRESS_PROXY)) is not None:
+        components.append(_component(layout, INGRESS_PROXY, ""))
     serving = apiserver_processes(spec)
     runs = any(part["name"] in serving and part["state"] == "running" for part in components)
     api, nodes = asyncio.run(_ask(layout)) if runs else (False, [])

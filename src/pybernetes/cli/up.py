@@ -102,6 +102,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, metavar="PORT", help="port of the API (default: 6443, else the next free one)"
     )
+    parser.add_argument(
+        "--ingress", action=argparse.BooleanOptionalAction, help="whether Ingresses are served (default: they are)"
+    )
     parser.add_argument("--no-example", action="store_true", help="start without examples/hello")
     parser.add_argument(
         "--wait",
@@ -203,6 +206,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     for name in ("simulated_nodes", "simulated_zones", "simulated_capacity"):
         if getattr(args, name) is not None:
             found[name] = getattr(args, name)
+    if args.ingress is not None:
+        found["ingress"] = args.ingress
     if found:
         from pybernetes.cluster.settings import check
 
@@ -316,6 +321,11 @@ def _tell(spec: ClusterSpec, arrived: Arrived) -> None:
     print(f"The context {spec.context!r} is in your kubeconfig.")
     if arrived.example:
         print(f"The example runs: {arrived.example}")
+    if arrived.ingress:
+        print(f"Through its Ingress, too: {arrived.ingress}")
+    elif spec.serves_ingresses and (spec.ingress_http_port, spec.ingress_https_port) != (80, 443):
+        ports = f"{spec.ingress_http_port} and {spec.ingress_https_port}"
+        print(f"80 or 443 was taken: Ingresses are served at {spec.api_address}, ports {ports}.")
     print("\nTry next:")
     suffix = "" if spec.name == "default" else f" --name {spec.name}"
     real = [

@@ -103,6 +103,11 @@ class NodeLayout:
         return self.data / "kubelet"
 
     @property
+    def local_volumes(self) -> Path:
+        """The folders of the volumes that are made on this node."""
+        return self.data / "volumes"
+
+    @property
     def manifests(self) -> Path:
         """Static Pods."""
         return self.data / "manifests"
@@ -171,9 +176,19 @@ class Layout:
         return self.data / "images"
 
     @property
+    def storage_class_mark(self) -> Path:
+        """Set once the default StorageClass was made: it is not made again when the user deletes it."""
+        return self.data / "storage-class-made"
+
+    @property
     def example_mark(self) -> Path:
         """Its presence says that the example was applied once."""
         return self.data / "example-applied"
+
+    @property
+    def ingress(self) -> Path:
+        """The files of the proxy that serves Ingresses, private keys among them: they are gone with a restart."""
+        return self.run / "ingress"
 
     @property
     def processes(self) -> Path:

@@ -280,6 +280,8 @@ def cluster_certificates(
         Certificate("controller-manager", "system:kube-controller-manager"),
         Certificate("scheduler", "system:kube-scheduler"),
         Certificate("proxy", "system:kube-proxy"),
+        Certificate("local-path-provisioner", "system:local-path-provisioner"),
+        Certificate("ingress", "system:pybernetes-ingress"),
         Certificate(FRONT_PROXY_CLIENT, FRONT_PROXY_CLIENT, authority=FRONT_PROXY_CA),
     ]
     for node, address in nodes.items():

@@ -22,7 +22,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.images.names import PAUSE
 from pybernetes.cluster.layout import Layout, check_name, home_of, known_names, run_home, state_home
 from pybernetes.cluster.machine import cgroups, containerd, etcd, load_balancer, topology
-from pybernetes.cluster.process_table import down_mark, record
+from pybernetes.cluster.process_table import INGRESS_PROXY, down_mark, record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import write_atomic, write_if_changed
 from pybernetes.host.processes import Process
@@ -32,6 +32,8 @@ _ROOM_BYTES = 200 * 1024 * 1024
 _API_PORT = 6443
 _KUBELET_PORT = 10250
 _ETCD_PORT = 2379
+_INGRESS_PORTS = ((80, 9080), (443, 9443))
+"""For HTTP and HTTPS: the usual one, and where to look when it is taken."""
 _PORTS_TRIED = 100
 
 
@@ -62,7 +64,8 @@ def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
         if found.name != wishes.name:
             raise ClusterError(f"{layout.data} holds the cluster {found.name!r}; name another folder with --data-dir")
         _check_unchanged(found, wishes)
-        return dataclasses.replace(found, **wishes.settings), layout, False
+        found = dataclasses.replace(found, **wishes.settings)
+        return _with_ingress_ports(found, layout, _other_clusters(wishes.name)), layout, False
     return _new_spec(wishes), layout, True
 
 
@@ -134,9 +137,7 @@ def _check_unchanged(found: ClusterSpec, wishes: Wishes) -> None:
 
 
 def _new_spec(wishes: Wishes) -> ClusterSpec:
-    others = [
-        other for name in known_names() if name != wishes.name and (other := ClusterSpec.read(Layout.of(name).spec))
-    ]
+    others = _other_clusters(wishes.name)
     slot = spec_module.choose_slot((other.slot for other in others), _routes())
     pods, services, nodes = spec_module.slot_ranges(slot)
     low, high = spec_module.slot_node_ports(slot)
@@ -169,7 +170,29 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
         **wishes.settings,
     )
     check_port(made.api_port)
-    return made
+    return _with_ingress_ports(made, Layout.of(wishes.name), others)
+
+
+def _other_clusters(name: str) -> list[ClusterSpec]:
+    return [other for known in known_names() if known != name and (other := ClusterSpec.read(Layout.of(known).spec))]
+
+
+def _with_ingress_ports(spec: ClusterSpec, layout: Layout, others: list[ClusterSpec]) -> ClusterSpec:
+    """80 and 443, or the next free ones; kept from then on, unless another program has taken them meanwhile."""
+    if not spec.serves_ingresses or Process.recorded(record(layout, INGRESS_PROXY)) is not None:
+        return spec
+    used = {port for other in others for port in (other.ingress_http_port, other.ingress_https_port)}
+    used |= {other.api_port for other in (*others, spec)}
+    chosen = []
+    for port, usual, instead in (
+        (spec.ingress_http_port, *_INGRESS_PORTS[0]),
+        (spec.ingress_https_port, *_INGRESS_PORTS[1]),
+    ):
+        wanted = port or usual
+        if wanted in used or not _bindable(wanted):
+            wanted = free_port(instead, used)
+        chosen.append(wanted)
+    return dataclasses.replace(spec, ingress_http_port=chosen[0], ingress_https_port=chosen[1])
 
 
 def _routes() -> list[IPv4Network]:
@@ -284,7 +307,7 @@ def _write_kubeconfigs(spec: ClusterSpec, layout: Layout, keys: pki.Pki) -> None
     """The admin's goes through the loopback, so that it works whatever happens to the host's address."""
     local = f"https://127.0.0.1:{spec.api_port}"
     inside = f"https://{spec.api_address}:{spec.api_port}"
-    servers = {"admin": local, "controller-manager": local, "scheduler": local, "proxy": inside}
+    servers = {"admin": local, "controller-manager": local, "scheduler": local, "proxy": inside, "local-path-provisioner": inside, "ingress": inside}
     if spec.control_plane_names:
         servers |= dict.fromkeys(("controller-manager", "scheduler", "dns"), inside)
     servers |= {f"kubelet-{node}": inside for node in spec.node_names}

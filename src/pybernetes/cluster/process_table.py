@@ -13,6 +13,8 @@ from pybernetes.cluster.spec import CONTROL_PLANE, ClusterSpec
 ETCD = "etcd"
 """The store of a cluster with `--store etcd`."""
 LOAD_BALANCER = "load-balancer"
+INGRESS_PROXY = "ingress-proxy"
+"""Serves Ingresses while there are some: the Ingress controller starts it, and it outlives that."""
 HOST_AGENT = "host-agent"
 """Of several control planes: DNS and the host's network, which the process `control-plane` does otherwise."""
 

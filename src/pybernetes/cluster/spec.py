@@ -72,6 +72,11 @@ class ClusterSpec:
     """Where they are; "": in the data directory."""
     fork_of: str = ""
     """The cluster whose copy this one is."""
+    ingress: bool = True
+    """Whether Ingresses are served."""
+    ingress_http_port: int = 0
+    ingress_https_port: int = 0
+    """80 and 443 where they were free; 0 before they were chosen."""
     simulated_nodes: int = 0
     """Nodes that only pretend, which the process of the control plane plays. Of a simulated cluster it plays all."""
     simulated_zones: int = 0
@@ -156,6 +161,15 @@ class ClusterSpec:
     def api_listens_on(self) -> list[str]:
         """The loopback, and where nodes and pods reach it: nothing of the network outside that needs it not."""
         return list(dict.fromkeys(["127.0.0.1", self.api_address]))
+
+    @property
+    def ingress_listens_on(self) -> list[str]:
+        """The loopback, which *.localhost means to browsers, and the address that nodes, Pods and others reach."""
+        return self.api_listens_on
+
+    @property
+    def serves_ingresses(self) -> bool:
+        return self.ingress and not self.simulated
 
     @property
     def cluster_ip(self) -> str:

@@ -7,6 +7,7 @@ the cluster is told by exact names, ids and path prefixes, never by a pattern.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import signal
 import time
@@ -106,6 +107,9 @@ def _stop_processes(spec: ClusterSpec, layout: Layout) -> None:
             process.stop(2)
     for process in _running(partial(_contains, ["-f", str(load_balancer.configuration_file(layout))])):
         process.stop(2)
+    # The proxy of Ingresses, and those that it replaced and that finish what they have.
+    for process in _running(partial(_reads_below, layout.ingress)):
+        process.stop(2)
     for member in etcd.members(spec, layout):
         for process in _running(partial(_contains, ["--name", member.name, "--data-dir", str(member.data)])):
             process.stop(5)
@@ -149,6 +153,11 @@ def _contains(part: list[str], words: list[str]) -> bool:
 def _names_a_file_of(command: list[str], folder: Path, words: list[str]) -> bool:
     """Whether it is this command and a flag of it names a file in the folder."""
     return _contains(command, words) and any(f"={folder}/" in word for word in words)
+
+
+def _reads_below(folder: Path, words: list[str]) -> bool:
+    """Whether its configuration (-f) is in the folder."""
+    return any(flag == "-f" and file.startswith(f"{folder}/") for flag, file in itertools.pairwise(words))
 
 
 def _running(matches: Callable[[list[str]], bool]) -> list[Process]:

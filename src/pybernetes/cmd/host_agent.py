@@ -1,4 +1,4 @@
-"""`pybernetes host-agent`: the host of a cluster with several control planes: Services and routes on it, and DNS."""
+"""`pybernetes host-agent`: the host of several control planes: Services and routes on it, DNS, Ingresses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def run(args: argparse.Namespace) -> None:
         raise ClusterError(f"there is no cluster in {layout.data}")
     transports = {
         user.name: HttpTransport.from_kubeconfig(str(layout.kubeconfig(identity)))
-        for user, identity in ((wiring.PROXY, "proxy"), (wiring.DNS, "dns"))
+        for user, identity in ((wiring.PROXY, "proxy"), (wiring.DNS, "dns"), (wiring.INGRESS, "ingress"))
     }
 
     def client_for(user: UserInfo, agent: str) -> Client:
@@ -42,6 +42,12 @@ async def run(args: argparse.Namespace) -> None:
         from pybernetes.dns.server import DnsServer
 
         await DnsServer(client_for(wiring.DNS, "coredns"), wiring.dns(spec)).run()
+
+    async def ingress() -> None:
+        from pybernetes.ingress.controller import IngressController
+
+        client = client_for(wiring.INGRESS, "pybernetes-ingress")
+        await IngressController(client, wiring.ingress(spec, layout), SystemClock()).run()
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -55,6 +61,9 @@ async def run(args: argparse.Namespace) -> None:
                     keep("snapshots", lambda: save_on_schedule(spec, layout, SystemClock())), name="snapshots"
                 )
             group.create_task(keep("dns", dns), name="dns")
+            if spec.serves_ingresses:
+                await load("pybernetes.ingress.controller")
+                group.create_task(keep("ingress", ingress), name="ingress")
             gc.collect()
             gc.freeze()
     finally:

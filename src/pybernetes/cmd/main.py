@@ -108,6 +108,7 @@ VERBS: dict[str, Verb] = {
     "kubelet": Verb("pybernetes.cmd.kubelet", "kubelet", _COMPONENT),
     "proxy": Verb("pybernetes.cmd.proxy", "kube-proxy, on nftables", _COMPONENT),
     "dns": Verb("pybernetes.cmd.dns", "the cluster's DNS server", _COMPONENT),
+    "ingress": Verb("pybernetes.cmd.ingress", "an Ingress controller, on HAProxy", _COMPONENT),
     "standalone": Verb("pybernetes.cmd.standalone", "the processes of `up`: control plane and node agent in one"),
     "host-agent": Verb(
         "pybernetes.cmd.host_agent", "the processes of `up`: DNS and the host's network, with several control planes"

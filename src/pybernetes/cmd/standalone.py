@@ -97,6 +97,13 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
 
         await DnsServer(client_for(wiring.DNS, "coredns"), wiring.dns(spec)).run()
 
+    async def ingress() -> None:
+        from pybernetes.ingress.controller import IngressController
+
+        await IngressController(
+            client_for(wiring.INGRESS, "pybernetes-ingress"), wiring.ingress(spec, layout), clock
+        ).run()
+
     async with asyncio.TaskGroup() as group:
         group.create_task(keep("supervisor watch", lambda: watch_supervisor(layout)))
         await load("pybernetes.controllers.manager")
@@ -119,6 +126,9 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
         if not spec.simulated:
             await load("pybernetes.dns.server")
             group.create_task(keep("dns", dns), name="dns")
+        if spec.serves_ingresses:
+            await load("pybernetes.ingress.controller")
+            group.create_task(keep("ingress", ingress), name="ingress")
         # What is there now stays for good: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pybernetes.controllers.config import ControllerManagerConfig
     from pybernetes.dns.server import DnsConfig
     from pybernetes.host.clock import Clock
+    from pybernetes.ingress.controller import IngressConfig
     from pybernetes.kubelet.config import KubeletConfig
     from pybernetes.network.plan import NetworkConfig
     from pybernetes.proxy.proxy import ProxyConfig
@@ -37,6 +38,8 @@ def service_account(name: str) -> UserInfo:
 CONTROLLER_MANAGER = user("system:kube-controller-manager")
 SCHEDULER = user("system:kube-scheduler")
 PROXY = user("system:kube-proxy")
+LOCAL_PATH = user("system:local-path-provisioner")
+INGRESS = user("system:pybernetes-ingress")
 DNS = service_account("coredns")
 ADMIN = user("kubernetes-admin", SYSTEM_MASTERS)
 
@@ -70,6 +73,7 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         kubelet_client_certificate=str(keys.certificate("apiserver-kubelet-client")),
         kubelet_client_key=str(keys.key("apiserver-kubelet-client")),
         kubelet_certificate_authority=str(keys.ca),
+        resource_metrics=True,
         cache_dir=str(layout.data / "cache"),
         feature_gates=features.parse([spec.feature_gates]),
         runtime_config=runtime_config.parse(spec.runtime_config),
@@ -191,3 +195,16 @@ def dns(spec: ClusterSpec) -> DnsConfig:
 
     address = spec.gateway if spec.own_namespaces else str(ip_network(spec.pod_cidr)[1])
     return DnsConfig(listen_address=address, port=_DNS_PORT, cluster_ip=spec.dns_ip)
+
+
+def ingress(spec: ClusterSpec, layout: Layout) -> IngressConfig:
+    """It reaches Pods from the host, whose routes lead to all of them."""
+    from pybernetes.cluster.process_table import INGRESS_PROXY, record
+    from pybernetes.ingress.configuration import Settings
+    from pybernetes.ingress.controller import IngressConfig
+    from pybernetes.ingress.data_plane import DataPlaneConfig
+
+    settings = Settings(tuple(spec.ingress_listens_on), spec.ingress_http_port, spec.ingress_https_port)
+    log = layout.logs / f"{INGRESS_PROXY}.log"
+    plane = DataPlaneConfig(layout.ingress, record(layout, INGRESS_PROXY), log, settings)
+    return IngressConfig(plane, publish=(spec.api_address,))

@@ -20,7 +20,7 @@ from pybernetes.cmd.main import VERBS, main
         pytest.param(["status", "-o", "xml"], 2, "invalid choice", id="no such output"),
         pytest.param(["image"], 2, "load|ls", id="no action"),
         pytest.param(["up", "--nodes", "0"], 1, "from 1 to", id="no nodes"),
-        pytest.param(["up", "--simulated-nodes", "3"], 1, "not there yet", id="what is to come"),
+        pytest.param(["up", "--runtime", "simulated", "--simulated-nodes", "0"], 1, "no node", id="no simulated nodes"),
         pytest.param(["up", "--store", "postgres"], 1, "sqlite, etcd or etcd=https", id="no such store"),
         pytest.param(["up", "--store", "etcd=localhost"], 1, "'localhost' is no URL", id="no URL of an etcd"),
         pytest.param(["up", "--etcd-cafile", "x"], 1, "go with --store etcd=", id="a CA without an etcd"),

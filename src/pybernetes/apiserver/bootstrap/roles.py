@@ -40,6 +40,7 @@ _BY_USERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("system:node-proxier", ("user:system:kube-proxy",)),
     ("system:persistent-volume-provisioner", ("user:system:local-path-provisioner",)),
     ("system:pybernetes-history", ("group:system:authenticated",)),
+    ("system:pybernetes-ingress", ("user:system:pybernetes-ingress",)),
     ("system:pybernetes-network", ("user:system:kube-proxy",)),
     ("system:public-info-viewer", ("group:system:authenticated", "group:system:unauthenticated")),
     ("system:service-account-issuer-discovery", ("group:system:serviceaccounts",)),
@@ -75,6 +76,14 @@ _OWN_ROLES: dict[str, tuple[RuleText, ...]] = {
     "system:coredns": (
         ("list watch", "core", "endpoints services pods namespaces"),
         ("list watch", "discovery.k8s.io", "endpointslices"),
+    ),
+    "system:pybernetes-ingress": (
+        ("list watch", "core", "services secrets"),
+        ("list watch", "discovery.k8s.io", "endpointslices"),
+        ("list watch", "networking.k8s.io", "ingresses ingressclasses"),
+        ("create", "networking.k8s.io", "ingressclasses"),
+        ("patch", "networking.k8s.io", "ingresses/status"),
+        ("create patch", "core", "events"),
     ),
     "system:pybernetes-history": (("get", "urls", "/pybernetes/v1/history"),),
 }

@@ -1,0 +1,139 @@
+"""Pure: the annotations of an Ingress as typed values. No text of a user reaches the proxy's configuration unparsed.
+
+They are those of ingress-nginx that manifests carry most. One that protects (authentication) and is not known refuses
+the Ingress, any other unknown one is told and ignored.
+
+Source: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations.
+Differs: rewrite-target knows no free regular expressions, only the customary ending (.*) of a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+PREFIX = "nginx.ingress.kubernetes.io/"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SIZE = re.compile(r"(\d{1,12})([kKmMgG]?)")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_PATH = re.compile(r"/[A-Za-z0-9\-._~+,;=:@/!&*]*")
+"""What a path may hold that stands in the configuration as it is: none of its quotes, escapes or variables."""
+_REST = re.compile(r"\$[12]$")
+_LONGEST_S = 86400
+_PROTOCOLS = {"HTTP": "http", "HTTPS": "https", "GRPC": "h2c", "GRPCS": "h2"}
+_IGNORED = frozenset({"use-regex"})
+
+
+class Unusable(Exception):
+    """The Ingress must not be served as its annotations ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What annotations change about every path of an Ingress. Zero and "" leave the default."""
+
+    rewrite: str = ""
+    """Path that the backend sees."""
+    rewrite_rest: bool = False
+    """Whether what follows the matched prefix is appended to it."""
+    body_bytes: int = 0
+    connect_s: int = 0
+    read_s: int = 0
+    ssl_redirect: bool = True
+    force_ssl_redirect: bool = False
+    protocol: str = ""
+    sources: tuple[str, ...] = ()
+    """Networks that may ask; () for everybody."""
+
+
+def options(annotations: Mapping[str, str]) -> tuple[Options, list[str]]:
+    """The options, and one sentence for each annotation that is wrong or unknown and therefore ignored.
+
+    Raises Unusable where ignoring it would open what was to be closed.
+    """
+    made: dict[str, object] = {}
+    problems: list[str] = []
+    for key, value in sorted(annotations.items()):
+        if not key.startswith(PREFIX):
+            continue
+        name = key.removeprefix(PREFIX)
+        if name.startswith("auth-"):
+            raise Unusable(f"annotation {key} is not supported, so this Ingress is not served")
+        if name in _IGNORED:
+            continue
+        parse = _PARSERS.get(name)
+        if parse is None:
+            problems.append(f"annotation {key} is not supported and ignored")
+            continue
+        try:
+            if _CONTROL.search(value):
+                raise ValueError("it has control characters")
+            made |= parse(value.strip())
+        except ValueError as error:
+            sentence = f"annotation {key}: {error}"
+            if name == "whitelist-source-range":
+                raise Unusable(f"{sentence}; this Ingress is not served") from None
+            problems.append(f"{sentence}; it is ignored")
+    reads = [made.pop(name) for name in ("read_s", "send_s") if name in made]
+    if reads:
+        made["read_s"] = max(reads)  # type: ignore[type-var]
+    return Options(**made), problems  # type: ignore[arg-type]
+
+
+def _size(value: str) -> dict[str, object]:
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        raise ValueError(f"{value[:40]!r} is no size such as 8m")
+    return {"body_bytes": int(found[1]) * _UNITS[found[2].lower()]}
+
+
+def _flag(field: str) -> Callable[[str], dict[str, object]]:
+    def parse(value: str) -> dict[str, object]:
+        if value.lower() not in ("true", "false"):
+            raise ValueError(f"{value[:40]!r} is neither true nor false")
+        return {field: value.lower() == "true"}
+
+    return parse
+
+
+def _seconds(field: str) -> Callable[[str], dict[str, object]]:
+    def parse(value: str) -> dict[str, object]:
+        digits = value.removesuffix("s")
+        if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:9]) <= _LONGEST_S):
+            raise ValueError(f"{value[:40]!r} is no number of seconds from 1 to {_LONGEST_S}")
+        return {field: int(digits)}
+
+    return parse
+
+
+def _rewrite(value: str) -> dict[str, object]:
+    rest = _REST.search(value)
+    target = value[: rest.start()] if rest else value
+    if not _PATH.fullmatch(target):
+        raise ValueError(f"{value[:40]!r} is no path, perhaps with $1 or $2 at its end")
+    return {"rewrite": target, "rewrite_rest": rest is not None}
+
+
+def _protocol(value: str) -> dict[str, object]:
+    if value.upper() not in _PROTOCOLS:
+        raise ValueError(f"{value[:40]!r} is none of {', '.join(_PROTOCOLS)}")
+    return {"protocol": _PROTOCOLS[value.upper()]}
+
+
+def _sources(value: str) -> dict[str, object]:
+    return {"sources": tuple(str(ip_network(part.strip(), strict=False)) for part in value.split(",") if part.strip())}
+
+
+_PARSERS: dict[str, Callable[[str], dict[str, object]]] = {
+    "rewrite-target": _rewrite,
+    "proxy-body-size": _size,
+    "proxy-connect-timeout": _seconds("connect_s"),
+    "proxy-read-timeout": _seconds("read_s"),
+    "proxy-send-timeout": _seconds("send_s"),
+    "ssl-redirect": _flag("ssl_redirect"),
+    "force-ssl-redirect": _flag("force_ssl_redirect"),
+    "backend-protocol": _protocol,
+    "whitelist-source-range": _sources,
+}

@@ -1,0 +1,229 @@
+"""The Ingress controller: watches, makes the table, hands it to the proxy, tells what became of it.
+
+Flow: informers → `routes.table` → `DataPlane.apply` → status and Events. Nothing but Ingresses and their classes is
+watched, and no proxy runs, until there is an Ingress of ours.
+
+Source: docs of ingress-nginx for what users expect of Events and status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import msgspec
+
+from pybernetes.api.core.v1 import Secret, Service
+from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.api.networking.v1 import (
+    Ingress,
+    IngressClass,
+    IngressClassSpec,
+    IngressLoadBalancerIngress,
+    IngressPortStatus,
+)
+from pybernetes.apimachinery import errors
+from pybernetes.client.client import Client
+from pybernetes.client.events import EventRecorder
+from pybernetes.client.informer import Informer, InformerFactory
+from pybernetes.host.clock import Clock
+from pybernetes.ingress import certificates, routes
+from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig, DataPlaneError
+from pybernetes.ingress.routes import Key, Problem, Table, key_of
+
+log = logging.getLogger(__name__)
+
+CLASS = "pybernetes"
+_SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+_SECRET_TYPES = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"
+"""Large or many, and no certificates."""
+_GATHER_S = 0.02
+"""Changes that come together are one change."""
+_BETWEEN_PROCESSES_S = 0.2
+"""A process that was replaced lives on for its connections: many at once would cost memory."""
+_RETRY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class IngressConfig:
+    data_plane: DataPlaneConfig
+    publish: tuple[str, ...] = ()
+    """Addresses for the status of Ingresses."""
+
+
+class IngressController:
+    """Runs until cancelled; the proxy goes on then, and the next controller takes it over."""
+
+    def __init__(self, client: Client, config: IngressConfig, clock: Clock) -> None:
+        self._client = client
+        self._config = config
+        self._factory = InformerFactory(client, clock)
+        self._ingresses = self._factory.informer(Ingress)
+        self._classes = self._factory.informer(IngressClass)
+        self._services: Informer[Service] | None = None
+        self._slices: Informer[EndpointSlice] | None = None
+        self._secrets: Informer[Secret] | None = None
+        self._recorder = EventRecorder(client, "pybernetes-ingress", "", clock)
+        self._wake = asyncio.Event()
+        self._table = Table()
+        self._told: dict[Key, tuple[str, int, frozenset[Problem]]] = {}
+        """What was last told of an Ingress: of which uid and generation, and which problems."""
+        self._plane: DataPlane | None = None
+
+    async def run(self) -> None:
+        self._ingresses.add_handler(self._woken, self._woken, self._woken)
+        self._classes.add_handler(self._woken, self._woken, self._woken)
+        self._plane = DataPlane(self._config.data_plane, self._wake.set)
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._factory.start(group)
+                await self._factory.wait_synced()
+                await self._ensure_class()
+                while True:
+                    replaced = self._plane.reloads
+                    again = await self._sync(self._plane)
+                    if self._plane.reloads != replaced:
+                        await asyncio.sleep(_BETWEEN_PROCESSES_S)
+                    try:
+                        async with asyncio.timeout(_RETRY_S if again else None):
+                            await self._wake.wait()
+                    except TimeoutError:
+                        pass
+                    await asyncio.sleep(_GATHER_S)
+        finally:
+            self._plane.close()
+            await self._recorder.stop()
+
+    async def _ensure_class(self) -> None:
+        """Makes our IngressClass unless it is there; the default one unless there is another."""
+        classes = self._classes.lister.list()
+        if any(found.spec.controller == routes.CONTROLLER for found in classes):
+            return
+        default = {} if any(map(routes.is_default, classes)) else {routes.DEFAULT_CLASS_ANNOTATION: "true"}
+        made = IngressClass(
+            metadata=ObjectMeta(name=CLASS, annotations=default), spec=IngressClassSpec(controller=routes.CONTROLLER)
+        )
+        try:
+            await self._client.create(made)
+        except errors.AlreadyExists:
+            log.info("the IngressClass %s is another controller's", CLASS)
+
+    async def _sync(self, plane: DataPlane) -> bool:
+        """One look at everything; whether to look again soon."""
+        self._wake.clear()
+        classes = {found.metadata.name or "": found for found in self._classes.lister.list()}
+        ours = [ingress for ingress in self._ingresses.lister.list() if routes.is_ours(ingress, classes)]
+        if ours:
+            await self._follow(any(ingress.spec.tls for ingress in ours))
+        before, self._table = self._table, routes.table(ours, self._world())
+        try:
+            refused = await plane.apply(self._table)
+        except (DataPlaneError, OSError) as error:
+            log.error("%s", error)
+            for key in self._table.ingresses:
+                self._table.problems.setdefault(key, []).append(
+                    Problem("NotServed", f"{error}; what was served is kept")
+                )
+            self._tell(ours, served=False)
+            return True
+        for certificate in self._table.certificates:
+            if certificate.file in refused:
+                key = self._user_of(certificate.secret, ours)
+                message = (
+                    f"Secret {'/'.join(certificate.secret)}: {refused[certificate.file]}; a self-signed one is shown"
+                )
+                self._table.problems.setdefault(key, []).append(Problem("BadCertificate", message))
+        self._tell(ours, served=True)
+        return await self._publish(ours, {*before.ingresses} - {*self._table.ingresses})
+
+    def _user_of(self, secret: Key, ours: list[Ingress]) -> Key:
+        users = (key_of(i) for i in ours for tls in i.spec.tls if (i.metadata.namespace, tls.secretName) == secret)
+        return next(users, secret)
+
+    async def _follow(self, certificates_too: bool) -> None:
+        """Starts what backends and certificates need, once."""
+        if self._services is None or self._slices is None:
+            self._services, self._slices = self._factory.informer(Service), self._factory.informer(EndpointSlice)
+            self._slices.add_index("service", _service_of)
+            self._services.add_handler(
+                self._service_changed, lambda _, new: self._service_changed(new), self._service_changed
+            )
+            self._slices.add_handler(self._slice_changed, lambda _, new: self._slice_changed(new), self._slice_changed)
+        if certificates_too and self._secrets is None:
+            self._secrets = self._factory.informer(Secret, field_selector=_SECRET_TYPES)
+            self._secrets.add_handler(
+                self._secret_changed, lambda _, new: self._secret_changed(new), self._secret_changed
+            )
+        await self._factory.wait_synced()
+
+    def _world(self) -> routes.World:
+        services, slices, secrets = self._services, self._slices, self._secrets
+        return routes.World(
+            service=lambda namespace, name: services.lister.get(namespace, name) if services else None,
+            slices=lambda namespace, name: slices.lister.by_index("service", f"{namespace}/{name}") if slices else (),
+            secret=lambda namespace, name: secrets.lister.get(namespace, name) if secrets else None,
+            certificate_fault=certificates.fault,
+        )
+
+    def _woken(self, *_changed: Ingress | IngressClass) -> None:
+        self._wake.set()
+
+    def _service_changed(self, service: Service) -> None:
+        if (service.metadata.namespace, service.metadata.name) in self._table.services:
+            self._wake.set()
+
+    def _slice_changed(self, piece: EndpointSlice) -> None:
+        if (piece.metadata.namespace, piece.metadata.labels.get(_SERVICE_NAME_LABEL)) in self._table.services:
+            self._wake.set()
+
+    def _secret_changed(self, secret: Secret) -> None:
+        if (secret.metadata.namespace, secret.metadata.name) in self._table.secrets:
+            self._wake.set()
+
+    def _tell(self, ours: list[Ingress], *, served: bool) -> None:
+        """Events about what is new: an Ingress that is served, a problem that was not there before."""
+        now: dict[Key, tuple[str, int, frozenset[Problem]]] = {}
+        for ingress in ours:
+            key = key_of(ingress)
+            problems = self._table.problems.get(key, [])
+            uid, generation = ingress.metadata.uid or "", ingress.metadata.generation or 0
+            before = self._told.get(key, ("", 0, frozenset()))
+            known = before[2] if before[0] == uid else frozenset()
+            if served and before[:2] != (uid, generation):
+                where = ", ".join(self._config.publish)
+                self._recorder.event(ingress, "Normal", "Sync", f"served at {where}")
+            for problem in problems:
+                if problem not in known:
+                    self._recorder.event(ingress, "Warning", problem.reason, problem.message)
+            now[key] = (uid, generation if served else before[1], frozenset(problems))
+        self._told = now
+
+    async def _publish(self, ours: list[Ingress], gone: set[Key]) -> bool:
+        """Brings the addresses into the status of ours and out of those that are no longer; whether one failed."""
+        settings = self._config.data_plane.settings
+        ports = [IngressPortStatus(port=port, protocol="TCP") for port in (settings.http_port, settings.https_port)]
+        wanted = [IngressLoadBalancerIngress(ip=address, ports=ports) for address in self._config.publish]
+        changes = [(ingress, wanted) for ingress in ours if ingress.status.loadBalancer.ingress != wanted]
+        for key in gone:
+            left = self._ingresses.lister.get(*key)
+            if left is not None and left.status.loadBalancer.ingress == wanted:
+                changes.append((left, []))
+        failed = False
+        for ingress, value in changes:
+            namespace, name = key_of(ingress)
+            body = {"status": {"loadBalancer": {"ingress": msgspec.to_builtins(value)}}}
+            try:
+                await self._client.patch(Ingress, name, namespace, body, subresource="status")
+            except errors.NotFound:
+                continue
+            except (errors.StatusError, OSError) as error:
+                log.warning("the status of Ingress %s/%s cannot be written: %s", namespace, name, error)
+                failed = True
+        return failed
+
+
+def _service_of(piece: EndpointSlice) -> list[str]:
+    name = piece.metadata.labels.get(_SERVICE_NAME_LABEL)
+    return [f"{piece.metadata.namespace}/{name}"] if name else []
