@@ -102,6 +102,7 @@ def adopt(spec: ClusterSpec, layout: Layout) -> None:
     """Records a cluster whose store lies in its folder already, for `up` to start."""
     spec.write(layout.spec)
     layout.example_mark.touch()
+    layout.storage_class_mark.touch()
     _link_home(layout)
 
 
@@ -307,7 +308,14 @@ def _write_kubeconfigs(spec: ClusterSpec, layout: Layout, keys: pki.Pki) -> None
     """The admin's goes through the loopback, so that it works whatever happens to the host's address."""
     local = f"https://127.0.0.1:{spec.api_port}"
     inside = f"https://{spec.api_address}:{spec.api_port}"
-    servers = {"admin": local, "controller-manager": local, "scheduler": local, "proxy": inside, "local-path-provisioner": inside, "ingress": inside}
+    servers = {
+        "admin": local,
+        "controller-manager": local,
+        "scheduler": local,
+        "proxy": inside,
+        "local-path-provisioner": inside,
+        "ingress": inside,
+    }
     if spec.control_plane_names:
         servers |= dict.fromkeys(("controller-manager", "scheduler", "dns"), inside)
     servers |= {f"kubelet-{node}": inside for node in spec.node_names}

@@ -45,6 +45,7 @@ def test_identities(tmp_path: Path, wanted: list[Certificate]) -> None:
         "controller-manager": ("system:kube-controller-manager", []),
         "scheduler": ("system:kube-scheduler", []),
         "proxy": ("system:kube-proxy", []),
+        "local-path-provisioner": ("system:local-path-provisioner", []),
         "ingress": ("system:pybernetes-ingress", []),
         "front-proxy-client": ("front-proxy-client", []),
         "kubelet-node-1": ("system:node:node-1", ["system:nodes"]),
@@ -88,8 +89,8 @@ def test_everything_is_private(tmp_path: Path, wanted: list[Certificate]) -> Non
     [
         pytest.param(0, 0, id="at once: nothing to do"),
         pytest.param(LEAF_DAYS * 0.6, 0, id="two thirds of the life left to use"),
-        pytest.param(LEAF_DAYS * 0.7, 10, id="the leaves run out"),
-        pytest.param(CA_DAYS * 0.7, 12, id="the CAs run out"),
+        pytest.param(LEAF_DAYS * 0.7, 11, id="the leaves run out"),
+        pytest.param(CA_DAYS * 0.7, 13, id="the CAs run out"),
     ],
 )
 def test_renewal(tmp_path: Path, wanted: list[Certificate], later_days: float, renewed: int) -> None:
