@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pybernetes.api.storage.v1 import StorageClass
+from pybernetes.apimachinery.default_class import STORAGE_MARKS
+from pybernetes.apimachinery.default_class import default_class as marked_class
+from pybernetes.apimachinery.errors import AlreadyExists
 from pybernetes.cli import example as example_manifests
 from pybernetes.cli import readiness
 from pybernetes.cli.output import Progress
@@ -17,6 +22,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import write_atomic
+from pybernetes.local_path.plan import default_class
 
 _INGRESS_S = 10.0
 """The cluster is up without it, so nobody waits long."""
@@ -52,6 +58,7 @@ async def _wait_for(
             await readiness.api_ready(client, spec, layout, timeout_s)
             api_s = progress.elapsed_s
             current = kubeconfig.merge(files, spec.context, entry(layout), preparation.user_owner())
+            await _storage_class(client, spec, layout)
             progress.step("images and nodes")
             nodes_s, _ = await asyncio.gather(_nodes(client, spec, layout, progress, timeout_s), images)
         finally:
@@ -59,6 +66,19 @@ async def _wait_for(
         answer = await _example(client, layout, progress, timeout_s) if example else ""
         through = await _through_ingress(client, spec, progress) if answer and spec.serves_ingresses else ""
     return Arrived(api_s, nodes_s, current, answer, through)
+
+
+async def _storage_class(client: Client, spec: ClusterSpec, layout: Layout) -> None:
+    """Makes the class of local volumes the first time, as the default unless there is another."""
+    mark = layout.storage_class_mark
+    if spec.simulated or mark.exists():
+        return
+    made = default_class()
+    if marked_class((await client.list(StorageClass)).items, STORAGE_MARKS) is not None:
+        made.metadata.annotations = {}
+    with suppress(AlreadyExists):
+        await client.create(made)
+    write_atomic(mark, b"")
 
 
 async def _nodes(client: Client, spec: ClusterSpec, layout: Layout, progress: Progress, timeout_s: float) -> float:

@@ -64,7 +64,15 @@ def purge(layout: Layout) -> None:
     if points := mounts.below(layout.data):
         raise ClusterError(f"{points[0]} is still mounted; unmount it and run this again")
     for path in (
-        *(layout.spec, layout.example_mark, layout.pki, layout.kubeconfigs, layout.logs, layout.images),
+        *(
+            layout.spec,
+            layout.example_mark,
+            layout.storage_class_mark,
+            layout.pki,
+            layout.kubeconfigs,
+            layout.logs,
+            layout.images,
+        ),
         layout.data / "nodes",
         layout.data / "cache",
         layout.snapshots,

@@ -14,6 +14,9 @@ from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.cmd import wiring
 
+_SHARED = {wiring.PROXY.name: "proxy", wiring.LOCAL_PATH.name: "local-path-provisioner"}
+"""Identities that every node has, and their kubeconfigs."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="the cluster")
@@ -30,11 +33,11 @@ async def run(args: argparse.Namespace) -> None:
         raise ClusterError(f"there is no cluster in {layout.data}")
     transports = {
         identity: HttpTransport.from_kubeconfig(str(layout.kubeconfig(identity)))
-        for identity in (f"kubelet-{args.node}", "proxy")
+        for identity in (f"kubelet-{args.node}", *_SHARED.values())
     }
 
     def client_for(user: UserInfo, agent: str) -> Client:
-        return Client(transports["proxy" if user == wiring.PROXY else f"kubelet-{args.node}"], agent)
+        return Client(transports[_SHARED.get(user.name, f"kubelet-{args.node}")], agent)
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -21,7 +21,7 @@ ClientFor = Callable[[UserInfo, str], Client]
 async def run_node_agent(
     spec: ClusterSpec, layout: Layout, node: str, client_for: ClientFor, group: asyncio.TaskGroup
 ) -> None:
-    """Starts the three in the group. The kubelet first: the node's readiness waits for it longest."""
+    """Starts them in the group. The kubelet first: the node's readiness waits for it longest."""
     clock, random = SystemClock(), Random()
     me = wiring.node_user(node)
 
@@ -30,8 +30,15 @@ async def run_node_agent(
 
         await Kubelet(client_for(me, "kubelet"), wiring.kubelet(spec, layout, node), clock, random).run()
 
+    async def local_volumes() -> None:
+        from pybernetes.local_path.provisioner import LocalPathProvisioner
+
+        client = client_for(wiring.LOCAL_PATH, "local-path-provisioner")
+        await LocalPathProvisioner(client, node, node, layout.node(node).local_volumes, clock, random).run()
+
     await load("pybernetes.kubelet.kubelet")
     group.create_task(keep("kubelet", kubelet), name="kubelet")
+    group.create_task(keep("local volumes", local_volumes), name="local volumes")
     await run_machine_network(spec, layout, node, client_for, group)
 
 
