@@ -10,6 +10,16 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
+_MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
+_ELEMENTS = (
+    ("2006", r"\d{4}", ""), ("-", "-", ""), ("01", r"\d\d", "month"), ("-", "-", ""), ("02", r"\d\d", ""),
+    ("T", "T", ""),
+    ("15", r"\d\d", "hour"), (":", ":", ""), ("04", r"\d\d", "minute"), (":", ":", ""), ("05", r"\d\d", "second"),
+)  # fmt: skip
+_RANGES = {"month": (1, 12), "hour": (0, 23), "minute": (0, 59), "second": (0, 59)}
+_MICROS = re.compile(r"[.,]\d{6}", re.ASCII)
+_FRACTION = re.compile(r"[.,]\d+", re.ASCII)
+_ZONE = re.compile(r"Z|[+-]\d\d:\d\d", re.ASCII)
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(Z|([+-])(\d\d):(\d\d))", re.ASCII)
 _DURATION_PART = re.compile(r"([0-9]*\.?[0-9]*)(ns|us|µs|μs|ms|s|m|h)")
 _UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -55,7 +65,7 @@ def _parts(text: str) -> tuple[float, str]:
     """Whole seconds since the epoch, and the digits of the fraction."""
     match = _RFC3339.fullmatch(text)
     if match is None:
-        raise TimeError(f'parsing time "{text}" as "{_LAYOUT}": cannot parse "{text}" as "2006"')
+        raise TimeError(_problem(text, micros=False))
     year, month, day, hour, minute, second, fraction, zone, sign, zone_hour, zone_minute = match.groups()
     offset = UTC
     if zone != "Z":
@@ -66,23 +76,38 @@ def _parts(text: str) -> tuple[float, str]:
     try:
         moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=offset)
     except ValueError:
-        raise TimeError(
-            f'parsing time "{text}": {_out_of_range(month, day, hour, minute, second)} out of range'
-        ) from None
+        raise TimeError(_problem(text, micros=False)) from None
     return moment.timestamp(), fraction or ""
 
 
-def _out_of_range(month: str, day: str, hour: str, minute: str, second: str) -> str:
-    for name, text, low, high in (
-        ("month", month, 1, 12),
-        ("day", day, 1, 31),
-        ("hour", hour, 0, 23),
-        ("minute", minute, 0, 59),
-        ("second", second, 0, 59),
-    ):
-        if not low <= int(text) <= high:
-            return name
-    return "day"
+def _problem(text: str, *, micros: bool) -> str:
+    """What Go says of text that is no time: the first element of the layout that the rest of it does not begin with."""
+    rest = text
+
+    def cannot(element: str) -> str:
+        layout = _MICRO_LAYOUT if micros else _LAYOUT
+        return f'parsing time "{text}" as "{layout}": cannot parse "{rest}" as "{element}"'
+
+    for element, pattern, name in _ELEMENTS:
+        found = re.match(pattern, rest, re.ASCII)
+        if found is None:
+            return cannot(element)
+        rest = rest[found.end() :]
+        low, high = _RANGES.get(name, (0, 99))
+        if name and not low <= int(found[0]) <= high:
+            return f'parsing time "{text}": {name} out of range'
+    fraction = (_MICROS if micros else _FRACTION).match(rest)
+    if fraction is not None:
+        rest = rest[fraction.end() :]
+    elif micros:
+        return cannot(".000000")
+    zone = _ZONE.match(rest)
+    if zone is None:
+        return cannot("Z07:00")
+    rest = rest[zone.end() :]
+    if rest:
+        return f'parsing time "{text}": extra text: "{rest}"'
+    return f'parsing time "{text}": day out of range'
 
 
 def canonical_time(text: str) -> str:
@@ -94,7 +119,9 @@ def canonical_time(text: str) -> str:
 
 
 def canonical_micro_time(text: str) -> str:
-    """A MicroTime as the API writes it back: UTC, six digits. Raises TimeError."""
+    """A MicroTime as the API writes it back: UTC, six digits, no more and no fewer. Raises TimeError."""
+    if len(text) < 27 or _ZONE.fullmatch(text, 26) is None or _MICROS.fullmatch(text, 19, 26) is None:
+        raise TimeError(_problem(text, micros=True))
     return format_micros(parse_micros(text))
 
 

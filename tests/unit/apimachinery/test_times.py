@@ -74,3 +74,19 @@ def test_refuses_what_is_no_duration(text: str) -> None:
 def test_early_years_keep_four_digits() -> None:
     assert times.canonical_time("0800-01-01T05:00:02+05:00") == "0800-01-01T00:00:02Z"
     assert times.canonical_micro_time("0001-01-01T00:00:02.000000Z") == "0001-01-01T00:00:02.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "element"),
+    [
+        ("", "", "2006"),
+        ("2020-01-01", "", "T"),
+        ("2020-01-01T00:00:00Z", "Z", ".000000"),
+        ("2020-01-01T00:00:00.1234567Z", "7Z", "Z07:00"),
+    ],
+)
+def test_a_micro_time_has_six_digits(text, rest, element):
+    with pytest.raises(times.TimeError) as caught:
+        times.canonical_micro_time(text)
+    layout = "2006-01-02T15:04:05.000000Z07:00"
+    assert str(caught.value) == f'parsing time "{text}" as "{layout}": cannot parse "{rest}" as "{element}"'

@@ -54,7 +54,7 @@ HOOKS = "validatingwebhookconfigurations.admissionregistration.k8s.io"
         ),
         (
             "persistentvolumeclaims",
-            {"spec": CLAIM | {"dataSource": {"kind": "Pod", "name": "p"}}},
+            {"spec": CLAIM | {"dataSourceRef": {"kind": "Pod", "name": "p"}}},
             "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
         ),
         ("csinodes.storage.k8s.io", {"spec": {"drivers": [{"name": "d"}]}}, "spec.drivers[0].nodeID: Required value"),
@@ -151,3 +151,44 @@ def test_where_a_volumes_data_is_never_changes(run, change, message):
         assert message in caught.value.message
     else:
         assert run(scenario)["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ({"kind": "Pod", "name": "p"}, False),
+        ({"kind": "VolumeSnapshot", "apiGroup": "snapshot.storage.k8s.io", "name": "s"}, True),
+        ({"kind": "PersistentVolumeClaim", "name": "c"}, True),
+    ],
+)
+def test_the_old_data_source_takes_claims_and_snapshots(run, source, kept):
+    async def scenario(cluster):
+        return await cluster.create(
+            "persistentvolumeclaims", {"metadata": {"name": "c"}, "spec": CLAIM | {"dataSource": source}}
+        )
+
+    spec = run(scenario)["spec"]
+    assert ("dataSource" in spec, "dataSourceRef" in spec) == (kept, kept)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "problem"),
+    [
+        (b"", b"", "tls: failed to find any PEM data in certificate input"),
+        (
+            b"-----BEGIN X-----\nAA==\n-----END X-----\n",
+            b"",
+            'tls: failed to find "CERTIFICATE" PEM block in certificate input after skipping PEM blocks of the '
+            "following types: [X]",
+        ),
+        (
+            b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
+            b"x",
+            "tls: failed to find any PEM data in key input",
+        ),
+    ],
+)
+def test_a_key_pair_that_is_none_is_warned_of(certificate, key, problem):
+    from pybernetes.apiserver.registry.core.secrets.key_pairs import key_pair_problem
+
+    assert key_pair_problem(certificate, key) == problem

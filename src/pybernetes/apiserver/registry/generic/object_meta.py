@@ -128,7 +128,7 @@ def validate_object_meta(meta: ObjectMeta, namespaced: bool, path: Path = METADA
         found.append(
             FieldError.invalid(path.child("generation"), meta.generation, "must be greater than or equal to 0")
         )
-    found += _validate_shared(meta, path)
+    found += validate_shared(meta, path)
     found += validate_finalizers(meta.finalizers, path.child("finalizers"))
     return found
 
@@ -153,7 +153,8 @@ def validate_object_meta_update(meta: ObjectMeta, old: ObjectMeta, path: Path = 
     return found
 
 
-def _validate_shared(meta: ObjectMeta, path: Path) -> list[FieldError]:
+def validate_shared(meta: ObjectMeta, path: Path = METADATA) -> list[FieldError]:
+    """What creates and updates look at alike."""
     found: list[FieldError] = []
     if meta.labels:
         found += validate_labels(meta.labels, path.child("labels"))

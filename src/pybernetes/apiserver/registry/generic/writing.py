@@ -17,7 +17,7 @@ from pybernetes.apimachinery import errors, names
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.admission.interface import Attributes
-from pybernetes.apiserver.registry.generic import deletion, object_meta
+from pybernetes.apiserver.registry.generic import deletion, metadata_checks, object_meta
 from pybernetes.apiserver.registry.generic.codec import Codec
 from pybernetes.apiserver.registry.generic.interface import Body, Deleted, DeleteOptions, RequestContext, Written
 from pybernetes.apiserver.registry.generic.managed import Managed
@@ -162,8 +162,7 @@ class Writer:
             prefix = names.masked_trailing_dash(meta.generateName)
             at = object_meta.METADATA.child("generateName")
             found += [FieldError.invalid(at, meta.generateName, message) for message in strategy.validate_name(prefix)]
-        found += object_meta.validate_object_meta(meta, self.resource.namespaced)
-        found = _unique(found) + strategy.validate(obj)
+        found = _unique(found + metadata_checks.on_create(self.resource, meta)) + strategy.validate(obj)
         if found:
             raise invalid(self.resource.gvk, meta.name or "", found)
         ctx.warnings += strategy.warnings(obj, None)
@@ -320,9 +319,7 @@ class Writer:
         meta.generation = old_meta.generation
         rules.prepare(ctx, obj, old)
         object_meta.carry_over(meta, old_meta)
-        found = object_meta.validate_object_meta(meta, self.resource.namespaced)
-        found += object_meta.validate_object_meta_update(meta, old_meta)
-        found = _unique(found) + rules.validate(obj, old)
+        found = metadata_checks.on_update(self.resource, meta, old_meta, ctx.subresource) + rules.validate(obj, old)
         if found:
             raise invalid(self.resource.gvk, meta.name or "", found)
         if rules.warns:

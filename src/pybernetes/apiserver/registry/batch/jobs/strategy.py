@@ -11,14 +11,15 @@ from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.batch.jobs import validation
+from pybernetes.apiserver.registry.batch.jobs.validation import (
+    CONTROLLER_UID,
+    JOB_NAME,
+    LEGACY_CONTROLLER_UID,
+    LEGACY_JOB_NAME,
+)
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import age, columns, human_duration
-
-CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
-LEGACY_CONTROLLER_UID = "controller-uid"
-JOB_NAME = "batch.kubernetes.io/job-name"
-LEGACY_JOB_NAME = "job-name"
 
 
 def default_job_spec(spec: batch.JobSpec) -> None:

@@ -18,6 +18,10 @@ from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 
 SPEC = Path("spec")
 STATUS = Path("status")
+CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
+LEGACY_CONTROLLER_UID = "controller-uid"
+JOB_NAME = "batch.kubernetes.io/job-name"
+LEGACY_JOB_NAME = "job-name"
 _COUNTS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
            "backoffLimitPerIndex", "maxFailedIndexes")  # fmt: skip
 _INDEXED_ONLY = "requires indexed completion mode"
@@ -28,9 +32,10 @@ _CONDITION_STATUS = ("False", "True", "Unknown")
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 
 
-def validate_job(obj: batch.Job) -> list[FieldError]:
+def validate_job(obj: batch.Job, *, prefixed: bool = True) -> list[FieldError]:
+    """`prefixed`: the template must have the labels with a domain, too; Jobs from before them need not."""
     spec = obj.spec
-    found = _validate_generated_selector(obj) + _validate_spec_and_selector(spec)
+    found = _validate_generated_selector(obj, prefixed) + _validate_spec_and_selector(spec)
     if spec.completionMode == "Indexed" and spec.completions:
         host = f"{obj.metadata.name or ''}-{spec.completions - 1}"
         if names.dns1123_label(host):
@@ -57,28 +62,24 @@ def _validate_spec_and_selector(spec: batch.JobSpec) -> list[FieldError]:
     return found
 
 
-def _validate_generated_selector(obj: batch.Job) -> list[FieldError]:
-    from pybernetes.apiserver.registry.batch.jobs import strategy
-
+def _validate_generated_selector(obj: batch.Job, prefixed: bool) -> list[FieldError]:
     if obj.spec.manualSelector or obj.spec.selector is None:
         return []
     found: list[FieldError] = []
     labels = templates.labels_of(obj.spec.template)
     at = SPEC.child("template", "metadata", "labels")
     uid, name = obj.metadata.uid or "", obj.metadata.name or ""
-    for key, expected in (
-        (strategy.CONTROLLER_UID, uid),
-        (strategy.JOB_NAME, name),
-        (strategy.LEGACY_CONTROLLER_UID, uid),
-        (strategy.LEGACY_JOB_NAME, name),
-    ):
+    expectations = [(LEGACY_CONTROLLER_UID, uid), (LEGACY_JOB_NAME, name)]
+    if prefixed:
+        expectations = [(CONTROLLER_UID, uid), (JOB_NAME, name), *expectations]
+    for key, expected in expectations:
         value = labels.get(key)
         if value is None:
             found.append(FieldError.required(at.key(key), f"must be '{expected}'"))
         elif value != expected:
             found.append(FieldError.invalid(at.key(key), labels, f"must be '{expected}'"))
-    wanted = {strategy.CONTROLLER_UID: uid}
-    old_form = {strategy.LEGACY_CONTROLLER_UID: uid}
+    wanted = {CONTROLLER_UID: uid}
+    old_form = {LEGACY_CONTROLLER_UID: uid}
     selector = obj.spec.selector
     if selector.matchExpressions or selector.matchLabels not in (wanted, old_form):
         why = "`selector` not auto-generated"
@@ -224,7 +225,7 @@ def _validate_exit_codes(
         found.append(FieldError.invalid(path.child("containerName"), codes.containerName, why))
     at = path.child("values")
     if not codes.values:
-        found.append(FieldError.invalid(at, codes.values, "at least one value is required"))
+        found.append(FieldError.invalid(at, None, "at least one value is required"))
     elif len(codes.values) > 255:
         found.append(FieldError.too_many(at, len(codes.values), 255))
     seen: set[int] = set()
@@ -308,8 +309,12 @@ def _count_indexes(text: str, completions: int) -> int:
 
 def validate_job_update(obj: batch.Job, old: batch.Job, features: FeatureGates) -> list[FieldError]:
     # As upstream, a Job and a changed Job are validated one after the other: clients see what is wrong in it twice.
-    found = validate_job(obj) + _validate_spec_and_selector(obj.spec) if obj.spec != old.spec else []
     spec, before = obj.spec, old.spec
+    found: list[FieldError] = []
+    if spec != before:
+        had = templates.labels_of(before.template)
+        prefixed = {CONTROLLER_UID, JOB_NAME} <= had.keys()
+        found = validate_job(obj, prefixed=prefixed) + _validate_spec_and_selector(spec)
     at = SPEC.child("completions")
     if spec.completions != before.completions:
         if spec.completionMode != "Indexed":

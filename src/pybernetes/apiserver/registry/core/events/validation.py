@@ -10,8 +10,11 @@ from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 _NOT_THE_NAMESPACE = "does not match event.namespace"
 _LIMITS = {"reportingInstance": 128, "action": 128, "reason": 128}
 _MAX_NOTE = 1024
-_FIXED = ("involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "type",
-          "eventTime", "action", "related")  # fmt: skip
+_FIXED = ("involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "reason",
+          "type", "eventTime", "action", "related", "reportingComponent", "reportingInstance")  # fmt: skip
+_NOTHING: dict[str, object] = {"count": 0, "firstTimestamp": None, "lastTimestamp": None, "eventTime": None,
+                               "related": None}  # fmt: skip
+"""What an error shows of an absent field that is no text."""
 
 
 def validate_event(obj: core.Event, controller_field: str) -> list[FieldError]:
@@ -78,9 +81,9 @@ def validate_series_update(obj: core.Event, old: core.Event) -> list[FieldError]
     found = validate_event(obj, "reportingController")
     if obj.series != old.series:
         found += _validate_series(obj)
-    for field in (*_FIXED, "reportingComponent", "reportingInstance"):
+    for field in _FIXED:
         value = getattr(obj, field)
         if (value or None) != (getattr(old, field) or None):
             shown = "reportingController" if field == "reportingComponent" else field
-            found.append(FieldError.invalid(Path(shown), value, IMMUTABLE))
+            found.append(FieldError.invalid(Path(shown), value or _NOTHING.get(field, ""), IMMUTABLE))
     return found

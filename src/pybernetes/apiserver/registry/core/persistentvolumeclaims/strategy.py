@@ -33,12 +33,15 @@ class PersistentVolumeClaimStrategy(Strategy):
 
     def prepare_for_create(self, ctx: RequestContext, obj: core.PersistentVolumeClaim) -> None:
         obj.status = core.PersistentVolumeClaimStatus(phase="Pending")
+        drop_old_data_source(obj.spec)
         mirror_data_source(obj.spec)
 
     def prepare_for_update(
         self, ctx: RequestContext, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim
     ) -> None:
         super().prepare_for_update(ctx, obj, old)
+        if old.spec.dataSource is None and old.spec.dataSourceRef is None:
+            drop_old_data_source(obj.spec)
         mirror_data_source(obj.spec)
 
     def validate(self, obj: core.PersistentVolumeClaim) -> list[FieldError]:
@@ -69,6 +72,16 @@ class PersistentVolumeClaimStrategy(Strategy):
             age(obj.metadata.creationTimestamp, now),
             spec.volumeMode or UNSET,
         ]
+
+
+def drop_old_data_source(spec: core.PersistentVolumeClaimSpec) -> None:
+    """The old field alone takes claims and snapshots; what else it says counts as not said."""
+    source = spec.dataSource
+    if source is None or spec.dataSourceRef is not None:
+        return
+    claim = source.kind == "PersistentVolumeClaim" and not source.apiGroup
+    if not claim and (source.kind, source.apiGroup) != ("VolumeSnapshot", "snapshot.storage.k8s.io"):
+        spec.dataSource = None
 
 
 def mirror_data_source(spec: core.PersistentVolumeClaimSpec) -> None:

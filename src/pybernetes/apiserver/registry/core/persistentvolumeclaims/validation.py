@@ -9,6 +9,7 @@ import msgspec
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
+from pybernetes.apimachinery.changes import difference
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.persistentvolumes.strategy import ACCESS_MODES, STORAGE_CLASS_ANNOTATION
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
@@ -16,12 +17,17 @@ from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE, validat
 
 SPEC = Path("spec")
 _MODES = ("Block", "Filesystem")
+_UNSEEN: dict[str, str] = {}
+"""What upstream shows of a path, which it gives as the value."""
 _IMMUTABLE_SPEC = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 )
 
 
-def validate_claim_spec(spec: core.PersistentVolumeClaimSpec, path: Path) -> list[FieldError]:
+def validate_claim_spec(
+    spec: core.PersistentVolumeClaimSpec, path: Path, *, any_group: bool = False
+) -> list[FieldError]:
+    """`any_group`: the API group of a data source is not looked at."""
     found: list[FieldError] = []
     modes = path.child("accessModes")
     if not spec.accessModes:
@@ -48,10 +54,10 @@ def validate_claim_spec(spec: core.PersistentVolumeClaimSpec, path: Path) -> lis
             ]
     if spec.volumeMode is not None and spec.volumeMode not in _MODES:
         found.append(FieldError.not_supported(path.child("volumeMode"), spec.volumeMode, _MODES))
-    return found + _validate_sources(spec, path)
+    return found + _validate_sources(spec, path, any_group)
 
 
-def _validate_sources(spec: core.PersistentVolumeClaimSpec, path: Path) -> list[FieldError]:
+def _validate_sources(spec: core.PersistentVolumeClaimSpec, path: Path, any_group: bool) -> list[FieldError]:
     found: list[FieldError] = []
     source, reference = spec.dataSource, spec.dataSourceRef
     for name, given in (("dataSource", source), ("dataSourceRef", reference)):
@@ -65,15 +71,15 @@ def _validate_sources(spec: core.PersistentVolumeClaimSpec, path: Path) -> list[
         if not given.apiGroup and given.kind != "PersistentVolumeClaim":
             why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
             found.append(FieldError.invalid(at, given.kind, why))
-        if given.apiGroup:
+        if given.apiGroup and not any_group:
             problems = names.dns1123_subdomain(given.apiGroup)
             found += [FieldError.invalid(at.child("apiGroup"), given.apiGroup, message) for message in problems]
     if source is not None and reference is not None:
         if reference.namespace:
             why = "may not be specified when dataSourceRef.namespace is specified"
-            found.append(FieldError.invalid(path, str(path.child("dataSource")), why))
+            found.append(FieldError.invalid(path, _UNSEEN, why))
         elif (source.apiGroup, source.kind, source.name) != (reference.apiGroup, reference.kind, reference.name):
-            found.append(FieldError.invalid(path, str(path.child("dataSource")), "must match dataSourceRef"))
+            found.append(FieldError.invalid(path, _UNSEEN, "must match dataSourceRef"))
     return found
 
 
@@ -92,45 +98,57 @@ def validate_claim_template(template: core.PersistentVolumeClaimTemplate, path: 
 
 def validate_claim_update(obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim) -> list[FieldError]:
     """A claim's spec never changes, but for its volume's name once, its size and class when it is bound."""
-    found = validate_claim_spec(obj.spec, SPEC)
+    sources = (old.spec.dataSource, old.spec.dataSourceRef)
+    known_group = any(source is not None and source.apiGroup is not None for source in sources)
+    found = validate_claim_spec(obj.spec, SPEC, any_group=known_group)
     kept: dict[str, object] = {}
     if not old.spec.volumeName:
         kept["volumeName"] = old.spec.volumeName
-    if old.spec.storageClassName is None and STORAGE_CLASS_ANNOTATION not in old.metadata.annotations:
-        # A class is given to claims that had none when a default class appears.
-        kept["storageClassName"] = old.spec.storageClassName
-    elif obj.metadata.annotations.get(STORAGE_CLASS_ANNOTATION) != old.metadata.annotations.get(
-        STORAGE_CLASS_ANNOTATION
-    ):
-        at = Path("metadata", "annotations").key(STORAGE_CLASS_ANNOTATION)
-        found.append(FieldError.invalid(at, obj.metadata.annotations.get(STORAGE_CLASS_ANNOTATION, ""), IMMUTABLE))
+    found += _validate_class_update(obj, old, kept)
     if obj.status.phase == "Bound":
         kept["volumeAttributesClassName"] = old.spec.volumeAttributesClassName
-        old_size = old.spec.resources.requests.get("storage")
-        requests = {k: v for k, v in obj.spec.resources.requests.items() if k != "storage"}
-        if old_size is not None:
-            requests["storage"] = old_size
-        kept["resources"] = msgspec.structs.replace(obj.spec.resources, requests=requests)
-    if msgspec.structs.replace(obj.spec, **kept) != old.spec:
-        found.append(FieldError.forbidden(SPEC, _IMMUTABLE_SPEC))
+        if obj.spec.resources.requests:
+            requests = {**obj.spec.resources.requests, "storage": old.spec.resources.requests.get("storage", "0")}
+            kept["resources"] = msgspec.structs.replace(obj.spec.resources, requests=requests)
+    munged = msgspec.structs.replace(obj.spec, **kept)
+    if munged != old.spec:
+        found.append(FieldError.forbidden(SPEC, f"{_IMMUTABLE_SPEC}\n{difference(old.spec, munged)}"))
     if _shrinks(obj, old):
         why = "field can not be less than status.capacity"
         found.append(FieldError.forbidden(SPEC.child("resources", "requests", "storage"), why))
     if obj.spec.volumeMode != old.spec.volumeMode:
         found.append(FieldError.invalid(Path("volumeMode"), obj.spec.volumeMode, IMMUTABLE))
-    if old.status.phase == "Bound" and old.spec.volumeAttributesClassName and not obj.spec.volumeAttributesClassName:
-        why = "update from non-nil value to nil is forbidden"
+    name = obj.spec.volumeAttributesClassName
+    if name != old.spec.volumeAttributesClassName and not name and old.status.currentVolumeAttributesClassName:
+        what = "nil" if name is None else "empty string"
+        why = f"update to {what} is forbidden when status.currentVolumeAttributesClassName is not nil"
         found.append(FieldError.forbidden(SPEC.child("volumeAttributesClassName"), why))
     return found
 
 
+def _validate_class_update(
+    obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim, kept: dict[str, object]
+) -> list[FieldError]:
+    """A claim without a class gets one once: that of its annotation, or any when it has no annotation.
+
+    Puts into `kept` what the comparison of the specs leaves out.
+    """
+    annotated, before = (o.metadata.annotations.get(STORAGE_CLASS_ANNOTATION) for o in (obj, old))
+    given = obj.spec.storageClassName
+    gets_one = given is not None and old.spec.storageClassName is None and before in (None, given)
+    if gets_one:
+        kept["storageClassName"] = None
+    if (gets_one and before is not None and annotated in (None, before)) or (annotated or "") == (before or ""):
+        return []
+    at = Path("metadata", "annotations").key(STORAGE_CLASS_ANNOTATION)
+    return [FieldError.invalid(at, annotated or "", IMMUTABLE)]
+
+
 def _shrinks(obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim) -> bool:
     """Whether it asks for less than before and less than there is: a failed expansion may be taken back."""
-    now, before = obj.spec.resources.requests.get("storage"), old.spec.resources.requests.get("storage")
-    if now is None or before is None or quantity.compare(now, before) >= 0:
-        return False
+    now, before = (o.spec.resources.requests.get("storage", "0") for o in (obj, old))
     held = old.status.capacity.get("storage", "0")
-    return quantity.compare(now, held) <= 0
+    return quantity.compare(now, before) < 0 and quantity.compare(now, held) <= 0
 
 
 def claim_warnings(spec: core.PersistentVolumeClaimSpec, path: Path) -> list[str]:

@@ -9,6 +9,7 @@ from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.registry.core.persistentvolumes.validation import (
     MOUNT_OPTIONS,
+    validate_mount_options,
     validate_volume,
     validate_volume_update,
 )
@@ -66,7 +67,7 @@ class PersistentVolumeStrategy(Strategy):
             obj.status.lastPhaseTransitionTime = format_time(self.registry.clock.now())
 
     def validate(self, obj: core.PersistentVolume) -> list[FieldError]:
-        return validate_volume(obj)
+        return validate_volume(obj) + validate_mount_options(obj)
 
     def validate_update(self, obj: core.PersistentVolume, old: core.PersistentVolume) -> list[FieldError]:
         return validate_volume_update(obj, old)

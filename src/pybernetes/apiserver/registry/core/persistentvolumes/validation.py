@@ -8,6 +8,7 @@ import msgspec
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
+from pybernetes.apimachinery.changes import difference
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.pods.placement import validate_node_selector
 from pybernetes.apiserver.registry.core.volumes.sources import MAX_INITIATOR_NAME, one_too_many, validate_source
@@ -54,10 +55,14 @@ def validate_volume(obj: core.PersistentVolume) -> list[FieldError]:
     if spec.volumeMode is not None and spec.volumeMode not in ("Block", "Filesystem"):
         found.append(FieldError.not_supported(SPEC.child("volumeMode"), spec.volumeMode, ("Block", "Filesystem")))
     found += _validate_attributes_class(spec)
-    if MOUNT_OPTIONS in obj.metadata.annotations and not any(getattr(spec, name) for name in _MOUNTED):
-        at = Path("metadata", "annotations", MOUNT_OPTIONS)
-        found.append(FieldError.forbidden(at, "may not specify mount options for this volume type"))
     return found
+
+
+def validate_mount_options(obj: core.PersistentVolume) -> list[FieldError]:
+    if MOUNT_OPTIONS in obj.metadata.annotations and not any(getattr(obj.spec, name) for name in _MOUNTED):
+        at = Path("metadata", "annotations", MOUNT_OPTIONS)
+        return [FieldError.forbidden(at, "may not specify mount options for this volume type")]
+    return []
 
 
 def _validate_attributes_class(spec: core.PersistentVolumeSpec) -> list[FieldError]:
@@ -107,23 +112,56 @@ def _validate_source(obj: core.PersistentVolume) -> list[FieldError]:
     return found + [one_too_many(name, SPEC) for name in given[1:]]
 
 
+_STABLE_LABELS = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+}
+
+
 def validate_volume_update(obj: core.PersistentVolume, old: core.PersistentVolume) -> list[FieldError]:
     """Where a volume's data is never changes."""
     # Validated as a volume and as a changed volume: clients see what is wrong in it twice.
-    found = validate_volume(obj) * 2
+    found = validate_volume(obj) + validate_mount_options(obj) + validate_volume(obj)
     csi, before = obj.spec.csi, old.spec.csi
     if csi is not None and before is not None and before.controllerExpandSecretRef is None:
         # A driver may learn of its secret for expansion later.
         csi = msgspec.structs.replace(csi, controllerExpandSecretRef=None)
     if csi != before or any(getattr(obj.spec, n) != getattr(old.spec, n) for n in SOURCES if n != "csi"):
         at = SPEC.child("persistentvolumesource")
-        found.append(FieldError.forbidden(at, "spec.persistentvolumesource is immutable after creation\n"))
+        changes = difference(_sources(old.spec), _sources(obj.spec))
+        why = f"spec.persistentvolumesource is immutable after creation\n{changes}"
+        found.append(FieldError.forbidden(at, why))
     if obj.spec.volumeMode != old.spec.volumeMode:
         found.append(FieldError.invalid(Path("volumeMode"), obj.spec.volumeMode, "field is immutable"))
-    if old.spec.nodeAffinity is not None and obj.spec.nodeAffinity != old.spec.nodeAffinity:
+    if old.spec.nodeAffinity is not None and not _same_nodes(obj.spec.nodeAffinity, old.spec.nodeAffinity):
         why = "field is immutable, except for updating from beta label to GA"
         found.append(FieldError.invalid(Path("nodeAffinity"), obj.spec.nodeAffinity, why))
     if old.spec.volumeAttributesClassName is not None and obj.spec.volumeAttributesClassName is None:
         at = SPEC.child("volumeAttributesClassName")
         found.append(FieldError.forbidden(at, "update from non-nil value to nil is forbidden"))
     return found
+
+
+def _sources(spec: core.PersistentVolumeSpec) -> dict[str, object]:
+    return {name: value for name in SOURCES if (value := getattr(spec, name)) is not None}
+
+
+def _same_nodes(new: core.VolumeNodeAffinity | None, old: core.VolumeNodeAffinity) -> bool:
+    """Whether they are equal, but for labels that have their stable names now."""
+    if new is None or new.required is None or old.required is None:
+        return new == old
+    a, b = new.required.nodeSelectorTerms, old.required.nodeSelectorTerms
+    return len(a) == len(b) and all(
+        _same_requirements(x.matchExpressions, y.matchExpressions) and _same_requirements(x.matchFields, y.matchFields)
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+def _same_requirements(new: list[core.NodeSelectorRequirement], old: list[core.NodeSelectorRequirement]) -> bool:
+    return len(new) == len(old) and all(
+        (a.key == b.key or _STABLE_LABELS.get(b.key, "") == a.key) and (a.operator, a.values) == (b.operator, b.values)
+        for a, b in zip(new, old, strict=True)
+    )

@@ -271,7 +271,7 @@ def validate_more_labels(new: Mapping[str, str], old: Mapping[str, str], path: P
     if all(new.get(key) == value for key, value in old.items()):
         return []
     why = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
-    return [FieldError.invalid(path, new, why)]
+    return [FieldError.invalid(path, new or None, why)]
 
 
 def validate_narrowing(new: core.NodeAffinity | None, old: core.NodeAffinity | None, path: Path) -> list[FieldError]:
@@ -284,7 +284,7 @@ def validate_narrowing(new: core.NodeAffinity | None, old: core.NodeAffinity | N
     old_terms, new_terms = before.nodeSelectorTerms, now.nodeSelectorTerms if now is not None else []
     if old_terms and len(old_terms) != len(new_terms):
         why = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
-        return [FieldError.invalid(at, new_terms, why)]
+        return [FieldError.invalid(at, new_terms or None, why)]
     found: list[FieldError] = []
     for index, (one, other) in enumerate(zip(new_terms, old_terms, strict=False)):
         empty = not other.matchExpressions and not other.matchFields

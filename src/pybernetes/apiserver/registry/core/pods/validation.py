@@ -8,12 +8,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
+from pybernetes.apimachinery.changes import difference
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.ip_values import validate_ip
 from pybernetes.apiserver.registry.core.pods import (
@@ -214,6 +214,8 @@ def validate_pod_update(pod: core.Pod, old: core.Pod) -> list[FieldError]:
     found = validate_pod(pod) if spec != before or new_annotations != old_annotations else []
     if new_annotations != old_annotations:
         found += annotated.validate_annotation_changes(new_annotations, old_annotations, ANNOTATIONS)
+    if found:
+        found += annotated.validate_pod_annotations(new_annotations, spec, ANNOTATIONS)
     for name in ("containers", "initContainers"):
         if len(getattr(spec, name)) != len(getattr(before, name)):
             why = "pod updates may not add or remove containers"
@@ -239,8 +241,7 @@ def validate_pod_update(pod: core.Pod, old: core.Pod) -> list[FieldError]:
     if before.schedulingGates:
         found += _validate_gated_changes(munged, before)
     if munged != before:
-        difference = _difference(msgspec.to_builtins(before), msgspec.to_builtins(munged))
-        why = f"pod updates may not change fields other than {_UPDATABLE}\n{difference}"
+        why = f"pod updates may not change fields other than {_UPDATABLE}\n{difference(before, munged)}"
         found.append(FieldError.forbidden(SPEC, why))
     return found
 
@@ -285,20 +286,6 @@ def _validate_gated_changes(munged: core.PodSpec, before: core.PodSpec) -> list[
     else:
         munged.affinity = msgspec.structs.replace(other, nodeAffinity=old_node)
     return found
-
-
-def _difference(old: Any, new: Any, path: str = "") -> str:
-    """The first differing leaf, for the message."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key):
-                return _difference(old.get(key), new.get(key), f"{path}.{key}" if path else key)
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (a, b) in enumerate(zip(old, new, strict=True)):
-            if a != b:
-                return _difference(a, b, f"{path}[{index}]")
-    shown_old, shown_new = msgspec.json.encode(old).decode(), msgspec.json.encode(new).decode()
-    return f"  spec.{path}:\n- {shown_old}\n+ {shown_new}\n"
 
 
 def _validate_deadline(spec: core.PodSpec, before: core.PodSpec) -> tuple[list[FieldError], bool]:

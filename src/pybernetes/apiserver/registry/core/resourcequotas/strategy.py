@@ -41,7 +41,7 @@ class ResourceQuotaStrategy(Strategy):
     def validate_update(self, obj: core.ResourceQuota, old: core.ResourceQuota) -> list[FieldError]:
         found = self.validate(obj)
         if set(obj.spec.scopes) != set(old.spec.scopes):
-            found.append(FieldError.invalid(Path("spec", "scopes"), obj.spec.scopes, IMMUTABLE))
+            found.append(FieldError.invalid(Path("spec", "scopes"), obj.spec.scopes or None, IMMUTABLE))
         return found
 
     def validate_status_update(self, obj: core.ResourceQuota, old: core.ResourceQuota) -> list[FieldError]:

@@ -10,6 +10,8 @@ import orjson
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.field_walk import json_type
+from pybernetes.apimachinery.json_text import json_problem
 from pybernetes.apiserver.registry.core.configmaps.strategy import FROZEN, MAX_SIZE_BYTES
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
@@ -58,11 +60,33 @@ class SecretStrategy(Strategy):
                 found.append(FieldError.forbidden(_DATA, FROZEN))
         return found + self.validate(obj)
 
+    def warnings(self, obj: core.Secret, old: core.Secret | None) -> list[str]:
+        if obj.type != "kubernetes.io/tls":
+            return []
+        from pybernetes.apiserver.registry.core.secrets.key_pairs import key_pair_problem
+
+        certificate, key = (base64.b64decode(obj.data.get(name, "")) for name in ("tls.crt", "tls.key"))
+        problem = key_pair_problem(certificate, key)
+        return [problem] if problem else []
+
     def fields(self, obj: core.Secret) -> dict[str, str]:
         return {"type": obj.type or ""}
 
     def row(self, obj: core.Secret, now: float) -> list[Any]:
         return [obj.metadata.name, obj.type, len(obj.data), age(obj.metadata.creationTimestamp, now)]
+
+
+def _not_an_object(text: bytes) -> str:
+    """What Go says of text that is no JSON object; "" of one."""
+    if not text.strip():
+        return "unexpected end of JSON input"
+    try:
+        parsed = orjson.loads(text)
+    except ValueError:
+        return json_problem(text)
+    if isinstance(parsed, dict) or parsed is None:
+        return ""
+    return f"json: cannot unmarshal {json_type(parsed)} into Go value of type map[string]interface {{}}"
 
 
 def _validate_type(obj: core.Secret) -> list[FieldError]:
@@ -75,12 +99,8 @@ def _validate_type(obj: core.Secret) -> list[FieldError]:
             key = _DOCKER[obj.type]
             if key not in data:
                 return [FieldError.required(_DATA.key(key))]
-            try:
-                parsed = orjson.loads(base64.b64decode(data[key]))
-            except ValueError:
-                parsed = None
-            if not isinstance(parsed, dict):
-                why = "json: cannot unmarshal into Go value of type map[string]interface {}"
+            why = _not_an_object(base64.b64decode(data[key]))
+            if why:
                 return [FieldError.invalid(_DATA.key(key), "<secret contents redacted>", why)]
         case "kubernetes.io/basic-auth":
             if "username" not in data and "password" not in data:
