@@ -85,6 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runtime-config", metavar="KEY=true,...", help='APIs on or off, such as api/beta=true ("": the stable ones)'
     )
     parser.add_argument(
+        "--load-balancer-pool",
+        metavar="CIDR,...",
+        help='addresses for Services of type LoadBalancer, also FIRST-LAST ("": those of the nodes)',
+    )
+    parser.add_argument(
         "--snapshot-schedule",
         metavar="CRON",
         help='when snapshots are saved, in UTC, such as "0 */6 * * *" ("": never)',
@@ -197,6 +202,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         found["feature_gates"] = args.feature_gates
     if args.runtime_config is not None:
         found["runtime_config"] = args.runtime_config
+    if args.load_balancer_pool is not None:
+        found["load_balancer_pool"] = args.load_balancer_pool
     if args.snapshot_schedule is not None:
         found["snapshot_schedule"] = args.snapshot_schedule
     if args.snapshot_keep is not None:

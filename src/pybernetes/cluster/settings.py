@@ -19,6 +19,8 @@ def check(settings: dict[str, Any]) -> None:
         except ValueError as error:
             raise ClusterError(str(error)) from None
     _check_apis(settings.get("feature_gates", ""), settings.get("runtime_config", ""))
+    if pool := settings.get("load_balancer_pool"):
+        _check_pool(pool)
     if schedule := settings.get("snapshot_schedule"):
         from pybernetes.apimachinery.cron import ScheduleError, parse
 
@@ -61,6 +63,18 @@ def capacity(text: str) -> dict[str, str]:
         quantity.value(amount)
         found[name] = amount
     return found
+
+
+def _check_pool(pool: str) -> None:
+    from pybernetes.controllers.service_lb.plan import check_pool
+
+    try:
+        check_pool([text.strip() for text in pool.split(",") if text.strip()])
+    except ValueError as error:
+        raise ClusterError(
+            f"--load-balancer-pool {pool!r} cannot be ({error}); "
+            "name networks, ranges or addresses: 203.0.113.0/28,198.51.100.7-198.51.100.9"
+        ) from None
 
 
 def _check_apis(feature_gates: str, runtime_config: str) -> None:

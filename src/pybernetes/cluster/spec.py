@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, ip_network, summarize_address_range
 from pathlib import Path
 
 from pybernetes.cluster.errors import ClusterError
@@ -64,6 +64,8 @@ class ClusterSpec:
     """Of the apiserver: Name=true,…"""
     runtime_config: str = ""
     """Which APIs are served: api/beta=true,…"""
+    load_balancer_pool: str = ""
+    """CIDRs and ranges FIRST-LAST, by comma, for Services of type LoadBalancer; "": the nodes' addresses."""
     snapshot_schedule: str = ""
     """Five cron fields, in UTC, at which a snapshot is saved; "": never."""
     snapshot_keep: int = 7
@@ -107,6 +109,22 @@ class ClusterSpec:
             return tuple(f"https://{address}:{self.etcd_port}" for address in members)
         _, _, urls = self.store.partition("=")
         return tuple(url for url in urls.split(",") if url)
+
+    @property
+    def balancer_pool(self) -> tuple[str, ...]:
+        return tuple(text.strip() for text in self.load_balancer_pool.split(",") if text.strip())
+
+    @property
+    def balancer_cidrs(self) -> tuple[str, ...]:
+        """The pool as networks, IPv4 only. Raises ValueError when it is none."""
+        found: list[IPv4Network] = []
+        for text in self.balancer_pool:
+            first, dash, last = text.partition("-")
+            if dash:
+                found += summarize_address_range(IPv4Address(first.strip()), IPv4Address(last.strip()))
+            elif ":" not in text:
+                found.append(IPv4Network(text))
+        return tuple(str(network) for network in found)
 
     @property
     def node_names(self) -> list[str]:

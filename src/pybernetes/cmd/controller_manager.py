@@ -76,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     nodes.add_argument("--secondary-node-eviction-rate", type=float, default=0.01, help="in a zone that fails")
     nodes.add_argument("--unhealthy-zone-threshold", type=float, default=0.55, help="(default 0.55)")
     nodes.add_argument("--large-cluster-size-threshold", type=int, default=50, help="(default 50)")
+    parser.add_argument("--load-balancer-pool", default="", help="CIDRs for Services; without, the nodes' addresses")
     parser.add_argument("--terminated-pod-gc-threshold", type=int, default=12500, help="finished Pods that may stay")
     scaling = parser.add_argument_group("horizontal Pod autoscaling")
     for flag, default, text in _SCALING_FLAGS:
@@ -120,6 +121,7 @@ def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerC
         identity=identity,
         root_ca_pem=Path(args.root_ca_file).read_text() if args.root_ca_file else "",
         **signing_flags.settings(args),
+        load_balancer_pool=tuple(text.strip() for text in args.load_balancer_pool.split(",") if text.strip()),
         cluster_cidr=args.cluster_cidr,
         node_cidr_mask_size=args.node_cidr_mask_size,
         allocate_node_cidrs=args.allocate_node_cidrs,

@@ -106,6 +106,7 @@ def controllers(spec: ClusterSpec, layout: Layout) -> ControllerManagerConfig:
         cluster_cidr=spec.pod_cidr,
         service_cidr=spec.service_cidr,
         feature_gates=features.parse([spec.feature_gates]),
+        load_balancer_pool=spec.balancer_pool,
     )
 
 
@@ -176,6 +177,7 @@ def network(spec: ClusterSpec, layout: Layout, node: str) -> NetworkConfig:
         node_name=node,
         cluster_cidr=spec.pod_cidr,
         service_cidr=spec.service_cidr,
+        balancer_cidrs=spec.balancer_cidrs,
         machine_cidr=spec.node_cidr if spec.own_namespaces else "",
         bridge=spec.pod_bridge,
         table=tables(spec.name)[1],

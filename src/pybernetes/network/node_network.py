@@ -167,7 +167,7 @@ def _within(route: Route, config: NetworkConfig) -> bool:
     import ipaddress
 
     destination = ipaddress.ip_network(route.destination)
-    ranges = (ipaddress.ip_network(config.cluster_cidr), ipaddress.ip_network(config.service_cidr))
+    ranges = [ipaddress.ip_network(r) for r in (config.cluster_cidr, config.service_cidr, *config.balancer_cidrs)]
     return any(isinstance(destination, ipaddress.IPv4Network) and destination.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
 
 

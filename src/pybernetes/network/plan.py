@@ -26,6 +26,8 @@ class NetworkConfig:
     """"" on a machine that is no node."""
     cluster_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/16"
+    balancer_cidrs: tuple[str, ...] = ()
+    """What Services of type LoadBalancer get addresses from, where it is a pool of their own."""
     machine_cidr: str = ""
     """The segment that joins the nodes when it is the cluster's own: masqueraded too when it leaves."""
     bridge: str = "pyb0"
@@ -66,7 +68,7 @@ def plan(config: NetworkConfig, nodes: Iterable[Node]) -> MachineNetwork:
             bridge_address = f"{gateway}/{ipaddress.ip_network(cidr).prefixlen}"
             cni = cni_configuration(config, cidr)
             # A Service address needs a route before the output hook can translate it.
-            routes.add(Route(config.service_cidr, device=config.bridge))
+            routes |= {Route(each, device=config.bridge) for each in (config.service_cidr, *config.balancer_cidrs)}
         else:
             internal = (a.address for a in node.status.addresses if a.type == "InternalIP" and "." in a.address)
             address = next(internal, "")

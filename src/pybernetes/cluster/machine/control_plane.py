@@ -70,6 +70,7 @@ def _controller_manager(spec: ClusterSpec, layout: Layout) -> dict[str, str | No
         "cluster-signing-cert-file": str(keys.ca),
         "cluster-signing-key-file": str(keys.key("ca")),
         "service-account-private-key-file": str(keys.service_account_key),
+        **({"load-balancer-pool": spec.load_balancer_pool} if spec.load_balancer_pool else {}),
         "controllers": "*,bootstrap-signer-controller,token-cleaner-controller",
         "cluster-cidr": spec.pod_cidr,
         "service-cluster-ip-range": spec.service_cidr,
