@@ -10,7 +10,7 @@ import pytest
 
 from pybernetes.api.apps.v1 import StatefulSet
 from pybernetes.api.core.v1 import Event, Node, PersistentVolume, PersistentVolumeClaim, Pod
-from pybernetes.api.storage.v1 import StorageClass
+from pybernetes.api.storage.v1 import StorageClass, VolumeAttributesClass
 from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo
 from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
@@ -319,3 +319,65 @@ def test_the_scheduler_waits_for_volumes_and_says_so() -> None:
 
 async def placed(w: World, name: str) -> bool:
     return bool((await w.client.get(Pod, name, "default")).spec.nodeName)
+
+
+def test_a_pod_gets_volumes_of_its_own(tmp_path: Path) -> None:
+    async def body(w: World) -> None:
+        assert isinstance(w, StorageWorld)
+        w.root = tmp_path
+        w.provision()
+        await w.client.create(plan.default_class())
+        template = {"metadata": {"labels": {"for": "own"}}, "spec": claim("")["spec"]}
+        own = pod("own")
+        own["spec"]["volumes"] = [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}}]
+        await w.create(PersistentVolumeClaim, claim("other-scratch"))
+        other = pod("other")
+        other["spec"]["volumes"] = own["spec"]["volumes"]
+        await w.create(Pod, own)
+        await w.create(Pod, other)
+        await w.until(lambda: placed(w, "own"))
+        made = await the_claim(w, "own-scratch")
+        assert made.metadata.labels == {"for": "own"}
+        assert [ref.name for ref in made.metadata.ownerReferences] == ["own"]
+        await w.settle()
+        text = "PVC default/other-scratch was not created for pod default/other (pod is not owner)"
+        assert ("FailedBinding", f"ephemeral volume scratch: {text}") in await reasons(w, "other")
+        await w.client.delete(Pod, "own", "default")
+        await w.until(lambda: w.gone(PersistentVolumeClaim, "own-scratch"))
+        await w.until(lambda: empty(tmp_path))
+
+    in_storage_world(body)
+
+
+def test_a_growing_claim_waits_for_a_resizer() -> None:
+    async def body(w: World) -> None:
+        await a_class(w, "grows", provisioner="example.com/disk", allowVolumeExpansion=True)
+        await w.create(PersistentVolume, volume("v", storageClassName="grows"))
+        await w.create(PersistentVolumeClaim, claim("c", storageClassName="grows"))
+        await w.until(lambda: bound(w, "c"))
+        bigger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
+        await w.client.patch(PersistentVolumeClaim, "c", "default", bigger)
+        await w.settle()
+        assert ("ExternalExpanding", "waiting for an external controller to expand this PVC") in await reasons(w, "c")
+
+    in_storage_world(body)
+
+
+def test_an_attributes_class_stays_while_it_is_used() -> None:
+    async def body(w: World) -> None:
+        fields = {"driverName": "example.com", "parameters": {"speed": "fast"}}
+        await w.create(VolumeAttributesClass, {"metadata": {"name": "gold", "namespace": ""}, **fields})
+        await w.create(PersistentVolumeClaim, claim("c", storageClassName="", volumeAttributesClassName="gold"))
+        await w.until(lambda: is_protected(w))
+        await w.client.delete(VolumeAttributesClass, "gold")
+        await w.settle()
+        assert not await w.gone(VolumeAttributesClass, "gold", "")
+        await w.client.delete(PersistentVolumeClaim, "c", "default")
+        await w.until(lambda: w.gone(VolumeAttributesClass, "gold", ""))
+
+    in_storage_world(body)
+
+
+async def is_protected(w: World) -> bool:
+    found = await w.client.get(VolumeAttributesClass, "gold")
+    return found.metadata.finalizers == ["kubernetes.io/vac-protection"]

@@ -72,7 +72,6 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "certificate_cleaner",
         "CertificateCleanerController",
     ),
-    Descriptor("service-lb-controller", "service-controller", "service_lb", "ServiceLoadBalancerController"),
     Descriptor("ttl-controller", "ttl-controller", "ttl", "TtlController"),
     Descriptor(
         "bootstrap-signer-controller", "bootstrap-signer", "bootstrap_signer", "BootstrapSignerController", False
@@ -101,6 +100,18 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     ),
     Descriptor("service-cidr-controller", "service-cidrs-controller", "servicecidr", "ServiceCidrController"),
     Descriptor("persistentvolume-binder-controller", "persistent-volume-binder", "volume_binder", "VolumeBinder"),
+    Descriptor(
+        "persistentvolume-expander-controller", "expand-controller", "volume_expand", "VolumeExpandController"
+    ),
+    Descriptor(
+        "ephemeral-volume-controller", "ephemeral-volume-controller", "ephemeral_volume", "EphemeralVolumeController"
+    ),
+    Descriptor(
+        "volumeattributesclass-protection-controller",
+        "volumeattributesclass-protection-controller",
+        "volume_protection",
+        "AttributesClassProtection",
+    ),
     Descriptor(
         "persistentvolumeclaim-protection-controller",
         "pvc-protection-controller",

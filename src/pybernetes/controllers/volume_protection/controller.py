@@ -6,6 +6,7 @@ Admission gives each its finalizer; here it is taken away. Source: pkg/controlle
 from __future__ import annotations
 
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
+from pybernetes.api.storage.v1 import VolumeAttributesClass
 from pybernetes.apimachinery import errors, volume_claims
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
@@ -78,6 +79,59 @@ class VolumeProtection(Controller):
                 await self.client.update(changed)
             except errors.NotFound:
                 return
+
+
+class AttributesClassProtection(Controller):
+    """Source: pkg/controller/volume/vacprotection."""
+
+    name = "volumeattributesclass-protection-controller"
+    workers = 1
+
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        classes = self.informer(VolumeAttributesClass)
+        claims, volumes = self.informer(PersistentVolumeClaim), self.informer(PersistentVolume)
+        self._classes, self._claims, self._volumes = classes.lister, claims.lister, volumes.lister
+        claims.add_index("attributes class", plan.classes_of_claim)
+        volumes.add_index("attributes class", plan.classes_of_volume)
+        classes.add_handler(on_add=self.enqueue, on_update=lambda old, new: self.enqueue(new))
+        claims.add_handler(
+            on_update=lambda old, new: self._let_go(plan.classes_of_claim(old), plan.classes_of_claim(new)),
+            on_delete=lambda old: self._let_go(plan.classes_of_claim(old), []),
+        )
+        volumes.add_handler(
+            on_update=lambda old, new: self._let_go(plan.classes_of_volume(old), plan.classes_of_volume(new)),
+            on_delete=lambda old: self._let_go(plan.classes_of_volume(old), []),
+        )
+
+    def _let_go(self, before: list[str], now: list[str]) -> None:
+        for name in before:
+            if name not in now:
+                self.queue.add(name)
+
+    async def reconcile(self, key: str) -> None:
+        found = self._classes.by_key(key)
+        if found is None:
+            return
+        used = bool(self._claims.by_index("attributes class", key) or self._volumes.by_index("attributes class", key))
+        if found.metadata.deletionTimestamp is not None and not used:
+            used = await self._is_used(key)
+        finalizers = plan.wanted_finalizers(found, plan.ATTRIBUTES_CLASS_FINALIZER, used)
+        if finalizers is not None:
+            changed = fresh(found)
+            changed.metadata.finalizers = finalizers
+            try:
+                await self.client.update(changed)
+            except errors.NotFound:
+                return
+
+    async def _is_used(self, name: str) -> bool:
+        """The informers may not know the newest user: only a live look can say no."""
+        claims = await self.client.list(PersistentVolumeClaim)
+        volumes = await self.client.list(PersistentVolume)
+        return any(name in plan.classes_of_claim(each) for each in claims.items) or any(
+            name in plan.classes_of_volume(each) for each in volumes.items
+        )
 
 
 def _claim_keys(pod: Pod) -> list[str]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.apimachinery import volume_claims
-from pybernetes.controllers.runtime.owners import is_controlled_by
+from pybernetes.controllers.runtime.owners import HasMetadata, is_controlled_by
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER = "kubernetes.io/pv-protection"
+ATTRIBUTES_CLASS_FINALIZER = "kubernetes.io/vac-protection"
 
 
 def uses(pod: Pod, claim: PersistentVolumeClaim) -> bool:
@@ -32,7 +33,22 @@ def _is_shut_down(pod: Pod) -> bool:
     return pod.metadata.deletionTimestamp is not None and pod.metadata.deletionGracePeriodSeconds == 0
 
 
-def wanted_finalizers(obj: PersistentVolume | PersistentVolumeClaim, finalizer: str, used: bool) -> list[str] | None:
+def classes_of_claim(claim: PersistentVolumeClaim) -> list[str]:
+    """The VolumeAttributesClasses that a claim wants, has, or is on the way to."""
+    changing = claim.status.modifyVolumeStatus
+    names = (
+        claim.spec.volumeAttributesClassName,
+        claim.status.currentVolumeAttributesClassName,
+        changing.targetVolumeAttributesClassName if changing is not None else None,
+    )
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def classes_of_volume(volume: PersistentVolume) -> list[str]:
+    return [volume.spec.volumeAttributesClassName] if volume.spec.volumeAttributesClassName else []
+
+
+def wanted_finalizers(obj: HasMetadata, finalizer: str, used: bool) -> list[str] | None:
     """None when they may stay as they are."""
     meta = obj.metadata
     if meta.deletionTimestamp is None:

@@ -1,0 +1,1 @@
+"""Makes the claims of Pods' own ephemeral volumes."""
