@@ -8,6 +8,7 @@ Source: apiextensions-apiserver/pkg/controller/openapi/{builder/builder.go,v2/co
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ import orjson
 
 from pybernetes.apiserver.aggregation.merging import NoRemotes, Remotes
 from pybernetes.apiserver.openapi import documents, operations, protobuf
-from pybernetes.apiserver.openapi.definitions import V2_PREFIX, V3_PREFIX, Definitions
+from pybernetes.apiserver.openapi.definitions import V2_PREFIX, V3_PREFIX, Definitions, location
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.crd.kinds import CustomKind, CustomVersion
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 Tree = dict[str, Any]
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _STRATEGIC = "application/strategic-merge-patch+json"
-_API_VERSION = "The group and version of the schema that this object is written in; the server may convert it."
-_KIND = "The kind of this object, in CamelCase. It cannot be changed."
-_METADATA = "The name, labels and other facts that every object has."
+_LIKE = "io.k8s.api.core.v1.ConfigMap"
+"""A built-in kind that has nothing of its own to say about the fields that every object has."""
 _JUNCTORS = ("oneOf", "anyOf", "allOf", "not", "nullable")
 
 
@@ -144,6 +144,13 @@ def _without_strategic(tree: Tree) -> Tree:
 # -- schemas ---------------------------------------------------------------------------------------
 
 
+@functools.cache
+def _described(kind: str) -> dict[str, str]:
+    """What the definitions of the built-in kinds say of apiVersion, kind and metadata, by field."""
+    properties = Definitions(location().read_bytes()).v2(kind)["properties"]
+    return {name: properties[name]["description"] for name in ("apiVersion", "kind", "metadata")}
+
+
 def _schemas(version: CustomVersion, prefix: str, convert: Callable[[Tree], Tree]) -> dict[str, Tree]:
     """The kind and its list, by name of definition."""
     r = version.resource
@@ -159,19 +166,20 @@ def _schemas(version: CustomVersion, prefix: str, convert: Callable[[Tree], Tree
     if version.spec.selectableFields:
         fields = [{"fieldPath": f.jsonPath.removeprefix(".")} for f in version.spec.selectableFields]
         tree["x-kubernetes-selectable-fields"] = fields
+    said = _described(f"{_LIKE}List")
     listed: Tree = {
         "description": f"{r.list_kind} is a list of {r.kind}",
         "type": "object",
         "required": ["items"],
         "properties": {
-            "apiVersion": {"description": _API_VERSION, "type": "string"},
+            "apiVersion": {"description": said["apiVersion"], "type": "string"},
             "items": {
                 "description": f"The objects, each a {r.kind}.",
                 "type": "array",
                 "items": {"$ref": prefix + name},
             },
-            "kind": {"description": _KIND, "type": "string"},
-            "metadata": _reference("ListMeta", "The list's resourceVersion, and where it goes on.", prefix),
+            "kind": {"description": said["kind"], "type": "string"},
+            "metadata": _reference("ListMeta", said["metadata"], prefix),
         },
         "x-kubernetes-group-version-kind": [{"group": r.group, "kind": r.list_kind, "version": r.version}],
     }
@@ -187,11 +195,12 @@ def _reference(name: str, description: str, prefix: str) -> Tree:
 
 def _with_type_meta(tree: Tree, prefix: str) -> None:
     """apiVersion, kind and metadata, which every object and every embedded one has."""
+    said = _described(_LIKE)
     tree["properties"] = {
         **tree.get("properties", {}),
-        "apiVersion": {"description": _API_VERSION, "type": "string"},
-        "kind": {"description": _KIND, "type": "string"},
-        "metadata": _reference("ObjectMeta", _METADATA, prefix),
+        "apiVersion": {"description": said["apiVersion"], "type": "string"},
+        "kind": {"description": said["kind"], "type": "string"},
+        "metadata": _reference("ObjectMeta", said["metadata"], prefix),
     }
 
 
