@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--serialize-image-pulls", action=argparse.BooleanOptionalAction, default=True)
     add("--seccomp-default", action=argparse.BooleanOptionalAction, default=False)
     add("--node-status-update-frequency", type=float, default=10.0, metavar="SECONDS")
+    add("--eviction-hard", default=None, metavar="SIGNAL<VALUE,...", help="below this pods end at once")
+    add("--eviction-soft", default="", metavar="SIGNAL<VALUE,...", help="below this for a while pods end")
+    add("--eviction-soft-grace-period", default="", metavar="SIGNAL=TIME,...")
+    add("--eviction-minimum-reclaim", default="", metavar="SIGNAL=VALUE,...")
+    add("--eviction-max-pod-grace-period", type=int, default=0, metavar="SECONDS")
+    add("--eviction-pressure-transition-period", type=float, default=300.0, metavar="SECONDS")
     add("--image-gc-high-threshold", type=int, default=85, metavar="PERCENT")
     add("--image-gc-low-threshold", type=int, default=80, metavar="PERCENT")
 
@@ -46,8 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def config_of(args: argparse.Namespace) -> KubeletConfig:
     """Raises ValueError for a flag that cannot be understood."""
     from pybernetes.kubelet.config import KubeletConfig
+    from pybernetes.kubelet.eviction import thresholds
 
-    return KubeletConfig(
+    config = KubeletConfig(
         node_name=(args.hostname_override or socket.gethostname()).lower(),
         node_ip=args.node_ip,
         cri_endpoint=args.container_runtime_endpoint,
@@ -74,7 +81,18 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         node_status_update_frequency_s=args.node_status_update_frequency,
         image_gc_high_threshold_percent=args.image_gc_high_threshold,
         image_gc_low_threshold_percent=args.image_gc_low_threshold,
+        eviction_soft=_pairs(args.eviction_soft, "--eviction-soft", "<"),
+        eviction_soft_grace_period=_pairs(args.eviction_soft_grace_period, "--eviction-soft-grace-period"),
+        eviction_minimum_reclaim=_pairs(args.eviction_minimum_reclaim, "--eviction-minimum-reclaim"),
+        eviction_max_pod_grace_period_s=args.eviction_max_pod_grace_period,
+        eviction_pressure_transition_period_s=args.eviction_pressure_transition_period,
     )
+    if args.eviction_hard is not None:
+        config.eviction_hard = _pairs(args.eviction_hard, "--eviction-hard", "<")
+    thresholds.parse(
+        config.eviction_hard, config.eviction_soft, config.eviction_soft_grace_period, config.eviction_minimum_reclaim
+    )
+    return config
 
 
 async def run(args: argparse.Namespace) -> None:
@@ -97,12 +115,12 @@ async def run(args: argparse.Namespace) -> None:
         raise SystemExit(1) from None
 
 
-def _pairs(text: str, flag: str) -> dict[str, str]:
+def _pairs(text: str, flag: str, sign: str = "=") -> dict[str, str]:
     found = {}
     for item in text.split(","):
-        key, equals, value = item.partition("=")
+        key, equals, value = item.partition(sign)
         if item and not equals:
-            raise ValueError(f"{flag}: {item!r} is not KEY=VALUE")
+            raise ValueError(f"{flag}: {item!r} is not KEY{sign}VALUE")
         if item:
             found[key] = value
     return found

@@ -12,14 +12,33 @@ from dataclasses import dataclass
 from pybernetes.api.core.v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.tolerations import untolerated
-from pybernetes.kubelet.pod_spec import is_static
+from pybernetes.kubelet.pod_spec import is_critical, is_static
 from pybernetes.kubelet.resources import pod_requests
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """What the node has too little of: whole numbers, CPU in thousandths."""
+
+    resource: str
+    wanted: int
+    used: int
+    capacity: int
+
+    @property
+    def missing(self) -> int:
+        return self.wanted - (self.capacity - self.used)
+
+    def __str__(self) -> str:
+        return f"{self.resource}, requested: {self.wanted}, used: {self.used}, capacity: {self.capacity}"
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
     reason: str
     message: str
+    short: tuple[Shortage, ...] = ()
+    """Where resources alone are the reason: of which."""
 
 
 def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str, str]) -> Rejection | None:
@@ -34,9 +53,15 @@ def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str,
     if pod.spec.os is not None and pod.spec.os.name != system:
         return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
     others = list(others)
-    lacking = _lacking(pod, others, allocatable)
-    if lacking is not None:
-        return lacking
+    short = _shortages(pod, others, allocatable)
+    refused = _refused_otherwise(pod, others, node)
+    if not short or (refused is not None and is_critical(pod)):
+        return refused
+    message = f"Node didn't have enough resource: {short[0]}"
+    return Rejection(f"OutOf{short[0].resource}", message, tuple(short) if refused is None else ())
+
+
+def _refused_otherwise(pod: Pod, others: list[Pod], node: Node) -> Rejection | None:
     if _host_ports(pod) & {port for other in others for port in _host_ports(other)}:
         return Rejection(
             "NodePorts",
@@ -63,29 +88,22 @@ def _host_ports(pod: Pod) -> set[tuple[str, str, int]]:
     return {(p.protocol or "TCP", p.hostIP or "0.0.0.0", p.hostPort) for c in containers for p in c.ports if p.hostPort}
 
 
-def _lacking(pod: Pod, others: list[Pod], allocatable: Mapping[str, str]) -> Rejection | None:
+def _shortages(pod: Pod, others: list[Pod], allocatable: Mapping[str, str]) -> list[Shortage]:
+    found = []
     most_pods = quantity.value(allocatable.get("pods", "110"))
     if len(others) + 1 > most_pods:
-        return _insufficient("pods", 1, len(others), most_pods)
-    asked = pod_requests(pod)
+        found.append(Shortage("pods", 1, len(others), most_pods))
     used_by = [pod_requests(other) for other in others]
-    for name, amount in asked.items():
+    for name, amount in pod_requests(pod).items():
         if name not in allocatable:
             continue
         scale = quantity.milli if name == "cpu" else quantity.value
         wanted = scale(amount)
-        if wanted == 0:
-            continue
         used = sum(scale(requests.get(name, "0")) for requests in used_by)
         capacity = scale(allocatable[name])
-        if used + wanted > capacity:
-            return _insufficient(name, wanted, used, capacity)
-    return None
-
-
-def _insufficient(name: str, wanted: int, used: int, capacity: int) -> Rejection:
-    about = f"requested: {wanted}, used: {used}, capacity: {capacity}"
-    return Rejection(f"OutOf{name}", f"Node didn't have enough resource: {name}, {about}")
+        if wanted and used + wanted > capacity:
+            found.append(Shortage(name, wanted, used, capacity))
+    return found
 
 
 def _matches_node(pod: Pod, node: Node) -> bool:

@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 
 from pybernetes.apimachinery.version import GIT_VERSION
 
+_EVICTION_HARD = {
+    "memory.available": "100Mi",
+    "nodefs.available": "10%",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "15%",
+    "imagefs.inodesFree": "5%",
+}
+
 
 @dataclass(slots=True)
 class KubeletConfig:
@@ -39,7 +47,15 @@ class KubeletConfig:
     """Addresses of its pods, to register with; empty leaves them to the node IPAM controller."""
     system_reserved: dict[str, str] = field(default_factory=dict)
     """Resource quantities kept from pods."""
-    eviction_hard_memory_bytes: int = 100 * 1024 * 1024
+    eviction_hard: dict[str, str] = field(default_factory=lambda: dict(_EVICTION_HARD))
+    """Quantity or percentage by signal; below it pods end at once."""
+    eviction_soft: dict[str, str] = field(default_factory=dict)
+    eviction_soft_grace_period: dict[str, str] = field(default_factory=dict)
+    """How long a soft threshold must be crossed, by signal."""
+    eviction_minimum_reclaim: dict[str, str] = field(default_factory=dict)
+    eviction_max_pod_grace_period_s: int = 0
+    eviction_pressure_transition_period_s: float = 300.0
+    """How long a condition of pressure lasts after its cause."""
     serialize_image_pulls: bool = True
     max_parallel_image_pulls: int = 0
     """With serialize_image_pulls off: how many at once; 0 for no limit."""

@@ -79,6 +79,9 @@ class Garbage:
 
     async def collect_images(self) -> list[str]:
         """Removes unused images where their disk is fuller than the high threshold."""
+        return await self._collect(0)
+
+    async def _collect(self, to_free: int) -> list[str]:
         now = self._clock.now()
         images = await self._cri.list_images()
         used = {c.image_ref for c in await self._cri.list_containers()}
@@ -90,10 +93,11 @@ class Garbage:
             self._first_seen.setdefault(image.id, now)
             if _is_used(image, used):
                 self._last_used[image.id] = now
-        filled, capacity = await self._disk()
-        if not capacity or filled * 100 < capacity * self._config.image_gc_high_threshold_percent:
-            return []
-        to_free = filled - capacity * self._config.image_gc_low_threshold_percent // 100
+        if not to_free:
+            filled, capacity = await self._disk()
+            if not capacity or filled * 100 < capacity * self._config.image_gc_high_threshold_percent:
+                return []
+            to_free = filled - capacity * self._config.image_gc_low_threshold_percent // 100
         uses = [
             ImageUse(i.id, i.size, self._first_seen[i.id], self._last_used.get(i.id, 0.0), i.pinned) for i in images
         ]
@@ -106,6 +110,24 @@ class Garbage:
                 continue
             removed.append(image_id)
         return removed
+
+    async def remove_unused_images(self) -> None:
+        """All that no container uses and that are not quite new, whatever the disk holds."""
+        await self._collect(1 << 62)
+
+    async def remove_dead(self, runtime: PodRuntime) -> list[str]:
+        """Removes every dead container of a pod that has ended; the ids that went."""
+        gone = []
+        for container in runtime.containers:
+            if container.state == "exited":
+                try:
+                    await self._cri.remove_container(container.id)
+                except CriError as error:
+                    _LOG.debug("container %s cannot be removed: %s", container.id, error)
+                    continue
+                gone.append(container.id)
+                _remove_file(container.log_path)
+        return gone
 
     async def _disk(self) -> tuple[int, int]:
         """Used and total bytes of the file system that holds images."""

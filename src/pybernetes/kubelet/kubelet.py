@@ -29,10 +29,11 @@ from pybernetes.client.informer import Informer
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.kubelet import pod_spec, runtime
-from pybernetes.kubelet.admission import admit
+from pybernetes.kubelet.admission import Rejection, admit
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers import NodeFacts, instance_of
 from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.ending import Endings
 from pybernetes.kubelet.garbage import Garbage
 from pybernetes.kubelet.images import Images
 from pybernetes.kubelet.log_rotation import LogRotation
@@ -87,6 +88,7 @@ class Kubelet:
         self._static: dict[str, Pod] = {}
         self._mirrors: dict[tuple[str, str], Pod] = {}
         self._found: dict[str, FoundPod] = {}
+        self._making_room: set[str] = set()
         self.exits = Exits(self._is_running)
         self._group: asyncio.TaskGroup
         self._recorder: EventRecorder | None = None
@@ -104,7 +106,6 @@ class Kubelet:
         async with self.around.runtime(self.config) as self.cri, asyncio.TaskGroup() as self._group:
             self._assemble()
             events = self.around.events(self.cri, self._container_changed, lambda: bool(self.runners))
-            garbage = Garbage(self.cri, self.config, self.clock)
             try:
                 await self._start_server()
                 if self.agent is not None:
@@ -116,7 +117,8 @@ class Kubelet:
                 self._adopt_orphans()
                 self.started.set()
                 self._reconcile_mirrors()
-                await self._housekeep(garbage)
+                self.spawn(self.endings.run(), "eviction")
+                await self._housekeep(self._garbage)
             finally:
                 await self._close()
 
@@ -140,6 +142,8 @@ class Kubelet:
         self.grants = Grants(around.grants_folder(volumes), self._no_room)
         facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
+        self._garbage = Garbage(self.cri, config, self.clock)
+        self.endings = Endings(self, self._garbage, around.signals(config, self.cri, cgroups))
         images = Images(
             self.cri,
             objects,
@@ -156,7 +160,7 @@ class Kubelet:
             probes=Probes(self.clock, self.random, self.settings.began_s),
             statuses=StatusWriter(client, self._api_pod, self.spawn, lambda _uid: None),
             clock=self.clock,
-            record=self._record,
+            record=self.record,
             spawn=self.spawn,
             services_known=asyncio.Event(),
             probe=around.probe,
@@ -180,7 +184,7 @@ class Kubelet:
                 self.settings.host_ips,
                 self.clock,
                 lambda: self.server_port,
-                self._record_of_node,
+                self.record_of_node,
             )
             self._mirror_pods = MirrorPods(client, lambda: self.agent.node if self.agent is not None else None)
 
@@ -326,16 +330,41 @@ class Kubelet:
             self.grants.remembered(pod)
         if not adopted and not pod_spec.is_terminal(pod.status.phase) and pod.metadata.deletionTimestamp is None:
             node = self._own_node()
-            rejection = admit(pod, self._active_pods(), node, self.machine.allocatable)
+            if uid in self._making_room:
+                return
+            rejection = self.endings.refuses(pod) or admit(pod, self._active_pods(), node, self.machine.allocatable)
+            if rejection is not None:
+                room = self.endings.make_room(pod, rejection)
+                if not isinstance(room, Rejection):
+                    self._making_room.add(uid)
+                    self.spawn(self._wanted_after(pod, room), "preemption")
+                    return
+                rejection = room
             if rejection is None:
                 self.grants.admitted(pod)
         decision = self.grants.decide(pod)
         runner = self._new_runner(decision.pod)
         if rejection is not None:
-            self._record(pod, "Warning", rejection.reason, rejection.message, "")
+            self.record(pod, "Warning", rejection.reason, rejection.message, "")
             runner.post(m.PodEnded(rejection.reason, f"Pod was rejected: {rejection.message}"))
         else:
             runner.pod_updated(decision)
+
+    async def _wanted_after(self, pod: Pod, others: list[Pod]) -> None:
+        """A critical pod begins when those that make room for it are gone."""
+        for other in others:
+            await self.endings.gone(other)
+        uid = pod_spec.uid_of(pod)
+        self._making_room.discard(uid)
+        newest = self._static.get(uid) or self._api_pod_named(pod)
+        if newest is not None and uid not in self.runners:
+            self._wanted(newest)
+
+    def _api_pod_named(self, pod: Pod) -> Pod | None:
+        if self._pods is None:
+            return None
+        found = self._pods.lister.get(pod.metadata.namespace or "", pod.metadata.name or "")
+        return found if found is not None and pod_spec.uid_of(found) == pod_spec.uid_of(pod) else None
 
     def _updated(self, runner: PodRunner, pod: Pod) -> None:
         """A pod that runs has another spec or other metadata: it gets what it asks for where there is room."""
@@ -455,11 +484,7 @@ class Kubelet:
         if static is not None:
             return self._mirrors.get(_full_name(static))
         runner = self.runners.get(uid)
-        if runner is None or self._pods is None:
-            return None
-        meta = runner.worker.pod.metadata
-        pod = self._pods.lister.get(meta.namespace or "", meta.name or "")
-        return pod if pod is not None and pod_spec.uid_of(pod) == uid else None
+        return self._api_pod_named(runner.worker.pod) if runner is not None else None
 
     # What happens in the runtime and elsewhere.
 
@@ -515,6 +540,7 @@ class Kubelet:
         runner = self.runners.get(uid)
         if runner is None:
             return
+        self.endings.stage_changed()
         if runner.worker.stage is not Stage.SYNCING and self.grants.waiting:
             self._grant_waiting()
         if runner.worker.stage is Stage.GONE:
@@ -553,7 +579,7 @@ class Kubelet:
 
     # Telling.
 
-    def _record(self, pod: Pod, kind: str, reason: str, message: str, container: str) -> None:
+    def record(self, pod: Pod, kind: str, reason: str, message: str, container: str = "") -> None:
         if self._recorder is None:
             _LOG.info("%s %s/%s: %s %s", kind, pod.metadata.name, container, reason, message)
             return
@@ -569,7 +595,7 @@ class Kubelet:
         )
         self._recorder.event(reference, kind, reason, message)
 
-    def _record_of_node(self, node: NodeObject, kind: str, reason: str, message: str) -> None:
+    def record_of_node(self, node: NodeObject, kind: str, reason: str, message: str) -> None:
         if self._recorder is not None:
             name = node.metadata.name
             reference = ObjectReference(apiVersion="v1", kind="Node", name=name, uid=name)

@@ -22,6 +22,7 @@ from pybernetes.host.clock import Clock
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.node_status import (
+    PRESSURES,
     Machine,
     RuntimeHealth,
     images_of,
@@ -57,6 +58,8 @@ class NodeAgent:
         self._server_port = server_port
         self._record = record
         self.health = RuntimeHealth()
+        self.pressure: frozenset[str] = frozenset()
+        """Conditions of what the node is short of."""
         self.node: Node | None = None
         self._lease: Lease | None = None
         self._reported_s = 0.0
@@ -133,6 +136,7 @@ class NodeAgent:
             self._host_ips,
             self._server_port(),
             self._clock.now(),
+            pressure=self.pressure,
         )
 
     async def _register(self) -> None:
@@ -183,6 +187,7 @@ class NodeAgent:
         if before.get("addresses") and "addresses" in body:
             body["addresses"] = [{"$patch": "replace"}, *(body["addresses"] or [])]
         was_ready = _is_ready(self.node.status)
+        was_pressed = {kind for kind in PRESSURES if _is_true(self.node.status, kind)}
         name = self._config.node_name
         try:
             self.node = await self._client.patch(
@@ -192,6 +197,11 @@ class NodeAgent:
             await self._register()
             return
         self._reported_s = now
+        for kind, told in PRESSURES.items():
+            value = kind in self.pressure
+            if value != (kind in was_pressed):
+                reason = told[value][0].replace("Kubelet", "Node", 1)
+                self._record(self.node, "Normal", reason, f"Node {name} status is now: {reason}")
         if _is_ready(status) != was_ready:
             reason = "NodeReady" if _is_ready(status) else "NodeNotReady"
             self._record(self.node, "Normal", reason, f"Node {name} status is now: {reason}")
@@ -228,4 +238,8 @@ class NodeAgent:
 
 
 def _is_ready(status: NodeStatus) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in status.conditions)
+    return _is_true(status, "Ready")
+
+
+def _is_true(status: NodeStatus, kind: str) -> bool:
+    return any(c.type == kind and c.status == "True" for c in status.conditions)

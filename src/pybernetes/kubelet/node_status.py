@@ -28,10 +28,26 @@ from pybernetes.api.core.v1 import (
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.eviction.thresholds import MEMORY, parse
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
 _MAX_IMAGES = 50
 _MAX_NAMES = 5
+PRESSURES = {
+    "MemoryPressure": (
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    ),
+    "DiskPressure": (
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    ),
+    "PIDPressure": (
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    ),
+}
+"""Reason and message by condition: first of a node that has enough, then of one that has not."""
 
 
 @dataclass(slots=True)
@@ -90,12 +106,18 @@ def read_machine(config: KubeletConfig) -> Machine:
     }
     reserved = dict(config.system_reserved)
     allocatable = dict(capacity)
-    kept = quantity.value(reserved.get("memory", "0")) + config.eviction_hard_memory_bytes
+    kept = quantity.value(reserved.get("memory", "0")) + _hard_memory(config, memory)
     allocatable["memory"] = f"{max(memory - kept, 0) // 1024}Ki"
     allocatable["ephemeral-storage"] = str(disk_bytes * 9 // 10)
     if "cpu" in reserved:
         allocatable["cpu"] = quantity.subtract(capacity["cpu"], reserved["cpu"])
     return Machine(capacity, allocatable, memory, _system_info(config))
+
+
+def _hard_memory(config: KubeletConfig, memory_bytes: int) -> int:
+    """What the hard eviction threshold keeps from pods."""
+    thresholds = parse({k: v for k, v in config.eviction_hard.items() if k == MEMORY})
+    return sum(threshold.value.of(memory_bytes) for threshold in thresholds)
 
 
 def _system_info(config: KubeletConfig) -> NodeSystemInfo:
@@ -155,7 +177,7 @@ def node_status(
     server_port: int,
     now_s: float,
     *,
-    memory_available_bytes: int | None = None,
+    pressure: frozenset[str] = frozenset(),
 ) -> NodeStatus:
     """The status to report; times of transition are kept from `old`. Pure but for its inputs."""
     info = msgspec.structs.replace(
@@ -173,14 +195,9 @@ def node_status(
     )
     if server_port > 0:
         status.daemonEndpoints = NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=server_port))
-    pressed = memory_available_bytes is not None and memory_available_bytes < config.eviction_hard_memory_bytes
     problem = "; ".join(text for text in (health.error, health.network_error) if text)
     wanted = [
-        ("MemoryPressure", "True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
-        if pressed
-        else ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        *((kind, str(kind in pressure), *told[kind in pressure]) for kind, told in PRESSURES.items()),
         ("Ready", "False", "KubeletNotReady", problem)
         if problem
         else ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),

@@ -13,6 +13,7 @@ HASH_ANNOTATION = "kubernetes.io/config.hash"
 SOURCE_ANNOTATION = "kubernetes.io/config.source"
 SEEN_ANNOTATION = "kubernetes.io/config.seen"
 
+_SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 AnyContainer = Container | EphemeralContainer
 
 
@@ -37,6 +38,19 @@ def is_mirror(pod: Pod) -> bool:
 def is_static(pod: Pod) -> bool:
     """A pod that does not come from the API (its mirror there does)."""
     return pod.metadata.annotations.get(SOURCE_ANNOTATION, "api") != "api" and not is_mirror(pod)
+
+
+def is_critical(pod: Pod) -> bool:
+    """Whether the node keeps the pod whatever happens. Source: pkg/kubelet/types/pod_update.go IsCriticalPod."""
+    return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= _SYSTEM_CRITICAL_PRIORITY
+
+
+def may_preempt(preemptor: Pod, victim: Pod) -> bool:
+    """Source: pkg/kubelet/types/pod_update.go Preemptable."""
+    if is_critical(preemptor) and not is_critical(victim):
+        return True
+    one, other = preemptor.spec.priority, victim.spec.priority
+    return one is not None and other is not None and one > other
 
 
 def is_terminal(phase: str | None) -> bool:

@@ -23,6 +23,7 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers import Configs, NodeFacts
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.cri.events import ContainerEvents
+from pybernetes.kubelet.eviction.signals import HostSignals, Signals
 from pybernetes.kubelet.node_status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.pod_spec import AnyContainer
@@ -74,6 +75,10 @@ class Surroundings:
     def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
         """Where it is kept what a pod, by uid, was granted; None keeps it nowhere."""
         return volumes.pod_folder
+
+    def signals(self, config: KubeletConfig, cri: CriClient, cgroups: Cgroups | None) -> Signals | None:
+        """What tells when the node runs short of something; None: it never does."""
+        return HostSignals(config, cri, cgroups)
 
     def configs(
         self,

@@ -36,6 +36,7 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers import Configs, NodeFacts
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.environment import ConfigError, Facts, container_environment
+from pybernetes.kubelet.eviction.signals import Signals
 from pybernetes.kubelet.node_status import Machine, architecture
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.pod_spec import AnyContainer, container_hash
@@ -325,6 +326,9 @@ class SimulatedSurroundings(Surroundings):
 
     def volumes(self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None) -> Volumes:
         return _Volumes(objects)
+
+    def signals(self, config: KubeletConfig, cri: CriClient, cgroups: Cgroups | None) -> Signals | None:
+        return None
 
     def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
         return None

@@ -34,6 +34,8 @@ class Cluster:
         self.containerd = containerd
         self.admin = self._client(server, "admin", "system:masters")
         self._node_client = self._client(server, f"system:node:{NODE}", "system:nodes")
+        self.settings: dict[str, Any] = {}
+        """Of the kubelet's configuration, for its next start."""
         self.kubelet: Kubelet
         self._running: asyncio.Task[None] | None = None
 
@@ -46,7 +48,7 @@ class Cluster:
         return self.containerd.folder / "node"
 
     def config(self) -> KubeletConfig:
-        return KubeletConfig(
+        config = KubeletConfig(
             node_name=NODE,
             node_ip="127.0.0.1",
             cri_endpoint=str(self.containerd.socket),
@@ -57,6 +59,9 @@ class Cluster:
             server_address="127.0.0.1",
             server_port=0,
         )
+        for name, value in self.settings.items():
+            setattr(config, name, value)
+        return config
 
     async def start_kubelet(self) -> None:
         self.kubelet = Kubelet(self._node_client, self.config(), SystemClock(), Random())
@@ -185,3 +190,15 @@ async def cluster(containerd: PrivateContainerd) -> AsyncIterator[Cluster]:
     finally:
         await made.stop_kubelet()
         await server.stop()
+
+
+def play(containerd: PrivateContainerd, scene: Callable[[Cluster], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with cluster(containerd) as made:
+            await scene(made)
+
+    asyncio.run(run())
+
+
+def shell(script: str, **more: Any) -> dict[str, Any]:
+    return {"name": "c", "command": ["sh", "-c", script], **more}

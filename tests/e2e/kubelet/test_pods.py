@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,14 @@ from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import ConfigMap, Node, Pod, Secret, Service, ServicePort
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.kubelet.cgroups import detect
+from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.volumes import mounts
 
-from .harness import NODE, Cluster, cluster, eventually
+from .harness import NODE, Cluster, eventually, play, shell
 from .private_containerd import IMAGE, PrivateContainerd
 
 pytestmark = pytest.mark.e2e
 HOST_NETWORK = str(Path("/proc/self/ns/net").readlink())
-
-
-def play(containerd: PrivateContainerd, scene: Callable[[Cluster], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with cluster(containerd) as made:
-            await scene(made)
-
-    asyncio.run(run())
-
-
-def shell(script: str, **more: Any) -> dict[str, Any]:
-    return {"name": "c", "command": ["sh", "-c", script], **more}
 
 
 def test_node_is_registered_and_alive(containerd: PrivateContainerd) -> None:
@@ -399,11 +389,12 @@ def test_a_runtime_that_is_restarted(containerd: PrivateContainerd) -> None:
         pids = containerd.tasks()
         await asyncio.to_thread(containerd.restart)
 
-        async def listening() -> bool:
-            return k.kubelet.agent is not None and not k.kubelet.agent.health.error
+        async def answers() -> bool:
+            with contextlib.suppress(CriError):
+                return bool(await k.kubelet.cri.version())
+            return False
 
-        await asyncio.sleep(1)
-        assert await eventually(listening)
+        assert await eventually(answers)
         assert containerd.tasks() == pids
         container_id = (before.status.containerStatuses[0].containerID or "").rpartition("//")[2]
         os.kill(pids[container_id], signal.SIGKILL)
@@ -433,7 +424,7 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
         process.wait()
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         victim = max(pids.values())
-        time.sleep(3)
+        _until(lambda: _watches_manifests(process.pid))
         assert containerd.tasks() == pids
         os.kill(victim, signal.SIGKILL)
         again = _until(lambda: found if (found := containerd.tasks()) != pids and len(found) == 2 else None)
@@ -443,6 +434,12 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _watches_manifests(pid: int) -> bool:
+    """Whether the kubelet has come so far that it follows its directory of static pods."""
+    links = (str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink())
+    return "anon_inode:inotify" in links
 
 
 def _until(look: Callable[[], Any], timeout_s: float = 40) -> Any:

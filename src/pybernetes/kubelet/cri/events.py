@@ -41,6 +41,7 @@ class ContainerEvents:
         following = {"cri": "containerd", "containerd": "relist", "relist": "relist"}
         delay_s = _RECONNECT_DELAY_S
         loop = asyncio.get_running_loop()
+        lost: asyncio.Task[None] | None = None
         while True:
             opened_s = loop.time()
             try:
@@ -55,7 +56,14 @@ class ContainerEvents:
                 delay_s = _RECONNECT_DELAY_S
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, _LONGEST_RECONNECT_DELAY_S)
-            self._on_change("", "relist")
+            if lost is not None:
+                lost.cancel()
+            lost = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """What happened while no stream was open: looked at when the next one is."""
+        await self._cri.channel.channel_ready()
+        self._on_change("", "relist")
 
     async def _from_cri(self) -> None:
         pb = self._cri.pb

@@ -1,0 +1,146 @@
+"""What the node has left and what its pods use: /proc, file systems, cgroups, the runtime's statistics.
+
+`observe` is cheap and asked every ten seconds; `usages` walks folders and is asked only when a pod has to go, or has a
+limit on its storage.
+
+Source: pkg/kubelet/eviction/helpers.go makeSignalObservations, pkg/kubelet/server/stats/summary.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from pybernetes.api.core.v1 import Pod
+from pybernetes.kubelet.cgroups import Cgroups
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.eviction import thresholds as t
+from pybernetes.kubelet.eviction.ranking import ContainerUsage, Usage
+from pybernetes.kubelet.eviction.thresholds import Observation
+from pybernetes.kubelet.pod_spec import uid_of
+from pybernetes.kubelet.runtime import CONTAINER_NAME_LABEL, POD_UID_LABEL
+
+_BLOCK = 512
+_MEMORY_FIELD = re.compile(r"^([\w()]+):\s+(\d+) kB", re.MULTILINE)
+
+
+class Signals(Protocol):
+    async def observe(self) -> Mapping[str, Observation]:
+        """By signal; what cannot be observed is left out."""
+        ...
+
+    async def usages(self, pods: Iterable[Pod]) -> dict[str, Usage]:
+        """By uid."""
+        ...
+
+
+class HostSignals:
+    def __init__(self, config: KubeletConfig, cri: CriClient, cgroups: Cgroups | None) -> None:
+        self._config = config
+        self._cri = cri
+        self._cgroups = cgroups
+        self._image_folder = ""
+
+    async def observe(self) -> Mapping[str, Observation]:
+        found = {t.MEMORY: _memory(), t.PIDS: _processes()}
+        disk = os.statvfs(self._config.root_dir)
+        found[t.NODEFS], found[t.NODEFS_INODES] = _space(disk), _inodes(disk)
+        with suppress(CriError, OSError):
+            images = os.statvfs(await self._images())
+            found[t.IMAGEFS], found[t.IMAGEFS_INODES] = _space(images), _inodes(images)
+        return found
+
+    async def _images(self) -> str:
+        if not self._image_folder:
+            info = await self._cri.image_fs_info()
+            self._image_folder = next((f.fs_id.mountpoint for f in info.image_filesystems), "")
+        return self._image_folder or self._config.root_dir
+
+    async def usages(self, pods: Iterable[Pod]) -> dict[str, Usage]:
+        pods = list(pods)
+        found = {uid_of(pod): Usage() for pod in pods}
+        for pod in pods:
+            usage = found[uid_of(pod)]
+            if self._cgroups is not None:
+                with suppress(OSError):
+                    usage.memory_bytes = self._cgroups.working_set(pod)
+                    usage.processes = self._cgroups.processes(pod)
+        await self._add_containers(found)
+        await asyncio.to_thread(self._add_folders, pods, found)
+        return found
+
+    async def _add_containers(self, found: dict[str, Usage]) -> None:
+        try:
+            stats = await self._cri.container_stats()
+        except CriError:
+            return
+        for stat in stats:
+            usage = found.get(stat.attributes.labels.get(POD_UID_LABEL, ""))
+            if usage is None:
+                continue
+            layer = stat.writable_layer
+            name = stat.attributes.labels.get(CONTAINER_NAME_LABEL, "")
+            usage.containers[name] = ContainerUsage(stat.memory.working_set_bytes.value, layer.used_bytes.value)
+            usage.disk_bytes += layer.used_bytes.value
+            usage.inodes += layer.inodes_used.value
+
+    def _add_folders(self, pods: list[Pod], found: dict[str, Usage]) -> None:
+        for pod in pods:
+            usage, meta = found[uid_of(pod)], pod.metadata
+            logs = Path(self._config.pod_log_dir) / f"{meta.namespace}_{meta.name}_{meta.uid}"
+            for container in pod.spec.containers:
+                size, files = _walk(logs / container.name)
+                usage.containers.setdefault(container.name, ContainerUsage()).disk_bytes += size
+                usage.disk_bytes += size
+                usage.inodes += files
+            folder = Path(self._config.root_dir) / "pods" / uid_of(pod) / "volumes" / "kubernetes.io~empty-dir"
+            for volume in pod.spec.volumes:
+                if volume.emptyDir is None:
+                    continue
+                size, files = _walk(folder / volume.name)
+                usage.volumes[volume.name] = size
+                if volume.emptyDir.medium != "Memory":
+                    usage.disk_bytes += size
+                    usage.inodes += files
+
+
+def _memory() -> Observation:
+    """What is neither used nor easily given back, as cAdvisor counts the working set."""
+    fields = {m[1]: int(m[2]) * 1024 for m in _MEMORY_FIELD.finditer(Path("/proc/meminfo").read_text())}
+    return Observation(fields["MemFree"] + fields.get("Inactive(file)", 0), fields["MemTotal"])
+
+
+def _processes() -> Observation:
+    kernel = Path("/proc/sys/kernel")
+    most = min(int((kernel / "pid_max").read_text()), int((kernel / "threads-max").read_text()))
+    running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
+    return Observation(max(most - running, 0), most)
+
+
+def _space(disk: os.statvfs_result) -> Observation:
+    return Observation(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
+
+
+def _inodes(disk: os.statvfs_result) -> Observation:
+    return Observation(disk.f_ffree, disk.f_files)
+
+
+def _walk(folder: Path) -> tuple[int, int]:
+    """Bytes on the disk and number of files below a folder, which may change meanwhile."""
+    size = files = 0
+    waiting = [folder]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+                    files += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+    return size, files

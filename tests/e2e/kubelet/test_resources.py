@@ -1,0 +1,150 @@
+"""Resources of pods on a real node: resized in place, evicted under pressure, preempted for critical pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pybernetes.api.core.v1 import Node, Pod
+from pybernetes.kubelet.cgroups import detect
+
+from .harness import NODE, Cluster, eventually, play
+from .private_containerd import PrivateContainerd
+
+pytestmark = pytest.mark.e2e
+
+
+def sleeping(name: str = "c", **more: Any) -> dict[str, Any]:
+    return {"name": name, "command": ["sleep", "3600"], **more}
+
+
+def sized(cpu: str, memory: str) -> dict[str, Any]:
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cpu, "memory": memory}}
+
+
+async def resize(k: Cluster, name: str, **containers: dict[str, Any]) -> Pod:
+    wanted = {"spec": {"containers": [{"name": n, "resources": r} for n, r in containers.items()]}}
+    return await k.admin.patch(Pod, name, "default", wanted, patch_type="strategic", subresource="resize")
+
+
+def condition(pod: Pod, kind: str) -> tuple[str | None, str | None] | None:
+    return next(((c.reason, c.message) for c in pod.status.conditions if c.type == kind), None)
+
+
+def quiet(pod: Pod) -> bool:
+    told = condition(pod, "PodResizePending") or condition(pod, "PodResizeInProgress")
+    return told is None and pod.status.observedGeneration == pod.metadata.generation
+
+
+def test_a_pod_is_resized_in_place(containerd: PrivateContainerd) -> None:
+    """CPU and memory of one container while it runs, of another with a restart; more than there is has to wait."""
+
+    async def scene(k: Cluster) -> None:
+        policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+        small = sized("100m", "32Mi")
+        await k.create("web", [sleeping("a", resources=small), sleeping("b", resources=small, resizePolicy=policy)])
+        before = await k.running("web")
+        assert before.status.allocatedResources == {"cpu": "200m", "memory": "64Mi"}
+        await resize(k, "web", a=sized("200m", "64Mi"), b=sized("50m", "48Mi"))
+        after = await k.until("web", lambda p: quiet(p) and p.status.containerStatuses[1].restartCount == 1)
+        assert after.status.containerStatuses[0].restartCount == 0
+        assert [s.resources.limits for s in after.status.containerStatuses] == [
+            {"cpu": "200m", "memory": "64Mi"},
+            {"cpu": "50m", "memory": "48Mi"},
+        ]
+        assert after.status.resources.limits == {"cpu": "250m", "memory": "112Mi"}
+        if detect().version == 1:
+            assert await k.exec(after, "cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes") == f"{64 << 20}\n"
+            assert await k.exec(after, "cat", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us") == "20000\n"
+
+        cpus = k.kubelet.machine.allocatable["cpu"]
+        await resize(k, "web", a=sized(cpus, "64Mi"))
+        waits = await k.until("web", lambda p: condition(p, "PodResizePending"))
+        reason, message = condition(waits, "PodResizePending") or ("", "")
+        assert reason == "Deferred"
+        assert message is not None and message.startswith("Node didn't have enough resource: cpu, requested: ")
+        assert waits.status.containerStatuses[0].allocatedResources == {"cpu": "200m", "memory": "64Mi"}
+        await k.stop_kubelet()
+        await k.start_kubelet()
+        again = await k.until("web", lambda p: condition(p, "PodResizePending"))
+        assert again.status.containerStatuses[0].containerID == after.status.containerStatuses[0].containerID
+        await resize(k, "web", a=sized("150m", "64Mi"))
+        await k.until("web", quiet)
+        told = [e.split(":")[0] for e in await k.events("web")]
+        assert {"ResizeStarted", "ResizeCompleted", "ResizeDeferred"} <= set(told)
+
+    play(containerd, scene)
+
+
+def test_memory_in_use_is_not_taken(containerd: PrivateContainerd) -> None:
+    async def scene(k: Cluster) -> None:
+        fill = ["sh", "-c", "dd if=/dev/zero of=/m/f bs=1M count=24 2>/dev/null; sleep 3600"]
+        volumes = [{"name": "m", "emptyDir": {"medium": "Memory"}}]
+        mounts = [{"name": "m", "mountPath": "/m"}]
+        hog = {"name": "c", "command": fill, "resources": sized("100m", "64Mi"), "volumeMounts": mounts}
+        await k.create("hog", [hog], volumes=volumes)
+        pod = await k.running("hog")
+
+        async def filled() -> bool:
+            return "25165824" in await k.exec(pod, "stat", "-c", "%s", "/m/f")
+
+        await eventually(filled)
+        await resize(k, "hog", c=sized("100m", "16Mi"))
+        told = await k.until("hog", lambda p: (condition(p, "PodResizeInProgress") or ("",))[0] == "Error")
+        _, message = condition(told, "PodResizeInProgress") or ("", "")
+        assert message is not None and "attempting to set pod memory limit (16777216) below current usage" in message
+        assert told.status.containerStatuses[0].resources.limits["memory"] == "64Mi"
+
+    play(containerd, scene)
+
+
+def test_a_node_that_runs_short_evicts(containerd: PrivateContainerd) -> None:
+    """A threshold that no machine meets: a pod goes, the node tells, new pods are turned away."""
+
+    async def scene(k: Cluster) -> None:
+        await k.stop_kubelet()
+        k.settings = {"eviction_hard": {"memory.available": "99.99%"}}
+        await k.create("plain")
+        await k.start_kubelet()
+        gone = await k.until("plain", lambda p: p.status.phase == "Failed")
+        assert gone.status.reason == "Evicted"
+        assert (gone.status.message or "").startswith("The node was low on resource: memory. Threshold quantity: ")
+        reason, message = condition(gone, "DisruptionTarget") or ("", "")
+        assert (reason, message) == ("TerminationByKubelet", gone.status.message)
+
+        async def pressed() -> bool:
+            node = await k.admin.get(Node, NODE)
+            return any(
+                (c.type, c.status, c.reason) == ("MemoryPressure", "True", "KubeletHasInsufficientMemory")
+                for c in node.status.conditions
+            )
+
+        assert await eventually(pressed)
+        await k.create("late")
+        late = await k.until("late", lambda p: p.status.phase == "Failed")
+        assert late.status.message == "Pod was rejected: The node had condition: [MemoryPressure]. "
+
+    play(containerd, scene)
+
+
+def test_a_critical_pod_takes_the_place_of_others(containerd: PrivateContainerd) -> None:
+    async def scene(k: Cluster) -> None:
+        cpus = int(k.kubelet.machine.allocatable["cpu"])
+        most = {"requests": {"cpu": f"{cpus * 1000 - 100}m"}}
+        await k.create("plain", [sleeping(resources=most)])
+        await k.running("plain")
+        await k.create("critical", [sleeping(resources=most)], priorityClassName="system-node-critical")
+        victim = await k.until("plain", lambda p: p.status.phase == "Failed")
+        assert (victim.status.reason, victim.status.message) == (
+            "Preempting",
+            "Preempted in order to admit critical pod",
+        )
+        assert condition(victim, "DisruptionTarget") == (
+            "TerminationByKubelet",
+            "Pod was preempted by Kubelet to accommodate a critical pod.",
+        )
+
+        await k.running("critical")
+
+    play(containerd, scene)
