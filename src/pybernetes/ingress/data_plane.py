@@ -71,6 +71,8 @@ class DataPlane:
         self._running: Rendered | None = None
         """What the process has; None when that is not known."""
         self._contents: dict[str, bytes] = {}
+        self._refused: dict[str, tuple[bytes, str]] = {}
+        """Certificates that HAProxy did not take, by file: as they are not tried again, and why."""
         self._watched: dict[int, Process] = {}
         self.reloads = 0
         self.updates = 0
@@ -95,6 +97,7 @@ class DataPlane:
         keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (keys / "fallback.pem").exists():
             write_atomic(keys / "fallback.pem", await asyncio.to_thread(certificates.self_signed), 0o600)
+        table, refused = self._without_refused(table)
         for certificate in table.certificates:
             write_if_changed(keys / certificate.file, certificate.pem, 0o600)
         if self._process is not None and self._running is not None:
@@ -102,10 +105,18 @@ class DataPlane:
             if rendered.structure == self._running.structure:
                 try:
                     await self._update(table, rendered)
-                    return {}
+                    return refused
                 except (_Refused, OSError, TimeoutError) as error:
                     log.info("the proxy's runtime API says %s; a new process takes over", error)
-        return await self._replace(table)
+        return refused | await self._replace(table)
+
+    def _without_refused(self, table: Table) -> tuple[Table, dict[str, str]]:
+        told = {
+            c.file: self._refused[c.file][1]
+            for c in table.certificates
+            if c.file in self._refused and self._refused[c.file][0] == c.pem
+        }
+        return replace(table, certificates=[c for c in table.certificates if c.file not in told]), told
 
     def stop(self) -> None:
         """Lets it finish what it has and end."""
@@ -167,7 +178,9 @@ class DataPlane:
             if not bad:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise DataPlaneError(f"the proxy refuses the new configuration: {_first_fault(said)}")
-            refused |= {c.file: _first_fault(said) for c in bad}
+            for certificate in bad:
+                refused[certificate.file] = _first_fault(said)
+                self._refused[certificate.file] = certificate.pem, refused[certificate.file]
             table = replace(table, certificates=[c for c in table.certificates if c not in bad])
         await self._start(program, folder)
         self._running = rendered
@@ -240,7 +253,7 @@ def _collect(process: Process) -> None:
 async def _check(program: str, file: Path) -> str:
     """What HAProxy has against a configuration; "" when nothing."""
     process = await asyncio.create_subprocess_exec(
-        program, "-c", "-q", "-f", str(file), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        program, "-c", "-f", str(file), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     said, _ = await process.communicate()
     return (said.decode(errors="replace") or "no reason given") if process.returncode else ""
@@ -261,7 +274,7 @@ def _last_line(file: Path) -> str:
 
 
 async def _asked(socket: Path, command: str) -> str:
-    """The runtime API's answer; "" when nobody listens."""
+    """The runtime API's answer; "" when nobody listens, or ends meanwhile."""
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket))
     except OSError:
@@ -270,6 +283,8 @@ async def _asked(socket: Path, command: str) -> str:
         async with asyncio.timeout(_ANSWER_S):
             writer.write(command.encode() + b"\n")
             return (await reader.read()).decode(errors="replace")
+    except ConnectionError:
+        return ""
     finally:
         writer.close()
 

@@ -1,0 +1,337 @@
+"""Ingresses with curl and openssl: hosts, paths, TLS, upgrades, changes under load, faults."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from .conftest import Cluster, eventually
+from .ingress_backend import Backend, leading_to
+
+pytestmark = pytest.mark.e2e
+ANNOTATION = "nginx.ingress.kubernetes.io/"
+
+
+class Gate:
+    """The cluster's Ingresses, as somebody outside reaches them."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self.cluster, self.namespace = cluster, namespace
+        self.spec = json.loads((cluster.folder / "data" / "cluster.json").read_text())
+        self.address: str = self.spec["node_address"]
+        self.http, self.https = self.spec["ingress_http_port"], self.spec["ingress_https_port"]
+        self.backends: list[Backend] = []
+
+    def backend(self, name: str) -> Backend:
+        made = Backend(name, self.address)
+        self.backends.append(made)
+        self.apply(*leading_to(self.address, made.port, name))
+        return made
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        self.cluster.kubectl(
+            "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        )
+
+    def ingress(self, name: str, *rules: tuple[str, str, str, str], **more: Any) -> dict[str, Any]:
+        """Rules are host, path, path type and Service."""
+        annotations = {ANNOTATION + key: value for key, value in more.pop("annotations", {}).items()}
+        found = [
+            {"host": host, "http": {"paths": [{"path": path, "pathType": kind, "backend": to(service)}]}}
+            for host, path, kind, service in rules
+        ]
+        return {
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": {"name": name, "annotations": annotations}, "spec": {"rules": found, **more},
+        }  # fmt: skip
+
+    def curl(self, url: str, *args: str) -> tuple[int, str]:
+        """Status and body; `url` begins with http: or https: and a host, and has no port."""
+        scheme, _, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        port = self.https if scheme == "https" else self.http
+        done = subprocess.run(
+            ["curl", "-sk", "--max-time", "10", "--path-as-is", "-w", "\n%{http_code} %{redirect_url}", *args,
+             "--resolve", f"{host}:{port}:{self.address}", f"{scheme}://{host}:{port}{slash}{path}"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        body, _, last = done.stdout.rpartition("\n")
+        status, _, target = last.partition(" ")
+        return int(status or 0), target or body
+
+    def told(self, url: str, *args: str) -> dict[str, Any]:
+        status, body = self.curl(url, *args)
+        assert status == 200, (status, body)
+        return dict(json.loads(body))
+
+    def serves(self, url: str, expected: str) -> None:
+        """Returns once the backend `expected` answers."""
+
+        def there() -> bool:
+            status, body = self.curl(url)
+            return status == 200 and json.loads(body)["name"] == expected
+
+        eventually(f"{url} is served", there)
+
+    def proxy_pid(self) -> int:
+        return int(Path(f"/run/pybernetes/{self.cluster.name}/processes/ingress-proxy").read_text().split()[0])
+
+    def events(self, name: str) -> str:
+        return self.cluster.kubectl("get", "events", f"--field-selector=involvedObject.name={name}").stdout
+
+    def subject(self, host: str) -> str:
+        """Whom the certificate shown for a name is for."""
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"{self.address}:{self.https}", "-servername", host],
+            input="", capture_output=True, text=True, check=False, timeout=10,
+        )  # fmt: skip
+        return next((line for line in done.stdout.splitlines() if line.startswith("subject=")), "")
+
+
+def to(service: str) -> dict[str, Any]:
+    return {"service": {"name": service, "port": {"number": 80}}}
+
+
+def tls_secret(folder: Path, name: str, host: str) -> dict[str, Any]:
+    key, crt = folder / f"{name}.key", folder / f"{name}.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-keyout", str(key), "-out", str(crt), "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host}"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    data = {"tls.crt": b64encode(crt.read_bytes()).decode(), "tls.key": b64encode(key.read_bytes()).decode()}
+    return {
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": {"name": name.split("-")[0]},
+        "data": data,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def gate(cluster: Cluster, namespace: str) -> Iterator[Gate]:
+    made = Gate(cluster, namespace)
+    yield made
+    for backend in made.backends:
+        backend.shutdown()
+        backend.server_close()
+
+
+def test_hosts_and_paths(gate: Gate) -> None:
+    for name in ("one", "two", "three"):
+        gate.backend(name)
+    gate.apply(
+        gate.ingress(
+            "paths",
+            ("a.test", "/", "Prefix", "one"),
+            ("a.test", "/foo", "Prefix", "two"),
+            ("a.test", "/foo/bar", "Exact", "three"),
+            ("*.wild.test", "/", "Prefix", "two"),
+            ("b.test", "/gone", "Prefix", "missing"),
+            defaultBackend=to("three"),
+        ),
+        gate.ingress("rewrite", ("r.test", "/api(/|$)(.*)", "ImplementationSpecific", "one"), annotations={
+            "rewrite-target": "/v1/$2", "proxy-body-size": "1k", "whitelist-source-range": "0.0.0.0/0",
+            "proxy-read-timeout": "5\nserver x 127.0.0.1:1"}),
+        {**gate.ingress("foreign", ("f.test", "/", "Prefix", "one")), "spec": {
+            "ingressClassName": "somebody-elses", "rules": [{"host": "f.test"}], "defaultBackend": to("one")}},
+    )  # fmt: skip
+    gate.serves("http://a.test/", "one")
+    for url, expected in (
+        ("a.test/foo", "two"), ("A.TEST/foo/", "two"), ("a.test/foo/baz?q=/x", "two"), ("a.test/foobar", "one"),
+        ("a.test/foo/bar", "three"), ("a.test/foo/bar/", "two"), ("x.wild.test/", "two"), ("b.test/other", "three"),
+    ):  # fmt: skip
+        assert gate.told(f"http://{url}")["name"] == expected, url
+    assert gate.curl("http://b.test/gone")[0] == 503
+    for nowhere in ("http://wild.test/", "http://y.x.wild.test/", "http://f.test/"):
+        assert gate.curl(nowhere)[0] == 404, nowhere
+    forwarded = gate.told("http://a.test/", "-H", "X-Forwarded-For: 6.6.6.6")["headers"]
+    assert forwarded["x-forwarded-for"] == gate.address and forwarded["x-forwarded-proto"] == "http"
+    assert gate.told("https://a.test/")["headers"]["x-forwarded-proto"] == "https"
+    assert gate.told("http://r.test/api/x/y?z=1")["path"] == "/v1/x/y?z=1"
+    assert gate.told("http://r.test/api")["path"] == "/v1/"
+    assert gate.told("http://r.test/api", "-d", "x" * 1000)["length"] == 1000
+    assert gate.curl("http://r.test/api", "-d", "x" * 2000)[0] == 413
+    assert gate.curl("http://r.test/api", "-H", "transfer-encoding: chunked", "-d", "x")[0] == 411
+    status = gate.cluster.get("ingress", "paths")["status"]["loadBalancer"]["ingress"]
+    assert [part["ip"] for part in status] == [gate.address]
+    assert not gate.cluster.get("ingress", "foreign")["status"]["loadBalancer"]
+    eventually("the events", lambda: "ServiceNotFound" in gate.events("paths") and "Sync" in gate.events("paths"))
+    assert "control characters" in gate.events("rewrite") and "Sync" not in gate.events("foreign")
+
+
+def test_tls_names_and_renewal(gate: Gate, tmp_path: Path) -> None:
+    gate.backend("web")
+    gate.apply(
+        tls_secret(tmp_path, "first-1", "s.test"),
+        tls_secret(tmp_path, "wild-1", "*.w.test"),
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "bad"},
+            "data": {"tls.crt": "eA==", "tls.key": "eA=="},
+        },
+        gate.ingress(
+            "tls",
+            *((host, "/", "Prefix", "web") for host in ("s.test", "x.w.test", "bad.test", "plain.test")),
+            tls=[
+                {"hosts": ["s.test"], "secretName": "first"},
+                {"hosts": ["*.w.test"], "secretName": "wild"},
+                {"hosts": ["bad.test"], "secretName": "bad"},
+            ],
+        ),
+        gate.ingress("off", ("s.test", "/off", "Prefix", "web"), annotations={"ssl-redirect": "false"}),
+    )
+    gate.serves("https://s.test/", "web")
+    assert gate.subject("s.test") == "subject=CN = first-1"
+    assert gate.subject("x.w.test") == "subject=CN = wild-1"
+    for host in ("bad.test", "y.x.w.test", "nobody.test"):
+        assert "fallback" in gate.subject(host), host
+    eventually("the bad Secret is told", lambda: "BadCertificate" in gate.events("tls"))
+    port = "" if gate.https == 443 else f":{gate.https}"
+    assert gate.curl("http://s.test/x?y=z") == (308, f"https://s.test{port}/x?y=z")
+    assert gate.curl("http://x.w.test/")[0] == 308
+    assert gate.told("http://s.test/off")["name"] == gate.told("http://plain.test/")["name"] == "web"
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    before = gate.proxy_pid()
+    with context.wrap_socket(socket.create_connection((gate.address, gate.https)), server_hostname="s.test") as held:
+        gate.apply(tls_secret(tmp_path, "first-2", "s.test"))
+        eventually("the new certificate is shown", lambda: gate.subject("s.test") == "subject=CN = first-2", 20)
+        held.sendall(b"GET / HTTP/1.1\r\nHost: s.test\r\n\r\n")
+        assert b" 200 " in held.recv(4096), "a connection from before goes on"
+    assert gate.proxy_pid() == before, "without another process"
+    assert gate.subject("x.w.test") == "subject=CN = wild-1"
+
+
+def test_upgrades_and_grpc(gate: Gate, tmp_path: Path) -> None:
+    gate.backend("web")
+    server = grpc.server(ThreadPoolExecutor(2))
+    echo = grpc.stream_stream_rpc_method_handler(lambda messages, _context: messages)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", {"Talk": echo}),))
+    port = server.add_insecure_port(f"{gate.address}:0")
+    server.start()
+    gate.apply(
+        *leading_to(gate.address, port, "rpc", "kubernetes.io/h2c"),
+        tls_secret(tmp_path, "rpc-1", "rpc.test"),
+        gate.ingress(
+            "upgrades", ("ws.test", "/", "Prefix", "web"), ("rpc.test", "/", "Prefix", "rpc"),
+            tls=[{"hosts": ["rpc.test"], "secretName": "rpc"}],
+        ),
+    )  # fmt: skip
+    gate.serves("http://ws.test/", "web")
+    with socket.create_connection((gate.address, gate.http), timeout=10) as web:
+        key = b64encode(os.urandom(16)).decode()
+        web.sendall(
+            f"GET / HTTP/1.1\r\nHost: ws.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+        )
+        assert b" 101 " in web.recv(4096)
+        frame = bytes([0x82, 0x85, 1, 2, 3, 4]) + b"hello"
+        web.sendall(frame)
+        assert web.recv(100) == frame
+        # A change that needs another process: what is open goes on.
+        gate.apply(gate.ingress("more", ("more.test", "/", "Prefix", "web")))
+        gate.serves("http://more.test/", "web")
+        web.sendall(frame)
+        assert web.recv(100) == frame
+    roots = (tmp_path / "rpc-1.crt").read_bytes()
+    options = (("grpc.ssl_target_name_override", "rpc.test"), ("grpc.default_authority", "rpc.test"))
+    with grpc.secure_channel(f"{gate.address}:{gate.https}", grpc.ssl_channel_credentials(roots), options) as channel:
+        talk = channel.stream_stream("/test.Echo/Talk")
+        assert list(talk(iter([b"a", b"b"]), wait_for_ready=True, timeout=20)) == [b"a", b"b"]
+    server.stop(None)
+
+
+class Load:
+    """Requests one after the other, each on a connection of its own or all on one, until told to end."""
+
+    def __init__(self, gate: Gate, host: str, *, keep_alive: bool) -> None:
+        self.sent, self.failures = 0, list[str]()
+        self._where, self._host, self._keep_alive = (gate.address, gate.http), host, keep_alive
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        connection = http.client.HTTPConnection(*self._where, timeout=10)
+        while not self._end.wait(0.02):
+            self.sent += 1
+            try:
+                connection.request("GET", "/", headers={"Host": self._host})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    self.failures.append(str(answer.status))
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+                connection.close()
+            if not self._keep_alive:
+                connection.close()
+
+    def end(self) -> None:
+        self._end.set()
+        self._thread.join(15)
+
+
+def test_a_rolling_update_under_load(gate: Gate) -> None:
+    container = {
+        "name": "hello", "image": "pybernetes.local/hello:1.0", "ports": [{"containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 1}}},
+    }  # fmt: skip
+    labels = {"app": "roll"}
+    gate.apply(
+        {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "roll"},
+            "spec": {
+                "replicas": 2, "selector": {"matchLabels": labels},
+                "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            },
+        },
+        {
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "roll"},
+            "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
+        },
+        gate.ingress("roll", ("roll.test", "/", "Prefix", "roll")),
+    )  # fmt: skip
+    gate.cluster.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
+    eventually("it is served", lambda: gate.curl("http://roll.test/")[0] == 200)
+    before = gate.proxy_pid()
+    loads = [Load(gate, "roll.test", keep_alive=kept) for kept in (True, False)]
+    gate.cluster.kubectl("rollout", "restart", "deployment/roll")
+    gate.cluster.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
+    assert gate.proxy_pid() == before, "endpoints change without another process"
+    gate.apply(gate.ingress("beside", ("beside.test", "/", "Prefix", "roll")))
+    eventually("another process serves", lambda: gate.curl("http://beside.test/")[0] == 200)
+    eventually("it is recorded", lambda: gate.proxy_pid() != before)
+    seen = [load.sent for load in loads]
+    eventually("the load goes on", lambda: all(load.sent > at + 20 for load, at in zip(loads, seen, strict=True)))
+    for load in loads:
+        load.end()
+    assert [load.failures for load in loads] == [[], []]
+    assert sum(load.sent for load in loads) > 100
+
+
+def test_a_killed_proxy_comes_back(gate: Gate) -> None:
+    gate.backend("web")
+    gate.apply(gate.ingress("kill", ("kill.test", "/", "Prefix", "web")))
+    gate.serves("http://kill.test/", "web")
+    first = gate.proxy_pid()
+    os.kill(first, signal.SIGKILL)
+    eventually("it is started again", lambda: gate.curl("http://kill.test/")[0] == 200, 20)
+    eventually("it is another one", lambda: gate.proxy_pid() != first)
