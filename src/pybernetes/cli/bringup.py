@@ -7,7 +7,6 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pybernetes.api.storage.v1 import StorageClass
 from pybernetes.apimachinery.default_class import STORAGE_MARKS
@@ -57,7 +56,9 @@ async def _wait_for(
         try:
             await readiness.api_ready(client, spec, layout, timeout_s)
             api_s = progress.elapsed_s
-            current = kubeconfig.merge(files, spec.context, entry(layout), preparation.user_owner())
+            current = kubeconfig.merge(
+                files, spec.context, kubeconfig.entry(layout.kubeconfig("admin")), preparation.user_owner()
+            )
             await _storage_class(client, spec, layout)
             progress.step("images and nodes")
             nodes_s, _ = await asyncio.gather(_nodes(client, spec, layout, progress, timeout_s), images)
@@ -104,14 +105,6 @@ def _accepts(path: str) -> bool:
         except OSError:
             return False
         return True
-
-
-def entry(layout: Layout) -> dict[str, Any]:
-    """The admin's kubeconfig."""
-    import yaml
-
-    tree: dict[str, Any] = yaml.safe_load(layout.kubeconfig("admin").read_text())
-    return tree
 
 
 async def _example(client: Client, layout: Layout, progress: Progress, timeout_s: float) -> str:

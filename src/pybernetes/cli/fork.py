@@ -7,7 +7,6 @@ and processes of its own. Whatever happens in it happens to nothing else.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import dataclasses
 import os
 import time
@@ -23,6 +22,9 @@ from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import exclusive
 from pybernetes.host.processes import Process, spawn
 from pybernetes.storage import sqlite_snapshot
+
+_UNSUPERVISED_S = 2.0
+"""How long the control plane may take to start before there is somebody to start it again."""
 
 
 def fork(args: argparse.Namespace) -> int:
@@ -51,9 +53,8 @@ def fork(args: argparse.Namespace) -> int:
             except BaseException:
                 early.stop(1)
                 raise
-        spawn(supervisor_command(layout), log=layout.logs / "supervisor.log")
         progress.step("control plane")
-        current = asyncio.run(_arrive(spec, layout, files))
+        current = _arrived(spec, layout, files)
         progress.done()
     kubectl = "kubectl" if current else f"kubectl --context {spec.context}"
     print(f"The copy answers {progress.elapsed_s:.2f} s after the command was started. Its nodes are simulated.")
@@ -74,6 +75,8 @@ def _copy(origin: ClusterSpec, source: Layout, layout: Layout) -> None:
     if not origin.etcd_servers:
         sqlite_snapshot.fork(source.store, layout.store)
         return
+    import asyncio
+
     from pybernetes.cluster.machine import etcd
     from pybernetes.storage import transfer
 
@@ -86,10 +89,26 @@ def _start(spec: ClusterSpec, layout: Layout) -> Process:
     return start_control_plane(spec, layout)
 
 
-async def _arrive(spec: ClusterSpec, layout: Layout, files: list[Path]) -> bool:
-    from pybernetes.cli.bringup import entry
-    from pybernetes.cli.readiness import admin, api_ready
+def _arrived(spec: ClusterSpec, layout: Layout, files: list[Path]) -> bool:
+    """Waits for the API with its nodes Ready; whether the copy's context is the current one."""
+    import asyncio
 
-    async with admin(layout, "pybernetes-fork") as client:
-        await api_ready(client, spec, layout, 60)
-    return kubeconfig.merge(files, spec.context, entry(layout), preparation.user_owner())
+    from pybernetes.cli.readiness import admin, api_ready, every_node_ready
+
+    async def arrive() -> None:
+        # The supervisor's start would take time from the control plane's; a second one ends by itself.
+        supervision = asyncio.get_running_loop().call_later(_UNSUPERVISED_S, _supervise, layout)
+        try:
+            async with admin(layout, "pybernetes-fork") as client:
+                await api_ready(client, spec, layout, 60)
+                await every_node_ready(client, 60)
+        finally:
+            supervision.cancel()
+            _supervise(layout)
+
+    asyncio.run(arrive())
+    return kubeconfig.merge(files, spec.context, kubeconfig.entry(layout.kubeconfig("admin")), preparation.user_owner())
+
+
+def _supervise(layout: Layout) -> None:
+    spawn(supervisor_command(layout), log=layout.logs / "supervisor.log")

@@ -94,6 +94,23 @@ async def nodes_ready(client: Client, spec: ClusterSpec, layout: Layout, timeout
     raise ClusterError(f"{name} is not ready: {reasons.get(name, 'its kubelet did not register')}; see {layout.logs}")
 
 
+async def every_node_ready(client: Client, timeout_s: float) -> None:
+    """Returns when all the nodes that there are, are Ready. Raises ClusterError."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while True:
+        nodes = (await client.list(Node)).items
+        waiting = [
+            node.metadata.name or ""
+            for node in nodes
+            if not any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
+        ]
+        if not waiting:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise ClusterError(f"{waiting[0]} is not ready, nor are {len(waiting) - 1} others")
+        await asyncio.sleep(_SLOW_RETRY_S)
+
+
 async def _observe(client: Client, cls: type[T], namespace: str = "", field_selector: str = "") -> AsyncIterator[T]:
     """Every object as it is, then as it becomes; goes on over the end of a watch."""
     while True:

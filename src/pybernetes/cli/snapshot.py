@@ -11,10 +11,9 @@ from typing import Any
 
 from pybernetes.cli.output import Progress, table
 from pybernetes.cli.selection import add_data_dir, add_name, existing, find, up_command
-from pybernetes.cluster import etcd_snapshot, preparation, scheduled_snapshots
+from pybernetes.cluster import preparation, scheduled_snapshots
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.machine import etcd
 from pybernetes.cluster.process_table import record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import exclusive
@@ -62,6 +61,9 @@ def _save(args: argparse.Namespace) -> int:
     if spec.etcd_servers:
         if spec.local_etcd and Process.recorded(record(layout, "supervisor")) is None:
             raise ClusterError(f"the etcd of {args.name!r} does not run; start it with: {up_command(args.name)}")
+        from pybernetes.cluster import etcd_snapshot
+        from pybernetes.cluster.machine import etcd
+
         etcd_snapshot.save(etcd.config(spec, layout), args.file)
     else:
         origin = json.dumps(dataclasses.asdict(spec))
@@ -100,6 +102,8 @@ def _restore(args: argparse.Namespace) -> int:
         if is_sqlite:
             revision = sqlite_snapshot.restore(args.file, layout.store, now_s=time.time())
         else:
+            from pybernetes.cluster import etcd_snapshot
+
             revision = etcd_snapshot.restore(args.file, spec, layout)
         if found is None:
             preparation.adopt(spec, layout)
@@ -113,7 +117,9 @@ def _restore(args: argparse.Namespace) -> int:
 def _new_cluster(args: argparse.Namespace) -> tuple[ClusterSpec, Layout]:
     """A cluster like the one in the snapshot, under the name that was asked for."""
     origin = ClusterSpec.parse(sqlite_snapshot.inspect(args.file).origin)
-    return preparation.settle_like(origin, preparation.Wishes(args.name, origin.nodes, args.data_dir))
+    simulation = {name: getattr(origin, name) for name in ("simulated_nodes", "simulated_zones", "simulated_capacity")}
+    wishes = preparation.Wishes(args.name, origin.nodes, args.data_dir, runtime=origin.runtime, settings=simulation)
+    return preparation.settle_like(origin, wishes)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -169,6 +175,8 @@ def _told(file: Path) -> dict[str, Any]:
             "file": str(file), "store": "sqlite", "revision": found.revision, "objects": found.objects,
             "bytes": found.bytes, "sha256": found.checksum, "taken": taken,
         }  # fmt: skip
+    from pybernetes.cluster import etcd_snapshot
+
     told = {"file": str(file), "store": "etcd", "sha256": etcd_snapshot.verify(file), "bytes": file.stat().st_size}
     status = etcd_snapshot.status(file)
     return {**told, "revision": status["revision"], "keys": status["totalKey"]}

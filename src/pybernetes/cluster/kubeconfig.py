@@ -69,6 +69,14 @@ def dump(tree: Mapping[str, Any]) -> str:
     return str(yaml.dump(dict(tree), Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False))
 
 
+def entry(path: Path) -> dict[str, Any]:
+    """What is in a file that `dump` wrote."""
+    import yaml
+
+    tree: dict[str, Any] = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return tree
+
+
 def user_files(environment: Mapping[str, str]) -> list[Path]:
     """The user's kubeconfig files in order of precedence; under sudo, those of the user who called it."""
     if listed := environment.get("KUBECONFIG"):

@@ -11,12 +11,15 @@ import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.pki import ETCD_CA, ETCD_CLIENT, ETCD_SERVER, Pki
 from pybernetes.cluster.spec import ClusterSpec
-from pybernetes.storage.etcd_client import EtcdConfig
+
+if TYPE_CHECKING:
+    from pybernetes.storage.etcd_client import EtcdConfig
 
 _REQUEST_BYTES = 8 << 20
 _QUOTA_BYTES = 8 << 30
@@ -83,6 +86,8 @@ def environment() -> dict[str, str]:
 
 def config(spec: ClusterSpec, layout: Layout) -> EtcdConfig:
     """How the apiserver gets to the etcd of the cluster, its own or a given one."""
+    from pybernetes.storage.etcd_client import EtcdConfig
+
     if not spec.local_etcd:
         return EtcdConfig(
             spec.etcd_servers, spec.etcd_prefix, spec.etcd_ca_file, spec.etcd_cert_file, spec.etcd_key_file
