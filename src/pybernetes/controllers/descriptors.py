@@ -72,6 +72,8 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "certificate_cleaner",
         "CertificateCleanerController",
     ),
+    Descriptor("service-lb-controller", "service-controller", "service_lb", "ServiceLoadBalancerController"),
+    Descriptor("resourceclaim-controller", "resource-claim-controller", "resourceclaim", "ResourceClaimController"),
     Descriptor("ttl-controller", "ttl-controller", "ttl", "TtlController"),
     Descriptor(
         "bootstrap-signer-controller", "bootstrap-signer", "bootstrap_signer", "BootstrapSignerController", False

@@ -1,0 +1,1 @@
+"""ResourceClaims of Pods: made from templates, reserved, released when nobody uses them."""
