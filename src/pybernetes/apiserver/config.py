@@ -42,6 +42,10 @@ class ApiServerConfig:
     proxy_client_certificate: str = ""
     """The front proxy's own, shown to the servers of remote APIServices."""
     proxy_client_key: str = ""
+    resource_metrics: bool = False
+    """Serves metrics.k8s.io, where no metrics server does."""
+    resource_metrics_resolution_s: float = 5.0
+    """What was told by a kubelet this long ago is told again."""
     anonymous_auth: bool = True
     authorization_modes: Sequence[str] = ("Node", "RBAC")
     """Of AlwaysAllow, AlwaysDeny, Node, RBAC, in order."""

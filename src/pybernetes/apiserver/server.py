@@ -24,7 +24,7 @@ from pybernetes.apiserver.admission.certificate_signers import CertificateApprov
 from pybernetes.apiserver.admission.chain import AdmissionChain
 from pybernetes.apiserver.admission.create_on_update import CreateOnUpdate
 from pybernetes.apiserver.admission.interface import Plugin
-from pybernetes.apiserver.aggregation.aggregator import Aggregator
+from pybernetes.apiserver.aggregation.aggregator import Aggregator, GroupVersion
 from pybernetes.apiserver.authenticators.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.authenticators.client_certificate import ClientCertificates
 from pybernetes.apiserver.authenticators.service_account import ServiceAccountTokens, TokenKeys
@@ -76,6 +76,7 @@ from pybernetes.storage.store import Store, StoreError
 
 if TYPE_CHECKING:
     from pybernetes.api.core.v1 import Secret
+    from pybernetes.apiserver.aggregation.in_process import InProcess
     from pybernetes.apiserver.streaming.connect import Connector
     from pybernetes.storage.encryption.store import EncryptedStore
 
@@ -145,7 +146,7 @@ class ApiServer:
             BootstrapTokens(self.registry, clock) if config.bootstrap_token_auth else None,
             config.anonymous_auth,
         )
-        self._aggregator = Aggregator(self.registry, config, clock)
+        self._aggregator = Aggregator(self.registry, config, clock, self._in_process())
         self._served = ServedResources(RuntimeConfig(config.runtime_config, self.features))
         self.custom_resources = CustomResources(self.registry, self._served)
         self._flows = flow_control.FlowTable()
@@ -220,6 +221,11 @@ class ApiServer:
             lambda: legacy_tokens.track(registry, clock),
             lambda: after_start.keep(registry, self._flows, self._leases, holder, clock),
         ]
+        if self.config.resource_metrics:
+            from pybernetes.apiserver.bootstrap.writing import ensure
+            from pybernetes.apiserver.resource_metrics.reader import reader_role
+
+            steps.insert(1, lambda: ensure(registry, reader_role()))
         for work in steps:
             try:
                 await work()
@@ -319,12 +325,24 @@ class ApiServer:
         return Router(self.registry, served, services, reviews, self.health, self._connect, pages.table)
 
     async def _connect(self, request: Request, info: RequestInfo, resource: Resource) -> Response | Upgrade:
+        return await self._connections()(request, info, resource)
+
+    def _connections(self) -> Connector:
         if self._connector is None:
-            # Imported with the first exec, log or proxy: nothing at the start needs it.
+            # Imported with the first exec, log, proxy or question for metrics: nothing at the start needs it.
             from pybernetes.apiserver.streaming.connect import Connector
 
             self._connector = Connector(self.registry, self.authorizer, self.config, self._random)
-        return await self._connector(request, info, resource)
+        return self._connector
+
+    def _in_process(self) -> dict[GroupVersion, InProcess]:
+        """The groups that this process serves in the place of other servers."""
+        if not self.config.resource_metrics:
+            return {}
+        from pybernetes.apiserver.resource_metrics.backend import in_process
+
+        resolution_s = self.config.resource_metrics_resolution_s
+        return in_process(self.registry, lambda: self._connections().kubelet_page, self._clock, resolution_s)
 
     def _address(self) -> str:
         return f"{self.advertise_address}:{self.port}"

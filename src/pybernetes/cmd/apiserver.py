@@ -113,6 +113,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kubelet.add_argument("--kubelet-client-certificate", default="", help="PEM certificate to reach kubelets with")
     kubelet.add_argument("--kubelet-client-key", default="", help="its key")
     kubelet.add_argument("--kubelet-certificate-authority", default="", help="CA of the kubelets' certificates")
+    kubelet.add_argument(
+        "--resource-metrics", action="store_true", help="serve metrics.k8s.io, until a metrics server is installed"
+    )
     limits = parser.add_argument_group("limits and features")
     limits.add_argument("--max-requests-inflight", type=int, default=400, help="reads at once (default %(default)s)")
     limits.add_argument(
@@ -194,6 +197,7 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         kubelet_client_certificate=args.kubelet_client_certificate,
         kubelet_client_key=args.kubelet_client_key,
         kubelet_certificate_authority=args.kubelet_certificate_authority,
+        resource_metrics=args.resource_metrics,
         proxy_client_certificate=args.proxy_client_cert_file,
         proxy_client_key=args.proxy_client_key_file,
         anonymous_auth=args.anonymous_auth,

@@ -137,10 +137,10 @@ class KubeletServer:
                     200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], self._host.metrics()
                 )
             case "metrics", 1 if rest == ["resource"]:
-                text = resource_metrics(await self._host.stats_summary())
+                text = resource_metrics(await self._host.stats_summary(only_cpu_and_memory=True))
                 return Response(200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], text)
             case "stats", 1 if rest == ["summary"]:
-                return _json(await self._host.stats_summary())
+                return _json(await self._host.stats_summary(_true(request.params(), "only_cpu_and_memory")))
             case "configz", 0:
                 return _json({"kubeletconfig": self._host.configz()})
         return _text(404, "404 page not found")

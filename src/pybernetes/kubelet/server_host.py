@@ -74,8 +74,10 @@ class ServerHost(Protocol):
         """Stdout and stderr of a command (CRI ExecSync)."""
         ...
 
-    async def stats_summary(self) -> dict[str, Any]:
+    async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         """`/stats/summary`: node and pod statistics in the shape of kubelet.config.k8s.io's Summary.
+
+        CPU and memory alone are cheap to tell, with times to the microsecond.
 
         Source: staging/src/k8s.io/kubelet/pkg/apis/stats/v1alpha1/types.go.
         """

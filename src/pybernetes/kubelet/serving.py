@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import resource
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
 from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.containers import instance_of
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.log_reader import LogOptions
 from pybernetes.kubelet.log_stream import log_stream
 from pybernetes.kubelet.server_host import ContainerLog, StreamOptions
+from pybernetes.kubelet.stats import Stats
 from pybernetes.kubelet.worker.machine import Stage
 from pybernetes.kubelet.worker.shell import PodRunner
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from pybernetes.kubelet.kubelet import Kubelet
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def log_container_id(pod: str, status: PodStatus, container: str, previous: bool) -> str:
@@ -72,6 +70,7 @@ def _bare(container_id: str | None) -> str:
 class Host:
     def __init__(self, kubelet: Kubelet) -> None:
         self._kubelet = kubelet
+        self._stats = Stats(kubelet)
 
     def pods(self) -> list[Pod]:
         return [self._shown(runner) for runner in self._kubelet.runners.values()]
@@ -189,24 +188,8 @@ class Host:
             raise errors.InternalError(f"command '{' '.join(command)}' exited with {code}: {stderr.decode()}")
         return stdout + stderr
 
-    async def stats_summary(self) -> dict[str, Any]:
-        now = format_time(self._kubelet.clock.now())
-        by_pod: dict[str, dict[str, Any]] = {}
-        for stat in await self._kubelet.cri.container_stats(self._mine()):
-            labels = stat.attributes.labels
-            reference = {
-                "name": labels.get(runtime.POD_NAME_LABEL, ""),
-                "namespace": labels.get(runtime.POD_NAMESPACE_LABEL, ""),
-                "uid": labels.get(runtime.POD_UID_LABEL, ""),
-            }
-            pod = by_pod.setdefault(reference["uid"], {"podRef": reference, "startTime": now, "containers": []})
-            runner = self._kubelet.runners.get(reference["uid"])
-            if runner is not None and runner.worker.status.startTime:
-                pod["startTime"] = runner.worker.status.startTime
-            pod["containers"].append(_container_stats(stat, labels.get(runtime.CONTAINER_NAME_LABEL, ""), now))
-        for pod in by_pod.values():
-            _add_totals(pod, now)
-        return {"node": _node_stats(self._kubelet.config.node_name, now), "pods": list(by_pod.values())}
+    async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
+        return await (self._stats.resources() if only_cpu_and_memory else self._stats.summary())
 
     def configz(self) -> dict[str, Any]:
         config = self._kubelet.config
@@ -313,72 +296,3 @@ def _container(name: str, image: str) -> Any:
     from pybernetes.api.core.v1 import Container
 
     return Container(name=name, image=image)
-
-
-def _container_stats(stat: Any, name: str, now: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "startTime": now,
-        "cpu": {
-            "time": now,
-            "usageNanoCores": stat.cpu.usage_nano_cores.value,
-            "usageCoreNanoSeconds": stat.cpu.usage_core_nano_seconds.value,
-        },
-        "memory": {
-            "time": now,
-            "workingSetBytes": stat.memory.working_set_bytes.value,
-            "usageBytes": stat.memory.usage_bytes.value,
-            "rssBytes": stat.memory.rss_bytes.value,
-            "pageFaults": stat.memory.page_faults.value,
-            "majorPageFaults": stat.memory.major_page_faults.value,
-        },
-        "rootfs": {"time": now, "usedBytes": stat.writable_layer.used_bytes.value},
-    }
-
-
-def _add_totals(pod: dict[str, Any], now: str) -> None:
-    def total(group: str, key: str) -> int:
-        return sum(c[group][key] for c in pod["containers"])
-
-    pod["cpu"] = {
-        "time": now,
-        "usageNanoCores": total("cpu", "usageNanoCores"),
-        "usageCoreNanoSeconds": total("cpu", "usageCoreNanoSeconds"),
-    }
-    pod["memory"] = {
-        "time": now,
-        "workingSetBytes": total("memory", "workingSetBytes"),
-        "usageBytes": total("memory", "usageBytes"),
-        "rssBytes": total("memory", "rssBytes"),
-    }
-
-
-def _node_stats(name: str, now: str) -> dict[str, Any]:
-    meminfo = _meminfo(Path("/proc/meminfo").read_text())
-    total, available = meminfo["MemTotal"], meminfo["MemAvailable"]
-    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-    busy = sum(ticks) - ticks[3] - ticks[4]
-    root = os.statvfs("/")
-    return {
-        "nodeName": name,
-        "startTime": now,
-        "cpu": {"time": now, "usageCoreNanoSeconds": busy * 1_000_000_000 // _TICKS_PER_S},
-        "memory": {
-            "time": now,
-            "availableBytes": available,
-            "usageBytes": total - meminfo["MemFree"],
-            "workingSetBytes": total - available,
-        },
-        "fs": {
-            "time": now,
-            "capacityBytes": root.f_blocks * root.f_frsize,
-            "availableBytes": root.f_bavail * root.f_frsize,
-            "usedBytes": (root.f_blocks - root.f_bfree) * root.f_frsize,
-            "inodes": root.f_files,
-            "inodesFree": root.f_ffree,
-        },
-    }
-
-
-def _meminfo(text: str) -> Mapping[str, int]:
-    return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}

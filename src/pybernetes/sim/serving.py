@@ -76,7 +76,7 @@ class FleetHost:
     async def run_in_container(self, namespace: str, pod: str, uid: str, container: str, command: list[str]) -> bytes:
         raise errors.BadRequest(_NO_COMMANDS)
 
-    async def stats_summary(self) -> dict[str, Any]:
+    async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         """Nothing is measured where nothing runs."""
         return {"node": {"nodeName": ""}, "pods": []}
 

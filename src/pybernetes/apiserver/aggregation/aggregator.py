@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from pybernetes.http.messages import Handler, Request, Response, Upgrade
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.aggregation.backend import Backend
+    from pybernetes.apiserver.aggregation.in_process import InProcess
 
 log = logging.getLogger(__name__)
 _OPENAPI, _OPENAPI_V2 = "/openapi/v3", "/openapi/v2"
@@ -63,10 +64,10 @@ class _Crd(msgspec.Struct):
 
 @dataclass(slots=True)
 class Remote:
-    """A group-version that another server serves."""
+    """A group-version that another server serves, or this process in the place of one."""
 
     api_service: APIService
-    backend: Backend
+    backend: Backend | InProcess
     task: asyncio.Task[None] | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     resources: dict[str, Any] = field(default_factory=dict)
@@ -76,12 +77,17 @@ class Remote:
     @property
     def target(self) -> tuple[str, str]:
         service = self.api_service.spec.service
-        assert service is not None
-        return service.namespace or "", service.name or ""
+        return (service.namespace or "", service.name or "") if service is not None else ("", "")
 
 
 class Aggregator:
-    def __init__(self, registry: Registry, config: ApiServerConfig, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        config: ApiServerConfig,
+        clock: Clock,
+        in_process: Mapping[GroupVersion, InProcess] | None = None,
+    ) -> None:
         self.remote: dict[GroupVersion, Remote] = {}
         self.described: dict[GroupVersion, merging.Described] = {}
         """What the remote ones are in OpenAPI v2, as last read."""
@@ -92,6 +98,7 @@ class Aggregator:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._custom: dict[str, set[GroupVersion]] = {}
+        self._in_process = dict(in_process or {})
 
     def wrap(self, inner: Handler) -> Handler:
         """The innermost filter: requests of remote group-versions go to their servers."""
@@ -123,6 +130,8 @@ class Aggregator:
         async with asyncio.TaskGroup() as group:
             for wanted in local.built_in(built_in):
                 group.create_task(ensure(self._registry, wanted, local.reconciled))
+            for at in self._in_process:
+                group.create_task(ensure(self._registry, local.in_process(*at)))
 
     async def stop(self) -> None:
         """Ends the checks and the connections to backends."""
@@ -188,6 +197,10 @@ class Aggregator:
         held = self.remote.get(at)
         if spec.service is None:
             self._remove(("", local.name_of(*at)))
+            if at in self._in_process:
+                own = self._in_process[at]
+                self.remote[at] = Remote(api_service, own, resources=own.resources, openapi_url=own.openapi_url)
+                self.changes += 1
             return
         if held is not None and held.api_service.spec == spec:
             if plan.is_available(held.api_service) != plan.is_available(api_service):
@@ -200,8 +213,9 @@ class Aggregator:
         from pybernetes.apiserver.aggregation.backend import Backend
 
         self._follow_services()
-        remote = self.remote[at] = Remote(api_service, Backend(api_service, self._config))
-        remote.task = asyncio.get_running_loop().create_task(self._keep(remote), name=f"aggregator {at}")
+        backend = Backend(api_service, self._config)
+        remote = self.remote[at] = Remote(api_service, backend)
+        remote.task = asyncio.get_running_loop().create_task(self._keep(remote, backend), name=f"aggregator {at}")
         self.changes += 1
 
     def _remove(self, key: Key) -> None:
@@ -235,14 +249,14 @@ class Aggregator:
 
     # availability
 
-    async def _keep(self, remote: Remote) -> None:
+    async def _keep(self, remote: Remote, backend: Backend) -> None:
         """Checks one backend for as long as it is wanted."""
         delay_s = _FIRST_RETRY_S
         try:
             while True:
                 remote.wake.clear()
                 try:
-                    problem = await self._check(remote)
+                    problem = await self._check(remote, backend)
                     await self._publish(remote, problem)
                 except StatusError as error:
                     problem = plan.Problem("ServiceAccessError", str(error))
@@ -253,9 +267,9 @@ class Aggregator:
                     async with asyncio.timeout(delay_s if failing else _CHECK_EVERY_S):
                         await remote.wake.wait()
         finally:
-            await remote.backend.close()
+            await backend.close()
 
-    async def _check(self, remote: Remote) -> plan.Problem | None:
+    async def _check(self, remote: Remote, backend: Backend) -> plan.Problem | None:
         namespace, name = remote.target
         service = await self._registry.read(Service, name, namespace)
         slices = await self._registry.read_all(EndpointSlice, namespace)
@@ -263,16 +277,16 @@ class Aggregator:
         assert wanted is not None
         found = plan.addresses(wanted, service, slices)
         if isinstance(found, plan.Problem):
-            remote.backend.addresses = []
+            backend.addresses = []
             return found
-        remote.backend.addresses = found
-        answer = await remote.backend.discover()
+        backend.addresses = found
+        answer = await backend.discover()
         if isinstance(answer, plan.Problem):
             return answer
         if answer != remote.resources:
             remote.resources = answer
             self.changes += 1
-        remote.openapi_url = await remote.backend.openapi_url()
+        remote.openapi_url = await backend.openapi_url()
         return None
 
     async def _publish(self, remote: Remote, problem: plan.Problem | None) -> None:

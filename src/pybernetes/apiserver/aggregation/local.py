@@ -14,6 +14,7 @@ from pybernetes.api.meta.v1 import ObjectMeta
 MANAGED = "kube-aggregator.kubernetes.io/automanaged"
 ON_START, ALWAYS = "onstart", "true"
 CUSTOM_GROUP_PRIORITY, CUSTOM_VERSION_PRIORITY = 1000, 100
+_IN_PROCESS_PRIORITY = (100, 100)
 _GROUPS = {
     "": 18000, "apps": 17800, "events.k8s.io": 17750, "authentication.k8s.io": 17700, "authorization.k8s.io": 17600,
     "autoscaling": 17500, "batch": 17400, "certificates.k8s.io": 17300, "networking.k8s.io": 17200, "policy": 17100,
@@ -59,6 +60,15 @@ def built_in(group_versions: Iterable[tuple[str, str]]) -> list[APIService]:
 def custom(group: str, version: str) -> APIService:
     """The APIService of a group-version that a CustomResourceDefinition defines."""
     return _service(group, version, (CUSTOM_GROUP_PRIORITY, CUSTOM_VERSION_PRIORITY), ALWAYS)
+
+
+def in_process(group: str, version: str) -> APIService:
+    """The APIService of what is served here in another server's place; once made, it is the user's."""
+    group_priority, version_priority = _IN_PROCESS_PRIORITY
+    spec = APIServiceSpec(
+        group=group, version=version, groupPriorityMinimum=group_priority, versionPriority=version_priority
+    )
+    return APIService(metadata=ObjectMeta(name=name_of(group, version)), spec=spec)
 
 
 def name_of(group: str, version: str) -> str:

@@ -55,6 +55,7 @@ _PROXY_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _UPGRADE_METHODS = ("GET", "POST")
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _MAX_ERROR_BYTES = 64 * 1024
+_PAGE_S = 5.0
 
 T = TypeVar("T", Pod, Node, Service, Endpoints)
 
@@ -83,6 +84,14 @@ class Connector:
         for client in self._kubelets.values():
             await client.close()
         self._kubelets.clear()
+
+    async def kubelet_page(self, node: str, path: str) -> bytes:
+        """What a node's kubelet answers to a GET. Raises StatusError, OSError, TimeoutError."""
+        backend = location.kubelet_of(await self._get(Node, "", node), path)
+        answer = await self._client(backend).request("GET", backend.target, timeout_s=_PAGE_S)
+        if answer.status != 200:
+            raise OSError(f"the kubelet answered {answer.status}")
+        return answer.body
 
     # exec, attach, portforward
 

@@ -49,6 +49,7 @@ def _apiserver(spec: ClusterSpec, layout: Layout, machine: str) -> dict[str, str
         "kubelet-client-certificate": str(keys.certificate("apiserver-kubelet-client")),
         "kubelet-client-key": str(keys.key("apiserver-kubelet-client")),
         "kubelet-certificate-authority": str(keys.ca),
+        "resource-metrics": None,
     }
 
 
