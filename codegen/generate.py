@@ -158,7 +158,7 @@ def field_line(
         return f"    apiVersion: str = {made(repr_factory(owner, defs, 'apiVersion'))}"
     if name == "kind" and top:
         return f"    kind: str = {made(repr_factory(owner, defs, 'kind'))}"
-    if fact == "null" and required and struct:
+    if fact == "null" and required and (struct or kind in ZERO):
         return f"    {python}: {kind} | None = {made('zero.null')}"
     if struct and (
         (required and fact != "dropped")

@@ -94,7 +94,7 @@ class MutatingWebhook(Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
     objectSelector: meta_v1.LabelSelector | None = None
     reinvocationPolicy: str | None = None
     rules: list[RuleWithOperations] = []
-    sideEffects: str = field(default_factory=zero.string)
+    sideEffects: str | None = field(default_factory=zero.null)
     timeoutSeconds: Int32 | None = None
 
 
@@ -220,7 +220,7 @@ class ValidatingWebhook(Struct, kw_only=True, omit_defaults=True, forbid_unknown
     namespaceSelector: meta_v1.LabelSelector | None = None
     objectSelector: meta_v1.LabelSelector | None = None
     rules: list[RuleWithOperations] = []
-    sideEffects: str = field(default_factory=zero.string)
+    sideEffects: str | None = field(default_factory=zero.null)
     timeoutSeconds: Int32 | None = None
 
 

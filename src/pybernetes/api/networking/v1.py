@@ -12,7 +12,7 @@ from pybernetes.api.meta import v1 as meta_v1
 class HTTPIngressPath(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     backend: IngressBackend = field(default_factory=lambda: IngressBackend())
     path: ZeroStr | None = None
-    pathType: str = field(default_factory=zero.string)
+    pathType: str | None = field(default_factory=zero.null)
 
 
 class HTTPIngressRuleValue(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

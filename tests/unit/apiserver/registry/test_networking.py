@@ -37,7 +37,11 @@ LABEL = "a lowercase RFC 1123 label"
     [
         ({"defaultBackend": BACKEND}, []),
         ({}, ["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"]),
-        (path(pathType=""), [f"{AT}.pathType: Required value: pathType must be specified"]),
+        (path(pathType=None), [f"{AT}.pathType: Required value: pathType must be specified"]),
+        (
+            path(pathType=""),
+            [f'{AT}.pathType: Unsupported value: "": supported values: "Exact", "ImplementationSpecific", "Prefix"'],
+        ),
         (path(path="a"), [f'{AT}.path: Invalid value: "a": must be an absolute path']),
         (path(path="/a/.."), [f"{AT}.path: Invalid value: \"/a/..\": cannot end with '/..'"]),
         (

@@ -54,7 +54,7 @@ def _validate_webhook(webhook: Any, at: Path) -> list[FieldError]:
         found += _validate_rule(rule, at.child("rules").index(index), _OPERATIONS)
     found += _one_of(webhook.failurePolicy, _FAILURE_POLICIES, at.child("failurePolicy"))
     found += _one_of(webhook.matchPolicy, _MATCH_POLICIES, at.child("matchPolicy"))
-    if not webhook.sideEffects:
+    if webhook.sideEffects is None:
         why = f"must specify one of {', '.join(_SIDE_EFFECTS)}"
         found.append(FieldError.required(at.child("sideEffects"), why))
     else:
@@ -138,7 +138,7 @@ def _validate_service(service: admission.ServiceReference, path: Path) -> list[F
         if not getattr(service, name):
             # Upstream hands the two over in the other order.
             other = "name" if name == "namespace" else "namespace"
-            found.append(FieldError.required(path.child(other if service.name or service.namespace else name)))
+            found.append(FieldError.required(path.child(other)))
     problems = names.port_number(service.port or 0)
     if problems:
         why = f"port is not valid: {', '.join(problems)}"

@@ -8,6 +8,7 @@ from pybernetes.api.autoscaling import v2 as autoscaling
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.core.pods.resources import validate_container_resource_name
 
 _SOURCES = {
     "ContainerResource": "containerResource",
@@ -38,6 +39,9 @@ def validate_spec(spec: autoscaling.HorizontalPodAutoscalerSpec, path: Path) -> 
     found += _validate_reference(spec.scaleTargetRef, path.child("scaleTargetRef"), grouped=True)
     for index, metric in enumerate(spec.metrics):
         found += _validate_metric(metric, path.child("metrics").index(index))
+    if low == 0 and not any(metric.type in ("Object", "External") for metric in spec.metrics):
+        why = "must specify at least one Object or External metric to support scaling to zero replicas"
+        found.append(FieldError.forbidden(path.child("metrics"), why))
     if spec.behavior is not None:
         for name in ("scaleUp", "scaleDown"):
             rules = getattr(spec.behavior, name)
@@ -70,8 +74,12 @@ def _validate_metric(metric: autoscaling.MetricSpec, path: Path) -> list[FieldEr
         found.append(FieldError.required(path.child("type"), "must specify a metric source type"))
     if kind not in _SOURCES:
         found.append(FieldError.not_supported(path.child("type"), kind, sorted(_SOURCES)))
-    given = [name for name in ("object", "pods", "resource", "external", "containerResource") if getattr(metric, name)]
+    given = [name for name in _VALIDATORS if getattr(metric, name) is not None]
+    if given:
+        found += _VALIDATORS[given[0]](getattr(metric, given[0]), path.child(given[0]))
     expected = _SOURCES.get(kind, "")
+    if not expected:
+        found.append(FieldError.not_supported(path.child("type"), kind, sorted(_SOURCES)))
     if expected and getattr(metric, expected) is None:
         why = "must populate information for the given metric source"
         found.append(FieldError.required(path.child(expected), why))
@@ -80,8 +88,6 @@ def _validate_metric(metric: autoscaling.MetricSpec, path: Path) -> list[FieldEr
             if name != expected:
                 why = "must populate the given metric source only"
                 found.append(FieldError.forbidden(path.child(name), why))
-    for name in given:
-        found += _VALIDATORS[name](getattr(metric, name), path.child(name))
     return found
 
 
@@ -152,7 +158,11 @@ def _validate_resource(source: Any, path: Path) -> list[FieldError]:
     found: list[FieldError] = []
     if not source.name:
         found.append(FieldError.required(path.child("name"), "must specify a resource name"))
-    found += _validate_target(source.target, path.child("target"))
+    return found + _validate_resource_target(source, path)
+
+
+def _validate_resource_target(source: Any, path: Path) -> list[FieldError]:
+    found = _validate_target(source.target, path.child("target"))
     use, value = source.target.averageUtilization, source.target.averageValue
     if use is None and value is None:
         why = "must set either a target raw value or a target utilization"
@@ -164,20 +174,25 @@ def _validate_resource(source: Any, path: Path) -> list[FieldError]:
 
 
 def _validate_container_resource(source: autoscaling.ContainerResourceMetricSource, path: Path) -> list[FieldError]:
-    found = _validate_resource(source, path)
+    found: list[FieldError] = []
+    if not source.name:
+        found.append(FieldError.required(path.child("name"), "must specify a resource name"))
+    else:
+        found += validate_container_resource_name(source.name, path.child("name"))
     if not source.container:
         found.append(FieldError.required(path.child("container"), "must specify a container"))
     else:
-        problems = names.path_segment_name(source.container)
+        problems = names.dns1123_label(source.container)
         found += [FieldError.invalid(path.child("container"), source.container, message) for message in problems]
-    return found
+    return found + _validate_resource_target(source, path)
 
 
+# In upstream's order: of several, the first is validated.
 _VALIDATORS: dict[str, Any] = {
     "object": _validate_object,
+    "external": _validate_external,
     "pods": _validate_pods,
     "resource": _validate_resource,
-    "external": _validate_external,
     "containerResource": _validate_container_resource,
 }
 

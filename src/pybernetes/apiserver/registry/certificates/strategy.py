@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pybernetes.api.certificates import v1 as certificates
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.names import path_segment_name
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.subresources import ViewSubresource
@@ -72,6 +73,9 @@ class CertificateSigningRequestStrategy(Strategy):
 
     def prepare_for_update(self, ctx: RequestContext, obj: Any, old: Any) -> None:
         obj.spec, obj.status = old.spec, old.status
+
+    def validate_name(self, name: str) -> list[str]:
+        return path_segment_name(name)
 
     def validate(self, obj: certificates.CertificateSigningRequest) -> list[FieldError]:
         found: list[FieldError] = []

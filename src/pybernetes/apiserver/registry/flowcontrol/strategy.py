@@ -49,7 +49,7 @@ class FlowSchemaStrategy(Strategy):
             found.append(FieldError.invalid(at, spec.matchingPrecedence, why))
         if spec.distinguisherMethod is not None and spec.distinguisherMethod.type not in _METHODS:
             at = SPEC.child("distinguisherMethod", "type")
-            found.append(FieldError.not_supported(at, spec.distinguisherMethod.type, _METHODS))
+            found.append(FieldError.not_supported(at, spec.distinguisherMethod, _METHODS))
         level, at = spec.priorityLevelConfiguration.name, SPEC.child("priorityLevelConfiguration", "name")
         if not level:
             found.append(FieldError.required(at, "must reference a priority level"))
@@ -198,8 +198,10 @@ def _validate_rule(rule: flow.PolicyRulesWithSubjects, at: Path) -> list[FieldEr
         found += _validate_choice(urls.nonResourceURLs, path.child("nonResourceURLs"), "non-resource URLs",
                                   "nonResourceURLs must contain at least one value")  # fmt: skip
         for number, url in enumerate(urls.nonResourceURLs):
-            if url != "*" and not url.startswith("/"):
-                where = path.child("nonResourceURLs").index(number)
+            where = path.child("nonResourceURLs").index(number)
+            if not url:
+                found.append(FieldError.invalid(where, url, "must not be empty"))
+            elif url != "*" and not url.startswith("/"):
                 found.append(FieldError.invalid(where, url, "must start with slash"))
     return found
 
@@ -231,7 +233,7 @@ def _validate_choice(values: list[str], at: Path, what: str, missing: str) -> li
 def _validate_verbs(verbs: list[str], at: Path) -> list[FieldError]:
     found = _validate_choice(verbs, at, "verbs", "verbs must contain at least one value")
     if not found and "*" not in verbs and any(verb not in _VERBS for verb in verbs):
-        return [FieldError.not_supported(at, ",".join(verbs), _VERBS)]
+        return [FieldError.not_supported(at, verbs, _VERBS)]
     return found
 
 

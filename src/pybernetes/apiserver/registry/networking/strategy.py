@@ -97,7 +97,7 @@ class NetworkPolicyStrategy(Strategy):
             spec.policyTypes = ["Ingress", "Egress"] if spec.egress else ["Ingress"]
         for ports in [*(rule.ports for rule in spec.ingress), *(rule.ports for rule in spec.egress)]:
             for port in ports:
-                port.protocol = port.protocol or "TCP"
+                port.protocol = "TCP" if port.protocol is None else port.protocol
 
     def validate(self, obj: networking.NetworkPolicy) -> list[FieldError]:
         return validation.network_policy(obj.spec)

@@ -110,7 +110,7 @@ def _paths(rule: networking.IngressRule, at: Path) -> list[FieldError]:
 
 
 def _path(path: networking.HTTPIngressPath, at: Path) -> list[FieldError]:
-    if not path.pathType:
+    if path.pathType is None:
         return [FieldError.required(at.child("pathType"), "pathType must be specified")]
     found: list[FieldError] = []
     value, here = path.path or "", at.child("path")

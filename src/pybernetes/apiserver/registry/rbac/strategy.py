@@ -37,7 +37,10 @@ class ClusterRoleStrategy(_RbacStrategy):
                     FieldError.required(at, "at least one clusterRoleSelector required if aggregationRule is non-nil")
                 )
             for index, selector in enumerate(rule.clusterRoleSelectors):
-                found += validate_label_selector(selector, at.index(index))
+                wrong = validate_label_selector(selector, at.index(index))
+                if wrong:
+                    wrong.append(FieldError.invalid(at.index(index), None, "invalid label selector."))
+                found += wrong
         return found
 
 

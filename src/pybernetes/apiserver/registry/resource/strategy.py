@@ -11,7 +11,7 @@ from pybernetes.api.resource import v1 as resource
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.registry.generic.interface import RequestContext
-from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE, validate_annotations, validate_labels
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NAME_AND_AGE, age, columns
 from pybernetes.apiserver.registry.resource import validation
@@ -86,7 +86,11 @@ class ResourceClaimTemplateStrategy(Strategy):
         _default_claim(obj.spec.spec)
 
     def validate(self, obj: resource.ResourceClaimTemplate) -> list[FieldError]:
-        return validation.validate_claim(obj.spec.spec, SPEC.child("spec"))
+        meta, at = obj.spec.metadata, SPEC.child("metadata")
+        found = [] if meta is None else validate_labels(meta.labels, at.child("labels"))
+        if meta is not None:
+            found += validate_annotations(meta.annotations, at.child("annotations"))
+        return found + validation.validate_claim(obj.spec.spec, SPEC.child("spec"))
 
     def validate_update(
         self, obj: resource.ResourceClaimTemplate, old: resource.ResourceClaimTemplate

@@ -55,7 +55,8 @@ def validate_claim(spec: resource.ResourceClaimSpec, path: Path) -> list[FieldEr
         if constraint.matchAttribute is not None:
             found += _qualified(constraint.matchAttribute, at.child("matchAttribute"))
         elif constraint.distinctAttribute is None:
-            found.append(FieldError.required(at.child("matchAttribute")))
+            why = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
+            found.append(FieldError.required(at, why))
     found += _size(devices.config, path.child("config"))
     for index, config in enumerate(devices.config):
         at = path.child("config").index(index)
@@ -116,7 +117,7 @@ def _references(requests: Sequence[str], known: dict[str, set[str]], path: Path)
         request, slash, sub = text.partition("/")
         if "/" not in sub:
             for part in (request, sub) if slash else (request,):
-                found += _name(part, path.index(index), names.dns1123_label)
+                found += [FieldError.invalid(path.index(index), part, m) for m in names.dns1123_label(part)]
         if request not in known or (slash and sub not in known[request]):
             found.append(FieldError.invalid(path.index(index), text, _NO_REQUEST))
         if text in requests[:index]:
@@ -146,13 +147,17 @@ def _driver(driver: str, path: Path) -> list[FieldError]:
 
 
 def _qualified(name: str, path: Path) -> list[FieldError]:
-    if not name:
-        return [FieldError.required(path, "name required")]
     domain, slash, rest = name.partition("/")
     if not slash:
-        return [FieldError.invalid(path, name, "must include a domain")]
-    found = _name(domain, path, names.dns1123_subdomain)
-    return found + [FieldError.invalid(path, rest, message) for message in names.c_identifier(rest)]
+        why = "a fully qualified name must be a domain and a name separated by a slash"
+        return [*_identifier(name, path), FieldError.invalid(path, name, why)]
+    found = _driver(domain, path) if domain else [FieldError.invalid(path, "", "the domain must not be empty")]
+    return found + (_identifier(rest, path) if rest else [FieldError.invalid(path, "", "the name must not be empty")])
+
+
+def _identifier(text: str, path: Path) -> list[FieldError]:
+    found = [FieldError.too_long(path, _MOST)] if len(text) > _MOST else []
+    return found + [FieldError.invalid(path, text, message) for message in names.c_identifier(text)]
 
 
 def validate_claim_status(obj: resource.ResourceClaim, old: resource.ResourceClaim) -> list[FieldError]:
@@ -199,23 +204,23 @@ def validate_slice(spec: resource.ResourceSliceSpec) -> list[FieldError]:
     if spec.pool.generation < 0:
         why = "must be greater than or equal to zero"
         found.append(FieldError.invalid(pool.child("generation"), spec.pool.generation, why))
-    places = [name for name in _PLACES if getattr(spec, name)]
-    if not places:
-        found.append(FieldError.required(SPEC, _ONE_PLACE))
-    elif len(places) > 1:
-        shown = "{" + ", ".join(f"`{name}`" for name in places) + "}"
-        found.append(FieldError.invalid(SPEC, shown, f"{_ONE_PLACE}, but multiple fields are set"))
     if spec.nodeName is not None and not spec.nodeName:
         found.append(
             FieldError.invalid(SPEC.child("nodeName"), "", "must be either unset or set to a non-empty string")
         )
     elif spec.nodeName:
         found += _name(spec.nodeName, SPEC.child("nodeName"), names.dns1123_subdomain)
+    places = [name for name in _PLACES if getattr(spec, name)]
+    if not places:
+        found.append(FieldError.required(SPEC, _ONE_PLACE))
+    elif len(places) > 1:
+        shown = "{" + ", ".join(f"`{name}`" for name in places) + "}"
+        found.append(FieldError.invalid(SPEC, shown, f"{_ONE_PLACE}, but multiple fields are set"))
     found += _size(spec.devices, SPEC.child("devices"), _MOST_DEVICES)
     seen: set[str] = set()
     for index, device in enumerate(spec.devices):
         at = SPEC.child("devices").index(index)
-        found += _name(device.name, at.child("name"), names.dns1123_label)
+        found += [FieldError.invalid(at.child("name"), device.name, m) for m in names.dns1123_label(device.name)]
         if device.name in seen:
             found.append(FieldError.duplicate(at, device.name))
         seen.add(device.name)
@@ -237,15 +242,12 @@ def _attributes(device: resource.Device, path: Path) -> list[FieldError]:
         at = path.child("attributes").key(key)
         given = [name for name in _KINDS if getattr(value, name, getattr(value, f"{name}_", None)) is not None]
         if not given:
-            found.append(FieldError.required(at, "exactly one value must be specified"))
+            found.append(FieldError.invalid(at, "", "exactly one value must be specified"))
         elif len(given) > 1:
             found.append(FieldError.invalid(at, value, "exactly one value must be specified"))
     for index, taint in enumerate(device.taints):
         at = path.child("taints").index(index)
-        if not taint.key:
-            found.append(FieldError.required(at.child("key"), "name part must be non-empty"))
-        else:
-            found += [FieldError.invalid(at.child("key"), taint.key, m) for m in names.qualified_name(taint.key)]
+        found += [FieldError.invalid(at.child("key"), taint.key, m) for m in names.qualified_name(taint.key)]
         if not taint.effect:
             found.append(FieldError.required(at.child("effect")))
         elif taint.effect not in _EFFECTS:

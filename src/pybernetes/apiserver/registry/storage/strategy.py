@@ -46,7 +46,7 @@ class StorageClassStrategy(Strategy):
             ("reclaimPolicy", ("Delete", "Retain")),
             ("volumeBindingMode", ("Immediate", "WaitForFirstConsumer")),
         ):
-            if getattr(obj, name) not in supported:
+            if getattr(obj, name) not in supported and (getattr(obj, name) or name != "reclaimPolicy"):
                 found.append(FieldError.not_supported(Path(name), getattr(obj, name), supported))
         return found + _validate_topologies(obj.allowedTopologies, Path("allowedTopologies"))
 
@@ -216,12 +216,11 @@ class VolumeAttachmentStrategy(Strategy):
     def validate(self, obj: storage.VolumeAttachment) -> list[FieldError]:
         spec, at = obj.spec, Path("spec")
         found: list[FieldError] = []
-        for name in ("attacher", "nodeName"):
-            value = getattr(spec, name)
-            if name == "attacher" and not value:
-                found.append(FieldError.required(at.child(name)))
-                continue
-            found += [FieldError.invalid(at.child(name), value, message) for message in dns1123_subdomain(value)]
+        if not spec.attacher:
+            found.append(FieldError.required(at.child("attacher")))
+        else:
+            problems = dns1123_subdomain(spec.attacher)
+            found += [FieldError.invalid(at.child("attacher"), spec.attacher, message) for message in problems]
         source, volume = at.child("source"), spec.source.persistentVolumeName
         why = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
         if volume is None and spec.source.inlineVolumeSpec is None:
@@ -230,8 +229,11 @@ class VolumeAttachmentStrategy(Strategy):
             found.append(FieldError.forbidden(source, why))
         elif volume is not None:
             where = source.child("persistentVolumeName")
+            if not volume:
+                found.append(FieldError.required(where, "must specify non empty persistentVolumeName"))
             found += [FieldError.invalid(where, volume, message) for message in dns1123_subdomain(volume)]
-        return found
+        problems = dns1123_subdomain(spec.nodeName)
+        return found + [FieldError.invalid(at.child("nodeName"), spec.nodeName, message) for message in problems]
 
     def validate_update(self, obj: storage.VolumeAttachment, old: storage.VolumeAttachment) -> list[FieldError]:
         found = self.validate(obj)

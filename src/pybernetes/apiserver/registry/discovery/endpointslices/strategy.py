@@ -26,7 +26,7 @@ class EndpointSliceStrategy(Strategy):
     def default(self, obj: discovery.EndpointSlice) -> None:
         for port in obj.ports or []:
             port.name = port.name or ""
-            port.protocol = port.protocol or "TCP"
+            port.protocol = "TCP" if port.protocol is None else port.protocol
 
     def prepare_for_create(self, ctx: RequestContext, obj: discovery.EndpointSlice) -> None:
         obj.metadata.generation = 1

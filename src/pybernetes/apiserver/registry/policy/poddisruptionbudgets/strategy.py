@@ -6,6 +6,7 @@ from typing import Any
 
 from pybernetes.api.policy import v1 as policy
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.names import path_segment_name
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 from pybernetes.apiserver.registry.generic.strategy import Strategy
@@ -18,6 +19,9 @@ class PodDisruptionBudgetStrategy(Strategy):
     generation = True
     allow_unconditional_update = False
     columns = columns("Name", "Min Available", "Max Unavailable", "Allowed Disruptions:integer", "Age")
+
+    def validate_name(self, name: str) -> list[str]:
+        return path_segment_name(name)
 
     def validate(self, obj: policy.PodDisruptionBudget) -> list[FieldError]:
         spec = obj.spec

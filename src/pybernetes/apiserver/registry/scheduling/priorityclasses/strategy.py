@@ -18,7 +18,8 @@ class PriorityClassStrategy(Strategy):
     columns = columns("Name", "Value:integer", "Global-Default:boolean", "Age", "PreemptionPolicy")
 
     def default(self, obj: scheduling.PriorityClass) -> None:
-        obj.preemptionPolicy = obj.preemptionPolicy or "PreemptLowerPriority"
+        if obj.preemptionPolicy is None:
+            obj.preemptionPolicy = "PreemptLowerPriority"
 
     def prepare_for_create(self, ctx: RequestContext, obj: scheduling.PriorityClass) -> None:
         obj.metadata.generation = 1
@@ -42,7 +43,9 @@ class PriorityClassStrategy(Strategy):
         elif (obj.value or 0) > HIGHEST_USER_PRIORITY:
             why = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
             found.append(FieldError.forbidden(Path("value"), why))
-        if obj.preemptionPolicy not in ("Never", "PreemptLowerPriority"):
+        if not obj.preemptionPolicy:
+            found.append(FieldError.required(Path("preemptionPolicy")))
+        elif obj.preemptionPolicy not in ("Never", "PreemptLowerPriority"):
             supported = ("PreemptLowerPriority", "Never")
             found.append(FieldError.not_supported(Path("preemptionPolicy"), obj.preemptionPolicy, supported))
         return found
