@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cluster-domain", default="cluster.local", metavar="DOMAIN")
     add("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="resolver configuration of the node")
     add("--pod-manifest-path", default="", metavar="DIR", help="directory of static pods")
+    add("--manifest-url", default="", metavar="URL", help="where static pods can be read from")
+    add("--manifest-url-header", action="append", default=[], metavar="KEY:VALUE,...", help="sent to --manifest-url")
+    add("--http-check-frequency", type=float, default=20.0, metavar="SECONDS", help="how often --manifest-url is asked")
     add("--address", default="0.0.0.0", metavar="IP", help="address of the kubelet's server")
     add("--port", type=int, default=10250, help="port of the kubelet's server; negative serves nothing")
     add("--tls-cert-file", default="", metavar="FILE")
@@ -65,6 +68,9 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         cluster_domain=args.cluster_domain,
         resolver_config=args.resolv_conf,
         static_pod_path=args.pod_manifest_path,
+        static_pod_url=args.manifest_url,
+        static_pod_url_headers=_headers(args.manifest_url_header),
+        http_check_frequency_s=args.http_check_frequency,
         server_address=args.address,
         server_port=args.port,
         tls_cert_file=args.tls_cert_file,
@@ -123,6 +129,16 @@ def _pairs(text: str, flag: str, sign: str = "=") -> dict[str, str]:
             raise ValueError(f"{flag}: {item!r} is not KEY{sign}VALUE")
         if item:
             found[key] = value
+    return found
+
+
+def _headers(texts: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for item in (item for text in texts for item in text.split(",") if item):
+        key, colon, value = item.partition(":")
+        if not colon:
+            raise ValueError(f"--manifest-url-header: {item!r} is not KEY:VALUE")
+        found.setdefault(key.strip(), []).append(value.strip())
     return found
 
 

@@ -31,6 +31,9 @@ class KubeletConfig:
     cluster_domain: str = "cluster.local"
     resolver_config: str = "/etc/resolv.conf"
     static_pod_path: str = ""
+    static_pod_url: str = ""
+    static_pod_url_headers: dict[str, list[str]] = field(default_factory=dict)
+    http_check_frequency_s: float = 20.0
     server_address: str = "0.0.0.0"
     server_port: int = 10250
     """0 takes a free port; the one taken is in the Node's daemonEndpoints. A negative number serves nothing."""

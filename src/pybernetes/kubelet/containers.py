@@ -114,7 +114,7 @@ class Configs:
         """PodSandboxConfig, and warnings about its DNS. Raises ValueError for what cannot be had here."""
         meta, pb = pod.metadata, self._pb
         if pod.spec.hostUsers is False:
-            raise ValueError("user namespaces (hostUsers: false) are not supported by this kubelet")
+            raise ValueError("can't set `spec.hostUsers: false`, runtime does not support user namespaces")
         dns = self._dns(pod)
         labels = {**meta.labels, **self._pod_labels(pod)}
         config = pb.PodSandboxConfig(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,11 @@ class Kubelet:
         self.machine = self.around.machine(config)
         self.settings = WorkerSettings(host_ips=[config.node_ip or default_address()], began_s=clock.now())
         self._static: dict[str, Pod] = {}
+        self._by_source: dict[str, dict[str, Pod]] = {}
+        self._unread = {"file"} if config.static_pod_path else set[str]()
+        if config.static_pod_url:
+            self._unread.add("http")
+        self._orphans_looked_for = False
         self._mirrors: dict[tuple[str, str], Pod] = {}
         self._found: dict[str, FoundPod] = {}
         self._making_room: set[str] = set()
@@ -248,6 +254,9 @@ class Kubelet:
 
     def _adopt_orphans(self) -> None:
         """Pods that run and that no source asks for are ended; folders and cgroups of none are removed."""
+        if self._unread or self._orphans_looked_for:
+            return
+        self._orphans_looked_for = True
         for uid, found in self._found.items():
             if uid in self.runners:
                 continue
@@ -286,12 +295,31 @@ class Kubelet:
             self.node.services_known.set()
         if self.config.static_pod_path:
             static = StaticPods(
-                Path(self.config.static_pod_path), self.config.node_name, self.clock, self._static_pods_read
+                Path(self.config.static_pod_path),
+                self.config.node_name,
+                self.clock,
+                partial(self._static_pods_read, "file"),
             )
             self.spawn(static.run(), "static pods")
             await asyncio.sleep(0)
+        if self.config.static_pod_url:
+            self.spawn(self._follow_url(), "static pods from a URL")
         if self._pods is not None:
             await self._pods.wait_synced()
+
+    async def _follow_url(self) -> None:
+        from pybernetes.kubelet.manifest_url import ManifestUrl
+
+        config = self.config
+        source = ManifestUrl(
+            config.static_pod_url,
+            config.static_pod_url_headers,
+            config.http_check_frequency_s,
+            config.node_name,
+            self.clock,
+            partial(self._static_pods_read, "http"),
+        )
+        await source.run()
 
     async def _when_services_known(self) -> None:
         assert self._services is not None
@@ -420,7 +448,10 @@ class Kubelet:
 
     # Static pods and their mirrors.
 
-    def _static_pods_read(self, pods: dict[str, Pod]) -> None:
+    def _static_pods_read(self, source: str, found: dict[str, Pod]) -> None:
+        self._unread.discard(source)
+        self._by_source[source] = found
+        pods = {uid: pod for one in self._by_source.values() for uid, pod in one.items()}
         gone = [uid for uid in self._static if uid not in pods]
         new = [pod for uid, pod in pods.items() if uid not in self._static]
         self._static = dict(pods)
@@ -431,6 +462,8 @@ class Kubelet:
         for pod in new:
             self._wanted(pod)
         self._reconcile_mirrors()
+        if self.started.is_set():
+            self._adopt_orphans()
 
     def _mirror_seen(self, mirror: Pod) -> None:
         before = self._mirrors.get(_full_name(mirror))
@@ -459,7 +492,7 @@ class Kubelet:
                 self.spawn(self._ensure_mirror(pod, existing), f"mirror of {name[1]}")
 
     def _static_read(self) -> bool:
-        return self.started.is_set() or not self.config.static_pod_path
+        return not self._unread
 
     async def _ensure_mirror(self, pod: Pod, existing: Pod | None) -> None:
         assert self._mirror_pods is not None and self.agent is not None

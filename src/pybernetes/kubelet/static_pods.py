@@ -34,12 +34,29 @@ _WITHOUT_INOTIFY_S = 20.0
 
 def parse_manifest(content: bytes, node_name: str, clock: Clock) -> Pod:
     """A pod as the kubelet runs it: named after the node, with a uid of its own. Raises ValueError."""
+    return _pod(_tree(content), content, node_name, clock, "file")
+
+
+def parse_manifests(content: bytes, node_name: str, clock: Clock, source: str) -> list[Pod]:
+    """One pod, or those of a list. Raises ValueError."""
+    tree = _tree(content)
+    items = tree.get("items") if isinstance(tree, dict) and tree.get("kind") in ("PodList", "List") else None
+    if not isinstance(items, list):
+        return [_pod(tree, content, node_name, clock, source)]
+    whole = [{"kind": "Pod", **item} if isinstance(item, dict) else item for item in items]
+    return [_pod(item, msgspec.json.encode(item), node_name, clock, source) for item in whole]
+
+
+def _tree(content: bytes) -> Any:
     import yaml
 
     try:
-        tree = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise ValueError(f"no valid YAML: {str(error).splitlines()[0]}") from None
+
+
+def _pod(tree: Any, content: bytes, node_name: str, clock: Clock, source: str) -> Pod:
     if not isinstance(tree, dict) or tree.get("kind") != "Pod":
         raise ValueError("the manifest is not of kind Pod")
     tree.pop("status", None)
@@ -57,7 +74,7 @@ def parse_manifest(content: bytes, node_name: str, clock: Clock) -> Pod:
     meta.annotations = {
         **meta.annotations,
         pod_spec.HASH_ANNOTATION: digest,
-        pod_spec.SOURCE_ANNOTATION: "file",
+        pod_spec.SOURCE_ANNOTATION: source,
         pod_spec.SEEN_ANNOTATION: format_micro_time(clock.now()),
     }
     pod.spec.nodeName = node_name

@@ -483,6 +483,52 @@ def test_static_pods_have_mirrors(containerd: PrivateContainerd) -> None:
     play(containerd, scene)
 
 
+def test_static_pods_from_a_url(containerd: PrivateContainerd) -> None:
+    """Two of a list, then one; those that run outlive the kubelet while the URL does not answer."""
+
+    async def scene(k: Cluster) -> None:
+        def manifest(name: str) -> dict[str, Any]:
+            containers = [{"name": "c", "image": IMAGE, "command": ["sleep", "3600"]}]
+            spec = {"terminationGracePeriodSeconds": 1, "containers": containers}
+            return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+        served = {"kind": "PodList", "items": [manifest("one"), manifest("two")]}
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            body = msgspec.json.encode(served)
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        await k.stop_kubelet()
+        k.settings = {"static_pod_url": f"http://127.0.0.1:{port}/", "http_check_frequency_s": 0.1}
+        await k.start_kubelet()
+
+        async def mirrors(*names: str) -> bool:
+            shown = {p.metadata.name: p.status.phase for p in (await k.admin.list(Pod)).items}
+            return shown == {f"{name}-{NODE}": "Running" for name in names}
+
+        assert await eventually(lambda: mirrors("one", "two"), 20)
+        served["items"] = [manifest("one")]
+        assert await eventually(lambda: mirrors("one"), 20)
+        before = containerd.tasks()
+        server.close()
+        await k.stop_kubelet()
+        await k.start_kubelet()
+        assert containerd.tasks() == before
+        server = await asyncio.start_server(answer, "127.0.0.1", port)
+        assert await eventually(lambda: mirrors("one"), 20)
+        assert containerd.tasks() == before
+        served["items"] = []
+        await k.gone(f"one-{NODE}")
+        server.close()
+
+    play(containerd, scene)
+
+
 def test_pods_that_do_not_fit_are_refused(containerd: PrivateContainerd) -> None:
     async def scene(k: Cluster) -> None:
         await k.create("huge", [shell("sleep 1", resources={"requests": {"cpu": "1000"}})])

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, GRPCAction, HTTPGetAction, Probe
+from pybernetes.apimachinery.times import format_duration
 from pybernetes.kubelet.cri.client import CriClient, CriError
 
 Verdict = Literal["success", "warning", "failure"]
@@ -170,22 +171,46 @@ async def _grpc(action: GRPCAction, host: str, timeout_s: float) -> Answer:
     import grpc.aio
 
     service = (action.service or "").encode()
-    request = b"\x0a" + bytes([len(service)]) + service if service else b""
-    target = f"{host}:{action.port}"
-    async with grpc.aio.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    request = b"\x0a" + _varint(len(service)) + service if service else b""
+    target = f"[{host}]:{action.port}" if ":" in host else f"{host}:{action.port}"
+    options = [("grpc.enable_http_proxy", 0), ("grpc.primary_user_agent", "kube-probe/1.36")]
+    limit = format_duration(timeout_s)
+    async with grpc.aio.insecure_channel(target, options=options) as channel:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await channel.channel_ready()
+        except TimeoutError:
+            why = "context deadline exceeded"
+            return Answer("failure", f'timeout: failed to connect service "{target}" within {limit}: {why}')
         check: Any = channel.unary_unary(
             "/grpc.health.v1.Health/Check", request_serializer=bytes, response_deserializer=bytes
         )
         try:
             answer = await check(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                return Answer("failure", f"timeout: health rpc did not complete within {timeout_s:g}s")
-            if error.code() is grpc.StatusCode.UNAVAILABLE:
-                return Answer("failure", f'timeout: failed to connect service "{target}" within {timeout_s:g}s')
-            return Answer("failure", f"error: health rpc failed: {error.details()}")
-    serving = bytes(answer) == b"\x08\x01"
-    return Answer(
-        "success" if serving else "failure",
-        f'service unhealthy (responded with "{"SERVING" if serving else "NOT_SERVING"}")',
-    )
+            return Answer("failure", _rpc_failure(error, grpc.StatusCode, limit))
+    status = _HEALTH.get(bytes(answer)[1] if bytes(answer)[:1] == b"\x08" else 0, "UNKNOWN")
+    if status == "SERVING":
+        return Answer("success", "service healthy")
+    return Answer("failure", f'service unhealthy (responded with "{status}")')
+
+
+_HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
+
+
+def _rpc_failure(error: Any, codes: Any, limit: str) -> str:
+    if error.code() is codes.UNIMPLEMENTED:
+        about = "this server does not implement the grpc health protocol (grpc.health.v1.Health)"
+        return f"error: {about}: {error.details()}"
+    if error.code() is codes.DEADLINE_EXCEEDED:
+        return f"timeout: health rpc did not complete within {limit}"
+    code = "".join(word.capitalize() for word in error.code().name.split("_"))
+    return f"error: health rpc probe failed: rpc error: code = {code} desc = {error.details()}"
+
+
+def _varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes((*found, number))
