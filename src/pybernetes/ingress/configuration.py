@@ -32,6 +32,8 @@ class Settings:
     user: str = "nobody"
     group: str = "nogroup"
     most_connections: int = 4000
+    threads: int = 0
+    """0: one a processor."""
     drain_s: int = 600
     """How long connections of a replaced process may last."""
 
@@ -102,6 +104,7 @@ def _general(settings: Settings, folder: Path) -> list[str]:
         f"    user {settings.user}",
         f"    group {settings.group}",
         f"    maxconn {settings.most_connections}",
+        *([f"    nbthread {settings.threads}"] if settings.threads else []),
         f"    hard-stop-after {settings.drain_s}s",
         f"    stats socket {folder}/admin.sock mode 600 level admin expose-fd listeners",
         "    ssl-default-bind-options ssl-min-ver TLSv1.2",
@@ -148,16 +151,18 @@ def _frontend(scheme: str, routes: list[Route], settings: Settings, folder: Path
         "    http-request set-var(txn.host) req.hdr(host),field(1,:),lower,rtrim(.)",
     ]
     kinds = {(_host_kind(route.host), route.exact) for route in routes}
+    unless_found = ""
     for kind, name in (("named", "host"), ("wildcard", "wild"), ("any", "")):
         stages = [exact for exact in (True, False) if (kind, exact) in kinds]
         if stages and kind == "wildcard":
-            lines.append(f"    http-request set-var(txn.wild) var(txn.host),regsub('^[^.]+','*') if {_UNDECIDED}")
+            lines.append(f"    http-request set-var(txn.wild) var(txn.host),regsub('^[^.]+','*'){unless_found}")
         for exact in stages:
             prefix = f"%[var(txn.{name})]" if name else ""
             text = f"{prefix}%[path]" if exact else f"{prefix}%[path]/"
             look = f"map_{'str' if exact else 'beg'}({folder}/{scheme}-{'exact' if exact else 'prefix'}.map)"
-            lines.append(f'    http-request set-var-fmt(txn.key) "{text}" if {_UNDECIDED}')
-            lines.append(f"    http-request set-var(txn.route) var(txn.key),{look} if {_UNDECIDED}")
+            lines.append(f'    http-request set-var-fmt(txn.key) "{text}"{unless_found}')
+            lines.append(f"    http-request set-var(txn.route) var(txn.key),{look}{unless_found}")
+            unless_found = " if !{ var(txn.route) -m found }"
     if not secure and any(route.redirect for route in routes):
         target = "" if settings.https_port == 443 else f":{settings.https_port}"
         lines.append(
@@ -167,9 +172,6 @@ def _frontend(scheme: str, routes: list[Route], settings: Settings, folder: Path
     lines.append("    use_backend %[var(txn.route)] if { var(txn.route) -m found }")
     lines.append("    default_backend not-found")
     return lines
-
-
-_UNDECIDED = "!{ var(txn.route) -m found }"
 
 
 def _host_kind(host: str) -> str:

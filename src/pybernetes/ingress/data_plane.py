@@ -74,6 +74,8 @@ class DataPlane:
         self._refused: dict[str, tuple[bytes, str]] = {}
         """Certificates that HAProxy did not take, by file: as they are not tried again, and why."""
         self._watched: dict[int, Process] = {}
+        self._leaving: Process | None = None
+        """The process that another one is taking over from right now: its end is no fault."""
         self.reloads = 0
         self.updates = 0
         if self._process is not None:
@@ -191,7 +193,7 @@ class DataPlane:
 
     async def _start(self, program: str, folder: Path) -> None:
         argv = [program, "-db", "-f", str(folder / "haproxy.cfg")]
-        old = self._process
+        self._leaving = old = self._process
         if old is not None and old.alive():
             argv += ["-x", str(self._current_folder() / "admin.sock"), "-sf", str(old.pid)]
         process = await asyncio.to_thread(spawn, argv, log=self._config.log)
@@ -206,6 +208,10 @@ class DataPlane:
         except DataPlaneError:
             _collect(process)
             raise
+        finally:
+            self._leaving = None
+            if old is not None and not old.alive():
+                self._process, self._running = None, None
         self._process = process
         write_atomic(self._config.record, str(process), 0o600)
         self._watch(process)
@@ -225,7 +231,7 @@ class DataPlane:
 
     def _ended(self, process: Process) -> None:
         _collect(process)
-        if process == self._process:
+        if process == self._process and process != self._leaving:
             log.warning("the proxy (process %d) ended; starting it again", process.pid)
             self._process, self._running = None, None
             self._on_death()

@@ -1,0 +1,125 @@
+"""Requests through the Ingress proxy, against the bare proxy; and how long changes take.
+
+usage: python bench/ingress.py [SECONDS]      as root, with haproxy and wrk; prints figures
+
+The server behind is a HAProxy too, which answers by itself. The bare proxy has one frontend and one backend and looks
+nothing up; ours has the routes, headers and backends of so many Ingresses. Both use one thread, in turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pybernetes.host.processes import memory_kb
+from pybernetes.ingress.annotations import Options
+from pybernetes.ingress.configuration import Settings
+from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig
+from pybernetes.ingress.routes import Backend, Route, Table
+
+SERVER, BARE, HTTP, HTTPS = 18980, 18981, 18982, 18983
+COMMON = (
+    "global\n  nbthread 1\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n"
+)
+
+
+def table(count: int, servers: tuple[str, ...]) -> Table:
+    backends = {f"n_s{n}_80": Backend(f"n_s{n}_80", "http", Options(), "", servers) for n in range(count)}
+    routes = [Route(f"h{n}.test", path, False, f"n_s{n}_80") for n in range(count) for path in ("", "/api", "/static")]
+    return Table(routes=routes, backends=backends, ingresses=[("n", "i")])
+
+
+def wrk(port: int, seconds: int, host: str, scheme: str = "http") -> tuple[float, str]:
+    """Requests a second, and the 99th percentile of their latency."""
+    url = f"{scheme}://127.0.0.1:{port}/api/things"
+    argv = ["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", "-H", f"Host: {host}", url]
+    text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in text, text
+    rate, late = re.search(r"Requests/sec:\s+(\S+)", text), re.search(r"99%\s+(\S+)", text)
+    assert rate and late
+    return float(rate[1]), late[1]
+
+
+def haproxy(folder: Path, name: str, port: int, text: str) -> subprocess.Popen[bytes]:
+    file = folder / f"{name}.cfg"
+    file.write_text(COMMON + text)
+    process = subprocess.Popen(["haproxy", "-db", "-f", str(file)], stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            break
+        time.sleep(0.01)
+    return process
+
+
+async def main(seconds: int) -> None:
+    if os.geteuid() != 0 or shutil.which("haproxy") is None or shutil.which("wrk") is None:
+        print("needs root, haproxy and wrk")
+        return
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        answer = '  http-request return status 200 content-type text/plain string "hello"\n'
+        others = [
+            haproxy(folder, "server", SERVER, f"frontend f\n  bind 127.0.0.1:{SERVER}\n{answer}"),
+            haproxy(
+                folder, "bare", BARE, f"frontend f\n  bind 127.0.0.1:{BARE}\n  default_backend b\nbackend b\n"
+                f"  server s 127.0.0.1:{SERVER}\n",
+            ),
+        ]  # fmt: skip
+        settings = Settings(http_port=HTTP, https_port=HTTPS, threads=1)
+        plane = DataPlane(DataPlaneConfig(folder, folder / "record", folder / "log", settings), lambda: None)
+        try:
+            await figures(plane, seconds)
+        finally:
+            plane.stop()
+            plane.close()
+            for process in others:
+                process.kill()
+                process.wait()
+
+
+async def figures(plane: DataPlane, seconds: int) -> None:
+    server = f"127.0.0.1:{SERVER}"
+    await plane.apply(table(1, (server,)))
+    wrk(SERVER, 1, "h0.test")
+    bare, ours = [], []
+    for _ in range(3):
+        bare.append(wrk(BARE, seconds, "h0.test"))
+        ours.append(wrk(HTTP, seconds, "h0.test"))
+    direct = wrk(SERVER, seconds, "h0.test")
+    print(f"{'the server itself':<34}{direct[0]:>10.0f}/s   p99 {direct[1]}")
+    middle = sorted(bare)[1]
+    print(f"{'bare proxy':<34}{middle[0]:>10.0f}/s   p99 {middle[1]}")
+    one = sorted(ours)[1]
+    print(f"{'1 Ingress':<34}{one[0]:>10.0f}/s   p99 {one[1]}   {one[0] / middle[0]:.0%} of the bare proxy")
+    secure = wrk(HTTPS, seconds, "h0.test", "https")
+    print(f"{'1 Ingress, HTTPS':<34}{secure[0]:>10.0f}/s   p99 {secure[1]}   {memory_kb(plane.pid)[0] >> 10} MB")
+    many = 1000
+    began = time.perf_counter()
+    await plane.apply(table(many, (server,)))
+    print(f"{'to 1,000 Ingresses, a process':<34}{(time.perf_counter() - began) * 1000:>10.0f} ms")
+    rate, late = wrk(HTTP, seconds, f"h{many // 2}.test")
+    print(f"{'1,000 Ingresses':<34}{rate:>10.0f}/s   p99 {late}   {memory_kb(plane.pid)[0] >> 10} MB")
+    changes = []
+    for number in range(20):
+        changed = table(many, (server,))
+        backend = changed.backends["n_s7_80"]
+        servers = (server, f"127.0.0.1:{SERVER + number % 2}") if number % 2 else (server,)
+        changed.backends["n_s7_80"] = Backend(backend.name, "http", Options(), "", servers)
+        began = time.perf_counter()
+        await plane.apply(changed)
+        changes.append((time.perf_counter() - began) * 1000)
+    print(f"{'an endpoint of one of them':<34}{statistics.median(changes):>10.1f} ms")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2))
