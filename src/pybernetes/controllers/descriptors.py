@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.controllers.runtime.controller import Controller
 
 
@@ -20,6 +21,8 @@ class Descriptor:
     """The folder below pybernetes.controllers whose controller.py has the class."""
     class_name: str
     default: bool = True
+    feature: str = ""
+    """The gate without which it does not run."""
 
     def load(self) -> type[Controller]:
         found: type[Controller] = getattr(
@@ -74,6 +77,13 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     ),
     Descriptor("service-lb-controller", "service-controller", "service_lb", "ServiceLoadBalancerController"),
     Descriptor("resourceclaim-controller", "resource-claim-controller", "resourceclaim", "ResourceClaimController"),
+    Descriptor(
+        "storage-version-migrator-controller",
+        "storage-version-migrator-controller",
+        "storage_version_migrator",
+        "StorageVersionMigratorController",
+        feature="StorageVersionMigrator",
+    ),
     Descriptor("ttl-controller", "ttl-controller", "ttl", "TtlController"),
     Descriptor(
         "bootstrap-signer-controller", "bootstrap-signer", "bootstrap_signer", "BootstrapSignerController", False
@@ -164,14 +174,15 @@ _ELSEWHERE = frozenset({"cloud-node-lifecycle", "cloud-node-lifecycle-controller
 """Of cloud providers; known, and never run."""
 
 
-def chosen(names: list[str]) -> list[Descriptor]:
+def chosen(names: list[str], gates: FeatureGates | None = None) -> list[Descriptor]:
     """The descriptors that `--controllers` asks for, by name or alias. Raises ValueError for a name there is not."""
+    gates = gates or FeatureGates()
     known = {d.name for d in DESCRIPTORS}
     asked = [_canonical(name, known) for name in names]
     for name in asked:
         if name != "*" and name.removeprefix("-") not in known | _ELSEWHERE:
             raise ValueError(f"unknown controller {name.removeprefix('-')!r}; known are: {', '.join(sorted(known))}")
-    return [d for d in DESCRIPTORS if _is_chosen(d, asked)]
+    return [d for d in DESCRIPTORS if _is_chosen(d, asked) and (not d.feature or gates.enabled(d.feature))]
 
 
 def _canonical(name: str, known: set[str]) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
@@ -38,7 +39,7 @@ class ControllerManager:
         self._config = config
         self._clock = clock
         self._random = random
-        self._descriptors = chosen(config.controllers)
+        self._descriptors = chosen(config.controllers, FeatureGates(config.feature_gates))
         self.controllers: dict[str, Controller] = {}
         """Those that run, by name."""
         self._problems: dict[str, str] = {}

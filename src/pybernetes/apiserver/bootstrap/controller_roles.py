@@ -256,6 +256,12 @@ CONTROLLER_ROLES: dict[str, tuple[RuleText, ...]] = {
         ("update", "core", "pods/finalizers"),
         ("create patch update", "core events.k8s.io", "events"),
     ),
+    "system:controller:storage-version-migrator-controller": (
+        ("create list patch", "*", "*"),
+        ("get", "apiextensions.k8s.io", "customresourcedefinitions"),
+        ("patch", "apiextensions.k8s.io", "customresourcedefinitions/status"),
+        ("update", "storagemigration.k8s.io", "storageversionmigrations/status"),
+    ),
     "system:controller:ttl-after-finished-controller": (
         ("delete get list watch", "batch", "jobs"),
         ("create patch update", "core events.k8s.io", "events"),
