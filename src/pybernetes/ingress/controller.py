@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
 from dataclasses import dataclass
 
 import msgspec
@@ -120,7 +121,7 @@ class IngressController:
         before, self._table = self._table, routes.table(ours, self._world())
         try:
             refused = await plane.apply(self._table)
-        except (DataPlaneError, OSError) as error:
+        except (DataPlaneError, OSError, subprocess.SubprocessError) as error:
             log.error("%s", error)
             for key in self._table.ingresses:
                 self._table.problems.setdefault(key, []).append(

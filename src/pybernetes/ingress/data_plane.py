@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _PROGRAMS = ":/usr/local/sbin:/usr/sbin:/usr/bin"
 _READY_S = 10.0
+_CHECK_S = 60.0
 _LOOK_AGAIN_S = 0.01
 _COMMANDS_AT_ONCE = 60
 _ANSWER_S = 5.0
@@ -173,7 +175,7 @@ class DataPlane:
             folder.mkdir(mode=0o700, exist_ok=True)
             for name, text in rendered.files.items():
                 write_atomic(folder / name, text, 0o600)
-            said = await _check(program, folder / "haproxy.cfg")
+            said = await asyncio.to_thread(_check, program, folder / "haproxy.cfg")
             if not said:
                 break
             bad = [c for c in table.certificates if f"/{c.file}'" in said]
@@ -256,13 +258,14 @@ def _collect(process: Process) -> None:
         os.waitpid(process.pid, os.WNOHANG)
 
 
-async def _check(program: str, file: Path) -> str:
+def _check(program: str, file: Path) -> str:
     """What HAProxy has against a configuration; "" when nothing."""
-    process = await asyncio.create_subprocess_exec(
-        program, "-c", "-f", str(file), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    said, _ = await process.communicate()
-    return (said.decode(errors="replace") or "no reason given") if process.returncode else ""
+    # Not by the event loop, whose fork runs gRPC's handlers in a process where gRPC's threads are at work.
+    done = subprocess.run(
+        [program, "-c", "-f", str(file)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=_CHECK_S,
+    )  # fmt: skip
+    return (done.stdout.decode(errors="replace") or f"exit {done.returncode}") if done.returncode else ""
 
 
 def _first_fault(said: str) -> str:
