@@ -22,6 +22,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.process_table import (
     ETCD,
+    INGRESS_PROXY,
     LOAD_BALANCER,
     process_table,
     record,
@@ -264,6 +265,9 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
             raise
     if (renewed or changed) and serving is not None:
         _restart(spec, layout)
+    ingress_proxy = None if spec.ingress else Process.recorded(record(layout, INGRESS_PROXY))
+    if ingress_proxy is not None:
+        ingress_proxy.stop(5)
     progress.step("control plane")
     if supervised:
         _start_stopped(spec, layout)
