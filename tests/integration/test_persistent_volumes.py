@@ -10,7 +10,7 @@ import pytest
 
 from pybernetes.api.apps.v1 import StatefulSet
 from pybernetes.api.core.v1 import Event, Node, PersistentVolume, PersistentVolumeClaim, Pod
-from pybernetes.api.storage.v1 import StorageClass, VolumeAttributesClass
+from pybernetes.api.storage.v1 import CSIDriver, StorageClass, VolumeAttachment, VolumeAttributesClass
 from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo
 from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
@@ -381,3 +381,83 @@ def test_an_attributes_class_stays_while_it_is_used() -> None:
 async def is_protected(w: World) -> bool:
     found = await w.client.get(VolumeAttributesClass, "gold")
     return found.metadata.finalizers == ["kubernetes.io/vac-protection"]
+
+
+def csi_volume(name: str, **spec: Any) -> dict[str, Any]:
+    made = volume(name, csi={"driver": "disk.example.com", "volumeHandle": f"handle-{name}"}, **spec)
+    del made["spec"]["hostPath"]
+    return made
+
+
+async def attachments(w: World) -> dict[str, VolumeAttachment]:
+    return {each.spec.nodeName: each for each in await w.items(VolumeAttachment, "")}
+
+
+async def is_attached_to(w: World, *nodes: str) -> bool:
+    return sorted(await attachments(w)) == sorted(nodes)
+
+
+def test_a_volume_is_attached_where_its_pod_is_and_follows_it() -> None:
+    async def body(w: World) -> None:
+        await w.add_node("node-2")
+        await w.create(PersistentVolume, csi_volume("v"))
+        await w.create(PersistentVolumeClaim, claim("c", storageClassName=""))
+        await w.until(lambda: bound(w, "c"))
+        first, second = pod("first", "c"), pod("second", "c")
+        first["spec"]["nodeName"], second["spec"]["nodeName"] = NODE, "node-2"
+        await w.create(Pod, first)
+        await w.until(lambda: is_attached_to(w, NODE))
+        made = (await attachments(w))[NODE]
+        assert (made.spec.attacher, made.spec.source.persistentVolumeName) == ("disk.example.com", "v")
+        assert (made.metadata.name or "").startswith("csi-")
+        done = {"status": {"attached": True}}
+        name = made.metadata.name or ""
+        await w.client.patch(VolumeAttachment, name, "", done, patch_type="merge", subresource="status")
+        await w.settle()
+        assert ("SuccessfulAttachVolume", 'AttachVolume.Attach succeeded for volume "v" ') in await reasons(w, "first")
+        node = await w.client.get(Node, NODE)
+        in_use = "kubernetes.io/csi/disk.example.com^handle-v"
+        assert [each.name for each in node.status.volumesAttached or []] == [in_use]
+        mounted = {"status": {"volumesInUse": [in_use], "conditions": [{"type": "Ready", "status": "True"}]}}
+        await w.client.patch(Node, NODE, "", mounted, patch_type="merge", subresource="status")
+
+        await w.create(Pod, second)
+        await w.client.delete(Pod, "first", "default")
+        await w.settle()
+        why = "Volume is already exclusively attached to one node and can't be attached to another"
+        assert ("FailedAttachVolume", f'Multi-Attach error for volume "v" {why}') in await reasons(w, "second")
+        assert await is_attached_to(w, NODE), "the node has it mounted"
+        await w.client.patch(
+            Node, NODE, "", {"status": {"volumesInUse": None}}, patch_type="merge", subresource="status"
+        )
+        await w.until(lambda: is_attached_to(w, "node-2"))
+        await w.client.delete(Pod, "second", "default")
+        await w.until(lambda: is_attached_to(w))
+
+    in_storage_world(body)
+
+
+def test_a_node_that_is_lost_gives_its_volumes_up_after_six_minutes_and_some_drivers_need_no_attaching() -> None:
+    async def body(w: World) -> None:
+        await w.create(PersistentVolume, csi_volume("v"))
+        await w.create(PersistentVolumeClaim, claim("c", storageClassName=""))
+        await w.until(lambda: bound(w, "c"))
+        one = pod("one", "c")
+        one["spec"]["nodeName"] = NODE
+        await w.create(Pod, one)
+        await w.until(lambda: is_attached_to(w, NODE))
+        mounted = {"status": {"volumesInUse": ["kubernetes.io/csi/disk.example.com^handle-v"]}}
+        await w.client.patch(Node, NODE, "", mounted, patch_type="merge", subresource="status")
+        await w.client.delete(Pod, "one", "default", grace_period_s=0)
+        await w.settle(300)
+        assert await is_attached_to(w, NODE)
+        await w.until(lambda: is_attached_to(w))
+
+        await w.create(
+            CSIDriver, {"metadata": {"name": "disk.example.com", "namespace": ""}, "spec": {"attachRequired": False}}
+        )
+        await w.create(Pod, one)
+        await w.settle()
+        assert await is_attached_to(w)
+
+    in_storage_world(body)

@@ -113,6 +113,12 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor("service-cidr-controller", "service-cidrs-controller", "servicecidr", "ServiceCidrController"),
     Descriptor("persistentvolume-binder-controller", "persistent-volume-binder", "volume_binder", "VolumeBinder"),
     Descriptor(
+        "persistentvolume-attach-detach-controller",
+        "attachdetach-controller",
+        "attach_detach",
+        "AttachDetachController",
+    ),
+    Descriptor(
         "persistentvolume-expander-controller", "expand-controller", "volume_expand", "VolumeExpandController"
     ),
     Descriptor(

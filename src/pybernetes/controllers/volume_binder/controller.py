@@ -12,6 +12,7 @@ from pybernetes.apimachinery import errors, volume_claims
 from pybernetes.apimachinery.default_class import STORAGE_MARKS, default_class
 from pybernetes.client.newest import Newest
 from pybernetes.client.objects import key_of, split_key
+from pybernetes.controllers.runtime.claim_users import BY_CLAIM, claim_keys, index_by_claim
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.fresh import fresh
@@ -34,7 +35,7 @@ class VolumeBinder(Controller):
         claims.add_index("unbound", _unbound)
         claims.add_index("volume", lambda claim: [claim.spec.volumeName] if claim.spec.volumeName else [])
         volumes.add_index("claim", _claim_of)
-        pods.add_index("claim", _claims_of)
+        index_by_claim(pods)
         claims.add_handler(self._look_at, lambda old, new: self._look_at(new), self._claim_gone)
         volumes.add_handler(self._volume_changed, lambda old, new: self._volume_changed(new), self._volume_gone)
         classes.add_handler(self._class_changed, lambda old, new: self._class_changed(new))
@@ -77,7 +78,7 @@ class VolumeBinder(Controller):
     def _pod_updated(self, old: Pod, new: Pod) -> None:
         """A Pod that could not be placed is what its claims wait for."""
         if not new.spec.nodeName and old.status.conditions != new.status.conditions:
-            for key in _claims_of(new):
+            for key in claim_keys(new):
                 claim = self._claims.get(key)
                 if claim is not None and not volume_claims.is_bound(claim):
                     self._look_at(claim)
@@ -104,7 +105,7 @@ class VolumeBinder(Controller):
             named,
             self._classes.get("", name) if name else None,
             default_class(self._classes.list(), STORAGE_MARKS) if wants else None,
-            self._pods.by_index("claim", key),
+            self._pods.by_index(BY_CLAIM, key),
         )
         match step:
             case plan.Bind(volume):
@@ -226,7 +227,3 @@ def _unbound(claim: PersistentVolumeClaim) -> list[str]:
 def _claim_of(volume: PersistentVolume) -> list[str]:
     ref = volume.spec.claimRef
     return [f"{ref.namespace}/{ref.name}"] if ref is not None else []
-
-
-def _claims_of(pod: Pod) -> list[str]:
-    return [f"{pod.metadata.namespace}/{name}" for name in volume_claims.claim_names(pod)]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.storage.v1 import VolumeAttributesClass
-from pybernetes.apimachinery import errors, volume_claims
+from pybernetes.apimachinery import errors
+from pybernetes.controllers.runtime.claim_users import BY_CLAIM, claim_keys, index_by_claim
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.fresh import fresh
@@ -21,7 +22,7 @@ class ClaimProtection(Controller):
         super().__init__(context)
         claims, pods = self.informer(PersistentVolumeClaim), self.informer(Pod)
         self._claims, self._pods = claims.lister, pods.lister
-        pods.add_index("claim", _claim_keys)
+        index_by_claim(pods)
         claims.add_handler(on_add=self.enqueue, on_update=lambda old, new: self.enqueue(new))
         pods.add_handler(on_add=self._pod_changed, on_update=self._pod_updated, on_delete=self._pod_changed)
 
@@ -41,13 +42,13 @@ class ClaimProtection(Controller):
 
     async def _is_used(self, key: str, claim: PersistentVolumeClaim) -> bool:
         """The informer may not know the newest Pod: only a live look can say no."""
-        if any(plan.uses(pod, claim) for pod in self._pods.by_index("claim", key)):
+        if any(plan.uses(pod, claim) for pod in self._pods.by_index(BY_CLAIM, key)):
             return True
         live = await self.client.list(Pod, claim.metadata.namespace or "")
         return any(plan.uses(pod, claim) for pod in live.items)
 
     def _pod_changed(self, pod: Pod) -> None:
-        for key in _claim_keys(pod):
+        for key in claim_keys(pod):
             claim = self._claims.by_key(key)
             if claim is not None and claim.metadata.deletionTimestamp is not None:
                 self.queue.add(key)
@@ -132,7 +133,3 @@ class AttributesClassProtection(Controller):
         return any(name in plan.classes_of_claim(each) for each in claims.items) or any(
             name in plan.classes_of_volume(each) for each in volumes.items
         )
-
-
-def _claim_keys(pod: Pod) -> list[str]:
-    return [f"{pod.metadata.namespace}/{name}" for name in volume_claims.claim_names(pod)]
