@@ -30,7 +30,7 @@ class DelegatedAccess:
         self._certificates = ClientCertificates(clock, client_ca_file)
         self._always_allowed = frozenset(path.strip("/") for path in always_allowed)
         self._users: dict[str, tuple[float, UserInfo | None]] = {}
-        self._allowed: dict[tuple[UserInfo, str, str], tuple[float, str]] = {}
+        self._allowed: dict[tuple[str, tuple[str, ...], str, str], tuple[float, str]] = {}
 
     async def check(self, request: Request) -> None:
         """Raises Unauthorized or Forbidden."""
@@ -80,7 +80,7 @@ class DelegatedAccess:
         now = asyncio.get_running_loop().time()
         if "system:masters" in user.groups:
             return None
-        key = (UserInfo(user.name, user.uid, user.groups), verb, path)
+        key = (user.name, user.groups, verb, path)
         if (known := self._allowed.get(key)) is not None and known[0] > now:
             return None if known[1] == "+" else known[1]
         review = SubjectAccessReview(
