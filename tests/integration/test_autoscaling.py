@@ -11,13 +11,19 @@ from pybernetes.api.apps.v1 import Deployment
 from pybernetes.api.autoscaling.v2 import HorizontalPodAutoscaler
 from pybernetes.api.core.v1 import Event, Pod
 from pybernetes.apimachinery.times import format_time
-from pybernetes.controllers.manager import ControllerManager
+from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
+from pybernetes.apiserver.config import ApiServerConfig
+from pybernetes.apiserver.server import ApiServer
+from pybernetes.client.client import Client
+from pybernetes.client.transport import LocalTransport
+from pybernetes.controllers.manager import ControllerManager, local_client_for
 from pybernetes.host.random import Random
 from pybernetes.http.messages import Request, Response
 from tests.integration.cluster_world import World, deployment, in_world
 
 CUSTOM = "/apis/custom.metrics.k8s.io"
 EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
+ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 NO_BACK_OFF = {"scaleDown": {"stabilizationWindowSeconds": 0}}
 
 
@@ -29,10 +35,12 @@ class Measured(World):
         self.values: dict[str, str] = {}
         self.asked: list[str] = []
         super().__init__(*args)
+        gates = dict(self._config.feature_gates)
+        config = ApiServerConfig(bind_addresses=(), port=-1, feature_gates=gates)
+        self.api = ApiServer(config, self.store, self.clock, self.random)
+        self.client = Client(LocalTransport(self.api.handler, ADMIN), "test")
 
     def _manager(self) -> ControllerManager:
-        from pybernetes.controllers.manager import local_client_for
-
         return ControllerManager(local_client_for(self.handle), self._config, self.clock, Random(1))
 
     async def handle(self, request: Request) -> Any:
@@ -292,3 +300,26 @@ def test_limits_hold_without_any_metric() -> None:
             )
 
     measured(body)
+
+
+def test_to_zero_and_back() -> None:
+    async def body(w: Measured) -> None:
+        await w.web(replicas=2)
+        target = {"type": "AverageValue", "averageValue": "1"}
+        jobs = {"type": "External", "external": {"metric": {"name": "jobs"}, "target": target}}
+        w.values["jobs"] = "0"
+        await w.autoscaler([jobs], minReplicas=0, behavior=NO_BACK_OFF)
+        await w.of_size(0)
+        await w.settle(20)
+        assert (await w.condition("ScaledToZero"))[:2] == ("True", "ScaledToZero")
+        w.values["jobs"] = "3"
+        await w.of_size(3)
+        await w.settle(20)
+        assert (await w.condition("ScaledToZero"))[:2] == ("False", "NotScaledToZero")
+        # Whoever else empties the target switches the autoscaler off.
+        await w.client.patch(Deployment, "web", "default", {"spec": {"replicas": 0}})
+        await w.settle(60)
+        assert await w.size() == 0
+        assert (await w.condition("ScalingActive"))[:2] == ("False", "ScalingDisabled")
+
+    measured(body, feature_gates={"HPAScaleToZero": True})

@@ -10,6 +10,7 @@ from typing import Any
 from pybernetes.api.autoscaling import v2 as autoscaling
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.autoscaling.validation import validate_spec
+from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NONE, UNKNOWN, UNSET, age, columns
 
@@ -36,8 +37,33 @@ class HorizontalPodAutoscalerStrategy(Strategy):
             spec.behavior.scaleUp = _rules(spec.behavior.scaleUp, _SCALE_UP, 0)
             spec.behavior.scaleDown = _rules(spec.behavior.scaleDown, _SCALE_DOWN, None)
 
+    def prepare_for_create(self, ctx: RequestContext, obj: autoscaling.HorizontalPodAutoscaler) -> None:
+        super().prepare_for_create(ctx, obj)
+        self._drop_tolerances(obj, None)
+
+    def prepare_for_update(
+        self, ctx: RequestContext, obj: autoscaling.HorizontalPodAutoscaler, old: autoscaling.HorizontalPodAutoscaler
+    ) -> None:
+        super().prepare_for_update(ctx, obj, old)
+        self._drop_tolerances(obj, old)
+
+    def _drop_tolerances(
+        self, obj: autoscaling.HorizontalPodAutoscaler, old: autoscaling.HorizontalPodAutoscaler | None
+    ) -> None:
+        """Those that the feature gate forbids, unless some were set before."""
+        used = old is not None and any(rules.tolerance is not None for rules in _all_rules(old))
+        if not self.registry.config.features.enabled("HPAConfigurableTolerance") and not used:
+            for rules in _all_rules(obj):
+                rules.tolerance = None
+
     def validate(self, obj: autoscaling.HorizontalPodAutoscaler) -> list[FieldError]:
-        return validate_spec(obj.spec, SPEC)
+        return validate_spec(obj.spec, SPEC, to_zero=self.registry.config.features.enabled("HPAScaleToZero"))
+
+    def validate_update(
+        self, obj: autoscaling.HorizontalPodAutoscaler, old: autoscaling.HorizontalPodAutoscaler
+    ) -> list[FieldError]:
+        to_zero = self.registry.config.features.enabled("HPAScaleToZero")
+        return validate_spec(obj.spec, SPEC, old.spec, to_zero=to_zero)
 
     def row(self, obj: autoscaling.HorizontalPodAutoscaler, now: float) -> list[Any]:
         spec = obj.spec
@@ -50,6 +76,11 @@ class HorizontalPodAutoscalerStrategy(Strategy):
             obj.status.currentReplicas or 0,
             age(obj.metadata.creationTimestamp, now),
         ]
+
+
+def _all_rules(obj: autoscaling.HorizontalPodAutoscaler) -> list[autoscaling.HPAScalingRules]:
+    behavior = obj.spec.behavior
+    return [] if behavior is None else [each for each in (behavior.scaleUp, behavior.scaleDown) if each is not None]
 
 
 def _rules(

@@ -24,11 +24,19 @@ _MAX_WINDOW_S = 3600
 _MAX_PERIOD_S = 1800
 
 
-def validate_spec(spec: autoscaling.HorizontalPodAutoscalerSpec, path: Path) -> list[FieldError]:
+def validate_spec(
+    spec: autoscaling.HorizontalPodAutoscalerSpec,
+    path: Path,
+    old: autoscaling.HorizontalPodAutoscalerSpec | None = None,
+    *,
+    to_zero: bool = False,
+) -> list[FieldError]:
+    """`to_zero`: minReplicas may be 0. What was wrong with API versions before an update may stay so."""
     found: list[FieldError] = []
     low, high = spec.minReplicas, spec.maxReplicas
-    if low is not None and low < 1:
-        found.append(FieldError.invalid(path.child("minReplicas"), low, "must be greater than or equal to 1"))
+    least = 0 if to_zero or (old is not None and old.minReplicas == 0) else 1
+    if low is not None and low < least:
+        found.append(FieldError.invalid(path.child("minReplicas"), low, f"must be greater than or equal to {least}"))
     at = path.child("maxReplicas")
     if not high:
         found.append(FieldError.required(at, "must be set and greater than 0"))
@@ -36,9 +44,16 @@ def validate_spec(spec: autoscaling.HorizontalPodAutoscalerSpec, path: Path) -> 
         found.append(FieldError.invalid(at, high, "must be greater than or equal to 1"))
     if low is not None and high < low:
         found.append(FieldError.invalid(at, high, "must be greater than or equal to `minReplicas`"))
-    found += _validate_reference(spec.scaleTargetRef, path.child("scaleTargetRef"), grouped=True)
+    target = spec.scaleTargetRef
+    found += _validate_reference(target, path.child("scaleTargetRef"))
+    if old is None or (old.scaleTargetRef.apiVersion, old.scaleTargetRef.kind) != (target.apiVersion, target.kind):
+        grouped = target.kind != "ReplicationController"
+        found += _validate_version(target, path.child("scaleTargetRef", "apiVersion"), grouped=grouped)
     for index, metric in enumerate(spec.metrics):
         found += _validate_metric(metric, path.child("metrics").index(index))
+        if metric.type == "Object" and metric.object is not None and not _had_wrong_version(old):
+            at = path.child("metrics").index(index).child("object", "describedObject", "apiVersion")
+            found += _validate_version(metric.object.describedObject, at)
     if low == 0 and not any(metric.type in ("Object", "External") for metric in spec.metrics):
         why = "must specify at least one Object or External metric to support scaling to zero replicas"
         found.append(FieldError.forbidden(path.child("metrics"), why))
@@ -50,9 +65,12 @@ def validate_spec(spec: autoscaling.HorizontalPodAutoscalerSpec, path: Path) -> 
     return found
 
 
-def _validate_reference(
-    reference: autoscaling.CrossVersionObjectReference, path: Path, *, grouped: bool = False
-) -> list[FieldError]:
+def _had_wrong_version(old: autoscaling.HorizontalPodAutoscalerSpec | None) -> bool:
+    described = [metric.object.describedObject for metric in (old.metrics if old is not None else []) if metric.object]
+    return any(_validate_version(each, Path("apiVersion")) for each in described)
+
+
+def _validate_reference(reference: autoscaling.CrossVersionObjectReference, path: Path) -> list[FieldError]:
     found: list[FieldError] = []
     for name in ("kind", "name"):
         value = getattr(reference, name)
@@ -61,10 +79,18 @@ def _validate_reference(
         else:
             problems = names.path_segment_name(value)
             found += [FieldError.invalid(path.child(name), value, message) for message in problems]
-    version = reference.apiVersion or ""
-    if grouped and reference.kind != "ReplicationController" and "/" not in version:
-        found.append(FieldError.invalid(path.child("apiVersion"), version, "apiVersion must specify API group"))
     return found
+
+
+def _validate_version(
+    reference: autoscaling.CrossVersionObjectReference, path: Path, *, grouped: bool = False
+) -> list[FieldError]:
+    version = reference.apiVersion or ""
+    if version.count("/") > 1:
+        return [FieldError.invalid(path, version, f"unexpected GroupVersion string: {version}")]
+    if grouped and not version.rpartition("/")[0]:
+        return [FieldError.invalid(path, version, "apiVersion must specify API group")]
+    return []
 
 
 def _validate_metric(metric: autoscaling.MetricSpec, path: Path) -> list[FieldError]:
@@ -218,4 +244,7 @@ def _validate_rules(rules: autoscaling.HPAScalingRules, path: Path) -> list[Fiel
         if policy.periodSeconds > _MAX_PERIOD_S:
             why = f"must be less than or equal to {_MAX_PERIOD_S}"
             found.append(FieldError.invalid(where.child("periodSeconds"), policy.periodSeconds, why))
+    if rules.tolerance is not None and quantity.nano(rules.tolerance) < 0:
+        why = "must be greater than or equal to 0"
+        found.append(FieldError.invalid(path.child("tolerance"), rules.tolerance, why))
     return found
