@@ -129,8 +129,8 @@ def run(args: argparse.Namespace) -> int:
         raise ClusterError("real nodes need Linux; run this in a Linux machine, or use --runtime simulated")
     if os.geteuid() != 0 and not simulated:
         raise ClusterError(
-            f"a cluster with real containers needs root; run: sudo {' '.join(_own_command())}\n"
-            "or, with nodes that only pretend: --runtime simulated"
+            f"a cluster with real containers needs root; run: sudo {' '.join(_own_command())} "
+            "(or, with nodes that only pretend, add --runtime simulated)"
         )
     progress = Progress()
     files = kubeconfig.user_files(os.environ)

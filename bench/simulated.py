@@ -1,0 +1,143 @@
+"""Figures of simulated nodes: until all are Ready, memory and CPU while only Leases are renewed, replicas, a fork.
+
+Usage: bench/simulated.py [NODES ...] (default 1000 5000). Needs no root. CPU seconds are the control plane's, in whose
+process the nodes are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from pybernetes.api.apps.v1 import Deployment
+from pybernetes.api.coordination.v1 import Lease
+from pybernetes.api.core.v1 import Pod
+from pybernetes.client.client import Client
+from pybernetes.client.transport import HttpTransport
+
+COMMAND = [sys.executable, "-m", "pybernetes"]
+NAME = "bench-simulated"
+REPLICAS = 1000
+IDLE_S = 20.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def run(*args: str) -> str:
+    done = subprocess.run([*COMMAND, *args], capture_output=True, text=True, check=False)
+    if done.returncode and args[0] != "status":
+        sys.exit(f"pybernetes {' '.join(args)} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def say(label: str, value: float, unit: str) -> None:
+    print(f"{label:<72}{value:9.2f} {unit}")
+
+
+class ControlPlane:
+    def __init__(self, name: str) -> None:
+        parts = json.loads(run("status", "--name", name, "-o", "json"))["components"]
+        self.pid = next(part["pid"] for part in parts if part["name"] == "control-plane")
+
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def memory_mb(self) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+)", status)
+        return int(found[1]) / 1024 if found else 0.0
+
+
+async def oldest_lease_s(client: Client) -> float:
+    leases = (await client.list(Lease, "kube-node-lease")).items
+    renewed = [datetime.datetime.fromisoformat(lease.spec.renewTime or "").timestamp() for lease in leases]
+    return time.time() - min(renewed)
+
+
+async def replicas(client: Client, plane: ControlPlane) -> None:
+    page = await client.list(Pod, "default", limit=1)
+    tree = {
+        "metadata": {"name": "many"},
+        "spec": {
+            "replicas": REPLICAS,
+            "selector": {"matchLabels": {"app": "many"}},
+            "template": {
+                "metadata": {"labels": {"app": "many"}},
+                "spec": {"containers": [{"name": "c", "image": "x:1"}]},
+            },
+        },
+    }
+    began, cpu_s = time.perf_counter(), plane.cpu_s()
+    await client.create(msgspec.convert(tree, Deployment), "default")
+    bound: set[str] = set()
+    running: set[str] = set()
+    async for event in client.watch(Pod, "default", resource_version=page.resource_version, bookmarks=False):
+        pod = event.object
+        name = pod.metadata.name or ""
+        if pod.spec.nodeName and name not in bound:
+            bound.add(name)
+            if len(bound) == REPLICAS:
+                say(f"Deployment of {REPLICAS:,} replicas until all are bound", time.perf_counter() - began, "s")
+        if pod.status.phase == "Running":
+            running.add(name)
+        if len(running) == REPLICAS:
+            break
+    say(f"Deployment of {REPLICAS:,} replicas until all run", time.perf_counter() - began, "s")
+    say("  CPU for that", plane.cpu_s() - cpu_s, "s")
+
+
+async def figures(kubeconfig: Path) -> None:
+    plane = ControlPlane(NAME)
+    say("  CPU for that", plane.cpu_s(), "s")
+    transport = HttpTransport.from_kubeconfig(str(kubeconfig))
+    client = Client(transport, "bench")
+    try:
+        await asyncio.sleep(15)
+        began, cpu_s = time.perf_counter(), plane.cpu_s()
+        await asyncio.sleep(IDLE_S)
+        say(
+            "CPU while only Leases are renewed",
+            100 * (plane.cpu_s() - cpu_s) / (time.perf_counter() - began),
+            "% of a core",
+        )
+        say("oldest Lease (renewed every 10 s, missed after 40 s)", await oldest_lease_s(client), "s")
+        say("memory of control plane and nodes", plane.memory_mb(), "MB")
+        await replicas(client, plane)
+        say("memory with them", plane.memory_mb(), "MB")
+    finally:
+        await transport.close()
+
+
+def main() -> None:
+    counts = [int(word) for word in sys.argv[1:]] or [1000, 5000]
+    with tempfile.TemporaryDirectory(prefix="bench-simulated-") as folder:
+        os.environ["KUBECONFIG"] = f"{folder}/kubeconfig"
+        run("down", "--name", NAME, "--purge")
+        run("down", "--name", f"{NAME}-fork", "--purge")
+        for count in counts:
+            try:
+                told = run(
+                    "up", "--name", NAME, "--runtime", "simulated", "--simulated-nodes", str(count), "--wait", "600"
+                )
+                found = re.search(r"Ready after ([\d.]+) s", told)
+                say(f"{count:,} simulated nodes until all are Ready", float(found[1]) if found else 0.0, "s")
+                asyncio.run(figures(Path(folder) / "kubeconfig"))
+                forked = re.search(r"answers ([\d.]+) s", run("snapshot", "fork", f"{NAME}-fork", "--name", NAME))
+                say("fork of that cluster until it answers, its nodes Ready", float(forked[1]) if forked else 0.0, "s")
+            finally:
+                run("down", "--name", f"{NAME}-fork", "--purge")
+                run("down", "--name", NAME, "--purge")
+
+
+if __name__ == "__main__":
+    main()
