@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pybernetes.api.core.v1 import Node, Pod
+from pybernetes.apimachinery import errors
 from pybernetes.kubelet.cgroups import detect
 
 from .harness import NODE, Cluster, eventually, play
@@ -58,8 +59,12 @@ def test_a_pod_is_resized_in_place(containerd: PrivateContainerd) -> None:
             assert await k.exec(after, "cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes") == f"{64 << 20}\n"
             assert await k.exec(after, "cat", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us") == "20000\n"
 
-        cpus = k.kubelet.machine.allocatable["cpu"]
-        await resize(k, "web", a=sized(cpus, "64Mi"))
+        milli = int(k.kubelet.machine.allocatable["cpu"]) * 1000
+        with pytest.raises(errors.Forbidden, match="node didn't have enough allocatable resources: cpu, requested: "):
+            await resize(k, "web", a=sized(f"{milli}m", "64Mi"))
+        await k.create("other", [sleeping(resources={"requests": {"cpu": "500m"}})])
+        await k.running("other")
+        await resize(k, "web", a=sized(f"{milli - 300}m", "64Mi"))
         waits = await k.until("web", lambda p: condition(p, "PodResizePending"))
         reason, message = condition(waits, "PodResizePending") or ("", "")
         assert reason == "Deferred"
@@ -69,7 +74,7 @@ def test_a_pod_is_resized_in_place(containerd: PrivateContainerd) -> None:
         await k.start_kubelet()
         again = await k.until("web", lambda p: condition(p, "PodResizePending"))
         assert again.status.containerStatuses[0].containerID == after.status.containerStatuses[0].containerID
-        await resize(k, "web", a=sized("150m", "64Mi"))
+        await k.delete("other")
         await k.until("web", quiet)
         told = [e.split(":")[0] for e in await k.events("web")]
         assert {"ResizeStarted", "ResizeCompleted", "ResizeDeferred"} <= set(told)

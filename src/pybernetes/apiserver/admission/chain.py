@@ -53,6 +53,7 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
     from pybernetes.apiserver.admission.limit_ranger import LimitRanger
     from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
     from pybernetes.apiserver.admission.node_restriction import NodeRestriction
+    from pybernetes.apiserver.admission.pod_resize import PodResizeValidator
     from pybernetes.apiserver.admission.pod_security.plugin import PodSecurity
     from pybernetes.apiserver.admission.priority import Priority
     from pybernetes.apiserver.admission.resource_quota import ResourceQuotas
@@ -76,5 +77,6 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
         DefaultIngressClass(reader),
         CertificateSubjectRestriction(reader),
         RuntimeClasses(reader),
+        PodResizeValidator(reader),
         ResourceQuotas(reader),
     ]

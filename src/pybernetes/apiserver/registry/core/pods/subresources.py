@@ -145,18 +145,9 @@ def _only_resources(ctx: RequestContext, obj: core.Pod, old: core.Pod) -> None:
 
 
 def _validate_resize(obj: core.Pod, old: core.Pod) -> list[FieldError]:
-    from pybernetes.apiserver.registry.core.pods.quality_of_service import qos_class
+    from pybernetes.apiserver.registry.core.pods.resizing import validate_resize
 
-    found: list[FieldError] = []
-    for name in ("containers", "initContainers"):
-        if [c.name for c in getattr(obj.spec, name)] != [c.name for c in getattr(old.spec, name)]:
-            at = validation.SPEC.child(name)
-            return [FieldError.forbidden(at, f"{name} may not be added, removed, renamed or reordered on resize")]
-    if qos_class(obj.spec) != old.status.qosClass:
-        at = Path("metadata").child("qosClass")
-        why = "Pod QOS Class may not change as a result of resizing"
-        found.append(FieldError.invalid(at, qos_class(obj.spec), why))
-    return found + validation.validate_pod(obj)
+    return validate_resize(obj, old)
 
 
 class EvictionSubresource(SubresourceBase):
