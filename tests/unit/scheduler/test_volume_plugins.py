@@ -1,0 +1,213 @@
+"""The volume plugins on small clusters: verdicts, reasons, choices, hints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from pybernetes.api.core.v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod
+from pybernetes.api.storage.v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
+from pybernetes.client.informer import Informer
+from pybernetes.scheduler.algorithm import Decision, NoFit, schedule
+from pybernetes.scheduler.framework import CycleState
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.storage_view import StorageView
+from tests.unit.scheduler.builders import profile, snapshot_of
+
+_ROOM = {"cpu": "8", "memory": "8Gi", "pods": "110"}
+
+
+class _Nowhere:
+    name = "nothing"
+
+
+class Storage:
+    """A view that is filled by hand."""
+
+    def __init__(self, *objects: Any) -> None:
+        self.informers: dict[Any, Informer[Any]] = {}
+        self.view = StorageView(self._informer)
+        self._version = 0
+        for obj in objects:
+            self.put(obj)
+
+    def _informer(self, cls: Any) -> Informer[Any]:
+        return self.informers.setdefault(cls, Informer(_Nowhere()))  # type: ignore[arg-type]
+
+    def put(self, obj: Any) -> None:
+        self._version += 1
+        obj.metadata.resourceVersion = str(self._version)
+        self.informers[type(obj)]._put(obj)
+
+
+def node(name: str, **labels: str) -> Node:
+    tree = {"metadata": {"name": name, "labels": labels}, "status": {"allocatable": _ROOM}}
+    return msgspec.convert(tree, Node)
+
+
+def pod(*claims: str, name: str = "p", node_name: str = "") -> Pod:
+    volumes = [{"name": c, "persistentVolumeClaim": {"claimName": c}} for c in claims]
+    spec = {"containers": [{"name": "c"}], "volumes": volumes, "nodeName": node_name, "schedulerName": "x"}
+    return msgspec.convert({"metadata": {"name": name, "namespace": "default", "uid": name}, "spec": spec}, Pod)
+
+
+def claim(
+    name: str = "c", bound: str = "", class_: str = "", annotations: dict[str, str] | None = None, **spec: Any
+) -> PersistentVolumeClaim:
+    notes = {**(annotations or {}), **({"pv.kubernetes.io/bind-completed": "yes"} if bound else {})}
+    basics = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": spec.pop("size", "1Gi")}}}
+    meta = {"name": name, "namespace": "default", "uid": f"uid-{name}", "annotations": notes}
+    more = {"volumeName": bound, "storageClassName": class_}
+    return msgspec.convert({"metadata": meta, "spec": basics | more | spec}, PersistentVolumeClaim)
+
+
+def volume(name: str = "v", on: str = "", class_: str = "", size: str = "1Gi", **fields: Any) -> PersistentVolume:
+    spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": size}, "storageClassName": class_}
+    if on:
+        term = {"matchExpressions": [{"key": "host", "operator": "In", "values": [on]}]}
+        spec["nodeAffinity"] = {"required": {"nodeSelectorTerms": [term]}}
+    spec |= fields.pop("spec", {})
+    meta = {"name": name, "uid": name, **fields}
+    return msgspec.convert({"metadata": meta, "spec": spec, "status": {"phase": "Available"}}, PersistentVolume)
+
+
+def a_class(name: str = "later", provisioner: str = "example.com/disk", **fields: Any) -> StorageClass:
+    tree = {"metadata": {"name": name}, "provisioner": provisioner, "volumeBindingMode": "WaitForFirstConsumer"}
+    return msgspec.convert(tree | fields, StorageClass)
+
+
+MANUAL = a_class("later", "kubernetes.io/no-provisioner")
+NODES = [node("a", host="a"), node("b", host="b", **{"topology.kubernetes.io/zone": "z1"})]
+
+
+def outcome(storage: Storage, of: Pod, placed: list[Pod] | None = None) -> str:
+    """The node, or why none."""
+    made = profile(storage=storage.view)
+    found = schedule(made, CycleState(), PodInfo(of), snapshot_of(NODES, placed), lambda count: 0)
+    return found.node_name if isinstance(found, Decision) else found.diagnosis.message()
+
+
+CASES: dict[str, tuple[list[Any], Pod, str]] = {
+    "bound, and reached from one node": ([claim(bound="v"), volume(on="b")], pod("c"), "b"),
+    "bound, and reached from none": (
+        [claim(bound="v"), volume(on="x")],
+        pod("c"),
+        "2 node(s) didn't match PersistentVolume's node affinity",
+    ),
+    "bound to nothing": (
+        [claim(bound="v")],
+        pod("c"),
+        'persistentvolume "v" not found',
+    ),
+    "immediate": ([claim()], pod("c"), "pod has unbound immediate PersistentVolumeClaims"),
+    "no claim": ([], pod("c"), 'persistentvolumeclaim "c" not found'),
+    "delayed, one node has a volume": (
+        [MANUAL, claim(class_="later"), volume(on="b", class_="later")],
+        pod("c"),
+        "b",
+    ),
+    "delayed, none has": (
+        [MANUAL, claim(class_="later")],
+        pod("c"),
+        "2 node(s) didn't find available persistent volumes to bind",
+    ),
+    "two claims, two volumes on one node": (
+        [
+            MANUAL,
+            claim("c", class_="later"),
+            claim("d", class_="later"),
+            volume("v", "a", "later"),
+            volume("w", "b", "later"),
+            volume("x", "b", "later"),
+        ],
+        pod("c", "d"),
+        "b",
+    ),
+    "made where the class may": (
+        [
+            a_class(allowedTopologies=[{"matchLabelExpressions": [{"key": "host", "values": ["b"]}]}]),
+            claim(class_="later"),
+        ],
+        pod("c"),
+        "b",
+    ),
+    "asked for on a node already": (
+        [a_class(), claim(class_="later", annotations={"volume.kubernetes.io/selected-node": "b"})],
+        pod("c"),
+        "b",
+    ),
+    "no room": (
+        [
+            a_class(),
+            claim(class_="later", size="9Gi"),
+            msgspec.convert({"metadata": {"name": "example.com/disk"}, "spec": {"storageCapacity": True}}, CSIDriver),
+            msgspec.convert(
+                {
+                    "metadata": {"name": "k", "namespace": "default"},
+                    "storageClassName": "later",
+                    "capacity": "1Gi",
+                    "nodeTopology": {},
+                },
+                CSIStorageCapacity,
+            ),
+        ],
+        pod("c"),
+        "2 node(s) did not have enough free storage",
+    ),
+    "another zone": (
+        [claim(bound="v"), volume(labels={"topology.kubernetes.io/zone": "z2"})],
+        pod("c"),
+        "a",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_outcome(case: str) -> None:
+    objects, of, wanted = CASES[case]
+    fresh = [msgspec.json.decode(msgspec.json.encode(obj), type=type(obj)) for obj in objects]
+    assert wanted in outcome(Storage(*fresh), of)
+
+
+def test_a_claim_for_one_pod_has_one_pod() -> None:
+    storage = Storage(claim(bound="v", accessModes=["ReadWriteOncePod"]), volume())
+    taken = [pod("c", name="other", node_name="a")]
+    assert "ReadWriteOncePod access mode already in-use" in outcome(storage, pod("c"), taken)
+    assert outcome(storage, pod("c")) in ("a", "b")
+
+
+def test_a_driver_limits_volumes_of_a_node() -> None:
+    csi = [volume(n, spec={"csi": {"driver": "d", "volumeHandle": n}}) for n in ("v", "w")]
+    limited = [
+        msgspec.convert(
+            {
+                "metadata": {"name": name},
+                "spec": {"drivers": [{"name": "d", "nodeID": name, "allocatable": {"count": count}}]},
+            },
+            CSINode,
+        )
+        for name, count in (("a", 1), ("b", 1))
+    ]
+    storage = Storage(claim("c", "v"), claim("d", "w"), *csi, *limited)
+    there = [pod("d", name="other", node_name="a")]
+    assert outcome(storage, pod("c"), there) == "b"
+    attached = {"metadata": {"name": "x"}, "spec": {"attacher": "d", "nodeName": "b", "source": {}}}
+    attached["spec"]["source"] = {"persistentVolumeName": "w"}  # type: ignore[index]
+    storage.put(msgspec.convert(attached, VolumeAttachment))
+    assert "2 node(s) exceed max volume count" in outcome(storage, pod("c"), there)
+
+
+def test_an_assumed_volume_is_nobody_elses() -> None:
+    storage = Storage(MANUAL, claim("c", class_="later"), claim("d", class_="later"), volume(on="b", class_="later"))
+    made = profile(storage=storage.view)
+    state, first, snapshot = CycleState(), PodInfo(pod("c")), snapshot_of(NODES)
+    found = schedule(made, state, first, snapshot, lambda count: 0)
+    assert isinstance(found, Decision)
+    assert made.reserve(state, first, found.node_name).success
+    assert made.waits_before_binding(state, first, found.node_name)
+    second = PodInfo(pod("d", name="q"))
+    assert isinstance(schedule(made, CycleState(), second, snapshot, lambda count: 0), NoFit)
+    made.unreserve(state, first, found.node_name)
+    assert isinstance(schedule(made, CycleState(), second, snapshot, lambda count: 0), Decision)
