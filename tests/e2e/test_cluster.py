@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import ssl
 import subprocess
@@ -51,6 +52,10 @@ def test_the_example_answers_and_a_second_up_is_harmless(own: Cluster) -> None:
     names = {pod["metadata"]["name"] for pod in own.get("pods", "-l", "app=hello")["items"]}
     assert len(names) == 3
     seen: set[str] = set()
+    (through,) = (line for line in told.stdout.splitlines() if line.startswith("Through its Ingress"))
+    command = shlex.split(through.partition(": ")[2])
+    answer = subprocess.run([*command, "-s"], capture_output=True, text=True, check=False).stdout
+    assert answer.startswith("Hello from hello-"), through
     eventually("every pod answers", lambda: seen.add(fetch(f"http://{address}/").split()[-1]) or seen == names)
 
     before = parts(own)

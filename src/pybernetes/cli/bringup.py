@@ -21,6 +21,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import write_atomic
+from pybernetes.host.processes import find_program
 from pybernetes.local_path.plan import default_class
 
 _INGRESS_S = 10.0
@@ -128,6 +129,8 @@ async def _through_ingress(client: Client, spec: ClusterSpec, progress: Progress
     host = await readiness.ingress_host(client, "default", "hello")
     if not host:
         return ""
+    if find_program("haproxy") is None:
+        return "not without haproxy; install it: apt-get install haproxy"
     progress.step("the example, over HTTPS through its Ingress")
     port, address = spec.ingress_https_port, spec.api_address
     if not await readiness.https_answers(address, port, host, _INGRESS_S):

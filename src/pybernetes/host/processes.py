@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -139,6 +140,11 @@ def memory_kb(pid: int) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return resident, proportional
+
+
+def find_program(name: str) -> str | None:
+    """Where a program of the distribution is, also one for administrators when those are not on the PATH."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/usr/bin")
 
 
 def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: str = "/") -> Process:

@@ -45,6 +45,7 @@ _GATHER_S = 0.02
 _BETWEEN_PROCESSES_S = 0.2
 """A process that was replaced lives on for its connections: many at once would cost memory."""
 _RETRY_S = 5.0
+_LONGEST_RETRY_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,15 @@ class IngressController:
                 await self._factory.start(group)
                 await self._factory.wait_synced()
                 await self._ensure_class()
+                retry_s = _RETRY_S
                 while True:
                     replaced = self._plane.reloads
                     again = await self._sync(self._plane)
+                    retry_s = min(retry_s * 2, _LONGEST_RETRY_S) if again else _RETRY_S
                     if self._plane.reloads != replaced:
                         await asyncio.sleep(_BETWEEN_PROCESSES_S)
                     try:
-                        async with asyncio.timeout(_RETRY_S if again else None):
+                        async with asyncio.timeout(retry_s if again else None):
                             await self._wake.wait()
                     except TimeoutError:
                         pass

@@ -21,14 +21,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pybernetes.host.files import write_atomic, write_if_changed
-from pybernetes.host.processes import Process, arguments, spawn
+from pybernetes.host.processes import Process, arguments, find_program, spawn
 from pybernetes.ingress import certificates
 from pybernetes.ingress.configuration import Rendered, Settings, render, server_commands
 from pybernetes.ingress.routes import Table
 
 log = logging.getLogger(__name__)
 
-_PROGRAMS = ":/usr/local/sbin:/usr/sbin:/usr/bin"
 _READY_S = 10.0
 _CHECK_S = 60.0
 _LOOK_AGAIN_S = 0.01
@@ -166,7 +165,7 @@ class DataPlane:
         self.updates += bool(commands)
 
     async def _replace(self, table: Table) -> dict[str, str]:
-        program = shutil.which("haproxy", path=os.environ.get("PATH", "") + _PROGRAMS)
+        program = find_program("haproxy")
         if program is None:
             raise DataPlaneError("haproxy is missing; install it: apt-get install haproxy")
         folder, refused = self._next_folder(), dict[str, str]()

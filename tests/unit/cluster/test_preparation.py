@@ -83,3 +83,19 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_that_cannot_be(name: str) -> None:
     with pytest.raises(ClusterError, match="--name blue"):
         check_name(name)
+
+
+def test_ingress_ports_are_the_usual_ones_or_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = {443}
+    monkeypatch.setattr(preparation, "_bindable", lambda port: port not in taken)
+    one = settle(Wishes("one"))[0]
+    assert (one.ingress_http_port, one.ingress_https_port) == (80, 9443)
+    make("one")
+    two = settle(Wishes("two"))[0]
+    assert (two.ingress_http_port, two.ingress_https_port) == (9080, 9444), "no two clusters share them"
+    taken |= {80, 9443}
+    taken.remove(443)
+    again = settle(Wishes("one"))[0]
+    assert (again.ingress_http_port, again.ingress_https_port) == (9080, 9444), "what another program took since"
+    off = settle(Wishes("three", settings={"ingress": False}))[0]
+    assert not off.serves_ingresses and off.ingress_http_port == 0

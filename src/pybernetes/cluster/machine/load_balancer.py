@@ -5,14 +5,13 @@ It passes TLS through and asks each apiserver's /readyz, so that clients keep on
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.pki import Pki
 from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.host.processes import find_program
 
 _UNPRIVILEGED = ("nobody", "nogroup")
 
@@ -23,7 +22,7 @@ def configuration_file(layout: Layout) -> Path:
 
 def command(layout: Layout) -> tuple[str, ...]:
     """Raises ClusterError where it is not installed."""
-    program = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/usr/bin")
+    program = find_program("haproxy")
     if program is None:
         raise ClusterError("haproxy is missing; install it: apt-get install haproxy")
     return (program, "-db", "-f", str(configuration_file(layout)))
