@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pybernetes.api.apps import v1 as apps
 from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import LabelSelector
 from pybernetes.apimachinery import names
@@ -25,6 +26,8 @@ from pybernetes.apiserver.registry.generic.object_meta import validate_annotatio
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 
 SPEC = Path("spec")
+_REPLICA_COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration",
+           "terminatingReplicas")  # fmt: skip
 NOT_NEGATIVE = "must be greater than or equal to 0"
 
 
@@ -123,9 +126,24 @@ def validate_always(template: core.PodTemplateSpec | None, owner: str) -> list[F
 def validate_not_negative(obj: Any, path: Path, fields: Iterable[str]) -> list[FieldError]:
     found: list[FieldError] = []
     for name in fields:
-        value = getattr(obj, name)
+        value = getattr(obj, name, None)
         if value is not None and value < 0:
             found.append(FieldError.invalid(path.child(name), value, NOT_NEGATIVE))
+    return found
+
+
+def validate_replicas_status(status: apps.ReplicaSetStatus | core.ReplicationControllerStatus) -> list[FieldError]:
+    at = Path("status")
+    found = validate_not_negative(status, at, _REPLICA_COUNTS)
+    for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
+        value = getattr(status, name) or 0
+        if value > (status.replicas or 0):
+            found.append(FieldError.invalid(at.child(name), value, "cannot be greater than status.replicas"))
+    available = status.availableReplicas or 0
+    if available > (status.readyReplicas or 0):
+        found.append(
+            FieldError.invalid(at.child("availableReplicas"), available, "cannot be greater than readyReplicas")
+        )
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pybernetes.api.autoscaling import v2 as autoscaling
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.autoscaling.validation import validate_spec
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
@@ -36,6 +37,11 @@ class HorizontalPodAutoscalerStrategy(Strategy):
         if spec.behavior is not None:
             spec.behavior.scaleUp = _rules(spec.behavior.scaleUp, _SCALE_UP, 0)
             spec.behavior.scaleDown = _rules(spec.behavior.scaleDown, _SCALE_DOWN, None)
+
+    def validate_status_update(
+        self, obj: autoscaling.HorizontalPodAutoscaler, old: autoscaling.HorizontalPodAutoscaler
+    ) -> list[FieldError]:
+        return templates.validate_not_negative(obj.status, Path("status"), ("currentReplicas", "desiredReplicas"))
 
     def prepare_for_create(self, ctx: RequestContext, obj: autoscaling.HorizontalPodAutoscaler) -> None:
         super().prepare_for_create(ctx, obj)

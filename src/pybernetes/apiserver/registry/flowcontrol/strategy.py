@@ -36,6 +36,9 @@ class FlowSchemaStrategy(Strategy):
         if not obj.spec.matchingPrecedence:
             obj.spec.matchingPrecedence = _DEFAULT_PRECEDENCE
 
+    def validate_status_update(self, obj: flow.FlowSchema, old: flow.FlowSchema) -> list[FieldError]:
+        return _validate_conditions(obj.status.conditions)
+
     def validate(self, obj: flow.FlowSchema) -> list[FieldError]:
         spec, name = obj.spec, obj.metadata.name or ""
         at, found = SPEC.child("matchingPrecedence"), []
@@ -91,6 +94,11 @@ class PriorityLevelStrategy(Strategy):
                 queuing.queues = queuing.queues or _DEFAULT_QUEUES
                 queuing.queueLengthLimit = queuing.queueLengthLimit or _DEFAULT_LENGTH
 
+    def validate_status_update(
+        self, obj: flow.PriorityLevelConfiguration, old: flow.PriorityLevelConfiguration
+    ) -> list[FieldError]:
+        return _validate_conditions(obj.status.conditions)
+
     def validate(self, obj: flow.PriorityLevelConfiguration) -> list[FieldError]:
         spec, name = obj.spec, obj.metadata.name or ""
         found: list[FieldError] = []
@@ -132,6 +140,17 @@ def _validate_mandatory(name: str, spec: flow.PriorityLevelConfigurationSpec) ->
         why = "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value"
         return [FieldError.invalid(SPEC, spec, why)]
     return [] if spec == wanted else [FieldError.invalid(SPEC, spec, f"spec of '{name}' must equal the fixed value")]
+
+
+def _validate_conditions(conditions: list[Any]) -> list[FieldError]:
+    found: list[FieldError] = []
+    for index, condition in enumerate(conditions):
+        at = Path("status", "conditions").index(index).child("type")
+        if any(condition.type == other.type for other in conditions[:index]):
+            found.append(FieldError.duplicate(at, condition.type))
+        if not condition.type:
+            found.append(FieldError.required(at))
+    return found
 
 
 def _validate_shares(level: Any, at: Path) -> list[FieldError]:

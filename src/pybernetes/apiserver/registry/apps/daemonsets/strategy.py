@@ -92,6 +92,10 @@ class DaemonSetStrategy(Strategy):
             found.append(FieldError.invalid(SPEC.child("selector"), obj.spec.selector, IMMUTABLE))
         return found + self.validate(obj)
 
+    def prepare_for_status_update(self, ctx: RequestContext, obj: apps.DaemonSet, old: apps.DaemonSet) -> None:
+        super().prepare_for_status_update(ctx, obj, old)
+        obj.metadata.annotations[TEMPLATE_GENERATION] = old.metadata.annotations.get(TEMPLATE_GENERATION, "1")
+
     def validate_status_update(self, obj: apps.DaemonSet, old: apps.DaemonSet) -> list[FieldError]:
         found = templates.validate_not_negative(obj.status, _STATUS, _COUNTS)
         before, now = old.status.collisionCount, obj.status.collisionCount

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
 _STATUS = Path("status")
-_COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration",
-           "terminatingReplicas")  # fmt: skip
 
 
 class ReplicaSetStrategy(Strategy):
@@ -56,17 +54,7 @@ class ReplicaSetStrategy(Strategy):
         return found
 
     def validate_status_update(self, obj: apps.ReplicaSet, old: apps.ReplicaSet) -> list[FieldError]:
-        status = obj.status
-        found = templates.validate_not_negative(status, _STATUS, _COUNTS)
-        for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
-            value = getattr(status, name) or 0
-            if value > (status.replicas or 0):
-                found.append(FieldError.invalid(_STATUS.child(name), value, "cannot be greater than status.replicas"))
-        available = status.availableReplicas or 0
-        if available > (status.readyReplicas or 0):
-            why = "cannot be greater than readyReplicas"
-            found.append(FieldError.invalid(_STATUS.child("availableReplicas"), available, why))
-        return found
+        return templates.validate_replicas_status(obj.status)
 
     def fields(self, obj: apps.ReplicaSet) -> dict[str, str]:
         return {"status.replicas": str(obj.status.replicas or 0)}

@@ -11,6 +11,7 @@ from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.batch.jobs import validation
+from pybernetes.apiserver.registry.batch.jobs.status import validate_job_status_update
 from pybernetes.apiserver.registry.batch.jobs.validation import (
     CONTROLLER_UID,
     JOB_NAME,
@@ -83,8 +84,12 @@ class JobStrategy(Strategy):
     def validate_update(self, obj: batch.Job, old: batch.Job) -> list[FieldError]:
         return validation.validate_job_update(obj, old, self.registry.config.features)
 
+    def prepare_for_status_update(self, ctx: RequestContext, obj: batch.Job, old: batch.Job) -> None:
+        super().prepare_for_status_update(ctx, obj, old)
+        obj.metadata.labels = obj.metadata.labels or dict(templates.labels_of(old.spec.template))
+
     def validate_status_update(self, obj: batch.Job, old: batch.Job) -> list[FieldError]:
-        return validation.validate_job_status_update(obj, old)
+        return validate_job_status_update(obj, old)
 
     def warnings(self, obj: batch.Job, old: batch.Job | None) -> list[str]:
         spec = obj.spec

@@ -11,7 +11,6 @@ from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.field_errors import OMITTED, FieldError, Path
 from pybernetes.apimachinery.selectors import LabelSelector as Selector
 from pybernetes.apimachinery.selectors import SelectorError
-from pybernetes.apimachinery.times import parse_time
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
@@ -259,7 +258,7 @@ def _validate_success_policy(spec: batch.JobSpec, policy: batch.SuccessPolicy, p
             if len(rule.succeededIndexes) > 64 * 1024:
                 found.append(FieldError.too_long(where, 64 * 1024))
             try:
-                total = _count_indexes(rule.succeededIndexes, completions)
+                total = count_indexes(rule.succeededIndexes, completions)
             except ValueError as error:
                 why = f"error parsing succeededIndexes: {error}"
                 found.append(FieldError.invalid(where, rule.succeededIndexes, why))
@@ -279,7 +278,7 @@ def _validate_success_policy(spec: batch.JobSpec, policy: batch.SuccessPolicy, p
     return found
 
 
-def _count_indexes(text: str, completions: int) -> int:
+def count_indexes(text: str, completions: int) -> int:
     """How many indexes "1,3-5" names. Raises ValueError with what is wrong."""
     if not text:
         return 0
@@ -375,47 +374,3 @@ def _with_resources(old: list[core.Container], new: list[core.Container]) -> lis
         msgspec.structs.replace(a, resources=b.resources) if a.name == b.name else a
         for a, b in zip(old, new, strict=True)
     ]
-
-
-def validate_job_status_update(obj: batch.Job, old: batch.Job) -> list[FieldError]:
-    status, before = obj.status, old.status
-    found = templates.validate_not_negative(status, STATUS, ("active", "succeeded", "failed", "ready", "terminating"))
-    true = {c.type for c in status.conditions if c.status == "True"}
-    was = {c.type for c in before.conditions if c.status == "True"}
-    complete, failed = "Complete" in true, "Failed" in true
-    conditions = STATUS.child("conditions")
-    if complete and failed:
-        why = "cannot set Complete=True and Failed=true conditions"
-        found.append(FieldError.invalid(conditions, "", why))
-    for kind in ("Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"):
-        if kind in was and kind not in true:
-            why = f"cannot disable the {kind}=True condition"
-            found.append(FieldError.invalid(conditions, "", why))
-    at = STATUS.child("completionTime")
-    if status.completionTime and not complete:
-        why = "cannot set completionTime when there is no Complete=True condition"
-        found.append(FieldError.invalid(at, status.completionTime, why))
-    if complete and not status.completionTime:
-        found.append(FieldError.required(at, "completionTime is required for Complete jobs"))
-    if status.startTime and status.completionTime and parse_time(status.completionTime) < parse_time(status.startTime):
-        found.append(FieldError.invalid(at, status.completionTime, "must be equal to or after `startTime`"))
-    if failed and "FailureTarget" not in true:
-        why = "cannot set Failed=True condition without the FailureTarget=true condition"
-        found.append(FieldError.invalid(conditions, "", why))
-    if complete and "SuccessCriteriaMet" not in true:
-        why = "cannot set Complete=True condition without the SuccessCriteriaMet=true condition"
-        found.append(FieldError.invalid(conditions, "", why))
-    if complete or failed:
-        if status.active:
-            why = "active>0 is invalid for finished job"
-            found.append(FieldError.invalid(STATUS.child("active"), status.active, why))
-        if not status.startTime:
-            found.append(FieldError.required(STATUS.child("startTime"), "startTime is required for finished job"))
-        uncounted = status.uncountedTerminatedPods
-        if uncounted is not None and (uncounted.succeeded or uncounted.failed):
-            why = "must be empty for finished job"
-            found.append(FieldError.invalid(STATUS.child("uncountedTerminatedPods"), uncounted, why))
-    if (status.ready or 0) > (status.active or 0):
-        why = "cannot set more ready pods than active"
-        found.append(FieldError.invalid(STATUS.child("ready"), status.ready, why))
-    return found

@@ -9,6 +9,7 @@ from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import (
     claim_warnings,
     validate_claim_spec,
+    validate_claim_status,
     validate_claim_update,
 )
 from pybernetes.apiserver.registry.core.persistentvolumes.strategy import STORAGE_CLASS_ANNOTATION, modes_cell
@@ -49,6 +50,11 @@ class PersistentVolumeClaimStrategy(Strategy):
 
     def validate_update(self, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim) -> list[FieldError]:
         return validate_claim_update(obj, old)
+
+    def validate_status_update(
+        self, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim
+    ) -> list[FieldError]:
+        return validate_claim_status(obj.status)
 
     def warnings(self, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim | None) -> list[str]:
         found = []

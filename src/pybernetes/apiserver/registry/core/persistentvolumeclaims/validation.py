@@ -13,10 +13,13 @@ from pybernetes.apimachinery.changes import difference
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.persistentvolumes.strategy import ACCESS_MODES, STORAGE_CLASS_ANNOTATION
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.core.pods.resources import is_native
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE, validate_annotations, validate_labels
 
 SPEC = Path("spec")
 _MODES = ("Block", "Filesystem")
+_RESIZES = ("ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible",
+            "NodeResizePending")  # fmt: skip
 _UNSEEN: dict[str, str] = {}
 """What upstream shows of a path, which it gives as the value."""
 _IMMUTABLE_SPEC = (
@@ -142,6 +145,34 @@ def _validate_class_update(
         return []
     at = Path("metadata", "annotations").key(STORAGE_CLASS_ANNOTATION)
     return [FieldError.invalid(at, annotated or "", IMMUTABLE)]
+
+
+def validate_claim_status(status: core.PersistentVolumeClaimStatus) -> list[FieldError]:
+    at = Path("status", "capacity")
+    found: list[FieldError] = []
+    for name, amount in status.capacity.items():
+        found += _validate_amount(amount, at.key(name))
+    at = Path("status", "allocatedResourceStatuses")
+    for name, what in status.allocatedResourceStatuses.items():
+        found += _validate_key(name, at)
+        if what not in _RESIZES:
+            found.append(FieldError.not_supported(at, name, _RESIZES))
+    at = Path("status", "allocatedResources")
+    for name, amount in status.allocatedResources.items():
+        found += _validate_key(name, at) or _validate_amount(amount, at.key(name))
+    return found
+
+
+def _validate_amount(amount: str, path: Path) -> list[FieldError]:
+    value = quantity.value(amount)
+    return [FieldError.invalid(path, value, "must be a valid resource quantity")] if value < 0 else []
+
+
+def _validate_key(name: str, path: Path) -> list[FieldError]:
+    problems = names.qualified_name(name)
+    if not problems and is_native(name) and name != "storage":
+        return [FieldError.not_supported(path, name, ("storage",))]
+    return [FieldError.invalid(path, name, message) for message in problems]
 
 
 def _shrinks(obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim) -> bool:

@@ -44,6 +44,11 @@ class ReplicationControllerStrategy(Strategy):
         found += templates.validate_template(spec.template, SPEC.child("template"))
         return found + templates.validate_always(spec.template, "ReplicationController")
 
+    def validate_status_update(
+        self, obj: core.ReplicationController, old: core.ReplicationController
+    ) -> list[FieldError]:
+        return templates.validate_replicas_status(obj.status)
+
     def fields(self, obj: core.ReplicationController) -> dict[str, str]:
         return {"status.replicas": str(obj.status.replicas or 0)}
 

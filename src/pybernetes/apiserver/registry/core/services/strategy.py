@@ -95,6 +95,9 @@ class ServiceStrategy(Strategy):
     def validate_update(self, obj: core.Service, old: core.Service) -> list[FieldError]:
         return validation.validate_service_update(obj, old)
 
+    def validate_status_update(self, obj: core.Service, old: core.Service) -> list[FieldError]:
+        return validation.validate_service_status(obj, old)
+
     def warnings(self, obj: core.Service, old: core.Service | None) -> list[str]:
         return list(service_warnings(obj))
 

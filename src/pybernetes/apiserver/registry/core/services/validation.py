@@ -352,3 +352,31 @@ def _validate_changed_families(new: core.ServiceSpec, old: core.ServiceSpec) -> 
         where = SPEC.child("ipFamilyPolicy")
         found.append(FieldError.invalid(where, new.ipFamilyPolicy, _RELEASING.format("ipFamily")))
     return found
+
+
+def validate_service_status(obj: core.Service, old: core.Service) -> list[FieldError]:
+    """The addresses of the load balancer, where there is one."""
+    at = Path("status", "loadBalancer", "ingress")
+    points = obj.status.loadBalancer.ingress if obj.status.loadBalancer is not None else []
+    if points and obj.spec.type != "LoadBalancer":
+        return [FieldError.forbidden(at, "may only be used when `spec.type` is 'LoadBalancer'")]
+    before = old.status.loadBalancer.ingress if old.status.loadBalancer is not None else []
+    known = [point.ip for point in before if point.ip]
+    found: list[FieldError] = []
+    for index, point in enumerate(points):
+        where, mode = at.index(index), at.index(index).child("ipMode")
+        if point.ip:
+            found += validate_ip(point.ip, where.child("ip"), known)
+        if point.ipMode is None:
+            if point.ip:
+                found.append(FieldError.required(mode, "must be specified when `ip` is set"))
+        elif not point.ip:
+            found.append(FieldError.forbidden(mode, "may not be specified when `ip` is not set"))
+        elif point.ipMode not in ("Proxy", "VIP"):
+            found.append(FieldError.not_supported(mode, point.ipMode, ("Proxy", "VIP")))
+        if point.hostname:
+            name = where.child("hostname")
+            found += [FieldError.invalid(name, point.hostname, m) for m in names.dns1123_subdomain(point.hostname)]
+            if not validate_ip(point.hostname, name):
+                found.append(FieldError.invalid(name, point.hostname, "must be a DNS name, not an IP address"))
+    return found

@@ -9,10 +9,13 @@ from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.names import path_segment_name
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.generic.conditions import validate_conditions
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import age, columns
 
 SPEC = Path("spec")
+_STATUS = Path("status")
+_COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
 
 
 class PodDisruptionBudgetStrategy(Strategy):
@@ -37,6 +40,12 @@ class PodDisruptionBudgetStrategy(Strategy):
             supported = ("AlwaysAllow", "IfHealthyBudget")
             found.append(FieldError.not_supported(at, spec.unhealthyPodEvictionPolicy, supported))
         return found + validate_label_selector(spec.selector, SPEC.child("selector"))
+
+    def validate_status_update(
+        self, obj: policy.PodDisruptionBudget, old: policy.PodDisruptionBudget
+    ) -> list[FieldError]:
+        found = validate_conditions(obj.status.conditions, _STATUS.child("conditions"))
+        return found + templates.validate_not_negative(obj.status, _STATUS, _COUNTS)
 
     def row(self, obj: policy.PodDisruptionBudget, now: float) -> list[Any]:
         spec = obj.spec
