@@ -13,6 +13,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from urllib.parse import quote
 
 from pybernetes.api.core.v1 import Secret, Service, ServicePort
 from pybernetes.api.discovery.v1 import EndpointSlice
@@ -27,7 +28,9 @@ UNAVAILABLE = "unavailable"
 """The backend of a rule whose Service cannot be had: it answers 503."""
 REDIRECT = "redirect"
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_PATH = re.compile(r"/[^\s\x00-\x1f\x7f]*")
+_PATH = re.compile(r"/[!-~]*")
+_LONGEST_PATH = 2048
+"""A line of a map holds some kilobytes; requests have not much longer paths either."""
 _CAPTURE = re.compile(r"(/?\(/\|\$\)\(\.\*\)|/?\(\.\*\)|/?\.\*)$")
 """The customary ends of paths that rewrite: (/|$)(.*), (.*) and .*"""
 _META = frozenset("()[]{}|^$?*\\")
@@ -176,9 +179,15 @@ class _Maker:
 
     def _rule(self, ingress: Ingress, host: str, path: HTTPIngressPath, chosen: Options) -> None:
         key = key_of(ingress)
-        text = path.path or "/"
-        if not _PATH.fullmatch(text):
-            self._tell(key, "InvalidPath", f"path {text[:60]!r} has white space or control characters; it is left out")
+        # Other letters than ASCII's come percent-encoded in requests. White space stays as it is, to be refused.
+        given = path.path or "/"
+        text = "".join(c if c.isascii() or c.isspace() else quote(c, errors="replace") for c in given)
+        if not _PATH.fullmatch(text) or len(text) > _LONGEST_PATH:
+            self._tell(
+                key,
+                "InvalidPath",
+                f"path {given[:60]!r} has white space or control characters, or is too long; it is left out",
+            )
             return
         exact = path.pathType == "Exact"
         if path.pathType == "ImplementationSpecific":

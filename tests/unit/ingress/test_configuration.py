@@ -16,6 +16,8 @@ from pybernetes.ingress.certificates import fault, self_signed
 from pybernetes.ingress.configuration import Settings, fill, render, server_commands
 from pybernetes.ingress.routes import REDIRECT, UNAVAILABLE, Backend, Certificate, Route, Table
 
+from .objects import ingress, path, service, table
+
 GOLDEN = Path(__file__).with_name("golden.cfg")
 CERTIFICATE = Certificate(("shop", "tls"), b"", ("a.b", "*.b"))
 CHOSEN = Options("/z/", True, 1024, 3, 4, sources=tuple(f"10.{n}.0.0/16" for n in range(25)))
@@ -65,6 +67,18 @@ def test_haproxy_takes_it(tmp_path: Path) -> None:
         [program, "-c", "-f", str(tmp_path / "haproxy.cfg")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), st.sampled_from(["Exact", "Prefix", "ImplementationSpecific"]))))
+def test_no_path_adds_a_line_or_a_word(found: list[tuple[str, str]]) -> None:
+    made = table([ingress("a", ("a.b", [path("/" + text, kind=kind) for text, kind in found]))], service("web"))
+    rendered = render(made, SETTINGS, Path("/f"), Path("/k"), {})
+    maps = rendered.files["http-exact.map"] + rendered.files["http-prefix.map"]
+    lines = [line for line in maps.split("\n") if line]
+        line for name in ("http-exact.map", "http-prefix.map") for line in rendered.files[name].split("\n") if line
+    ]
+    assert len(lines) == len(made.routes)
+    assert all(line.isascii() and len(line.split()) == 2 and line.startswith("a.b/") for line in lines)
 
 
 def test_redirects_are_for_plain_http_alone(tmp_path: Path) -> None:
