@@ -72,7 +72,7 @@ def plan(config: NetworkConfig, nodes: Iterable[Node]) -> MachineNetwork:
         else:
             internal = (a.address for a in node.status.addresses if a.type == "InternalIP" and "." in a.address)
             address = next(internal, "")
-            if address:
+            if address and not ipaddress.ip_address(address).is_loopback:  # there is no way to a simulated node's Pods
                 routes.add(Route(cidr, gateway=address))
     return MachineNetwork(bridge_address, cni, frozenset(routes))
 

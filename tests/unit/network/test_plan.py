@@ -47,6 +47,11 @@ def test_other_nodes_are_reached_through_their_addresses() -> None:
     assert len(made.routes) == 3, "a node without an address has no route"
 
 
+def test_no_route_leads_to_simulated_nodes() -> None:
+    made = plan(CONFIG, [node("n1", "10.244.0.0/24"), node("simulated-1", "10.244.1.0/24", "127.0.0.1")])
+    assert not [route for route in made.routes if route.gateway]
+
+
 def test_a_machine_that_is_no_node_only_routes() -> None:
     made = plan(NetworkConfig(), [node("n1", "10.244.0.0/24", "192.0.2.1")])
     assert (made.bridge_address, made.cni) == ("", "")
