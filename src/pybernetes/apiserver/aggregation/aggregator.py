@@ -201,6 +201,9 @@ class Aggregator:
                 own = self._in_process[at]
                 self.remote[at] = Remote(api_service, own, resources=own.resources, openapi_url=own.openapi_url)
                 self.changes += 1
+            if not plan.is_available(api_service):
+                # It was another server's until now.
+                self._start(f"local {key[1]}", self._publish(api_service, None, plan.LOCAL))
             return
         if held is not None and held.api_service.spec == spec:
             if plan.is_available(held.api_service) != plan.is_available(api_service):
@@ -257,7 +260,7 @@ class Aggregator:
                 remote.wake.clear()
                 try:
                     problem = await self._check(remote, backend)
-                    await self._publish(remote, problem)
+                    await self._publish(remote.api_service, problem)
                 except StatusError as error:
                     problem = plan.Problem("ServiceAccessError", str(error))
                     log.warning("availability of %s: %s", remote.api_service.metadata.name, error)
@@ -289,16 +292,18 @@ class Aggregator:
         remote.openapi_url = await backend.openapi_url()
         return None
 
-    async def _publish(self, remote: Remote, problem: plan.Problem | None) -> None:
+    async def _publish(
+        self, api_service: APIService, problem: plan.Problem | None, passed: tuple[str, str] = plan.PASSED
+    ) -> None:
         """Writes the condition when it changed; a conflict is looked at with the next check."""
         resource = resource_of(APIService)
         storage = self._registry.storage_for(resource)
-        name = remote.api_service.metadata.name or ""
+        name = api_service.metadata.name or ""
         held = await self._registry.read(APIService, name)
-        if held is None or held.spec != remote.api_service.spec:
+        if held is None or held.spec != api_service.spec:
             return
         wanted = msgspec.json.decode(msgspec.json.encode(held), type=APIService)
-        if not plan.with_condition(wanted, problem, format_time(self._clock.now())):
+        if not plan.with_condition(wanted, problem, format_time(self._clock.now()), passed):
             return
         ctx = RequestContext(APISERVER, resource, "update", "", name, subresource="status", user_agent="kube-apiserver")
         await storage.subresources["status"].update(ctx, wanted)

@@ -17,6 +17,7 @@ from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 
 PASSED = ("Passed", "all checks passed")
+LOCAL = ("Local", "Local APIServices are always available")
 _AVAILABLE = "Available"
 SERVICE_NAME = "kubernetes.io/service-name"
 
@@ -81,9 +82,11 @@ def is_available(api_service: APIService) -> bool:
     return any(c.type == _AVAILABLE and c.status == "True" for c in api_service.status.conditions)
 
 
-def with_condition(api_service: APIService, problem: Problem | None, now: str) -> bool:
+def with_condition(
+    api_service: APIService, problem: Problem | None, now: str, passed: tuple[str, str] = PASSED
+) -> bool:
     """Writes the outcome of a check into the status; whether that changed anything."""
-    reason, message = PASSED if problem is None else (problem.reason, problem.message)
+    reason, message = passed if problem is None else (problem.reason, problem.message)
     status = "True" if problem is None else "False"
     made = APIServiceCondition(type=_AVAILABLE, status=status, reason=reason, message=message, lastTransitionTime=now)
     conditions = api_service.status.conditions
