@@ -31,6 +31,7 @@ import msgspec
 
 from pybernetes.apimachinery.errors import RequestEntityTooLarge, StatusError
 from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.host.memory import give_back
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,9 @@ _HEADER_TIMEOUT_S = 32.0
 _IDLE_TIMEOUT_S = 180.0
 _LINGER_S = 0.5
 _SWEEP_S = 15.0
+_MANY = 16
+"""When so many clients that did not read are ended at once, their memory goes back to the system."""
+_FREED_AFTER_S = 1.0
 _HANDSHAKE_TIMEOUT_S = 10.0
 
 _REASONS = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
@@ -177,8 +181,9 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
         now = loop.time()
-        for connection in list(self.connections):
-            connection.expire(now)
+        ended = sum(connection.expire(now) for connection in list(self.connections))
+        if ended >= _MANY:
+            loop.call_later(_FREED_AFTER_S, give_back)
 
 
 class _Refusal:
@@ -540,17 +545,22 @@ class _HttpConnection(asyncio.Protocol):
         """Closes a little later, so that unread bytes do not reset the answer away."""
         self._loop.call_later(_LINGER_S, self._transport.close)
 
-    def expire(self, now: float) -> None:
-        """Closes a connection that is idle or sends too slowly, and one that leaves a stream unread to its end."""
+    def expire(self, now: float) -> bool:
+        """Closes a connection that is idle or sends too slowly, and one that leaves a stream unread to its end.
+
+        Whether it was such a stream, which may have held much.
+        """
         if self._drained is not None and self._streaming is not None:
             over = getattr(self._streaming, "over", None)
-            if over is not None and over():
-                self._transport.abort()
-            return
+            if over is None or not over():
+                return False
+            self._transport.abort()
+            return True
         if self.task is None and not self._queue and self._tunnel is None:
             limit = _HEADER_TIMEOUT_S if self._in_message else _IDLE_TIMEOUT_S
             if now - self._idle_since > limit:
                 self._transport.close()
+        return False
 
     def wind_down(self) -> None:
         """Lets a running request finish, ends everything else."""
