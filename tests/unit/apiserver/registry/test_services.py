@@ -71,9 +71,9 @@ def test_addresses_are_not_given_twice_and_come_back(run):
         return taken.value.message, outside.value.message
 
     taken, outside = run(scenario)
-    assert "spec.clusterIPs[0]: Invalid value" in taken
+    assert "spec.clusterIPs: Invalid value" in taken
     assert "failed to allocate IP 10.96.0.10: provided IP is already allocated" in taken
-    assert "the provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/16" in outside
+    assert "the provided network does not match the current range" in outside
 
 
 def test_a_write_that_fails_keeps_nothing(run):
@@ -198,3 +198,53 @@ def test_rows(run):
     address, a, b = run(scenario)
     assert a == ["a", "NodePort", address, "<none>", "80:30080/TCP", "0s", "x=y"]
     assert (b[3], b[4]) == ("<pending>", "1:30001/TCP")
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            {"type": "NodePort", "ports": [{"port": 80, "nodePort": 31000, "protocol": "UDP"}]},
+            "provided port is already allocated",
+        ),
+        (
+            {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000},
+            "Internal error occurred: failed to allocate requested HealthCheck NodePort 31000: "
+            "provided port is already allocated",
+        ),
+    ],
+)
+def test_a_node_port_is_one_services(run, spec, told):
+    async def scenario(cluster):
+        both = [{"name": p, "port": 80, "nodePort": 31000, "protocol": p.upper()} for p in ("tcp", "udp")]
+        await cluster.create("services", service("a", type="NodePort", ports=both))
+        with pytest.raises(errors.StatusError) as caught:
+            await cluster.create("services", service("b", **spec))
+        await cluster.delete("services", "a")
+        await cluster.create("services", service("b", **spec))
+        return caught.value.message
+
+    assert told in run(scenario)
+
+
+def test_a_name_becomes_headless_and_a_name_again(run):
+    async def scenario(cluster):
+        made = await cluster.create("services", service("a", type="ExternalName", externalName="x.y"))
+        made["spec"] |= {"type": "ClusterIP", "clusterIP": "None"}
+        headless = await cluster.update("services", made)
+        spec = dict(headless["spec"])
+        headless["spec"] |= {"type": "ExternalName", "externalName": "x.y"}
+        return spec, (await cluster.update("services", headless))["spec"]
+
+    headless, name = run(scenario)
+    assert (headless["clusterIPs"], headless["ipFamilyPolicy"]) == (["None"], "RequireDualStack")
+    assert not {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"} & name.keys()
+
+
+def test_an_address_of_a_load_balancer_is_virtual_unless_told(run):
+    async def scenario(cluster):
+        made = await cluster.create("services", service("a", type="LoadBalancer"))
+        made["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+        return await cluster.update("services", made, sub="status")
+
+    assert run(scenario)["status"]["loadBalancer"]["ingress"] == [{"ip": "192.0.2.1", "ipMode": "VIP"}]

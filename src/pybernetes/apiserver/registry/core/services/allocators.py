@@ -169,7 +169,7 @@ class AddressRanges:
 
 
 class PortAllocator:
-    """Node ports of one range, the same number for TCP and UDP counted once each."""
+    """Node ports of one range: a number is one Service's, who may use it once a protocol."""
 
     def __init__(self, low: int, high: int, choose: Callable[[int], int]) -> None:
         size = high - low + 1
@@ -180,6 +180,10 @@ class PortAllocator:
     @property
     def text(self) -> str:
         return f"{self._low}-{self._high}"
+
+    def in_use(self, port: int) -> bool:
+        """By any protocol."""
+        return any(held.has(port) for held in self._ranges.values())
 
     def take(self, port: int, protocol: str) -> None:
         """Raises OutOfRange, Taken."""

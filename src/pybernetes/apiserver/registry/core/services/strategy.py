@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _AFFINITY_TIMEOUT_S = 10800
 _CLAIM_ATTEMPTS = 50
 
+_NO_HEALTH_PORT = "Internal error occurred: failed to allocate requested HealthCheck NodePort {}: {}"
+
 
 class ServiceStrategy(Strategy):
     returns_deleted_object = True
@@ -78,8 +80,12 @@ class ServiceStrategy(Strategy):
             spec.externalTrafficPolicy = "Cluster"
         if spec.internalTrafficPolicy is None and spec.type in ("NodePort", "LoadBalancer", "ClusterIP"):
             spec.internalTrafficPolicy = "Cluster"
-        if spec.type == "LoadBalancer" and spec.allocateLoadBalancerNodePorts is None:
-            spec.allocateLoadBalancerNodePorts = True
+        if spec.type == "LoadBalancer":
+            if spec.allocateLoadBalancerNodePorts is None:
+                spec.allocateLoadBalancerNodePorts = True
+            for point in obj.status.loadBalancer.ingress if obj.status.loadBalancer is not None else ():
+                if point.ip and point.ipMode is None:
+                    point.ipMode = "VIP"
 
     def prepare_for_create(self, ctx: RequestContext, obj: core.Service) -> None:
         obj.status = core.ServiceStatus(loadBalancer=core.LoadBalancerStatus())
@@ -174,7 +180,7 @@ class ServiceStrategy(Strategy):
         spec = obj.spec
         if spec.type == "ExternalName":
             return
-        if old is None and spec.clusterIP and not spec.clusterIPs:
+        if (old is None or old.spec.type == "ExternalName") and spec.clusterIP and not spec.clusterIPs:
             spec.clusterIPs = [spec.clusterIP]
         everywhere = spec.clusterIP == "None" and not spec.selector
         if spec.ipFamilyPolicy is None:
@@ -331,7 +337,7 @@ class ServiceStrategy(Strategy):
         for address in spec.clusterIPs[:1]:
             if address in before:
                 continue
-            at = SPEC.child("clusterIPs").index(0)
+            at = SPEC.child("clusterIPs")
             try:
                 self._addresses.take(address)
                 if await self._objects.foreign(address):
@@ -340,10 +346,7 @@ class ServiceStrategy(Strategy):
             except Taken:
                 why = f"failed to allocate IP {address}: provided IP is already allocated"
             except OutOfRange:
-                why = (
-                    f"failed to allocate IP {address}: the provided IP is not in the valid range. "
-                    f"The range of valid IPs is {self._addresses.text}"
-                )
+                why = f"failed to allocate IP {address}: the provided network does not match the current range"
             except ValueError:
                 continue  # validation says that it is no address
             else:
@@ -398,9 +401,29 @@ class ServiceStrategy(Strategy):
             except Full:
                 raise errors.InternalError("failed to allocate a nodePort: range is full") from None
             taken.append((port.nodePort, protocol))
-        if needs_health_port(spec) and not spec.healthCheckNodePort:
-            spec.healthCheckNodePort = self._ports.take_any("TCP")
-            taken.append((spec.healthCheckNodePort, "TCP"))
+        if needs_health_port(spec):
+            self._claim_health_port(spec, before, taken)
+
+    def _claim_health_port(
+        self, spec: core.ServiceSpec, before: list[tuple[int, str]], taken: list[tuple[int, str]]
+    ) -> None:
+        port = spec.healthCheckNodePort
+        if not port:
+            port = spec.healthCheckNodePort = self._ports.take_any("TCP")
+        elif (port, "TCP") in before:
+            return
+        else:
+            try:
+                if self._ports.in_use(port):
+                    raise Taken
+                self._ports.take(port, "TCP")
+            except Taken:
+                why = "provided port is already allocated"
+                raise errors.InternalError(_NO_HEALTH_PORT.format(port, why)) from None
+            except OutOfRange:
+                why = f"provided port is not in the valid range. The range of valid ports is {self._ports.text}"
+                raise errors.InternalError(_NO_HEALTH_PORT.format(port, why)) from None
+        taken.append((port, "TCP"))
 
     def _claim_port(
         self, obj: core.Service, index: int, number: int, protocol: str,
@@ -410,6 +433,8 @@ class ServiceStrategy(Strategy):
             return
         at = SPEC.child("ports").index(index).child("nodePort")
         try:
+            if self._ports.in_use(number) and number not in {own for own, _ in (*before, *taken)}:
+                raise Taken
             self._ports.take(number, protocol)
             taken.append((number, protocol))
             return

@@ -22,6 +22,8 @@ def drop_fields_of_the_old_type(obj: core.Service, old: core.Service) -> None:
             new.ipFamilies = []
         if new.ipFamilyPolicy == before.ipFamilyPolicy:
             new.ipFamilyPolicy = None
+        if new.internalTrafficPolicy == before.internalTrafficPolicy:
+            new.internalTrafficPolicy = None
     if before.type in _WITH_NODE_PORTS and new.type not in _WITH_NODE_PORTS:
         held = {port.nodePort for port in before.ports}
         if all(port.nodePort in held for port in new.ports):
