@@ -40,9 +40,11 @@ class World:
         self.client = Client(LocalTransport(self.server.handler, ADMIN), "test")
         self.asked: list[tuple[str, str]] = []
         self.away: set[str] = set()
+        self.hidden: set[str] = set()
 
     async def start(self) -> None:
         await self.server.start()
+        self.began = self.clock.now()
         self.server._connections().kubelet_page = self.kubelet_page  # type: ignore[method-assign]
         for node in ("a", "b"):
             await self.client.create(make(Node, {"metadata": {"name": node, "labels": {"zone": node}}}))
@@ -60,10 +62,11 @@ class World:
             raise OSError("no route to host")
         now = self.clock.now()
         lines = [f"node_cpu_usage_seconds_total {now / 2} {int(now * 1000)}", "node_memory_working_set_bytes 1048576"]
-        for pod in [f"{node}{number}" for number in range(2)]:
+        for pod in {f"{node}{number}" for number in range(2)} - self.hidden:
             labels = f'{{container="c",namespace="default",pod="{pod}"}}'
             lines.append(f"container_cpu_usage_seconds_total{labels} {now / 4} {int(now * 1000)}")
             lines.append(f"container_memory_working_set_bytes{labels} 2048")
+            lines.append(f"container_start_time_seconds{labels} {self.began}")
         return "\n".join(lines).encode()
 
     async def get(
@@ -131,6 +134,18 @@ def test_only_nodes_of_the_pods_asked_for_are_asked() -> None:
         assert {node for node, _ in w.asked} == {"b"}
         assert {path for _, path in w.asked} == {"/metrics/resource"}
         assert names(await w.tree(f"{PATH}/pods", "labelSelector=app%3Dnone")) == []
+
+    in_world(body)
+
+
+def test_a_pod_that_began_after_the_last_sample_is_told_of() -> None:
+    async def body(w: World) -> None:
+        w.hidden = {"a1"}
+        assert names(await w.tree(f"{PATH}/pods")) == ["a0", "b0"]
+        w.hidden = set()
+        await asyncio.sleep(2)
+        assert names(await w.tree(f"{PATH}/pods")) == ["a0", "a1", "b0"]
+        assert [node for node, _ in w.asked] == ["a", "b", "a", "b", "a"]
 
     in_world(body)
 

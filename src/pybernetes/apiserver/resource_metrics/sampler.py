@@ -44,10 +44,10 @@ class Sampler:
         self._nodes: dict[str, _Node] = {}
         self._seats = asyncio.Semaphore(_AT_ONCE)
 
-    async def sampled(self, names: Iterable[str]) -> dict[str, Pair]:
+    async def sampled(self, names: Iterable[str], resolution_s: float | None = None) -> dict[str, Pair]:
         """The last two samples of each node, the earlier first; nodes that do not answer are left out."""
-        wanted = sorted(set(names))
-        found = await asyncio.gather(*(self._sample(name) for name in wanted))
+        wanted, resolution_s = sorted(set(names)), self._resolution_s if resolution_s is None else resolution_s
+        found = await asyncio.gather(*(self._sample(name, resolution_s) for name in wanted))
         return {name: pair for name, pair in zip(wanted, found, strict=True) if pair is not None}
 
     def forget(self, kept: Iterable[str]) -> None:
@@ -55,7 +55,7 @@ class Sampler:
         for name in self._nodes.keys() - set(kept):
             del self._nodes[name]
 
-    async def _sample(self, name: str) -> Pair | None:
+    async def _sample(self, name: str, resolution_s: float) -> Pair | None:
         node = self._nodes.setdefault(name, _Node())
         async with node.lock:
             now = self._clock.now()
@@ -66,7 +66,7 @@ class Sampler:
                     node.before = await self._scrape(name, node)
                     await asyncio.sleep(_FIRST_WINDOW_S)
                     node.now = await self._scrape(name, node)
-                elif now - node.asked > self._resolution_s:
+                elif now - node.asked > resolution_s:
                     node.before, node.now = node.now, await self._scrape(name, node)
             except (OSError, TimeoutError, ValueError) as error:
                 log.info("metrics of node %s: %s", name, error or type(error).__name__)

@@ -24,7 +24,7 @@ from pybernetes.apiserver.feeds import APISERVER
 from pybernetes.apiserver.registry.generic.interface import Column, ListOptions, RequestContext
 from pybernetes.apiserver.resource_metrics.openapi import DOCUMENT
 from pybernetes.apiserver.resource_metrics.resources import GROUP, NODES, PATH, PODS, RESOURCES, VERBS, VERSION
-from pybernetes.apiserver.resource_metrics.sampler import Sampler
+from pybernetes.apiserver.resource_metrics.sampler import Pair, Sampler
 from pybernetes.apiserver.resource_metrics.samples import Usage, pod_usage, used
 from pybernetes.http.messages import Request, Response
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pybernetes.host.clock import Clock
 
 _NOT_ALLOWED = "the server does not allow this method on the requested resource"
+_FRESH_S = 1.0
 _FAILED_PHASES = ("Succeeded", "Failed")
 
 
@@ -136,12 +137,11 @@ class Serving:
             ]
         running = [s for s in subjects if s.spec.nodeName and s.status.phase not in _FAILED_PHASES]
         sampled = await self._sampler.sampled(subject.spec.nodeName for subject in running)
-        return [
-            self._pod(subject, usages)
-            for subject in running
-            if (pair := sampled.get(subject.spec.nodeName)) is not None
-            and (usages := pod_usage(*pair, (subject.metadata.namespace, subject.metadata.name)))
-        ]
+        unseen = {s.spec.nodeName for s in running if s.spec.nodeName in sampled and not _usages(s, sampled)}
+        if unseen:
+            # Pods that began after the last sample need not wait for the next.
+            sampled |= await self._sampler.sampled(unseen, _FRESH_S)
+        return [self._pod(subject, usages) for subject in running if (usages := _usages(subject, sampled))]
 
     async def _subjects(self, resource: Resource, info: RequestInfo, options: ListOptions) -> list[_Subject]:
         stored = resource_of(Node if resource is NODES else Pod)
@@ -177,6 +177,11 @@ class Serving:
             "timestamp": format_time(first.at),
             "window": format_duration(round(first.window_s, 3)),
         }
+
+
+def _usages(subject: _Subject, sampled: Mapping[str, Pair]) -> dict[str, Usage]:
+    pair = sampled.get(subject.spec.nodeName)
+    return pod_usage(*pair, (subject.metadata.namespace, subject.metadata.name)) if pair is not None else {}
 
 
 def _told(usage: Usage) -> dict[str, str]:
