@@ -13,6 +13,7 @@ HASH_ANNOTATION = "kubernetes.io/config.hash"
 SOURCE_ANNOTATION = "kubernetes.io/config.source"
 SEEN_ANNOTATION = "kubernetes.io/config.seen"
 
+RESTART_ALL = "RestartAllContainers"
 _SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 AnyContainer = Container | EphemeralContainer
 
@@ -83,6 +84,21 @@ def container_hash(container: AnyContainer) -> str:
     return hashlib.sha256(identity).hexdigest()[:8]
 
 
+def matching_rule(container: AnyContainer, exit_code: int) -> str:
+    """The action of the first restart rule that the end of the container meets, "" for none."""
+    for rule in container.restartPolicyRules:
+        condition = rule.exitCodes
+        if condition is not None and (exit_code in condition.values) == (condition.operator == "In"):
+            return rule.action
+    return ""
+
+
+def has_restart_all(pod: Pod) -> bool:
+    """Whether the end of one of its containers can restart all of the pod."""
+    containers = (*pod.spec.initContainers, *pod.spec.containers)
+    return any(rule.action == RESTART_ALL for c in containers for rule in c.restartPolicyRules)
+
+
 def should_restart(container: AnyContainer, pod: Pod, exit_code: int) -> bool:
     """Whether a container that ended with `exit_code` runs again.
 
@@ -90,13 +106,9 @@ def should_restart(container: AnyContainer, pod: Pod, exit_code: int) -> bool:
     """
     if isinstance(container, EphemeralContainer):
         return False
-    for rule in container.restartPolicyRules:
-        condition = rule.exitCodes
-        if condition is None:
-            continue
-        within = exit_code in condition.values
-        if within == (condition.operator == "In"):
-            return rule.action in ("Restart", "RestartAllContainers")
+    action = matching_rule(container, exit_code)
+    if action:
+        return action in ("Restart", RESTART_ALL)
     policy = container.restartPolicy or pod.spec.restartPolicy or "Always"
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 

@@ -19,6 +19,7 @@ from pybernetes.api.core.v1 import (
     ContainerStateWaiting,
     ContainerStatus,
     ContainerUser,
+    EphemeralContainer,
     HostIP,
     LinuxContainerUser,
     Pod,
@@ -40,7 +41,7 @@ VANISHING_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
 """Conditions of the kubelet that are there only while they are true."""
 _OWNED_CONDITIONS = (
     "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled",
-    *VANISHING_CONDITIONS, "DisruptionTarget",
+    *VANISHING_CONDITIONS, "DisruptionTarget", "AllContainersRestarting",
 )  # fmt: skip
 _LOST_EXIT_CODE = 137
 
@@ -86,6 +87,10 @@ class Inputs:
     """phase, reason and message decided elsewhere: a deadline, an eviction."""
     disruption: tuple[str, str] | None = None
     """reason and message of the condition that says why the node ends the pod."""
+    restarting_all: bool = False
+    """All containers are being stopped and removed, to start anew."""
+    removed_all: bool = False
+    """They have just been."""
     resize_pending: Resize | None = None
     resize_progress: Resize | None = None
 
@@ -194,7 +199,7 @@ def phase(pod: Pod, init: list[ContainerStatus], main: list[ContainerStatus], en
         finished = state.terminated or (last.terminated if state.waiting is not None else None)
         if finished is None:
             pending_init += 1
-        elif finished.exitCode != 0:
+        elif finished.exitCode != 0 and finished.reason != _RESTARTING_ALL:
             if not should_restart(container, pod, finished.exitCode):
                 return "Failed"
             if state.terminated is None:
@@ -255,7 +260,19 @@ def _container_status(
     history = [c for c in runtime.containers if c.name == spec.name]
     if history and history[0].state == "running" and spec.name in inputs.starting:
         history = history[1:]
-    status = _from_history(spec, history, inputs) if history else _without_container(pod, spec, old)
+    if history:
+        status = _from_history(spec, history, inputs)
+        if old is not None and len(history) == 1 and not inputs.ended:
+            _keep_last_state(status, old)
+    elif (
+        (inputs.restarting_all or inputs.removed_all)
+        and old is not None
+        and old.state is not None
+        and not isinstance(spec, EphemeralContainer)
+    ):
+        status = _removed(spec, old)
+    else:
+        status = _without_container(pod, spec, old)
     status.volumeMounts = [_mount_status(m) for m in spec.volumeMounts]
     newest = history[0] if history else None
     if init and newest is not None and newest.state == "exited" and newest.exit_code == 0 and not _sidecar(spec):
@@ -295,6 +312,30 @@ def _from_history(spec: AnyContainer, history: list[Container], inputs: Inputs) 
         status.user = ContainerUser(linux=LinuxContainerUser(uid=uid, gid=gid, supplementalGroups=list(groups)))
     if len(history) > 1:
         status.lastState = _state(history[1], inputs.runtime_name)
+    return status
+
+
+def _keep_last_state(status: ContainerStatus, old: ContainerStatus) -> None:
+    """The runtime has forgotten the container before this one: what was told of its end still holds."""
+    if old.containerID and old.containerID != status.containerID and old.state is not None and old.state.terminated:
+        status.lastState = ContainerState(terminated=old.state.terminated)
+    elif old.lastState is not None and old.lastState.terminated is not None:
+        status.lastState = old.lastState
+
+
+_RESTARTING_ALL = "RestartingAllContainers"
+
+
+def _removed(spec: AnyContainer, old: ContainerStatus) -> ContainerStatus:
+    """Of a container that is gone because all of the pod's start anew."""
+    text = "The container is removed because RestartAllContainers in place"
+    status = ContainerStatus(name=spec.name, image=spec.image or "", restartCount=old.restartCount)
+    status.lastState = old.lastState
+    status.state = ContainerState(waiting=ContainerStateWaiting(reason=_RESTARTING_ALL, message=text))
+    if old.state is not None and old.state.waiting is None:
+        gone = ContainerStateTerminated(exitCode=_LOST_EXIT_CODE, reason=_RESTARTING_ALL, message=text)
+        status.lastState = ContainerState(terminated=gone)
+        status.restartCount += 1
     return status
 
 
@@ -461,6 +502,8 @@ def _conditions(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus
         ("ContainersReady", *containers_ready),
         ("PodScheduled", "True", None, None),
     ]
+    if pod_spec.has_restart_all(pod):
+        found.append(("AllContainersRestarting", *_restarting_all(inputs, status)))
     now = format_time(inputs.now_s)
     result = list(others)
     if not pod_spec.is_terminal(status.phase):
@@ -480,6 +523,14 @@ def _conditions(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus
             )
         )
     return result
+
+
+def _restarting_all(inputs: Inputs, status: PodStatus) -> _Verdict:
+    if pod_spec.is_terminal(status.phase):
+        return "False", "PodCompleted" if status.phase == "Succeeded" else "PodFailed", None
+    if inputs.restarting_all:
+        return "True", "RestartAllContainersStarted", "container exited with restart policy rule"
+    return "False", None, None
 
 
 def _resize_conditions(inputs: Inputs, now: str) -> list[PodCondition]:

@@ -154,6 +154,10 @@ class SimulatedNode:
                     known = self._ended(known, 137)
                     self.runtime = self.runtime.with_container(known)
                 return m.ContainerStopped(container.id, known)
+            case m.RemoveContainers(container_ids=ids):
+                for container_id in () if bad else ids:
+                    self.runtime = self.runtime.without_container(container_id)
+                return m.ContainersRemoved(failure="busy") if bad else m.ContainersRemoved(ids)
             case m.ResizePod(after=after, updates=updates):
                 return m.PodResized({}, failure="busy") if bad else self._resized(after, updates)
             case m.CleanUp():

@@ -242,3 +242,37 @@ def test_every_stage_leads_on() -> None:
         (stage,) = TRANSITIONS[stage]
         reached.append(stage)
     assert reached[-1] is Stage.GONE and set(reached) == set(Stage)
+
+
+def test_the_end_of_one_container_restarts_all() -> None:
+    rule = {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}
+    watched = {"name": "a", "image": "i", "restartPolicy": "Never", "restartPolicyRules": [rule]}
+    init = [{"name": "i1", "image": "i"}]
+    node = started(SimulatedNode(pod([watched, TWO[1]], init, restartPolicy="Never")))
+    node.exit("i1", 0)
+    node.run_until_quiet(60)
+    assert node.statuses[-1].phase == "Running"
+    sandboxes = node.runtime.sandboxes
+    node.exit("a", 42)
+    node.run_until_quiet(60)
+    shown = [
+        (s.conditions[-1].status, {c.name: c.state.waiting.reason for c in s.containerStatuses if c.state.waiting})
+        for s in node.statuses
+    ]
+    assert ("False", {"a": "RestartingAllContainers", "b": "RestartingAllContainers"}) in shown
+    assert "True" in [restarting for restarting, _ in shown]
+    assert all(s.phase in ("Pending", "Running") for s in node.statuses)
+    assert (sorted(node.created[:3]), node.created[3:]) == (["a", "b", "i1"], ["i1"]), (
+        "from the beginning, init containers too"
+    )
+    node.exit("i1", 0)
+    node.run_until_quiet(60)
+    last = node.statuses[-1]
+    assert sorted(node.created[-2:]) == ["a", "b"]
+    assert (last.phase, node.runtime.sandboxes) == ("Running", sandboxes)
+    assert last.containerStatuses[0].lastState.terminated.reason == "RestartingAllContainers"
+    assert (last.conditions[-1].type, last.conditions[-1].status) == ("AllContainersRestarting", "False")
+    node.exit("a", 1)
+    node.exit("b", 0)
+    node.run_until_quiet(60)
+    assert node.statuses[-1].phase == "Failed", "another end restarts nothing"

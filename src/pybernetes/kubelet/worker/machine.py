@@ -76,6 +76,9 @@ class PodWorker:
         self.probes = ProbeResults()
         self.override: tuple[str, str, str] | None = None
         self.disruption: tuple[str, str] | None = None
+        told = pod_spec.find_condition(pod.status, "AllContainersRestarting")
+        self.restarting_all = told is not None and told.status == "True"
+        """The end of one container restarts all: they are stopped and removed before any starts again."""
         self.resize_pending: Resize | None = None
         self.resize_progress = _resize_under_way(pod)
         self.status: PodStatus = pod.status
@@ -95,6 +98,7 @@ class PodWorker:
         self._grace_override: int | None = None
         self._terminating_since_s = 0.0
         self._pod_size: CgroupValues | None = None
+        self._removed_all = False
         self._out: list[m.Instruction] = []
 
     # The one entry.
@@ -103,6 +107,7 @@ class PodWorker:
         """Takes one fact and answers what to do about it, in order."""
         self._out = []
         self.facts += 1
+        self._removed_all = False
         was_final = self.stage is Stage.FINISHED
         self._apply(event, now_s)
         self.wake_at_s = math.inf
@@ -194,6 +199,11 @@ class PodWorker:
                     name = key.removeprefix("start/")
                     if key == "host" or self.failures.get(name, ("", ""))[0] == "CreateContainerConfigError":
                         del self._retry_at[key]
+            case m.ContainersRemoved(container_ids=ids, failure=failure):
+                self.in_flight.pop("remove", None)
+                self._tried("remove", not failure, now_s)
+                for container_id in ids:
+                    self.runtime = self.runtime.without_container(container_id)
             case m.PodResized():
                 self.in_flight.pop("resize", None)
                 self._resized(event, now_s)
@@ -339,6 +349,8 @@ class PodWorker:
             if not self.runtime.sandboxes:
                 return
         self._update_probes()
+        if self._restarts_all(now_s):
+            return
         wanted = plan(self.pod, self.runtime, self.probes)
         if wanted.done and not self._starting():
             self._go(Stage.TERMINATING, now_s)
@@ -351,6 +363,37 @@ class PodWorker:
             self._resize(wanted.resize, now_s)
             for name in wanted.start if "resize" not in self.in_flight else ():
                 self._start(name, now_s)
+
+    def _restarts_all(self, now_s: float) -> bool:
+        """Stops and removes every container where the end of one asks for it; whether that is under way.
+
+        Source: kuberuntime_manager.go getContainersToReset, container/helpers.go ShouldAllContainersRestart.
+        """
+        specs = [*self.pod.spec.initContainers, *self.pod.spec.containers]
+        newest = [(spec, found) for spec in specs if (found := self.runtime.find(spec.name)) is not None]
+        if not self.restarting_all:
+            self.restarting_all = any(
+                found.state == "exited" and pod_spec.matching_rule(spec, found.exit_code) == pod_spec.RESTART_ALL
+                for spec, found in newest
+            )
+        if not self.restarting_all:
+            return False
+        names = {spec.name for spec in specs}
+        for container in self.runtime.running():
+            if container.name in names and self._due(f"stop/{container.id}", now_s):
+                self._stop(Stop(container, "killing", 0), run_pre_stop=False)
+        if self._starting() or any(c.name in names for c in self.runtime.running()):
+            return True
+        left = tuple(c.id for c in self.runtime.containers if c.name in names)
+        if left:
+            if self._due("remove", now_s):
+                self._ask(m.RemoveContainers(left))
+            return True
+        self.restarting_all, self._removed_all = False, True
+        for name in names:
+            self._counted.pop(name, None)
+            self.failures.pop(name, None)
+        return False
 
     def _resize(self, updates: list[Update], now_s: float) -> None:
         """Asks for what was granted and is not yet so; tells when all of it is."""
@@ -543,6 +586,8 @@ class PodWorker:
             ended=self.stage in (Stage.CLEANING, Stage.FINISHED),
             override=self.override,
             disruption=self.disruption,
+            restarting_all=self.restarting_all,
+            removed_all=self._removed_all,
             resize_pending=self.resize_pending,
             resize_progress=self.resize_progress,
         )

@@ -131,6 +131,13 @@ class PodResized(Struct, frozen=True):
     failure: str = ""
 
 
+class ContainersRemoved(Struct, frozen=True):
+    """Those that the runtime no longer has."""
+
+    container_ids: tuple[str, ...] = ()
+    failure: str = ""
+
+
 class CleanedUp(Struct, frozen=True):
     failure: str = ""
 
@@ -146,7 +153,8 @@ class Tick(Struct, frozen=True):
 Event = (
     PodUpdated | PodRemoved | PodEnded | RuntimeObserved | ContainerObserved | SandboxObserved | HostPrepared
     | SandboxCreated | SandboxFailed | SandboxStopped | ImageReady | ImageFailed | ContainerStarted | ContainerFailed
-    | ContainerStopped | ProbeReported | ObjectsChanged | PodResized | CleanedUp | LeftoversRemoved | Tick
+    | ContainerStopped | ProbeReported | ObjectsChanged | PodResized | ContainersRemoved | CleanedUp
+    | LeftoversRemoved | Tick
 )  # fmt: skip
 
 # Instructions. `key` names what is in flight: at most one instruction of a key at a time.
@@ -249,6 +257,13 @@ class Record(Struct, frozen=True):
     key: str = ""
 
 
+class RemoveContainers(Struct, frozen=True):
+    """Removes dead containers from the runtime; their logs stay."""
+
+    container_ids: tuple[str, ...]
+    key: str = "remove"
+
+
 class CleanUp(Struct, frozen=True):
     """Unmounts volumes, removes cgroups."""
 
@@ -263,5 +278,5 @@ class RemoveLeftovers(Struct, frozen=True):
 
 Instruction = (
     PrepareHost | CreateSandbox | StopSandbox | EnsureImage | StartContainer | CancelStart | StopContainer
-    | ResizePod | StartProbes | StopProbes | WriteStatus | Record | CleanUp | RemoveLeftovers
+    | ResizePod | RemoveContainers | StartProbes | StopProbes | WriteStatus | Record | CleanUp | RemoveLeftovers
 )  # fmt: skip

@@ -180,6 +180,8 @@ class PodRunner:
                 )
             case m.ResizePod():
                 self._spawn(self._resize(pod, instruction), "resize", m.PodResized({}, failure=_LOST))
+            case m.RemoveContainers(container_ids=ids):
+                self._spawn(self._remove_containers(ids), "remove containers", m.ContainersRemoved(failure=_LOST))
             case m.CleanUp():
                 self._spawn(self._clean_up(), "clean up", m.CleanedUp(_LOST))
             case m.RemoveLeftovers():
@@ -497,6 +499,17 @@ class PodRunner:
             await asyncio.sleep(delay_s)
             waited_s += delay_s
             delay_s = min(delay_s * 2, 0.5)
+
+    async def _remove_containers(self, container_ids: tuple[str, ...]) -> None:
+        removed: list[str] = []
+        failure = ""
+        try:
+            for container_id in container_ids:
+                await self._node.cri.remove_container(container_id)
+                removed.append(container_id)
+        except CriError as error:
+            failure = str(error)
+        self.post(m.ContainersRemoved(tuple(removed), failure))
 
     # Resizing.
 

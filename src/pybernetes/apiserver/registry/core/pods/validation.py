@@ -339,7 +339,9 @@ def _validate_transitions(
     statuses: list[core.ContainerStatus], before: list[core.ContainerStatus], spec: core.PodSpec, path: Path
 ) -> list[FieldError]:
     """A container that must not restart does not leave the terminated state."""
-    if spec.restartPolicy == "Always":
+    containers = (*spec.initContainers, *spec.containers)
+    all_restart = any(rule.action == "RestartAllContainers" for c in containers for rule in c.restartPolicyRules)
+    if spec.restartPolicy == "Always" or all_restart:
         return []
     found: list[FieldError] = []
     new = {status.name: (index, status) for index, status in enumerate(statuses)}
