@@ -106,6 +106,7 @@ def base(table: str, node: NodeView) -> str:
         # Behind the NAT hook of output, so that only addresses that no Service has are left.
         "chain filter-output-before {",
         "  type filter hook output priority -110;",
+        f"  ct state new {ip} daddr . meta l4proto . th dport vmap @firewall-ips",
         "  ct state new jump service-endpoints-check",
         "}",
         "chain filter-output {",

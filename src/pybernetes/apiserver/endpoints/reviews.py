@@ -158,6 +158,10 @@ class Reviews:
         else:
             try:
                 found = await self._authentication.service_accounts.authenticate(token, wanted)
+                bootstrap = self._authentication.bootstrap_tokens
+                if found is None and shared and bootstrap is not None:
+                    user = await bootstrap.authenticate(token)
+                    found = (user, shared) if user is not None else None
                 if found is None:
                     problem = "invalid bearer token"
             except TokenError as error:
@@ -165,8 +169,8 @@ class Reviews:
         if found is None:
             review.status = authentication.TokenReviewStatus(error=problem)
         else:
-            user = _shown(with_authenticated_group(found[0]))
-            review.status = authentication.TokenReviewStatus(authenticated=True, user=user, audiences=list(found[1]))
+            shown = _shown(with_authenticated_group(found[0]))
+            review.status = authentication.TokenReviewStatus(authenticated=True, user=shown, audiences=list(found[1]))
         return review
 
 
