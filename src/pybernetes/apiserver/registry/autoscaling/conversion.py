@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from pybernetes.apiserver.registry.autoscaling import v1_metrics
 
 _METRICS = "autoscaling.alpha.kubernetes.io/metrics"
@@ -73,7 +71,7 @@ def from_storage(tree: dict[str, Any]) -> dict[str, Any]:
         annotations[_CURRENT] = v1_metrics.metrics_text(current, current=True)
     conditions = status.pop("conditions", None)
     if conditions:
-        annotations[_CONDITIONS] = orjson.dumps(conditions).decode()
+        annotations[_CONDITIONS] = v1_metrics.conditions_text(conditions)
     return _tree("autoscaling/v1", tree, metadata, annotations, spec, status)
 
 

@@ -19,6 +19,7 @@ _BEHAVIOR = (
     "periodSeconds",
 )  # fmt: skip
 _BY_LOWER = {name.lower(): name for name in _BEHAVIOR}
+_CONDITION = ("type", "status", "lastTransitionTime", "reason", "message")
 _RULES = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
 
 
@@ -63,6 +64,10 @@ def behavior_of(text: str) -> Tree | None:
     except (ValueError, TypeError, msgspec.ValidationError):
         return None
     return found or None
+
+
+def conditions_text(conditions: list[Tree]) -> str:
+    return orjson.dumps([{name: each[name] for name in _CONDITION if name in each} for each in conditions]).decode()
 
 
 def conditions_of(text: str) -> list[Tree] | None:
