@@ -118,9 +118,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "attach_detach",
         "AttachDetachController",
     ),
-    Descriptor(
-        "persistentvolume-expander-controller", "expand-controller", "volume_expand", "VolumeExpandController"
-    ),
+    Descriptor("persistentvolume-expander-controller", "expand-controller", "volume_expand", "VolumeExpandController"),
     Descriptor(
         "ephemeral-volume-controller", "ephemeral-volume-controller", "ephemeral_volume", "EphemeralVolumeController"
     ),
