@@ -1,4 +1,4 @@
-"""Certificates and tokens that controllers make, through the real apiserver: asked for, approved, signed, cleaned up."""
+"""Certificates and tokens that controllers make, through the real apiserver: asked for, signed, cleaned up."""
 
 from __future__ import annotations
 
