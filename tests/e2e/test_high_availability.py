@@ -155,7 +155,7 @@ def pods_are(cluster: Cluster, count: int) -> Callable[[], bool]:
 
 def endpoints(cluster: Cluster) -> list[str]:
     slice_ = cluster.get("endpointslice", "kubernetes")
-    return [address for endpoint in slice_["endpoints"] for address in endpoint["addresses"]]
+    return [address for endpoint in slice_["endpoints"] or [] for address in endpoint["addresses"]]
 
 
 def test_the_loss_of_any_one_part_is_survived(own: Cluster) -> None:

@@ -116,7 +116,7 @@ class Cluster:
         return {
             endpoint.addresses[0]: bool(endpoint.conditions and endpoint.conditions.ready)
             for each in (await self.client.list(EndpointSlice, "default", label_selector=_OF_WEB)).items
-            for endpoint in each.endpoints
+            for endpoint in each.endpoints or []
         }
 
     async def events(self, reason: str) -> list[str]:

@@ -18,7 +18,7 @@ def addresses(world: World) -> dict[str, bool]:
     return {
         endpoint["addresses"][0]: endpoint["conditions"]["ready"]
         for each in world.api.all("endpointslices")
-        for endpoint in each.get("endpoints", [])
+        for endpoint in each.get("endpoints") or []
     }
 
 
