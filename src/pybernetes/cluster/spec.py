@@ -17,8 +17,10 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.host.files import write_atomic
 
 SLOTS = 10
-_NODE_PORTS = (30000, 2767)
-"""The customary range and its width; every further slot has the 3000 ports below."""
+_NODE_PORTS = (30000, 32767)
+"""The customary range, of the first slot."""
+_NODE_PORTS_OF_OTHERS = 1600
+"""Every further slot has so many below the one before: all lie above the ports that clusters listen at themselves."""
 MAX_NODES = 50
 MAX_SIMULATED_NODES = 10_000
 MAX_SIMULATED_BESIDE_REAL = 200
@@ -252,8 +254,10 @@ def slot_ranges(slot: int) -> tuple[str, str, str]:
 
 
 def slot_node_ports(slot: int) -> tuple[int, int]:
-    low = _NODE_PORTS[0] - 3000 * slot
-    return low, low + _NODE_PORTS[1]
+    if slot == 0:
+        return _NODE_PORTS
+    low = _NODE_PORTS[0] - _NODE_PORTS_OF_OTHERS * slot
+    return low, low + _NODE_PORTS_OF_OTHERS - 1
 
 
 def choose_slot(taken: Iterable[int], routes: Sequence[IPv4Network]) -> int:

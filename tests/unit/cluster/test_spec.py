@@ -51,7 +51,9 @@ def test_slots_do_not_overlap() -> None:
     assert not any(a.overlaps(b) for i, a in enumerate(networks) for b in networks[i + 1 :])
     ports = [range(low, high + 1) for low, high in map(slot_node_ports, range(SLOTS))]
     assert not any(set(a) & set(b) for i, a in enumerate(ports) for b in ports[i + 1 :])
-    assert min(low for low, _ in map(slot_node_ports, range(SLOTS))) > 1024
+    assert slot_node_ports(0) == (30000, 32767)
+    lowest = min(low for low, _ in map(slot_node_ports, range(SLOTS)))
+    assert lowest > 10250 + 10 * SLOTS + 100, "a node port must not take connections to an API, a kubelet or DNS"
 
 
 def test_addresses() -> None:
