@@ -44,9 +44,6 @@ from pybernetes.storage.store import (
 )
 
 _BATCH_LIMIT = 64
-_BATCH_ENOUGH = 16
-"""So many writes do not wait for more of them: while they are written, the next ones are decided."""
-_GATHER_S = 0.001
 _SWEEP_CHUNK = 500
 _EXPIRY_RETRY_S = 10.0
 _VACUUM_PAGES = 1000
@@ -95,8 +92,6 @@ class SqliteStore:
         self._pending: dict[str, _Write] = {}
         self._queue: deque[_Write] = deque()
         self._in_flight = False
-        self._gathering_since = 0.0
-        """Loop time at which the first write of the next batch came, or could be handed over; 0: not gathering."""
         self._problem = ""
         """Why the last write failed."""
         self._probing = False
@@ -331,25 +326,11 @@ class SqliteStore:
         write.future = loop.create_future()
         self._pending[write.key] = write
         self._queue.append(write)
-        if not self._in_flight and not self._gathering_since:
+        if not self._in_flight and len(self._queue) == 1:
             self._idle.clear()
-            self._gather(loop)
+            # After everything that is ready to run has added its write.
+            loop.call_soon(self._hand_over, self._writer)
         return write.future
-
-    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hands over what is queued, after everything that is ready to run has added its write."""
-        self._gathering_since = loop.time()
-        loop.call_soon(self._gathered, loop, len(self._queue))
-
-    def _gathered(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
-        """A batch costs two changes of thread and an fsync: it waits a little while turns of the loop bring more."""
-        count = len(self._queue)
-        if before < count < _BATCH_ENOUGH and loop.time() - self._gathering_since < _GATHER_S:
-            loop.call_soon(self._gathered, loop, count)
-            return
-        self._gathering_since = 0.0
-        if self._writer is not None:
-            self._hand_over(self._writer)
 
     def _hand_over(self, writer: Writer) -> None:
         if self._in_flight or not self._queue:
@@ -389,12 +370,11 @@ class SqliteStore:
             self._hub.publish(changes)
         for write in batch:
             write.settle(error)
-        if not self._queue:
-            self._idle.set()
-        elif self._writer is None:
-            self._hand_over(writer)  # stopping: what is queued is still written
+        if self._queue:
+            # A turn later: those who wait for these writes may have their next ones ready by then.
+            asyncio.get_running_loop().call_soon(self._hand_over, writer)
         else:
-            self._gather(asyncio.get_running_loop())
+            self._idle.set()
 
     def _make_room(self) -> None:
         """Forgets all old versions, once each time the file meets its limit."""
