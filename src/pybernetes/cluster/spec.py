@@ -228,6 +228,10 @@ class ClusterSpec:
             return cls.parse(path.read_text())
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError:
+            raise ClusterError(
+                f"{path} may not be read by this user; clusters with real containers belong to root: run this with sudo"
+            ) from None
         except (OSError, ValueError) as error:
             raise ClusterError(f"{path} cannot be read ({error}); restore it, or delete it to start anew") from None
 

@@ -184,7 +184,6 @@ class EtcdFollower:
             elif not answer.created:
                 self._progress(answer.header.revision)
 
-
     async def _skip(self, compacted: int) -> None:
         _log.warning("changes up to revision %d were compacted unseen", compacted)
         # It goes on at an event of ours, so that who reads the past sees its end.

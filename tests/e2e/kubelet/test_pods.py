@@ -606,11 +606,11 @@ def test_what_this_node_cannot_do_is_told(containerd: PrivateContainerd) -> None
         async def refused() -> list[str]:
             return [e for e in await k.events("mapped") if e.startswith("FailedCreatePodSandBox")]
 
-        assert "user namespaces (hostUsers: false) are not supported" in (await eventually(refused))[0]
-        await k.create("claims", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "none"}}])
+        assert "`spec.hostUsers: false`, runtime does not support user namespaces" in (await eventually(refused))[0]
+        await k.create("shares", volumes=[{"name": "v", "nfs": {"server": "192.0.2.9", "path": "/"}}])
 
         async def unmounted() -> list[str]:
-            return [e for e in await k.events("claims") if e.startswith("FailedMount")]
+            return [e for e in await k.events("shares") if e.startswith("FailedMount")]
 
         told = (await eventually(unmounted))[0]
         assert told == 'FailedMount: MountVolume.SetUp failed for volume "v" : no volume plugin matched'

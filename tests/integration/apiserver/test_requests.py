@@ -208,7 +208,7 @@ def test_a_version_of_the_past_is_an_error_event() -> None:
         ("DELETE", f"{MAPS}/one", {"gracePeriodSeconds": "x"}, {}, 400, "json: cannot unmarshal string"),
         ("GET", f"{MAPS}?limit=x", None, {}, 400, "invalid syntax"),
         ("GET", f"{MAPS}?resourceVersionMatch=Exact", None, {}, 422, "resourceVersionMatch is forbidden unless"),
-        ("GET", f"{MAPS}?fieldSelector=spec.x%3Dy", None, {}, 400, "field label not supported"),
+        ("GET", f"{MAPS}?fieldSelector=spec.x%3Dy", None, {}, 400, "is not a known field selector"),
         ("GET", f"{MAPS}?includeObject=All", None, {"accept": TABLE}, 400, "includeObject"),
         ("GET", "/api/v1/watch", None, {}, 400, "unable to determine kind and namespace"),
         ("PUT", f"{MAPS}/one/status", {}, {}, 404, "the server could not find the requested resource"),
