@@ -51,7 +51,7 @@ class _VFS(apsw.VFS):
 
 
 def _stale_reads() -> None:
-    """Events come late to all but the first apiserver, and a consistent read does not ask etcd whether there are any."""
+    """Events come late to all but the first apiserver; a consistent read does not ask etcd whether there are any."""
     from pybernetes.storage.etcd import EtcdStore
 
     right = EtcdStore._deliver
