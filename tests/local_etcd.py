@@ -1,4 +1,4 @@
-"""A real etcd of the distribution for tests: one member on loopback, without fsync, in a folder of its own."""
+"""A real etcd of the distribution for tests: members on loopback, without fsync, in a folder of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from pybernetes.cluster.pki import ETCD_CA, Certificate, Pki
 
 PROGRAM = os.environ.get("ETCD", "etcd")
 
@@ -51,6 +53,85 @@ class LocalEtcd:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+class EtcdWithUsers:
+    """Members on loopback that ask for certificates and users, as a foreign etcd does.
+
+    `keys` has etcd-ca.crt, plain.crt (a client that is no user) and kube.crt (one that is). The user kube, with the
+    password right, may read and write below /; stranger, with the same, nothing; root:toor everything.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        if shutil.which(PROGRAM) is None or shutil.which("etcdctl") is None:
+            pytest.skip("needs etcd and etcdctl; Debian calls them etcd-server and etcd-client")
+        self.folder, self.keys = folder, folder / "keys"
+        ports = free_ports(2 * count)
+        self.urls = [f"https://127.0.0.1:{port}" for port in ports[:count]]
+        self._peers = [f"http://127.0.0.1:{port}" for port in ports[count:]]
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+
+    def begin(self) -> None:
+        """Starts all and makes the users; they stay over `kill` and `start`."""
+        wanted = [
+            Certificate("server", "server", hosts=("127.0.0.1", "localhost"), authority=ETCD_CA, is_peer=True),
+            Certificate("plain", "client", authority=ETCD_CA),
+            Certificate("kube", "kube", authority=ETCD_CA),
+        ]
+        Pki(self.keys).ensure(wanted, time.time())
+        for number in range(len(self.urls)):
+            self.start(number)
+        end = time.monotonic() + 60
+        while self.ctl("endpoint", "health", "--cluster").returncode:
+            assert time.monotonic() < end, (self.folder / "m0.log").read_text()
+        for words in (
+            ("role", "add", "ours"),
+            ("role", "grant-permission", "ours", "readwrite", "--prefix=true", "/"),
+            ("user", "add", "root:toor"),
+            ("user", "grant-role", "root", "root"),
+            ("user", "add", "kube:right"),
+            ("user", "grant-role", "kube", "ours"),
+            ("user", "add", "stranger:right"),
+            ("auth", "enable"),
+        ):
+            done = self.ctl(*words)
+            assert done.returncode == 0, done.stderr
+
+    def start(self, number: int) -> None:
+        cluster = ",".join(f"m{n}={peer}" for n, peer in enumerate(self._peers))
+        peer, url = self._peers[number], self.urls[number]
+        with (self.folder / f"m{number}.log").open("ab") as log:
+            self._running[number] = subprocess.Popen(
+                [
+                    PROGRAM, "--name", f"m{number}", "--data-dir", str(self.folder / f"m{number}"), "--unsafe-no-fsync",
+                    "--listen-client-urls", url, "--advertise-client-urls", url, "--listen-peer-urls", peer,
+                    "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
+                    "--heartbeat-interval", "50", "--election-timeout", "500",
+                    "--cert-file", str(self.keys / "server.crt"), "--key-file", str(self.keys / "server.key"),
+                    "--trusted-ca-file", str(self.keys / "etcd-ca.crt"), "--client-cert-auth",
+                ],
+                stdout=log, stderr=log, env={**os.environ, "ETCD_ENABLE_V2": "false"},
+            )  # fmt: skip
+
+    def kill(self, number: int) -> None:
+        process = self._running.pop(number, None)
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def ctl(self, *words: str, user: str = "") -> subprocess.CompletedProcess[str]:
+        command = [
+            "etcdctl", "--endpoints", ",".join(self.urls), "--cacert", str(self.keys / "etcd-ca.crt"),
+            "--cert", str(self.keys / "plain.crt"), "--key", str(self.keys / "plain.key"), "--command-timeout", "5s",
+            *(("--user", user) if user else ()), *words,
+        ]  # fmt: skip
+        return subprocess.run(
+            command, env={**os.environ, "ETCDCTL_API": "3"}, capture_output=True, text=True, check=False
+        )
+
+    def end(self) -> None:
+        for number in range(len(self.urls)):
+            self.kill(number)
 
 
 def free_ports(count: int) -> list[int]:

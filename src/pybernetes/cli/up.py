@@ -29,6 +29,7 @@ from pybernetes.cluster.process_table import (
     stopped_mark,
     supervisor_command,
 )
+from pybernetes.cluster.settings import ETCD_FILES
 from pybernetes.cluster.spec import CONTROL_PLANE, CONTROL_PLANES, MAX_NODES, MAX_SIMULATED_BESIDE_REAL, ClusterSpec
 from pybernetes.host.files import exclusive, write_atomic
 from pybernetes.host.processes import Process, spawn
@@ -69,9 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where objects are kept: sqlite (default), etcd (one that is started with the cluster) or etcd=URL,...",
     )
     parser.add_argument("--etcd-prefix", metavar="KEY", help="where they lie in a given etcd (default /registry)")
-    parser.add_argument("--etcd-cafile", default="", metavar="FILE", help="CA of a given etcd")
-    parser.add_argument("--etcd-certfile", default="", metavar="FILE", help="client certificate for it")
-    parser.add_argument("--etcd-keyfile", default="", metavar="FILE", help="its key")
+    parser.add_argument("--etcd-cafile", dest="etcd_ca_file", metavar="FILE", help="CA of a given etcd")
+    parser.add_argument("--etcd-certfile", dest="etcd_cert_file", metavar="FILE", help="client certificate for it")
+    parser.add_argument("--etcd-keyfile", dest="etcd_key_file", metavar="FILE", help="its key")
+    parser.add_argument(
+        "--etcd-user-file", metavar="FILE", help="with USER:PASSWORD, for a given etcd with authentication"
+    )
     parser.add_argument(
         "--encryption-config",
         metavar="FILE",
@@ -157,10 +161,7 @@ def _own_command() -> list[str]:
 def _wishes(args: argparse.Namespace) -> preparation.Wishes:
     """Raises ClusterError for what this version cannot do."""
     _check_simulation(args)
-    files = _etcd_files(args)
     store = _store(args.store)
-    if any(files) and not (store or "").startswith("etcd="):
-        raise ClusterError("--etcd-cafile, --etcd-certfile and --etcd-keyfile go with --store etcd=URL,...")
     if args.nodes is not None and not 1 <= args.nodes <= MAX_NODES:
         raise ClusterError(f"--nodes {args.nodes} cannot be; name a number from 1 to {MAX_NODES}")
     if args.control_planes is not None and args.control_planes not in CONTROL_PLANES:
@@ -175,7 +176,6 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
         args.data_dir,
         store,
         args.etcd_prefix,
-        files,
         args.runtime,
         args.port,
         args.control_planes,
@@ -197,8 +197,9 @@ def _check_simulation(args: argparse.Namespace) -> None:
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """What was given of that which may change later. Raises ClusterError."""
     found: dict[str, Any] = {}
-    if args.encryption_config is not None:
-        found["encryption_config"] = str(Path(args.encryption_config).absolute()) if args.encryption_config else ""
+    for name in ("encryption_config", "snapshot_dir", *ETCD_FILES):
+        if (path := getattr(args, name)) is not None:
+            found[name] = str(Path(path).absolute()) if path else ""
     if args.feature_gates is not None:
         found["feature_gates"] = args.feature_gates
     if args.runtime_config is not None:
@@ -209,8 +210,6 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         found["snapshot_schedule"] = args.snapshot_schedule
     if args.snapshot_keep is not None:
         found["snapshot_keep"] = args.snapshot_keep
-    if args.snapshot_dir is not None:
-        found["snapshot_dir"] = str(Path(args.snapshot_dir).absolute()) if args.snapshot_dir else ""
     for name in ("simulated_nodes", "simulated_zones", "simulated_capacity"):
         if getattr(args, name) is not None:
             found[name] = getattr(args, name)
@@ -221,13 +220,6 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
 
         check(found)
     return found
-
-
-def _etcd_files(args: argparse.Namespace) -> tuple[str, str, str]:
-    ca, cert, key = (
-        str(Path(file).absolute()) if file else "" for file in (args.etcd_cafile, args.etcd_certfile, args.etcd_keyfile)
-    )
-    return ca, cert, key
 
 
 def _store(text: str | None) -> str | None:

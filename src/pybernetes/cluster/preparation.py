@@ -23,6 +23,7 @@ from pybernetes.cluster.images.names import PAUSE
 from pybernetes.cluster.layout import Layout, check_name, home_of, known_names, run_home, state_home
 from pybernetes.cluster.machine import cgroups, containerd, etcd, load_balancer, topology
 from pybernetes.cluster.process_table import INGRESS_PROXY, down_mark, record
+from pybernetes.cluster.settings import check_store
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import write_atomic, write_if_changed
 from pybernetes.host.processes import Process
@@ -46,8 +47,6 @@ class Wishes:
     data_dir: str = ""
     store: str | None = None
     etcd_prefix: str | None = None
-    etcd_files: tuple[str, str, str] = ("", "", "")
-    """CA, certificate and key for a given etcd."""
     runtime: str | None = None
     api_port: int | None = None
     control_planes: int | None = None
@@ -65,6 +64,7 @@ def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
             raise ClusterError(f"{layout.data} holds the cluster {found.name!r}; name another folder with --data-dir")
         _check_unchanged(found, wishes)
         found = dataclasses.replace(found, **wishes.settings)
+        check_store(found)
         return _with_ingress_ports(found, layout, _other_clusters(wishes.name)), layout, False
     return _new_spec(wishes), layout, True
 
@@ -163,13 +163,11 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
         etcd_port=etcd_port,
         etcd_peer_port=free_port(etcd_port + 1, used) if etcd_port else 0,
         etcd_prefix=wishes.etcd_prefix or "/registry",
-        etcd_ca_file=wishes.etcd_files[0],
-        etcd_cert_file=wishes.etcd_files[1],
-        etcd_key_file=wishes.etcd_files[2],
         runtime=wishes.runtime or "containerd",
         control_planes=planes,
         **wishes.settings,
     )
+    check_store(made)
     check_port(made.api_port)
     return _with_ingress_ports(made, Layout.of(wishes.name), others)
 

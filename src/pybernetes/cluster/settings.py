@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.cluster.errors import ClusterError
-from pybernetes.cluster.spec import MAX_SIMULATED_NODES
+from pybernetes.cluster.spec import MAX_SIMULATED_NODES, ClusterSpec
+
+ETCD_FILES = ("etcd_ca_file", "etcd_cert_file", "etcd_key_file", "etcd_user_file")
+"""What opens a given etcd."""
 
 
 def check(settings: dict[str, Any]) -> None:
@@ -31,8 +34,37 @@ def check(settings: dict[str, Any]) -> None:
                 f'--snapshot-schedule {schedule!r} cannot be ({error}); write it as cron does: "0 */6 * * *"'
             ) from None
     _check_simulation(settings)
+    _check_etcd_files(settings)
     if settings.get("snapshot_keep", 1) < 1:
         raise ClusterError(f"--snapshot-keep {settings['snapshot_keep']} cannot be; keep one at least")
+
+
+def check_store(spec: ClusterSpec) -> None:
+    """Raises ClusterError for keys that do not go with the cluster's store."""
+    if any(getattr(spec, name) for name in ETCD_FILES) and not spec.store.startswith("etcd="):
+        raise ClusterError(
+            "--etcd-cafile, --etcd-certfile, --etcd-keyfile and --etcd-user-file go with --store etcd=URL,..."
+        )
+    if bool(spec.etcd_cert_file) != bool(spec.etcd_key_file):
+        raise ClusterError("--etcd-certfile and --etcd-keyfile go together; give both")
+
+
+def _check_etcd_files(settings: dict[str, Any]) -> None:
+    for name in ETCD_FILES:
+        if path := settings.get(name):
+            try:
+                with Path(path).open("rb"):
+                    pass
+            except OSError as error:
+                raise ClusterError(f"cannot read {path}: {error.strerror}") from None
+    if path := settings.get("etcd_user_file"):
+        from pybernetes.storage.etcd_client import read_user
+        from pybernetes.storage.store import StoreError
+
+        try:
+            read_user(path)
+        except StoreError as error:
+            raise ClusterError(str(error)) from None
 
 
 def _check_simulation(settings: dict[str, Any]) -> None:

@@ -54,6 +54,8 @@ class ClusterSpec:
     etcd_ca_file: str = ""
     etcd_cert_file: str = ""
     etcd_key_file: str = ""
+    etcd_user_file: str = ""
+    """USER:PASSWORD for a given etcd with authentication; only the name of the file is recorded."""
     runtime: str = "containerd"
     node_address: str = ""
     """With one node: its address on the host."""

@@ -244,9 +244,6 @@ def _store(args: argparse.Namespace) -> Store:
         from pybernetes.storage.etcd import EtcdStore
         from pybernetes.storage.etcd_client import EtcdConfig
 
-        user, _, password = (
-            Path(args.etcd_user_file).read_text().strip().partition(":") if args.etcd_user_file else ("", "", "")
-        )
         return EtcdStore(
             EtcdConfig(
                 _split(args.etcd_servers),
@@ -254,8 +251,7 @@ def _store(args: argparse.Namespace) -> Store:
                 args.etcd_cafile,
                 args.etcd_certfile,
                 args.etcd_keyfile,
-                user,
-                password,
+                args.etcd_user_file,
             )
         )
     if args.data_file:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _TRY_S = 3.0
 _CALL_S = 10.0
 _PAUSE_S = 0.05
 _AGAIN = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "INTERNAL", "UNKNOWN"})
+_AUTHENTICATE = "Auth/Authenticate"
+_TOKEN_IS_OLD = ("invalid auth token", "revision of auth store is old")
 
 
 @dataclass(slots=True, frozen=True)
@@ -36,8 +39,8 @@ class EtcdConfig:
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
-    user: str = ""
-    password: str = ""
+    user_file: str = ""
+    """USER:PASSWORD, for an etcd with authentication; read again whenever a token is asked for."""
 
 
 class EtcdRefusal(StoreError):
@@ -49,7 +52,6 @@ class EtcdRefusal(StoreError):
         self.compacted = "has been compacted" in message
         self.future = "future revision" in message
         self.lease_unknown = "lease not found" in message
-        self.unauthenticated = code == "UNAUTHENTICATED" or "invalid auth token" in message
 
 
 def _plain(message: str) -> str:
@@ -65,6 +67,8 @@ class EtcdClient:
     """Made inside a running event loop. Raises StoreError for a configuration that cannot be used."""
 
     def __init__(self, config: EtcdConfig) -> None:
+        # What goes wrong is told by us, in a line; gRPC's own lines about it come by the hundred.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         # Imported here: half a process's start is spent on it, and only a cluster on etcd needs it.
         import grpc.aio
 
@@ -77,10 +81,13 @@ class EtcdClient:
         if not self._addresses:
             raise StoreError("no etcd servers are given")
         self._credentials = self._tls() if any(secure for _, secure in self._addresses) else None
+        self._user()
         self._channels: dict[int, Any] = {}
         self._methods: dict[tuple[int, str], Any] = {}
         self._at = 0
         self._token = ""
+        self._asking: asyncio.Task[None] | None = None
+        """For a token; all who need one wait for the same."""
 
     @property
     def endpoint(self) -> str:
@@ -88,6 +95,8 @@ class EtcdClient:
         return self._config.servers[self._at]
 
     async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
         for channel in self._channels.values():
             await channel.close()
         self._channels.clear()
@@ -102,8 +111,8 @@ class EtcdClient:
         Raises EtcdRefusal; StoreError when no endpoint answered in time: then a write may have happened.
         """
         deadline = time.monotonic() + timeout_s
-        reauthenticated = False
-        if self._config.user and not self._token and method != "Auth/Authenticate":
+        reauthenticated = method == _AUTHENTICATE
+        if self._config.user_file and not self._token and method != _AUTHENTICATE:
             await self._authenticate(timeout_s)
         while True:
             at, left = self._at, deadline - time.monotonic()
@@ -113,7 +122,7 @@ class EtcdClient:
                 )
             except self._grpc.aio.AioRpcError as error:
                 code, message = error.code().name, error.details() or ""
-            if "invalid auth token" in message and not reauthenticated:
+            if any(words in message for words in _TOKEN_IS_OLD) and not reauthenticated:
                 reauthenticated = True
                 await self._authenticate(timeout_s)
                 continue
@@ -157,13 +166,26 @@ class EtcdClient:
 
     async def authenticate(self) -> None:
         """A new token, where a user is configured: streams do not ask again by themselves."""
-        if self._config.user:
+        if self._config.user_file:
             await self._authenticate(_CALL_S)
 
     async def _authenticate(self, timeout_s: float) -> None:
-        self._token = ""
-        request = self.pb.AuthenticateRequest(name=self._config.user, password=self._config.password)
-        self._token = (await self.call("Auth/Authenticate", request, timeout_s=timeout_s)).token
+        """Raises StoreError."""
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._ask_token(timeout_s))
+        await asyncio.shield(self._asking)
+
+    async def _ask_token(self, timeout_s: float) -> None:
+        try:
+            name, password = self._user()
+            request = self.pb.AuthenticateRequest(name=name, password=password)
+            # The old one stays until the new one is there: calls beside this one may still get through with it.
+            self._token = (await self.call(_AUTHENTICATE, request, timeout_s=timeout_s)).token
+        finally:
+            self._asking = None
+
+    def _user(self) -> tuple[str, str]:
+        return read_user(self._config.user_file) if self._config.user_file else ("", "")
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         # A member that lost its leader says so instead of waiting for one.
@@ -228,6 +250,17 @@ class EtcdClient:
         except OSError as error:
             raise StoreError(f"cannot read {error.filename}: {error.strerror}") from error
         return self._grpc.ssl_channel_credentials(ca, key, cert)
+
+
+def read_user(file: str) -> tuple[str, str]:
+    """Name and password of a file with USER:PASSWORD. Raises StoreError, which tells neither."""
+    try:
+        name, colon, password = Path(file).read_text().strip().partition(":")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    if not name or not colon or not password or "\n" in password:
+        raise StoreError(f"{file} is not one line USER:PASSWORD, the user that etcd knows")
+    return name, password
 
 
 def _address(url: str) -> tuple[str, bool]:

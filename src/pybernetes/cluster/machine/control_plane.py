@@ -32,6 +32,7 @@ def _apiserver(spec: ClusterSpec, layout: Layout, machine: str) -> dict[str, str
         "etcd-prefix": store.prefix,
         **({"etcd-cafile": store.ca_file} if store.ca_file else {}),
         **({"etcd-certfile": store.cert_file, "etcd-keyfile": store.key_file} if store.cert_file else {}),
+        **({"etcd-user-file": store.user_file} if store.user_file else {}),
         **_encryption(spec),
         **({"feature-gates": spec.feature_gates} if spec.feature_gates else {}),
         **({"runtime-config": spec.runtime_config} if spec.runtime_config else {}),

@@ -90,7 +90,12 @@ def config(spec: ClusterSpec, layout: Layout) -> EtcdConfig:
 
     if not spec.local_etcd:
         return EtcdConfig(
-            spec.etcd_servers, spec.etcd_prefix, spec.etcd_ca_file, spec.etcd_cert_file, spec.etcd_key_file
+            spec.etcd_servers,
+            spec.etcd_prefix,
+            spec.etcd_ca_file,
+            spec.etcd_cert_file,
+            spec.etcd_key_file,
+            spec.etcd_user_file,
         )
     keys = Pki(layout.pki)
     return EtcdConfig(
