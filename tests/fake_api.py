@@ -75,13 +75,14 @@ class FakeApi:
             if request.method != "GET":
                 self.requests.append((request.method, request.path))
             await asyncio.sleep(0)
-            return Response(200, [], msgspec.json.encode(self._one(request, plural, namespace, name, subresource)))
+            body = msgspec.json.decode(await request.whole() or b"{}")
+            found = self._one(request, plural, namespace, name, subresource, body)
+            return Response(200, [], msgspec.json.encode(found))
         except errors.StatusError as error:
             return Response(error.code, [], msgspec.json.encode(error.status))
 
-    def _one(self, request: Request, plural: str, namespace: str, name: str, subresource: str) -> Any:
+    def _one(self, request: Request, plural: str, namespace: str, name: str, subresource: str, body: Any) -> Any:
         key = plural, namespace, name
-        body = msgspec.json.decode(request.body) if request.body else {}
         if request.method == "POST":
             return self._bind(key, body) if subresource == "binding" else self._create(plural, namespace, body)
         if key not in self.objects:

@@ -53,13 +53,13 @@ class Handler:
         if request.path.startswith("/api/v1/namespaces/default/configmaps") and "watch=true" in request.query:
             return Response(200, [], self._events())
         if request.path.startswith("/api/v1/namespaces/default/configmaps"):
-            return self._config_map(request)
+            return await self._config_map(request)
         status = errors.not_found("", "configmaps", "x").status
         return Response(404, [("content-type", "application/json")], msgspec.json.encode(status))
 
-    def _config_map(self, request: Request) -> Response:
+    async def _config_map(self, request: Request) -> Response:
         if request.method in ("POST", "PUT"):
-            obj = msgspec.json.decode(request.body, type=ConfigMap)
+            obj = msgspec.json.decode(await request.whole(), type=ConfigMap)
         else:
             obj = ConfigMap(metadata=ObjectMeta(name="a", namespace="default"), data={"k": "v"})
         obj.metadata.resourceVersion = "7"

@@ -72,7 +72,7 @@ class World:
         self.status = 200
 
     async def _convert(self, request: Request) -> Response:
-        review = json.loads(request.body)
+        review = json.loads(await request.whole())
         self.reviews.append(review)
         asked = review["request"]
         objects = [self.convert(each, asked["desiredAPIVersion"]) for each in asked["objects"]]

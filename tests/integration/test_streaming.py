@@ -328,7 +328,7 @@ def test_proxies_to_pods_services_and_nodes(tmp_path: Path, monkeypatch: pytest.
         if request.path == "/old":
             return Response(302, [("Location", "/new?x=1"), ("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2")])
         shown = {"path": request.path, "query": request.query, "method": request.method, "headers": request.headers}
-        return Response(201, [("Content-Type", "application/json")], json.dumps(shown).encode() + request.body)
+        return Response(201, [("Content-Type", "application/json")], json.dumps(shown).encode() + await request.whole())
 
     async def body(parts: Parts, client: HttpClient) -> None:
         server = HttpServer(backend, host="127.0.0.1", port=0)

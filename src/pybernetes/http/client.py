@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import httptools
 
-from pybernetes.http.messages import Connection
+from pybernetes.http.messages import Body, Connection
 
 _HIGH_WATER = 1 << 20
 """Bytes of an answer that may wait unread before the socket is paused."""
@@ -114,9 +114,12 @@ class HttpClient:
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, method: str, target: str, headers: RequestHeaders | None = None, body: bytes = b""
+        self, method: str, target: str, headers: RequestHeaders | None = None, body: bytes | Body = b""
     ) -> AsyncIterator[HttpStream]:
-        """Yields once the head of the answer is there; leaving the block ends the stream."""
+        """Yields once the head of the answer is there; leaving the block ends the stream.
+
+        A body that is still coming is sent as it comes, also while the answer does.
+        """
         wire, exchange = await self._start(method, target, headers, body)
         try:
             yield HttpStream(exchange)
@@ -142,7 +145,7 @@ class HttpClient:
         self._idle.clear()
 
     async def _start(
-        self, method: str, target: str, headers: RequestHeaders | None, body: bytes
+        self, method: str, target: str, headers: RequestHeaders | None, body: bytes | Body
     ) -> tuple[_Wire, _Exchange]:
         data = self._encode(method, target, headers, body)
         while True:
@@ -150,11 +153,14 @@ class HttpClient:
             exchange = wire.begin(method)
             try:
                 await wire.write(data)
+                if not isinstance(body, bytes):
+                    exchange.sending = asyncio.create_task(_send(wire, exchange, body))
                 await exchange.head
             except BaseException as error:
                 fresh_may_work = isinstance(error, ConnectionError) and not exchange.answered
+                exchange.stop_sending()
                 wire.close()
-                if reused and fresh_may_work and method in ("GET", "HEAD"):
+                if reused and fresh_may_work and method in ("GET", "HEAD") and isinstance(body, bytes):
                     continue
                 raise
             return wire, exchange
@@ -181,12 +187,12 @@ class HttpClient:
         return wire, False
 
     def _release(self, wire: _Wire) -> None:
-        if wire.reusable and len(self._idle) < self._max_idle:
+        if not wire.stop_sending() and wire.reusable and len(self._idle) < self._max_idle:
             self._idle.append(wire)
         else:
             wire.close()
 
-    def _encode(self, method: str, target: str, headers: RequestHeaders | None, body: bytes) -> bytes:
+    def _encode(self, method: str, target: str, headers: RequestHeaders | None, body: bytes | Body) -> bytes:
         lines = [f"{method} {self._base}{target} HTTP/1.1", f"host: {self._host_header}"]
         if self._authorization:
             lines.append(f"authorization: {self._authorization}")
@@ -195,7 +201,10 @@ class HttpClient:
                 if "\r" in value or "\n" in value:
                     raise ValueError(f"header {name} holds a line break")
                 lines.append(f"{name}: {value}")
-        if body or method in ("POST", "PUT", "PATCH"):
+        if not isinstance(body, bytes):
+            lines.append("transfer-encoding: chunked" if body.length is None else f"content-length: {body.length}")
+            body = b""
+        elif body or method in ("POST", "PUT", "PATCH"):
             lines.append(f"content-length: {len(body)}")
         return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body
 
@@ -209,6 +218,8 @@ class _Exchange:
         self.headers: dict[str, str] = {}
         self.answered = False
         self.complete = False
+        self.sending: asyncio.Task[None] | None = None
+        """Of a body that is sent as it comes."""
         self._wire = wire
         self._chunks: deque[bytes] = deque()
         self._size = 0
@@ -235,6 +246,13 @@ class _Exchange:
             self.head.exception()
         self._wake()
 
+    def stop_sending(self) -> bool:
+        """Whether there was something left to send."""
+        if self.sending is None or self.sending.done():
+            return False
+        self.sending.cancel()
+        return True
+
     async def next_chunk(self) -> bytes:
         """What has come since the last call, joined; b"" at the end."""
         while not self._chunks:
@@ -260,6 +278,21 @@ class _Exchange:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+async def _send(wire: _Wire, exchange: _Exchange, body: Body) -> None:
+    """Carries a body to its end; one that breaks breaks the request, unless it was answered."""
+    try:
+        if body.length is None:
+            while data := await body.read():
+                await wire.write(b"%x\r\n%b\r\n" % (len(data), data))
+            await wire.write(b"0\r\n\r\n")
+        else:
+            while data := await body.read():
+                await wire.write(data)
+    except OSError as error:
+        exchange.fail(error)
+        wire.close()
 
 
 class _Wire(asyncio.Protocol):
@@ -297,6 +330,9 @@ class _Wire(asyncio.Protocol):
         if self._lost is not None:
             self._exchange.fail(self._lost)
         return self._exchange
+
+    def stop_sending(self) -> bool:
+        return self._exchange is not None and self._exchange.stop_sending()
 
     async def write(self, data: bytes) -> None:
         if self._lost is not None or self._transport is None:

@@ -7,6 +7,22 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
+from pybernetes.apimachinery.errors import BadRequest, RequestEntityTooLarge
+
+MAX_BODY_BYTES = 3 * 1024 * 1024
+"""Of a body that is read whole. Source: apiserver/pkg/server/config.go (MaxRequestBodyBytes)."""
+
+
+class Body(Protocol):
+    """A request's body that is still coming, at the pace of its reader."""
+
+    length: int | None
+    """As the client told it; None when it did not (chunks)."""
+
+    async def read(self, limit: int = 65536) -> bytes:
+        """Some bytes, at most `limit`; b"" at the end. Raises ConnectionError when the rest will not come."""
+        ...
+
 
 class Connection(Protocol):
     """The raw byte stream under an upgraded request."""
@@ -28,13 +44,17 @@ class Connection(Protocol):
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request. Header names are lower-case; `query` is the raw query string."""
+    """One HTTP request. Header names are lower-case; `query` is the raw query string.
+
+    A handler may be called before the body has come: `await request.whole()` gives all of it, bounded; who passes it
+    on takes `body` as it is.
+    """
 
     method: str
     path: str
     query: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytes | Body = b""
     remote_address: str = ""
     peer_certificate: Any | None = None
     """DER bytes of the verified client certificate, None without one."""
@@ -47,12 +67,18 @@ class Request:
         """Decoded query parameters; a key without a value is [""]."""
         return parse_qs(self.query, keep_blank_values=True)
 
+    async def whole(self) -> bytes:
+        """The whole body. Raises RequestEntityTooLarge, BadRequest when the client's framing is broken."""
+        if not isinstance(self.body, bytes):
+            self.body = await _read_whole(self.body)
+        return self.body
+
 
 @dataclass(slots=True)
 class Response:
     """An answer: whole (`body` is bytes) or streamed chunk by chunk (an async iterator).
 
-    A streamed body is sent with chunked transfer encoding and flushed after every chunk. The
+    A streamed body is flushed after every chunk, and sent with chunked transfer encoding when no length is told. The
     server closes the iterator (`aclose`) when the client goes away. An iterator with a method `over() -> bool` says
     by it whether a client that has stopped reading may be cut off.
     """
@@ -60,6 +86,8 @@ class Response:
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes | AsyncIterator[bytes] = b""
+    length: int | None = None
+    """Of a streamed body, or of the one that an answer to HEAD does not have, where it is known."""
 
 
 @dataclass(slots=True)
@@ -71,3 +99,23 @@ class Upgrade:
 
 
 Handler = Callable[[Request], Awaitable[Response | Upgrade]]
+
+
+async def _read_whole(body: Body) -> bytes:
+    if (body.length or 0) > MAX_BODY_BYTES:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while data := await body.read():
+            parts.append(data)
+            size += len(data)
+            if size > MAX_BODY_BYTES:
+                raise _too_large()
+    except ConnectionError as error:
+        raise BadRequest(str(error)) from None
+    return b"".join(parts)
+
+
+def _too_large() -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"Request entity too large: limit is {MAX_BODY_BYTES}")

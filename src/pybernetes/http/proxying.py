@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 from pybernetes.http.client import HttpClient, HttpStream, RequestHeaders
-from pybernetes.http.messages import Connection, Request, Response, Upgrade
+from pybernetes.http.messages import Body, Connection, Request, Response, Upgrade
 
 _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
@@ -26,6 +26,8 @@ _UPGRADE_HEADERS = (
     "sec-websocket-extensions", "accept", "cookie",
 )  # fmt: skip
 _SILENCE_S = 5.0
+_WHOLE_BYTES = 64 * 1024
+"""A shorter answer is read before the client gets its head."""
 
 
 def is_upgrade(request: Request) -> bool:
@@ -125,7 +127,9 @@ class _Carrier:
 class StreamedAnswer:
     """Keeps the connection to the next server open while the body goes through."""
 
-    def __init__(self, client: HttpClient, method: str, target: str, headers: RequestHeaders, body: bytes) -> None:
+    def __init__(
+        self, client: HttpClient, method: str, target: str, headers: RequestHeaders, body: bytes | Body
+    ) -> None:
         self._opened = client.stream(method, target, headers, body)
         self._stream: HttpStream | None = None
 
@@ -148,17 +152,18 @@ class StreamedAnswer:
 
 
 async def proxy_request(
-    client: HttpClient, method: str, target: str, headers: RequestHeaders, body: bytes = b""
+    client: HttpClient, method: str, target: str, headers: RequestHeaders, body: bytes | Body = b""
 ) -> Response:
-    """Passes a request on and streams the answer back as it comes. Raises OSError when it cannot be sent."""
+    """Passes a request on, its body and the answer's as they come. Raises OSError when it cannot be sent."""
     answer = StreamedAnswer(client, method, target, headers, body)
     stream = await answer.start()
     passed = _passed(stream.headers, _HOP_BY_HOP)
-    length = stream.headers.get("content-length", "")
-    if method == "HEAD" or stream.status in (204, 304) or (length.isdigit() and int(length) <= 65536):
+    told = stream.headers.get("content-length", "")
+    length = int(told) if told.isdigit() else None
+    if method == "HEAD" or stream.status in (204, 304) or (length is not None and length <= _WHOLE_BYTES):
         try:
-            body = await stream.read()
+            whole = await stream.read()
         finally:
             await answer.close()
-        return Response(stream.status, passed, body)
-    return Response(stream.status, passed, answer.chunks())
+        return Response(stream.status, passed, whole, length)
+    return Response(stream.status, passed, answer.chunks(), length)

@@ -2,7 +2,8 @@
 
 The first step of every request (see docs/flow.md). A connection parses, keeps pipelined requests
 in order, runs the handler of one request at a time, and writes its answer; a client that goes away
-cancels its handler. It knows nothing of the API but the Status it answers for a body too large.
+cancels its handler. A handler begins with the head of its request, the body comes when it reads it; what
+nobody has read when the answer goes out is dropped where it is short, else the connection ends with the answer.
 
 Source: staging/src/k8s.io/apiserver/pkg/server/secure_serving.go (limits, timeouts, TLS floor).
 Differs: HTTP/1.1 only (offered so by ALPN). A request without Host is served. A client certificate that no
@@ -29,14 +30,14 @@ from urllib.parse import unquote
 import httptools
 import msgspec
 
-from pybernetes.apimachinery.errors import RequestEntityTooLarge, StatusError
+from pybernetes.apimachinery.errors import StatusError
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.memory import give_back
-from pybernetes.http.messages import Handler, Request, Response, Upgrade
+from pybernetes.http.inflow import ArrivingBody, Inflow
+from pybernetes.http.messages import Body, Handler, Request, Response, Upgrade
 
 log = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 3 * 1024 * 1024
 MAX_HEADER_BYTES = 1024 * 1024
 GZIP_FROM_BYTES = 128 * 1024
 _GZIP_LEVEL = 1
@@ -46,6 +47,8 @@ _SLICE_BYTES = 512 * 1024
 """A larger answer is written so much at a time: others have their turn, and a slow client costs no copy of it all."""
 _MAX_PIPELINED = 8
 _TUNNEL_HIGH_BYTES = 256 * 1024
+_DROPPED_BYTES = 256 * 1024
+"""So much of a body that nobody read is taken off the connection, so that it can be used again. As Go's server does."""
 _UNSENT_HIGH_BYTES = 64 * 1024
 """A stream waits when this much is unsent: what a client that does not read costs. TLS has 512 kB by default."""
 _HEADER_TIMEOUT_S = 32.0
@@ -86,12 +89,10 @@ class HttpServer:
         port: int = 0,
         *,
         unix_path: str = "",
-        max_body_bytes: int = MAX_BODY_BYTES,
         clock: Clock | None = None,
     ) -> None:
         self.handler = handler
         self.port = port
-        self.max_body_bytes = max_body_bytes
         self.stopping = False
         self.connections: set[_HttpConnection] = set()
         self._ssl_context = ssl_context
@@ -209,6 +210,7 @@ class _HttpConnection(asyncio.Protocol):
         self._deaf = False
         self._reading = True
         self._streaming: AsyncIterator[bytes] | None = None
+        self._answering = False
         self._winding_down = False
         self._drained: asyncio.Future[None] | None = None
         self._lost = False
@@ -222,7 +224,8 @@ class _HttpConnection(asyncio.Protocol):
         self._in_headers = False
         self._in_message = False
         self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._arriving: ArrivingBody | None = None
+        """The body of the last request in line, while it is not whole."""
 
     # asyncio.Protocol
 
@@ -259,8 +262,13 @@ class _HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._refuse(_Refusal(400, b"400 Bad Request"))
             return
-        if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
-            self._refuse(_Refusal(431, b"431 Request Header Fields Too Large"))
+        if not self._in_message:
+            return
+        if self._in_headers:
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self._refuse(_Refusal(431, b"431 Request Header Fields Too Large"))
+        elif self._arriving is None and not self._deaf:
+            self._begin_with_the_head()
 
     def eof_received(self) -> bool | None:
         if self._tunnel is not None:
@@ -270,6 +278,7 @@ class _HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
+        self._break_body("the client is gone")
         self._server.connections.discard(self)
         self._queue.clear()
         if self._drained is not None and not self._drained.done():
@@ -295,7 +304,6 @@ class _HttpConnection(asyncio.Protocol):
         self._headers = {}
         self._header_bytes = 0
         self._body = []
-        self._body_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -310,26 +318,38 @@ class _HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
-        length = self._headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._server.max_body_bytes:
-            self._refuse(_too_large(self._server.max_body_bytes))
-        elif self._headers.get("expect", "").lower() == "100-continue" and self.task is None:
-            self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        if self._deaf:
-            return
-        self._body_bytes += len(body)
-        if self._body_bytes > self._server.max_body_bytes:
-            self._refuse(_too_large(self._server.max_body_bytes))
-        else:
+        if self._arriving is not None:
+            self._arriving.feed(body)
+        elif not self._deaf:
             self._body.append(body)
 
     def on_message_complete(self) -> None:
         self._in_message = False
         self._header_bytes = 0
-        if self._deaf:
-            return
+        if self._arriving is not None:
+            arriving, self._arriving = self._arriving, None
+            arriving.feed_eof()
+        elif not self._deaf:
+            self._enqueue(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+
+    def _begin_with_the_head(self) -> None:
+        """Puts the request in line whose body has not all come with its head."""
+        length = self._headers.get("content-length", "")
+        invited = self._headers.get("expect", "").lower() == "100-continue" and not self._body
+        body = ArrivingBody(self.throttle, int(length) if length.isdigit() else None, self._invite if invited else None)
+        self._arriving = body
+        for chunk in self._body:
+            body.feed(chunk)
+        self._body = []
+        self._enqueue(body)
+
+    def _invite(self) -> None:
+        if self._arriving is not None and not self._answering:
+            self._transport.write(_CONTINUE)
+
+    def _enqueue(self, body: bytes | Body) -> None:
         version = self._parser.get_http_version()
         host = self._headers.get("host", "")
         if "," in host or " " in host:
@@ -351,7 +371,7 @@ class _HttpConnection(asyncio.Protocol):
             path=path,
             query=query,
             headers=self._headers,
-            body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            body=body,
             remote_address=self._remote,
             peer_certificate=self._peer_certificate,
         )
@@ -400,16 +420,21 @@ class _HttpConnection(asyncio.Protocol):
 
     async def _serve(self, request: Request, keep_alive: bool, old: bool) -> None:
         answer: Response | Upgrade
+        self._answering = False
         try:
             answer = await self._server.handler(request)
+        except StatusError as error:
+            answer = Response(error.code, [("Content-Type", "application/json")], msgspec.json.encode(error.status))
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             answer = Response(500, [("Content-Type", "text/plain; charset=utf-8")], b"internal error")
+        self._answering = True
         if isinstance(answer, Upgrade):
+            if self._arriving is not None:
+                raise ConnectionError("an upgrade before the end of the request's body")
             await self._run_tunnel(answer)
             return
-        keep_alive = keep_alive and not self._winding_down
-        rest = self._upgrade_rest
+        keep_alive = keep_alive and not self._winding_down and self._can_go_on(request)
         body = answer.body
         if isinstance(body, bytes):
             headers = answer.headers
@@ -421,23 +446,46 @@ class _HttpConnection(asyncio.Protocol):
                 if self._lost:
                     return
             else:
-                self._write_whole(request.method, answer.status, headers, body, keep_alive, old)
+                length = answer.length if request.method == "HEAD" else None
+                self._write_whole(request.method, answer.status, headers, body, keep_alive, old, length)
         else:
             keep_alive = await self._write_stream(request.method, answer, body, keep_alive, old)
         if self._drained is not None:
             await self._drained
         if not keep_alive:
             self._deaf = True
-            self._transport.close()
-        elif rest is not None:
+            if self._arriving is None:
+                self._transport.close()
+            else:
+                self._arriving.drop()
+                self._queue.clear()
+                self._linger()
+            return
+        if self._arriving is not None:
+            self._arriving.drop()
+        rest, self._upgrade_rest = self._upgrade_rest, None
+        if rest is not None:
             self._parser = httptools.HttpRequestParser(self)
-            self._upgrade_rest = None
             self._loop.call_soon(self.data_received, rest)
 
+    def _can_go_on(self, request: Request) -> bool:
+        """Can the connection be used again after an answer that begins now, whatever becomes of the request's body?"""
+        if self._arriving is None:
+            return True
+        left = self._arriving.droppable_bytes
+        return left is not None and left <= _DROPPED_BYTES and "upgrade" not in request.headers
+
     def _write_whole(
-        self, method: str, status: int, headers: list[tuple[str, str]], body: bytes, keep_alive: bool, old: bool
+        self,
+        method: str,
+        status: int,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        keep_alive: bool,
+        old: bool,
+        told: int | None = None,
     ) -> None:
-        length = b"" if status in (204, 304) else b"Content-Length: %d\r\n" % len(body)
+        length = b"" if status in (204, 304) else b"Content-Length: %d\r\n" % (len(body) if told is None else told)
         head = self._head(status, headers, length, keep_alive, old)
         if method == "HEAD" or not body:
             self._transport.write(head)
@@ -465,10 +513,12 @@ class _HttpConnection(asyncio.Protocol):
         self, method: str, answer: Response, body: AsyncIterator[bytes], keep_alive: bool, old: bool
     ) -> bool:
         """Sends chunk by chunk; returns whether the connection can be used again."""
-        chunked = not old
-        keep_alive = keep_alive and chunked
+        left = answer.length
+        chunked = not old and left is None
+        keep_alive = keep_alive and not (old and left is None)
         write = self._transport.write
-        write(self._head(answer.status, answer.headers, b"Transfer-Encoding: chunked\r\n" * chunked, keep_alive, old))
+        length = b"Transfer-Encoding: chunked\r\n" * chunked if left is None else b"Content-Length: %d\r\n" % left
+        write(self._head(answer.status, answer.headers, length, keep_alive, old))
         self._streaming = body
         try:
             if method != "HEAD":
@@ -476,6 +526,8 @@ class _HttpConnection(asyncio.Protocol):
                     if not chunk:
                         continue
                     write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+                    if left is not None:
+                        left -= len(chunk)
                     if self._drained is not None:
                         await self._drained
                     if self._lost:
@@ -491,7 +543,7 @@ class _HttpConnection(asyncio.Protocol):
                 await close()
         if chunked and method != "HEAD":
             write(_LAST_CHUNK)
-        return keep_alive
+        return keep_alive and (not left or method == "HEAD")
 
     def _head(self, status: int, headers: list[tuple[str, str]], length: bytes, keep_alive: bool, old: bool) -> bytes:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
@@ -537,9 +589,17 @@ class _HttpConnection(asyncio.Protocol):
         if self._deaf:
             return
         self._deaf = True
+        if self._arriving is not None:
+            # Its handler is told, and answers.
+            self._break_body("the body of the request is malformed")
+            return
         self._queue.append(refusal)
         if self.task is None:
             self._next()
+
+    def _break_body(self, why: str) -> None:
+        if self._arriving is not None:
+            self._arriving.fail(ConnectionError(why))
 
     def _linger(self) -> None:
         """Closes a little later, so that unread bytes do not reset the answer away."""
@@ -592,49 +652,13 @@ class _HttpConnection(asyncio.Protocol):
             self._resume_reading()
 
 
-class _Tunnel:
+class _Tunnel(Inflow):
     """The `Connection` of an upgraded request."""
 
     def __init__(self, connection: _HttpConnection, transport: asyncio.Transport) -> None:
+        super().__init__(connection.throttle)
         self._connection = connection
         self._transport = transport
-        self._chunks: deque[bytes] = deque()
-        self._size = 0
-        self._eof = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    def feed(self, data: bytes) -> None:
-        self._chunks.append(bytes(data))
-        self._size += len(data)
-        if self._size > _TUNNEL_HIGH_BYTES:
-            self._connection.throttle(True)
-        self._wake()
-
-    def feed_eof(self) -> None:
-        self._eof = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def read(self, limit: int = 65536) -> bytes:
-        while not self._chunks:
-            if self._eof:
-                return b""
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        data = self._chunks.popleft()
-        if len(data) > limit:
-            self._chunks.appendleft(data[limit:])
-            data = data[:limit]
-        self._size -= len(data)
-        if self._size <= _TUNNEL_HIGH_BYTES // 2:
-            self._connection.throttle(False)
-        return data
 
     async def write(self, data: bytes) -> None:
         if self._transport.is_closing():
@@ -664,11 +688,6 @@ def _unquoted(path: str) -> str:
     if _NO_ESCAPE.search(path):
         raise httptools.HttpParserError(f"invalid URL escape in {path!r}")
     return unquote(path, errors="strict")
-
-
-def _too_large(limit: int) -> _Refusal:
-    error: StatusError = RequestEntityTooLarge(f"Request entity too large: limit is {limit}")
-    return _Refusal(413, msgspec.json.encode(error.status), "application/json")
 
 
 def _wants_gzip(request: Request, headers: list[tuple[str, str]]) -> bool:

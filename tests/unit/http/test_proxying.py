@@ -139,7 +139,7 @@ def test_answers_stream_through() -> None:
 
     async def handler(request: Request) -> Response:
         if request.path == "/whole":
-            return Response(201, [("X-Here", "yes")], request.body)
+            return Response(201, [("X-Here", "yes")], await request.whole())
         return Response(200, [], chunks())
 
     async def body(client: HttpClient) -> None:

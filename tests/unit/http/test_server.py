@@ -24,7 +24,7 @@ async def echo(request: Request) -> Response:
         await asyncio.sleep(0.02)
     if request.path == "/boom":
         raise RuntimeError("inside")
-    text = f"{request.method} {request.path}?{request.query} {len(request.body)}"
+    text = f"{request.method} {request.path}?{request.query} {len(await request.whole())}"
     return Response(200, [("Content-Type", "text/plain")], text.encode())
 
 

@@ -118,7 +118,7 @@ class Backend:
             client = self._client(address)
             if is_upgrade(request):
                 headers |= upgrade_headers(request)
-                return await proxy_upgrade(client, request.method, target, headers, request.body)
+                return await proxy_upgrade(client, request.method, target, headers, await request.whole())
             return await proxy_request(client, request.method, target, headers, request.body)
         except (OSError, TimeoutError, ValueError) as error:
             return answers.text(f"error trying to reach service: {str(error) or type(error).__name__}\n", 503)

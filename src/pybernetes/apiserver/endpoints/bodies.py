@@ -34,40 +34,43 @@ def media_type(request: Request) -> str:
     return given
 
 
-def read(request: Request, ctx: RequestContext) -> Body:
+async def read(request: Request, ctx: RequestContext) -> Body:
     """The body for the registry; sets ctx.content_type. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
+    body = await request.whole()
     if given in _AS_TREE:
         ctx.content_type = JSON
-        return _AS_TREE[given](request.body)
+        return _AS_TREE[given](body)
     ctx.content_type = given
-    return request.body
+    return body
 
 
-def decode(request: Request, cls: type[T], field_validation: str) -> tuple[T, list[str]]:
+async def decode(request: Request, cls: type[T], field_validation: str) -> tuple[T, list[str]]:
     """A body that is not stored (a review) as an object, with warnings. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
+    body = await request.whole()
     if given in _AS_TREE:
-        return decoding.from_tree(_AS_TREE[given](request.body), cls, field_validation)
-    return decoding.decode(request.body, cls, field_validation=field_validation, content_type=given)
+        return decoding.from_tree(_AS_TREE[given](body), cls, field_validation)
+    return decoding.decode(body, cls, field_validation=field_validation, content_type=given)
 
 
-def tree(request: Request) -> dict[str, Any]:
+async def tree(request: Request) -> dict[str, Any]:
     """A small body (options) as a tree. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
+    body = await request.whole()
     found: Any
     if given in _AS_TREE:
-        return _AS_TREE[given](request.body)
+        return _AS_TREE[given](body)
     if given == YAML:
         from pybernetes.apimachinery.yaml_text import parse_yaml
 
         try:
-            found, _ = parse_yaml(request.body)
+            found, _ = parse_yaml(body)
         except ValueError as error:
             raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
     else:
         try:
-            found = msgspec.json.decode(request.body)
+            found = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
     if not isinstance(found, dict):

@@ -12,5 +12,5 @@ async def create(scope: Scope) -> Response:
     ctx = options.context(scope.request, scope.info, scope.resource, "create")
     scope.require_namespace(ctx)
     options.write_options(ctx, scope.request, "CreateOptions")
-    written = await scope.storage.create(ctx, bodies.read(scope.request, ctx))
+    written = await scope.storage.create(ctx, await bodies.read(scope.request, ctx))
     return scope.object_answer(form, written.value, 201)

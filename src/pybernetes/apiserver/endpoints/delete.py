@@ -13,7 +13,7 @@ async def delete(scope: Scope) -> Response:
     form = scope.object_form()
     ctx = options.context(scope.request, scope.info, scope.resource, "delete")
     scope.require_namespace(ctx)
-    chosen = options.delete_options(ctx, scope.request)
+    chosen = await options.delete_options(ctx, scope.request)
     deleted = await scope.storage.delete(ctx, chosen)
     return scope.object_answer(form, deleted.value, 202 if deleted.accepted else 200)
 
@@ -23,6 +23,6 @@ async def delete_collection(scope: Scope) -> Response:
     params = scope.request.params() if scope.request.query else {}
     ctx = options.context(scope.request, scope.info, scope.resource, "deletecollection")
     scope.require_namespace(ctx)
-    chosen = options.delete_options(ctx, scope.request)
+    chosen = await options.delete_options(ctx, scope.request)
     result = await scope.storage.delete_collection(ctx, options.list_options(params), chosen)
     return await list_answer(scope, form, result)

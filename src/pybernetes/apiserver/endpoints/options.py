@@ -123,10 +123,10 @@ def _watch_errors(options: ListOptions) -> list[FieldError]:
     return errors
 
 
-def delete_options(ctx: RequestContext, request: Request) -> DeleteOptions:
+async def delete_options(ctx: RequestContext, request: Request) -> DeleteOptions:
     """DeleteOptions from the body, else from the query; sets ctx.dry_run. Raises BadRequest, Invalid."""
-    if request.body:
-        options, dry_run = _delete_body(ctx, request)
+    if await request.whole():
+        options, dry_run = await _delete_body(ctx, request)
     else:
         params = request.params() if request.query else {}
         dry_run = params.get("dryRun", [])
@@ -149,8 +149,8 @@ def delete_options(ctx: RequestContext, request: Request) -> DeleteOptions:
     return options
 
 
-def _delete_body(ctx: RequestContext, request: Request) -> tuple[DeleteOptions, list[str]]:
-    tree = bodies.tree(request)
+async def _delete_body(ctx: RequestContext, request: Request) -> tuple[DeleteOptions, list[str]]:
+    tree = await bodies.tree(request)
     kind = tree.get("kind") or "DeleteOptions"
     if kind != "DeleteOptions":
         raise BadRequest(f'no kind "{kind}" is registered for version "{tree.get("apiVersion") or "v1"}"')

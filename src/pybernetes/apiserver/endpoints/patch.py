@@ -23,7 +23,7 @@ async def patch(scope: Scope) -> Response:
     ctx = options.context(scope.request, scope.info, scope.resource, "patch")
     scope.require_namespace(ctx)
     options.write_options(ctx, scope.request, "PatchOptions", patch_type)
-    written = await scope.storage.patch(ctx, patch_type, body_of(scope.request, ctx, patch_type))
+    written = await scope.storage.patch(ctx, patch_type, await body_of(scope.request, ctx, patch_type))
     return scope.object_answer(form, written.value, 201 if written.created else 200)
 
 
@@ -42,10 +42,11 @@ def type_of(request: Request) -> PatchType:
     return found
 
 
-def body_of(request: Request, ctx: RequestContext, patch_type: PatchType) -> Body:
+async def body_of(request: Request, ctx: RequestContext, patch_type: PatchType) -> Body:
     """The patch for the registry; sets ctx.content_type. Raises BadRequest."""
     ctx.content_type = negotiation.YAML if patch_type == "apply" else negotiation.JSON
-    return bodies.cbor(request.body) if _media_type(request) == _APPLY_CBOR else request.body
+    body = await request.whole()
+    return bodies.cbor(body) if _media_type(request) == _APPLY_CBOR else body
 
 
 def _media_type(request: Request) -> str:

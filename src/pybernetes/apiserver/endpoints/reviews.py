@@ -55,10 +55,10 @@ class Reviews:
         review = await self._kinds[resource.plural](request, info, resource)
         return answer(request, form, msgspec.json.encode(review), 201)
 
-    def _decode(self, request: Request, info: RequestInfo, resource: Resource, cls: type[T]) -> T:
+    async def _decode(self, request: Request, info: RequestInfo, resource: Resource, cls: type[T]) -> T:
         ctx = options.context(request, info, resource, "create")
         options.write_options(ctx, request, "CreateOptions")
-        review, warnings = bodies.decode(request, cls, ctx.field_validation)
+        review, warnings = await bodies.decode(request, cls, ctx.field_validation)
         ctx.warnings += warnings
         return review
 
@@ -69,7 +69,7 @@ class Reviews:
         )
 
     async def _subject_access(self, request: Request, info: RequestInfo, resource: Resource) -> msgspec.Struct:
-        review = self._decode(request, info, resource, authorization.SubjectAccessReview)
+        review = await self._decode(request, info, resource, authorization.SubjectAccessReview)
         errors = _spec_errors(review.spec)
         if _metadata(review.metadata):
             errors.append(FieldError.invalid(Path("metadata"), _metadata(review.metadata), "must be empty"))
@@ -78,7 +78,7 @@ class Reviews:
         return review
 
     async def _local_subject_access(self, request: Request, info: RequestInfo, resource: Resource) -> msgspec.Struct:
-        review = self._decode(request, info, resource, authorization.LocalSubjectAccessReview)
+        review = await self._decode(request, info, resource, authorization.LocalSubjectAccessReview)
         if review.metadata.namespace and review.metadata.namespace != info.namespace:
             raise BadRequest(
                 f"the namespace of the provided object does not match the namespace sent on the request"
@@ -101,7 +101,7 @@ class Reviews:
         return review
 
     async def _self_subject_access(self, request: Request, info: RequestInfo, resource: Resource) -> msgspec.Struct:
-        review = self._decode(request, info, resource, authorization.SelfSubjectAccessReview)
+        review = await self._decode(request, info, resource, authorization.SelfSubjectAccessReview)
         errors = _attribute_errors(review.spec)
         if _metadata(review.metadata):
             errors.append(FieldError.invalid(Path("metadata"), _metadata(review.metadata), "must be empty"))
@@ -111,7 +111,7 @@ class Reviews:
         return review
 
     async def _self_subject_rules(self, request: Request, info: RequestInfo, resource: Resource) -> msgspec.Struct:
-        review = self._decode(request, info, resource, authorization.SelfSubjectRulesReview)
+        review = await self._decode(request, info, resource, authorization.SelfSubjectRulesReview)
         if not review.spec.namespace:
             raise BadRequest("no namespace on request")
         assert isinstance(request.user, UserInfo)
@@ -139,13 +139,13 @@ class Reviews:
         return review
 
     async def _self_subject(self, request: Request, info: RequestInfo, resource: Resource) -> msgspec.Struct:
-        review = self._decode(request, info, resource, authentication.SelfSubjectReview)
+        review = await self._decode(request, info, resource, authentication.SelfSubjectReview)
         assert isinstance(request.user, UserInfo)
         review.status = authentication.SelfSubjectReviewStatus(userInfo=_shown(request.user))
         return review
 
     async def _token(self, request: Request, info: RequestInfo, resource: Resource) -> msgspec.Struct:
-        review = self._decode(request, info, resource, authentication.TokenReview)
+        review = await self._decode(request, info, resource, authentication.TokenReview)
         token = review.spec.token
         if not token:
             raise BadRequest("token is required for TokenReview in authentication")

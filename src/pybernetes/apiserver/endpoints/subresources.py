@@ -33,11 +33,11 @@ async def _serve(scope: Scope, handler: Subresource, verb: str, shown_as: str) -
     if verb == "patch":
         patch_type = type_of(request)
         options.write_options(ctx, request, "PatchOptions", patch_type)
-        written = await handler.patch(ctx, patch_type, body_of(request, ctx, patch_type))
+        written = await handler.patch(ctx, patch_type, await body_of(request, ctx, patch_type))
     else:
         options.write_options(ctx, request, "CreateOptions" if verb == "create" else "UpdateOptions")
         act = handler.create if verb == "create" else handler.update
-        written = await act(ctx, bodies.read(request, ctx))
+        written = await act(ctx, await bodies.read(request, ctx))
     status = 201 if written.created or verb == "create" else 200
     return scope.object_answer(form, written.value, status)
 

@@ -12,5 +12,5 @@ async def update(scope: Scope) -> Response:
     ctx = options.context(scope.request, scope.info, scope.resource, "update")
     scope.require_namespace(ctx)
     options.write_options(ctx, scope.request, "UpdateOptions")
-    written = await scope.storage.update(ctx, bodies.read(scope.request, ctx))
+    written = await scope.storage.update(ctx, await bodies.read(scope.request, ctx))
     return scope.object_answer(form, written.value, 201 if written.created else 200)

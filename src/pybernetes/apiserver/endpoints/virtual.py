@@ -26,7 +26,7 @@ async def create_binding(request: Request, info: RequestInfo, registry: Registry
     if info.verb != "create" or info.name:
         raise MethodNotAllowed("the server does not allow this method on the requested resource")
     form = negotiation.negotiate(request)
-    tree = bodies.tree(request)
+    tree = await bodies.tree(request)
     metadata = tree.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not name:
@@ -35,7 +35,7 @@ async def create_binding(request: Request, info: RequestInfo, registry: Registry
     assert pods is not None
     ctx = options.context(request, replace(info, name=name, subresource="binding"), pods, "create")
     options.write_options(ctx, request, "CreateOptions")
-    written = await registry.storage_for(pods).subresources["binding"].create(ctx, bodies.read(request, ctx))
+    written = await registry.storage_for(pods).subresources["binding"].create(ctx, await bodies.read(request, ctx))
     return answer(request, form, written.value, 201)
 
 

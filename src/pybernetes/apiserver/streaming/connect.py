@@ -115,7 +115,8 @@ class Connector:
                 translated = await self._websocket(request, info, client, backend, params)
                 if translated is not None:
                     return translated
-            return await proxy_upgrade(client, request.method, backend.target, upgrade_headers(request), request.body)
+            body = await request.whole()
+            return await proxy_upgrade(client, request.method, backend.target, upgrade_headers(request), body)
         except (OSError, TimeoutError) as error:
             raise InternalError(f"error dialing backend: {_plain(error)}") from None
 
@@ -186,7 +187,7 @@ class Connector:
         try:
             if is_upgrade(request):
                 headers = forwarded_headers(request) | upgrade_headers(request)
-                return await proxy_upgrade(client, request.method, backend.target, headers, request.body)
+                return await proxy_upgrade(client, request.method, backend.target, headers, await request.whole())
             onward = forwarded_headers(request)
             onward["x-forwarded-uri"] = quote(request.path, safe=_PATH_SAFE)
             onward["x-forwarded-host"] = request.headers.get("host", "")
@@ -279,14 +280,14 @@ async def _below(answer: Response, base: str, hosts: tuple[str, ...]) -> Respons
     headers = [(name, rewrite(value) if name.lower() == "location" else value) for name, value in answer.headers]
     told = {name.lower(): value.strip().lower() for name, value in headers}
     if told.get("content-type", "").partition(";")[0].strip() != "text/html":
-        return Response(answer.status, headers, answer.body)
+        return replace(answer, headers=headers)
     body = await _read(answer.body)
     encoding = told.get("content-encoding", "")
     page = unpacked(body, encoding) if isinstance(body, bytes) else None
     if page:
         body = packed(rewrite_html(page, rewrite), encoding)
-        headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-    return Response(answer.status, headers, body)
+        return Response(answer.status, headers, body)
+    return replace(answer, headers=headers, body=body)
 
 
 async def _read(body: bytes | AsyncIterator[bytes]) -> bytes | AsyncIterator[bytes]:
