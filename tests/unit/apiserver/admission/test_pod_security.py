@@ -79,6 +79,14 @@ RESTRICTED = [
     ),
     (spec(context={**SAFE, "runAsUser": 0}), ['runAsUser=0 (container "c" must not set runAsUser=0)']),
     (spec(context={**SAFE, "runAsUser": 0}, hostUsers=False), []),
+    (
+        spec(context={**SAFE, "procMount": "Unmasked"}, hostUsers=False),
+        ['procMount (container "c" must not set securityContext.procMount to "Unmasked")'],
+    ),
+    (
+        spec(context={**SAFE, "appArmorProfile": {"type": "Unconfined"}}),
+        ['forbidden AppArmor profile (container "c" must not set AppArmor profile type to "Unconfined")'],
+    ),
 ]
 
 

@@ -1,13 +1,14 @@
 """The checks of the Pod Security Standards: what is wrong with a PodSpec at the levels baseline and restricted.
 
 A check looks at a spec and says a reason and a detail, or nothing. Differs: every version is judged as the latest;
-older ones were stricter with user namespaces and sysctls.
+older ones were stricter with user namespaces and sysctls. AppArmor annotations are judged by the fields that the
+Pod's strategy makes of them, those of templates not at all.
 Source: pod-security-admission/policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pybernetes.api.core import v1 as core
@@ -55,7 +56,7 @@ def _quoted(values: Iterable[str]) -> str:
     return ", ".join(f'"{value}"' for value in values)
 
 
-def _plural(noun: str, names: list[str] | set[str]) -> str:
+def _plural(noun: str, names: Collection[str]) -> str:
     return noun if len(names) == 1 else f"{noun}s"
 
 
@@ -71,19 +72,20 @@ def _setters(pod: bool, names: list[str]) -> str:
 
 
 def app_armor(spec: core.PodSpec) -> Finding | None:
-    allowed = ("RuntimeDefault", "Localhost")
-    own = spec.securityContext.appArmorProfile if spec.securityContext is not None else None
-    bad = {own.type} if own is not None and own.type not in allowed else set()
-    pod, names = bool(bad), []
-    for name, context in _contexts(spec):
-        profile = context.appArmorProfile
-        if profile is not None and profile.type not in allowed:
-            names.append(name)
-            bad.add(profile.type)
+    setters, bad = _profiles(spec, "appArmorProfile")
     if not bad:
         return None
-    detail = f"{_setters(pod, names)} must not set AppArmor profile type to {_quoted(sorted(bad))}"
+    detail = f"{setters} must not set AppArmor profile type to {_quoted(bad)}"
     return Finding(_plural("forbidden AppArmor profile", bad), detail)
+
+
+def _profiles(spec: core.PodSpec, field: str) -> tuple[str, list[str]]:
+    """Who sets an AppArmor or seccomp profile of a type that is not allowed, and which types."""
+    own = getattr(spec.securityContext, field, None)
+    given = [("", own), *((name, getattr(context, field)) for name, context in _contexts(spec))]
+    bad = [(name, profile.type) for name, profile in given if profile is not None and profile.type not in _PROFILES]
+    setters = _setters(any(not name for name, _ in bad), [name for name, _ in bad if name])
+    return setters, sorted({kind for _, kind in bad})
 
 
 def capabilities_baseline(spec: core.PodSpec) -> Finding | None:
@@ -154,28 +156,15 @@ def privileged(spec: core.PodSpec) -> Finding | None:
     return Finding("privileged", f"{_named(names)} must not set securityContext.privileged=true") if names else None
 
 
-def proc_mount(spec: core.PodSpec) -> Finding | None:
-    if spec.hostUsers is False:
-        return None
-    bad = {name: context.procMount for name, context in _contexts(spec) if context.procMount not in (None, "Default")}
-    if not bad:
-        return None
-    kinds = _quoted(sorted({kind or "" for kind in bad.values()}))
-    return Finding("procMount", f"{_named(list(bad))} must not set securityContext.procMount to {kinds}")
+def proc_mount_baseline(spec: core.PodSpec) -> Finding | None:
+    return None if spec.hostUsers is False else proc_mount(spec)
 
 
 def seccomp_baseline(spec: core.PodSpec) -> Finding | None:
-    own = spec.securityContext.seccompProfile if spec.securityContext is not None else None
-    bad = {own.type} if own is not None and own.type not in _PROFILES else set()
-    pod, names = bool(bad), []
-    for name, context in _contexts(spec):
-        profile = context.seccompProfile
-        if profile is not None and profile.type not in _PROFILES:
-            names.append(name)
-            bad.add(profile.type)
+    setters, bad = _profiles(spec, "seccompProfile")
     if not bad:
         return None
-    detail = f"{_setters(pod, names)} must not set securityContext.seccompProfile.type to {_quoted(sorted(bad))}"
+    detail = f"{setters} must not set securityContext.seccompProfile.type to {_quoted(bad)}"
     return Finding("seccompProfile", detail)
 
 
@@ -245,8 +234,12 @@ def capabilities_restricted(spec: core.PodSpec) -> Finding | None:
     return Finding("unrestricted capabilities", "; ".join(details)) if details else None
 
 
-def proc_mount_restricted(spec: core.PodSpec) -> Finding | None:
-    return proc_mount(spec)
+def proc_mount(spec: core.PodSpec) -> Finding | None:
+    bad = {name: context.procMount for name, context in _contexts(spec) if context.procMount not in (None, "Default")}
+    if not bad:
+        return None
+    kinds = _quoted(sorted({kind or "" for kind in bad.values()}))
+    return Finding("procMount", f"{_named(list(bad))} must not set securityContext.procMount to {kinds}")
 
 
 def restricted_volumes(spec: core.PodSpec) -> Finding | None:
@@ -300,15 +293,13 @@ def seccomp_restricted(spec: core.PodSpec) -> Finding | None:
     return Finding("seccompProfile", detail)
 
 
-_SHARED: tuple[Check, ...] = (
-    app_armor, host_namespaces, host_ports, probe_hosts, privileged, proc_mount, selinux, sysctls, windows_host_process,
-)  # fmt: skip
 _BASELINE: tuple[Check, ...] = (
     app_armor, capabilities_baseline, host_namespaces, host_path_volumes, host_ports, probe_hosts, privileged,
-    proc_mount, selinux, seccomp_baseline, sysctls, windows_host_process,
+    proc_mount_baseline, selinux, seccomp_baseline, sysctls, windows_host_process,
 )  # fmt: skip
 _RESTRICTED: tuple[Check, ...] = (
-    *_SHARED, privilege_escalation, capabilities_restricted, restricted_volumes, run_as_non_root, run_as_user,
+    app_armor, host_namespaces, host_ports, probe_hosts, privileged, selinux, sysctls, windows_host_process,
+    privilege_escalation, capabilities_restricted, proc_mount, restricted_volumes, run_as_non_root, run_as_user,
     seccomp_restricted,
 )  # fmt: skip
 """Stricter checks stand for the baseline's of the same matter."""
