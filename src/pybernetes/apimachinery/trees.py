@@ -1,10 +1,15 @@
-"""JSON trees as values: a fresh copy, equality as JSON knows it, Go's way to print one."""
+"""JSON trees as values: a fresh copy, equality as JSON knows it, Go's way to print one and to call its type."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import orjson
+
+_GO_TYPES = {
+    str: "string", bool: "bool", int: "int64", float: "float64", list: "[]interface {}",
+    dict: "map[string]interface {}",
+}  # fmt: skip
 
 
 def copy_tree(tree: Any) -> Any:
@@ -46,3 +51,8 @@ def go_text(value: Any) -> str:
     if value is None:
         return "<nil>"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def go_type(value: Any) -> str:
+    """The Go type that upstream holds a value in, as %T prints it."""
+    return _GO_TYPES.get(type(value), "<nil>")

@@ -53,11 +53,10 @@ def update(
 
     The manager owns every field that it changed or added, everybody else loses those; fields that are gone belong to
     nobody. `now` is seconds since the epoch, the time of the entry when anything changed. `api_version` is the one
-    that the client wrote in (default: that of the tree). `ignored` are paths such as
-    "status" or "metadata.labels" that this operation cannot write (they are reset by the strategy). With `convert`,
-    what
-    managers own in another apiVersion is compared there. Neither tree is changed. Never refuses: managedFields that
-    cannot be read are taken as none.
+    that the client wrote in (default: that of the tree). `ignored` are paths such as "status" or "metadata.labels"
+    that this operation cannot write (they are reset by the strategy). With `convert`, what managers own in another
+    apiVersion is compared there. Neither tree is changed. Never refuses: managedFields that cannot be read are
+    taken as none.
     """
     shape = _schema(schema)
     before = empty_object(shape, new) if live is None else live

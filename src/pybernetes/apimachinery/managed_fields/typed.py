@@ -14,6 +14,7 @@ import orjson
 from pybernetes.apimachinery.managed_fields.field_set import SELF, FieldSet, is_member, path_text, union
 from pybernetes.apimachinery.scalars import CANONICAL
 from pybernetes.apimachinery.schema import ATOMIC, DEDUCED, Schema
+from pybernetes.apimachinery.trees import go_text, go_type
 
 _SORTED = orjson.OPT_SORT_KEYS
 _LEAF: FieldSet = {}
@@ -400,9 +401,9 @@ def problems(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             shown = _shown(value)
             if schema.scalar in ("number", "int32", "int64"):
-                shown = _GO_TYPES[type(value)]
+                shown = go_type(value)
             elif word == "string":
-                shown = f"&value.valueUnstructured{{Value:{_text(value)}}}"
+                shown = f"&value.valueUnstructured{{Value:{go_text(value)}}}"
             yield f"{path}: expected {word}, got {shown}"
 
 
@@ -423,26 +424,5 @@ def _item_problems(items: list[Any], schema: Schema, path: str) -> Iterator[str]
         yield from problems(item, schema.element or DEDUCED, at)
 
 
-_GO_TYPES = {
-    str: "string",
-    bool: "bool",
-    dict: "map[string]interface {}",
-    list: "[]interface {}",
-    int: "int64",
-    float: "float64",
-}
-
-
 def _shown(value: Any) -> str:
-    return f"&{{{_text(value)}}}"
-
-
-def _text(value: Any) -> str:
-    """A value as upstream's messages show it: map[a:1 b:[x y]]."""
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{name}:{_text(value[name])}' for name in sorted(value))}]"
-    if isinstance(value, list):
-        return f"[{' '.join(map(_text, value))}]"
-    if value is None:
-        return "<nil>"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return f"&{{{go_text(value)}}}"

@@ -11,16 +11,13 @@ from typing import Any
 import orjson
 
 from pybernetes.apimachinery.field_errors import FieldError, Path, aggregate
+from pybernetes.apimachinery.managed_fields import gvk_text
+from pybernetes.apimachinery.trees import go_type
 from pybernetes.apiserver.registry.generic import object_meta
 
 Tree = dict[str, Any]
 KNOWN = ("v1", "v1beta1")
 _GROUP = "apiextensions.k8s.io"
-_TYPES: dict[type, str] = {
-    str: "string", bool: "bool", int: "int64", float: "float64", list: "[]interface {}",
-    dict: "map[string]interface {}",
-}  # fmt: skip
-"""What upstream's messages call the types of JSON."""
 
 
 class Failure(Exception):
@@ -65,11 +62,6 @@ def converted(answer: bytes, version: str, uid: str, api_version: str, originals
             raise Failure("conversion_webhook_invalid_converted_object_failure", why)
         made.append({**found, "metadata": _restored(original["metadata"], found["metadata"])})
     return made
-
-
-def gvk_text(tree: Tree) -> str:
-    """An object's type as errors name it: example.com/v1, Kind=Widget."""
-    return f"{tree.get('apiVersion', '')}, Kind={tree.get('kind', '')}"
 
 
 def _objects(answer: bytes, version: str, uid: str, who: str) -> list[Any]:
@@ -125,7 +117,7 @@ def _problem(original: Tree, found: Any, api_version: str, index: int) -> str:
         if (ours.get(name) or "") != (old.get(name) or ""):
             return f"invalid object: must have the same {word}: {old.get(name) or ''} != {ours.get(name) or ''}"
     if not isinstance(meta, dict):
-        why = f"invalid metadata of type {_TYPES.get(type(meta), 'nil')} in converted object"
+        why = f"invalid metadata of type {go_type(meta)} in converted object"
         if "metadata" not in found:
             why = "missing metadata in converted object"
         return f"invalid metadata: {why}"
@@ -140,12 +132,10 @@ def _bad_strings(name: str, value: Any, old: Any) -> str:
     if value is None or value == old:
         return ""
     if not isinstance(value, dict):
-        return f"invalid metadata.{name} of type {_TYPES.get(type(value), 'nil')} in converted object"
+        return f"invalid metadata.{name} of type {go_type(value)} in converted object"
     for key, text in value.items():
         if not isinstance(text, str):
-            return (
-                f"metadata.{name}[{key}] must be a string, but is {_TYPES.get(type(text), 'nil')} in converted object"
-            )
+            return f"metadata.{name}[{key}] must be a string, but is {go_type(text)} in converted object"
     at = Path("metadata")
     found: list[FieldError]
     if name == "labels":

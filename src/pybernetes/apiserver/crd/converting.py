@@ -19,6 +19,7 @@ import orjson
 
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.managed_fields import gvk_text
 from pybernetes.apimachinery.schema import Schema
 from pybernetes.apiserver.crd import conversion, structural
 from pybernetes.apiserver.crd.strategy import CustomResourceStrategy, CustomStorage
@@ -81,7 +82,7 @@ class Converter:
             try:
                 answer = await self._registry.webhooks.ask(self._config, review)
             except CallError as error:
-                why = f"conversion webhook for {conversion.gvk_text(originals[0])} failed: {error}"
+                why = f"conversion webhook for {gvk_text(originals[0])} failed: {error}"
                 raise conversion.Failure("conversion_webhook_call_failure", why) from None
             return conversion.converted(answer, version, uid, api_version, originals)
         except conversion.Failure as error:

@@ -17,7 +17,7 @@ from pybernetes.api.meta.v1 import ObjectMeta, StatusCause
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import parse_time
-from pybernetes.apimachinery.trees import equal
+from pybernetes.apimachinery.trees import equal, go_text, go_type
 from pybernetes.apiserver.crd import json_path, structural
 from pybernetes.apiserver.crd.tree_codec import CustomObject, TreeCodec
 from pybernetes.apiserver.registry.generic import keys
@@ -43,10 +43,6 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
 
 _MAX_REPLICAS = 2**31 - 1
-_GO_TYPES = {
-    str: "string", bool: "bool", int: "int64", float: "float64", list: "[]interface {}",
-    dict: "map[string]interface {}",
-}  # fmt: skip
 _BLOCKING = (
     "FieldValueNotSupported",
     "FieldValueRequired",
@@ -160,8 +156,8 @@ class CustomResourceStrategy(Strategy):
             if value is None:
                 continue
             if left or isinstance(value, bool) or not isinstance(value, int):
-                is_, wanted = _GO_TYPES.get(type(value)), "map[string]interface{}" if left else "int64"
-                why = f"{path} accessor error: {_shown(value)} is of the type {is_}, expected {wanted}"
+                wanted = "map[string]interface{}" if left else "int64"
+                why = f"{path} accessor error: {go_text(value)} is of the type {go_type(value)}, expected {wanted}"
                 found.append(FieldError.invalid(at, 0, why))
                 continue
             if value < 0:
@@ -185,10 +181,6 @@ class CustomResourceStrategy(Strategy):
     @property
     def kind(self) -> CustomKind:
         return self._kind
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _field_text(value: Any) -> str:
