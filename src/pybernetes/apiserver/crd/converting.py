@@ -27,7 +27,7 @@ from pybernetes.apiserver.crd.tree_codec import CustomObject, encoded
 from pybernetes.apiserver.registry.generic import selection
 from pybernetes.apiserver.registry.generic.attributes import attributes_function
 from pybernetes.apiserver.registry.generic.interface import ListOptions, ListResult, RequestContext, Watch, WatchFrame
-from pybernetes.apiserver.registry.generic.storage import Values, check_list_options
+from pybernetes.apiserver.registry.generic.storage import CacheWatch, Values, check_list_options
 from pybernetes.apiserver.registry.generic.writing import Current, Transform, UpdateRules
 from pybernetes.apiserver.webhooks.caller import CallError
 from pybernetes.storage.canonical import replace_resource_version, with_resource_version
@@ -251,17 +251,15 @@ class _Wanted(Exception):
         self.key = key
 
 
-class _ConvertingWatch:
+class _ConvertingWatch(CacheWatch):
     """The events of a watch in another version, selected by what they are there."""
 
+    _storage: ConvertingStorage
+
     def __init__(self, storage: ConvertingStorage, watcher: Watcher, wanted: selection.Selection) -> None:
-        self._storage = storage
-        self._watcher = watcher
+        super().__init__(storage, watcher)
         self._matches = wanted.matches
         self._attributes = attributes_function(storage.strategy, storage.codec.decode)
-
-    def __aiter__(self) -> _ConvertingWatch:
-        return self
 
     async def __anext__(self) -> Sequence[WatchFrame]:
         while True:
@@ -269,16 +267,6 @@ class _ConvertingWatch:
             frames = await self._converted(batch)
             if frames:
                 return frames
-
-    @property
-    def fell_behind(self) -> bool:
-        return self._watcher.fell_behind
-
-    def end(self) -> None:
-        self._watcher.end()
-
-    async def aclose(self) -> None:
-        self._watcher.close()
 
     async def _converted(self, batch: Sequence[WatchEvent]) -> list[WatchFrame]:
         told = [event for event in batch if event.value]

@@ -7,7 +7,7 @@ Source: apiserver/pkg/registry/generic/registry/store.go, storage/cacher.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
@@ -15,7 +15,6 @@ from pybernetes.apiserver.registry.generic import patching, selection
 from pybernetes.apiserver.registry.generic.interface import (
     Body,
     Column,
-    Deleted,
     DeleteOptions,
     ListOptions,
     ListResult,
@@ -173,7 +172,7 @@ class Storage(Writer):
 
     async def watch(self, ctx: RequestContext, options: ListOptions) -> Watch:
         wanted = selection.parse(options, self._supported, self.strategy.field_aliases)
-        return _Watch(self, await self.watcher(ctx, options, wanted, wanted.matches))
+        return CacheWatch(self, await self.watcher(ctx, options, wanted, wanted.matches))
 
     async def watcher(
         self, ctx: RequestContext, options: ListOptions, wanted: selection.Selection, matches: Any
@@ -277,11 +276,8 @@ class Storage(Writer):
                 continue
         return listed
 
-    async def delete(self, ctx: RequestContext, options: DeleteOptions) -> Deleted:
-        return await super().delete(ctx, options)
 
-
-class _Watch:
+class CacheWatch:
     """The frames of one watch; closes the cache's watcher even when nothing was read."""
 
     def __init__(self, storage: Storage, watcher: Watcher) -> None:
@@ -289,7 +285,7 @@ class _Watch:
         self._watcher = watcher
         self._same = storage.codec.same_version
 
-    def __aiter__(self) -> _Watch:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Sequence[WatchFrame]:
