@@ -47,7 +47,7 @@ class Informer(Generic[T]):
         await self._synced.wait()
 
     def add_index(self, name: str, function: IndexFunction[T]) -> None:
-        """Makes `lister.by_index(name, key)` work; the same name again is ignored."""
+        """Makes `lister.by_index(name, key)` work. Raises ValueError for the name of an index by another function."""
         self.lister.add_index(name, function)
 
     def add_handler(

@@ -54,8 +54,11 @@ class Lister(Generic[T]):
     # For the informer.
 
     def add_index(self, index: str, function: IndexFunction[T]) -> None:
-        if index in self._index_functions:
+        known = self._index_functions.get(index)
+        if known == function:
             return
+        if known is not None:
+            raise ValueError(f"there is an index {index!r} already, by another function")
         self._index_functions[index] = function
         self._indexes[index] = {}
         for key, obj in self._items.items():

@@ -21,6 +21,7 @@ from pybernetes.api.discovery.v1 import Endpoint, EndpointConditions, EndpointPo
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
 from pybernetes.client.client import Client
+from pybernetes.client.indexes import BY_SERVICE, SERVICE_NAME, service_of
 from pybernetes.client.informer import InformerFactory
 from pybernetes.dns import answers
 from pybernetes.dns.forward import Forwarder, resolvers_of
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 NAMESPACE = "kube-system"
 SERVICE = "kube-dns"
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 _IP_FREEBIND = 15
 _MAX_TCP_CLIENTS = 100
 _TCP_IDLE_S = 10.0
@@ -83,7 +83,7 @@ class DnsServer:
             on_update=lambda _old, new: self._slice_changed(new),
             on_delete=self._slice_changed,
         )
-        self._slices.add_index("service", _service_of)
+        self._slices.add_index(BY_SERVICE, service_of)
         self._namespaces.add_handler(on_add=self._namespace_changed, on_delete=self._namespace_changed)
         loop = asyncio.get_running_loop()
         tcp_socket, udp_socket = self._bind()
@@ -138,7 +138,7 @@ class DnsServer:
             metadata=ObjectMeta(
                 name=f"{SERVICE}-pybernetes",
                 namespace=NAMESPACE,
-                labels={SERVICE_NAME_LABEL: SERVICE, "endpointslice.kubernetes.io/managed-by": "dns.pybernetes"},
+                labels={SERVICE_NAME: SERVICE, "endpointslice.kubernetes.io/managed-by": "dns.pybernetes"},
             ),
             addressType="IPv6" if ":" in self._config.listen_address else "IPv4",
             endpoints=[
@@ -162,11 +162,11 @@ class DnsServer:
 
     def _service_changed(self, service: Service) -> None:
         key = (service.metadata.namespace or "", service.metadata.name or "")
-        slices = self._slices.lister.by_index("service", f"{key[0]}/{key[1]}")
+        slices = self._slices.lister.by_index(BY_SERVICE, f"{key[0]}/{key[1]}")
         self._zone.replace(key, records_of(service, slices, self._zone.domain))
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
-        for key in _service_of(piece):
+        for key in service_of(piece):
             namespace, _, name = key.partition("/")
             service = self._services.lister.get(namespace, name)
             if service is not None and service.spec.clusterIP == "None":
@@ -255,8 +255,3 @@ class _Udp(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._server.received(data, addr)
-
-
-def _service_of(piece: EndpointSlice) -> list[str]:
-    name = piece.metadata.labels.get(SERVICE_NAME_LABEL)
-    return [f"{piece.metadata.namespace}/{name}"] if name else []

@@ -28,6 +28,7 @@ from pybernetes.api.networking.v1 import (
 from pybernetes.apimachinery import errors
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
+from pybernetes.client.indexes import BY_SERVICE, SERVICE_NAME, service_of
 from pybernetes.client.informer import Informer, InformerFactory
 from pybernetes.host.clock import Clock
 from pybernetes.ingress import certificates, routes
@@ -37,7 +38,6 @@ from pybernetes.ingress.routes import Key, Problem, Table, key_of
 log = logging.getLogger(__name__)
 
 CLASS = "pybernetes"
-_SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 _SECRET_TYPES = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"
 """Large or many, and no certificates."""
 _GATHER_S = 0.02
@@ -150,7 +150,7 @@ class IngressController:
         """Starts what backends and certificates need, once."""
         if self._services is None or self._slices is None:
             self._services, self._slices = self._factory.informer(Service), self._factory.informer(EndpointSlice)
-            self._slices.add_index("service", _service_of)
+            self._slices.add_index(BY_SERVICE, service_of)
             self._services.add_handler(
                 self._service_changed, lambda _, new: self._service_changed(new), self._service_changed
             )
@@ -166,7 +166,7 @@ class IngressController:
         services, slices, secrets = self._services, self._slices, self._secrets
         return routes.World(
             service=lambda namespace, name: services.lister.get(namespace, name) if services else None,
-            slices=lambda namespace, name: slices.lister.by_index("service", f"{namespace}/{name}") if slices else (),
+            slices=lambda namespace, name: slices.lister.by_index(BY_SERVICE, f"{namespace}/{name}") if slices else (),
             secret=lambda namespace, name: secrets.lister.get(namespace, name) if secrets else None,
             certificate_fault=certificates.fault,
         )
@@ -179,7 +179,7 @@ class IngressController:
             self._wake.set()
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
-        if (piece.metadata.namespace, piece.metadata.labels.get(_SERVICE_NAME_LABEL)) in self._table.services:
+        if (piece.metadata.namespace, piece.metadata.labels.get(SERVICE_NAME)) in self._table.services:
             self._wake.set()
 
     def _secret_changed(self, secret: Secret) -> None:
@@ -226,8 +226,3 @@ class IngressController:
                 log.warning("the status of Ingress %s/%s cannot be written: %s", namespace, name, error)
                 failed = True
         return failed
-
-
-def _service_of(piece: EndpointSlice) -> list[str]:
-    name = piece.metadata.labels.get(_SERVICE_NAME_LABEL)
-    return [f"{piece.metadata.namespace}/{name}"] if name else []

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.client.client import Client
+from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.conntrack import Conntrack, ConntrackTool
@@ -23,7 +24,6 @@ from pybernetes.proxy.transaction import commands
 
 log = logging.getLogger(__name__)
 
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
 _RETRY_S = 5.0
 
@@ -85,7 +85,7 @@ class Proxy:
         self._slices.add_handler(
             on_add=self._slice_changed, on_update=self._slice_updated, on_delete=self._slice_changed
         )
-        self._slices.add_index("service", _service_of)
+        self._slices.add_index(BY_SERVICE, service_of)
         async with asyncio.TaskGroup() as group:
             await self._factory.start(group)
             await self._factory.wait_synced()
@@ -145,7 +145,7 @@ class Proxy:
         if PROXY_NAME_LABEL in service.metadata.labels:
             return _Programmed()
         key = f"{service.metadata.namespace}/{service.metadata.name}"
-        slices = self._slices.lister.by_index("service", key)
+        slices = self._slices.lister.by_index(BY_SERVICE, key)
         ports = service_ports(service, slices, self._config.node_name, self._node.family.version)
         return _Programmed(ports, {(p.port_name, p.protocol, p.port): fragment(p, self._node) for p in ports})
 
@@ -167,7 +167,7 @@ class Proxy:
         self._wake.set()
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
-        for key in _service_of(piece):
+        for key in service_of(piece):
             namespace, _, name = key.partition("/")
             self._changed.add((namespace, name))
             self._wake.set()
@@ -175,8 +175,3 @@ class Proxy:
     def _slice_updated(self, old: EndpointSlice, new: EndpointSlice) -> None:
         self._slice_changed(old)
         self._slice_changed(new)
-
-
-def _service_of(piece: EndpointSlice) -> list[str]:
-    name = piece.metadata.labels.get(SERVICE_NAME_LABEL)
-    return [f"{piece.metadata.namespace}/{name}"] if name else []

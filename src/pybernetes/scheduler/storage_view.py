@@ -36,8 +36,8 @@ class StorageView:
         self._informers = {resource: informer(cls) for cls, resource in _RESOURCES}
         claims = self._informers[EventResource.PERSISTENT_VOLUME_CLAIM]
         volumes = self._informers[EventResource.PERSISTENT_VOLUME]
-        volumes.add_index("class", lambda volume: [volume_claims.class_of_volume(volume)])
-        self._informers[EventResource.VOLUME_ATTACHMENT].add_index("node", lambda each: [each.spec.nodeName])
+        volumes.add_index("class", _class_of)
+        self._informers[EventResource.VOLUME_ATTACHMENT].add_index("node", _node_of)
         self.claims: Newest[PersistentVolumeClaim] = Newest(claims)
         self.volumes: Newest[PersistentVolume] = Newest(volumes)
         self._waiting: dict[str, set[asyncio.Event]] = {}
@@ -118,3 +118,11 @@ def _handlers(resource: EventResource, move: Move, wake: Callable[[Any], None]) 
         move(ClusterEvent(resource, Action.DELETE), obj, None)
 
     return added, updated, deleted
+
+
+def _class_of(volume: PersistentVolume) -> list[str]:
+    return [volume_claims.class_of_volume(volume)]
+
+
+def _node_of(attachment: VolumeAttachment) -> list[str]:
+    return [attachment.spec.nodeName]

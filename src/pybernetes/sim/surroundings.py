@@ -26,6 +26,7 @@ from pybernetes.api.core.v1 import (
 from pybernetes.apimachinery import quantity
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
+from pybernetes.client.indexes import BY_NODE, node_of
 from pybernetes.client.informer import Informer, InformerFactory
 from pybernetes.client.objects import KubernetesObject, T
 from pybernetes.host.clock import Clock
@@ -48,8 +49,6 @@ from pybernetes.kubelet.volumes.tokens import Tokens
 from pybernetes.sim.cri import ContainerConfig, SandboxConfig, SimulatedCri, SimulatedEvents
 from pybernetes.sim.script import Script, ScriptError, script_of
 
-_NODE = "node"
-
 
 class Shared:
     """What the simulated nodes of a process have in common. `client` may read everything that any of them may."""
@@ -64,7 +63,7 @@ class Shared:
         self.objects = ReferencedObjects(client, self._object_changed)
         self.object_readers: dict[str, Callable[[Reference, Iterable[str]], None]] = {}
         """By uid of the Pod that names objects."""
-        self.pods.add_index(_NODE, lambda pod: [pod.spec.nodeName] if pod.spec.nodeName else [])
+        self.pods.add_index(BY_NODE, node_of)
         self.pods.add_handler(self._pod_added, self._pod_updated, self._pod_deleted)
 
     async def start(self, group: asyncio.TaskGroup) -> None:
@@ -73,7 +72,7 @@ class Shared:
         await self.factory.wait_synced()
 
     def pods_of(self, node: str) -> list[Pod]:
-        return self.pods.lister.by_index(_NODE, node)
+        return self.pods.lister.by_index(BY_NODE, node)
 
     def _object_changed(self, reference: Reference, uids: Iterable[str]) -> None:
         for uid in uids:

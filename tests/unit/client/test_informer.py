@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
+import pytest
 
 from pybernetes.api.core.v1 import ConfigMap
 from pybernetes.api.meta.v1 import ListMeta, ObjectMeta
@@ -174,6 +175,19 @@ def test_indexes_follow_changes() -> None:
         await f.settle()
         assert f.informer.lister.by_index("label", "red") == []
         assert len(f.informer.lister.by_index("label", "blue")) == 1
+
+    follow(body)
+
+
+def test_one_name_is_one_index() -> None:
+    async def body(f: Followed) -> None:
+        def by_name(obj: ConfigMap) -> list[str]:
+            return [obj.metadata.name or ""]
+
+        f.informer.add_index("name", by_name)
+        f.informer.add_index("name", by_name)
+        with pytest.raises(ValueError, match="there is an index 'name' already, by another function"):
+            f.informer.add_index("name", lambda obj: ["other"])
 
     follow(body)
 

@@ -21,6 +21,7 @@ from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
 from pybernetes.sim.loop import run
 from tests.fake_api import FakeApi
+from tests.unit.controllers.world import World, scenario
 
 
 class Watching(Controller):
@@ -165,3 +166,18 @@ def test_choosing_controllers() -> None:
 @pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=lambda d: d.name)
 def test_every_descriptor_names_its_class(descriptor: Any) -> None:
     assert descriptor.load().name == descriptor.name
+
+
+def test_all_controllers_go_together_on_one_set_of_informers() -> None:
+    async def body(world: World) -> None:
+        assert set(world.manager.health().values()) == {""}
+        assert world.manager.controllers.keys() == {d.name for d in DESCRIPTORS}
+        informers = world.manager.controllers["job-controller"].informers
+        for descriptor in DESCRIPTORS:
+            made_anew = descriptor.load()(
+                ControllerContext(world.api.client(), informers, LoopClock(), Random(1), world.config)
+            )
+            assert made_anew.name == descriptor.name, "as after a fault"
+
+    names = [d.name for d in DESCRIPTORS]
+    scenario(lambda: World(*names, feature_gates={d.feature: True for d in DESCRIPTORS if d.feature}), body)

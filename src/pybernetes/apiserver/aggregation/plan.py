@@ -15,11 +15,11 @@ from typing import Protocol
 from pybernetes.api.apiregistration.v1 import APIService, APIServiceCondition
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.client.indexes import SERVICE_NAME
 
 PASSED = ("Passed", "all checks passed")
 LOCAL = ("Local", "Local APIServices are always available")
 _AVAILABLE = "Available"
-SERVICE_NAME = "kubernetes.io/service-name"
 
 
 @dataclass(slots=True, frozen=True)

@@ -35,8 +35,8 @@ class AttachDetachController(Controller):
         self._unused_since: dict[str, dict[str, float]] = {}
         """By volume and node."""
         index_by_claim(pods)
-        attachments.add_index("volume", lambda each: [each.spec.source.persistentVolumeName or ""])
-        attachments.add_index("node", lambda each: [each.spec.nodeName])
+        attachments.add_index("volume", _volume_of)
+        attachments.add_index("node", _node_of)
         pods.add_handler(self._pod_changed, lambda old, new: self._pod_updated(old, new), self._pod_changed)
         claims.add_handler(self._claim_changed, lambda old, new: self._claim_changed(new))
         volumes.add_handler(self._volume_changed)
@@ -165,3 +165,11 @@ class AttachDetachController(Controller):
         for pod in self._users(volume):
             if pod.spec.nodeName == node_name:
                 self.recorder.event(pod, kind, reason, text)
+
+
+def _volume_of(attachment: VolumeAttachment) -> list[str]:
+    return [attachment.spec.source.persistentVolumeName or ""]
+
+
+def _node_of(attachment: VolumeAttachment) -> list[str]:
+    return [attachment.spec.nodeName]

@@ -18,7 +18,7 @@ class ClusterRoleAggregationController(Controller):
         super().__init__(context)
         roles = self.informer(ClusterRole)
         self._roles = roles.lister
-        roles.add_index("aggregated", lambda role: ["yes"] if role.aggregationRule else [])
+        roles.add_index("aggregated", _aggregated)
         roles.add_handler(
             on_add=lambda role: self._enqueue_all(),
             on_update=lambda old, new: self._enqueue_all(),
@@ -44,3 +44,7 @@ class ClusterRoleAggregationController(Controller):
         """Any role may be selected by any aggregated one; there are few."""
         for role in self._roles.by_index("aggregated", "yes"):
             self.enqueue(role)
+
+
+def _aggregated(role: ClusterRole) -> list[str]:
+    return ["yes"] if role.aggregationRule else []

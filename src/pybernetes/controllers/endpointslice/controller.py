@@ -8,6 +8,7 @@ from pybernetes.api.core.v1 import Node, Pod, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.selectors import LabelSelector
+from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.client.objects import key_of, split_key
 from pybernetes.controllers.endpointslice import plan as planning
 from pybernetes.controllers.endpointslice.service_pods import (
@@ -23,6 +24,7 @@ from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.pod_control import is_namespace_terminating
 
+_MANAGED = "service of a managed slice"
 _STALE_S = 60.0
 _MISSING_NODE_S = 1.0
 
@@ -41,7 +43,7 @@ class EndpointSliceController(Controller):
         self._unseen: dict[str, dict[str, tuple[int, float]]] = {}
         """Own writes not yet seen by the informer: service -> slice -> (resourceVersion, 0 for a deletion; when)."""
         services.add_index("first-pair", first_pair)
-        slices.add_index("service", _service_of)
+        slices.add_index(_MANAGED, _managed_of)
         self.enqueue_all(services)
         pods.add_handler(on_add=self._pod_changed, on_update=self._pod_updated, on_delete=self._pod_changed)
         slices.add_handler(
@@ -63,7 +65,7 @@ class EndpointSliceController(Controller):
         namespace = service.metadata.namespace or ""
         pods = self._pods.list(namespace, LabelSelector.of_set(service.spec.selector))
         pods.sort(key=lambda pod: pod.metadata.name or "")
-        slices = [s for s in self._slices.by_index("service", key) if s.metadata.deletionTimestamp is None]
+        slices = [s for s in self._slices.by_index(_MANAGED, key) if s.metadata.deletionTimestamp is None]
         trigger_time = self._trigger_times.compute(key, service, pods)
         result = planning.plan(service, pods, slices, lambda name: self._nodes.get("", name))
         try:
@@ -131,14 +133,14 @@ class EndpointSliceController(Controller):
                 del self._unseen[key]
 
     def _slice_seen(self, each: EndpointSlice) -> None:
-        for key in _service_of(each):
+        for key in _managed_of(each):
             expected = self._unseen.get(key, {}).get(each.metadata.name or "")
             if expected is not None and int(each.metadata.resourceVersion or 0) >= expected[0] > 0:
                 self._seen(key, each.metadata.name or "")
             self.queue.add(key)
 
     def _slice_gone(self, each: EndpointSlice) -> None:
-        for key in _service_of(each):
+        for key in _managed_of(each):
             self._seen(key, each.metadata.name or "")
             self.queue.add(key)
 
@@ -163,10 +165,10 @@ class EndpointSliceController(Controller):
                 self.enqueue(service)
 
 
-def _service_of(each: EndpointSlice) -> list[str]:
+def _managed_of(each: EndpointSlice) -> list[str]:
     """Index function: the key of the Service, for slices that this controller manages."""
     labels = each.metadata.labels
-    service = labels.get(planning.SERVICE_NAME)
+    service = labels.get(SERVICE_NAME)
     if not service or labels.get(planning.MANAGED_BY) != planning.CONTROLLER:
         return []
     namespace, _ = split_key(key_of(each))

@@ -22,6 +22,7 @@ from pybernetes.api.discovery.v1 import (
     ForZone,
 )
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.controllers.endpointslice.service_pods import (
     HEADLESS,
     addresses,
@@ -33,7 +34,6 @@ from pybernetes.controllers.endpointslice.service_pods import (
 from pybernetes.controllers.runtime.owners import controller_reference
 from pybernetes.controllers.runtime.pods import is_ready
 
-SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
 ZONE = "topology.kubernetes.io/zone"

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pybernetes.api.core.v1 import Endpoints, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery import errors
+from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.client.objects import key_of
-from pybernetes.controllers.endpointslice.plan import MANAGED_BY, SERVICE_NAME, Plan
+from pybernetes.controllers.endpointslice.plan import MANAGED_BY, Plan
 from pybernetes.controllers.endpointslicemirroring import plan as planning
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller

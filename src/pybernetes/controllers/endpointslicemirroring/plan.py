@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pybernetes.api.core.v1 import EndpointAddress, Endpoints, EndpointSubset, Service
 from pybernetes.api.discovery.v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.controllers.endpointslice.plan import (
     MANAGED_BY,
-    SERVICE_NAME,
     EndpointKey,
     Plan,
     PortKey,

@@ -15,13 +15,13 @@ from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import Node, ObjectReference, Pod, Taint
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.times import format_time
+from pybernetes.client.indexes import BY_NODE, node_of
 from pybernetes.controllers.node_lifecycle import plan
 from pybernetes.controllers.node_lifecycle.plan import Health, Limiter, Rates, ZoneState
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.pods import condition as pod_condition
 from pybernetes.controllers.runtime.pods import is_ready
-from pybernetes.controllers.taint_eviction.controller import node_index
 
 _LEASES = "kube-node-lease"
 _PARALLEL_PODS = 8
@@ -49,7 +49,7 @@ class NodeLifecycleController(Controller):
         """Nodes that stopped being ready, whose Pods are not all marked yet."""
         nodes, pods, leases = self.informer(Node), self.informer(Pod), self.informer(Lease)
         self._nodes, self._pods, self._leases = nodes.lister, pods.lister, leases.lister
-        pods.add_index("node", node_index)
+        pods.add_index(BY_NODE, node_of)
         nodes.add_handler(
             on_add=self.enqueue, on_update=lambda old, new: self.enqueue(new), on_delete=self._node_deleted
         )
@@ -213,7 +213,7 @@ class NodeLifecycleController(Controller):
         name = node.metadata.name or ""
         if plan.ready_status(node) != "Unknown" and name not in self._unmarked:
             return
-        pods = [pod for pod in self._pods.by_index("node", name) if is_ready(pod)]
+        pods = [pod for pod in self._pods.by_index(BY_NODE, name) if is_ready(pod)]
         slots = asyncio.Semaphore(_PARALLEL_PODS)
 
         async def mark(pod: Pod) -> None:

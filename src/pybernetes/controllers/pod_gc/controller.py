@@ -8,6 +8,7 @@ from __future__ import annotations
 from pybernetes.api.core.v1 import Node, Pod, PodCondition
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.times import format_time
+from pybernetes.client.indexes import BY_NODE, node_of
 from pybernetes.controllers.pod_gc import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
@@ -28,7 +29,7 @@ class PodGarbageCollector(Controller):
         super().__init__(context)
         pods, nodes = self.informer(Pod), self.informer(Node)
         self._pods, self._nodes = pods.lister, nodes.lister
-        pods.add_index("node", lambda pod: [pod.spec.nodeName] if pod.spec.nodeName else [])
+        pods.add_index(BY_NODE, node_of)
         pods.add_handler(on_add=self._pod_changed, on_update=lambda old, new: self._pod_changed(new))
         nodes.add_handler(on_update=lambda old, new: self._node_changed(new), on_delete=self._node_deleted)
 
@@ -49,7 +50,7 @@ class PodGarbageCollector(Controller):
 
     async def _collect_orphans(self, node: str) -> None:
         """After the quarantine; asks the apiserver itself whether the node is gone."""
-        orphans = self._pods.by_index("node", node)
+        orphans = self._pods.by_index(BY_NODE, node)
         if not orphans or self._nodes.by_key(node) is not None:
             return
         try:
@@ -93,7 +94,7 @@ class PodGarbageCollector(Controller):
 
     def _node_changed(self, node: Node) -> None:
         if any(taint.key == plan.OUT_OF_SERVICE for taint in node.spec.taints):
-            for pod in self._pods.by_index("node", node.metadata.name or ""):
+            for pod in self._pods.by_index(BY_NODE, node.metadata.name or ""):
                 self._pod_changed(pod)
 
     def _node_deleted(self, node: Node) -> None:

@@ -23,7 +23,7 @@ class ResourceClaimController(Controller):
         self.recorder = context.recorder("resource_claim")
         pods, claims = self.informer(Pod), self.informer(ResourceClaim)
         templates = self.informer(ResourceClaimTemplate)
-        pods.add_index("claim", lambda pod: [f"{pod.metadata.namespace}/{name}" for name in plan.claim_names(pod)])
+        pods.add_index("claim", _claims_of)
         pods.add_index("claim template", _templates_of)
         claims.add_index("owner", _owner_of)
         self._pods, self._claims, self._templates = pods.lister, claims.lister, templates.lister
@@ -159,6 +159,10 @@ class ResourceClaimController(Controller):
             return False
         pod = self._pods.get(claim.metadata.namespace or "", owner.name)
         return pod is not None and (pod.metadata.uid != owner.uid or plan.is_done(pod))
+
+
+def _claims_of(pod: Pod) -> list[str]:
+    return [f"{pod.metadata.namespace}/{name}" for name in plan.claim_names(pod)]
 
 
 def _templates_of(pod: Pod) -> list[str]:

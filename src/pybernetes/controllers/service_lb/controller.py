@@ -12,12 +12,11 @@ import msgspec
 from pybernetes.api.core.v1 import LoadBalancerIngress, Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery import errors
+from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.objects import split_key
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller, TryAgain
 from pybernetes.controllers.service_lb import plan
-
-_SERVICE_NAME = "kubernetes.io/service-name"
 
 
 class ServiceLoadBalancerController(Controller):
@@ -37,7 +36,7 @@ class ServiceLoadBalancerController(Controller):
         services.add_handler(self._changed, lambda old, new: self._changed(new), self._deleted)
         if not self.config.load_balancer_pool:
             nodes, slices = self.informer(Node), self.informer(EndpointSlice)
-            slices.add_index("service", _service_of)
+            slices.add_index(BY_SERVICE, service_of)
             self._nodes, self._slices = nodes.lister, slices.lister
             nodes.add_handler(self._all_again, self._node_changed, self._all_again)
             slices.add_handler(self._slice_changed, lambda old, new: self._slice_changed(new), self._slice_changed)
@@ -60,7 +59,7 @@ class ServiceLoadBalancerController(Controller):
             self._all_again(new)
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
-        for key in _service_of(piece):
+        for key in service_of(piece):
             service = self._services.by_key(key)
             if service is not None and service.spec.externalTrafficPolicy == "Local":
                 self._changed(service)
@@ -101,7 +100,7 @@ class ServiceLoadBalancerController(Controller):
         others = [self._as_given(other) for other in self._services.list()]
         if self.config.load_balancer_pool:
             return plan.from_pool(self._as_given(service), self.config.load_balancer_pool, others)
-        slices = self._slices.by_index("service", key)
+        slices = self._slices.by_index(BY_SERVICE, key)
         return plan.from_nodes(self._as_given(service), self._nodes.list(), others, slices)
 
     def _as_given(self, service: Service) -> Service:
@@ -129,8 +128,3 @@ class ServiceLoadBalancerController(Controller):
             meta["finalizers"] = finalizers or None
         status = {"loadBalancer": {"ingress": msgspec.to_builtins(ingress) or None}}
         await self.client.patch(Service, name, namespace, {"metadata": meta, "status": status}, subresource="status")
-
-
-def _service_of(piece: EndpointSlice) -> list[str]:
-    name = piece.metadata.labels.get(_SERVICE_NAME)
-    return [f"{piece.metadata.namespace}/{name}"] if name else []

@@ -39,7 +39,7 @@ class StorageVersionMigratorController(Controller):
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
         migrations = self.informer(StorageVersionMigration)
-        migrations.add_index("resource", lambda m: ["/".join(plan.resource_of(m))])
+        migrations.add_index("resource", _resource_of)
         self._migrations = migrations.lister
         self._dynamic = DynamicClient(self.client)
         migrations.add_handler(self._changed, lambda old, new: self._changed(new), self._changed)
@@ -146,3 +146,7 @@ class StorageVersionMigratorController(Controller):
     async def _say(self, migration: StorageVersionMigration, kind: str, message: str) -> None:
         now = format_time(self.clock.now())
         await self.client.update_status(plan.with_condition(migration, kind, message, now))
+
+
+def _resource_of(migration: StorageVersionMigration) -> list[str]:
+    return ["/".join(plan.resource_of(migration))]

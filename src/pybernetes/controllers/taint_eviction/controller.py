@@ -8,6 +8,7 @@ from typing import Any
 from pybernetes.api.core.v1 import Node, ObjectReference, Pod
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.times import format_time
+from pybernetes.client.indexes import BY_NODE, node_of
 from pybernetes.client.objects import key_of
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
@@ -21,11 +22,6 @@ class _Scheduled:
     since_s: float
 
 
-def node_index(pod: Pod) -> list[str]:
-    """Index function: the name of the node a Pod is on."""
-    return [pod.spec.nodeName] if pod.spec.nodeName else []
-
-
 class TaintEvictionController(Controller):
     name = "taint-eviction-controller"
     workers = 8
@@ -36,7 +32,7 @@ class TaintEvictionController(Controller):
         self._pods, self._nodes = pods.lister, nodes.lister
         self._scheduled: dict[str, _Scheduled] = {}
         """Pods that a timer runs for: since when they have stood under a taint."""
-        pods.add_index("node", node_index)
+        pods.add_index(BY_NODE, node_of)
         pods.add_handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self.enqueue)
         nodes.add_handler(
             on_add=self._node_added, on_update=self._node_updated, on_delete=lambda node: self._pods_of(node)
@@ -114,7 +110,7 @@ class TaintEvictionController(Controller):
             self._pods_of(new)
 
     def _pods_of(self, node: Node) -> None:
-        for pod in self._pods.by_index("node", node.metadata.name or ""):
+        for pod in self._pods.by_index(BY_NODE, node.metadata.name or ""):
             self.queue.add(key_of(pod))
 
 

@@ -33,7 +33,7 @@ class VolumeBinder(Controller):
         self._claims, self._volumes = Newest(claims), Newest(volumes)
         self._classes, self._pods = classes.lister, pods.lister
         claims.add_index("unbound", _unbound)
-        claims.add_index("volume", lambda claim: [claim.spec.volumeName] if claim.spec.volumeName else [])
+        claims.add_index("volume", _volume_of)
         volumes.add_index("claim", _claim_of)
         index_by_claim(pods)
         claims.add_handler(self._look_at, lambda old, new: self._look_at(new), self._claim_gone)
@@ -222,6 +222,10 @@ class VolumeBinder(Controller):
 
 def _unbound(claim: PersistentVolumeClaim) -> list[str]:
     return [] if claim.spec.volumeName else [volume_claims.class_of_claim(claim)]
+
+
+def _volume_of(claim: PersistentVolumeClaim) -> list[str]:
+    return [claim.spec.volumeName] if claim.spec.volumeName else []
 
 
 def _claim_of(volume: PersistentVolume) -> list[str]:
