@@ -208,7 +208,7 @@ class _HttpConnection(asyncio.Protocol):
         self._tunnel: _Tunnel | None = None
         self._upgrade_rest: bytes | None = None
         self._deaf = False
-        self._reading = True
+        self.reading = True
         self._streaming: AsyncIterator[bytes] | None = None
         self._answering = False
         self._winding_down = False
@@ -393,7 +393,7 @@ class _HttpConnection(asyncio.Protocol):
                 self._transport.close()
             return
         item = self._queue.popleft()
-        if not self._reading and len(self._queue) < _MAX_PIPELINED:
+        if not self.reading and len(self._queue) < _MAX_PIPELINED:
             self._resume_reading()
         if isinstance(item, _Refusal):
             self._write_whole("GET", item.status, [("Content-Type", item.content_type)], item.body, False, False)
@@ -430,7 +430,7 @@ class _HttpConnection(asyncio.Protocol):
             answer = Response(500, [("Content-Type", "text/plain; charset=utf-8")], b"internal error")
         self._answering = True
         if isinstance(answer, Upgrade):
-            if self._arriving is not None:
+            if self._unfinished(request) is not None:
                 raise ConnectionError("an upgrade before the end of the request's body")
             await self._run_tunnel(answer)
             return
@@ -454,15 +454,16 @@ class _HttpConnection(asyncio.Protocol):
             await self._drained
         if not keep_alive:
             self._deaf = True
-            if self._arriving is None:
+            self._queue.clear()
+            if self._unfinished(request) is None:
                 self._transport.close()
             else:
-                self._arriving.drop()
-                self._queue.clear()
+                self._resume_reading()
                 self._linger()
             return
-        if self._arriving is not None:
-            self._arriving.drop()
+        unread = self._unfinished(request)
+        if unread is not None:
+            unread.drop()
         rest, self._upgrade_rest = self._upgrade_rest, None
         if rest is not None:
             self._parser = httptools.HttpRequestParser(self)
@@ -470,10 +471,19 @@ class _HttpConnection(asyncio.Protocol):
 
     def _can_go_on(self, request: Request) -> bool:
         """Can the connection be used again after an answer that begins now, whatever becomes of the request's body?"""
-        if self._arriving is None:
+        if self._upgrade_rest is not None:
+            # The parser takes all that follows the head of such a request for the other protocol's, a body too.
+            headers = request.headers
+            return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        unread = self._unfinished(request)
+        if unread is None:
             return True
-        left = self._arriving.droppable_bytes
-        return left is not None and left <= _DROPPED_BYTES and "upgrade" not in request.headers
+        left = unread.droppable_bytes
+        return left is not None and left <= _DROPPED_BYTES
+
+    def _unfinished(self, request: Request) -> ArrivingBody | None:
+        """The request's body while it is not whole."""
+        return self._arriving if self._arriving is request.body else None
 
     def _write_whole(
         self,
@@ -636,13 +646,13 @@ class _HttpConnection(asyncio.Protocol):
         self._transport.abort()
 
     def _pause_reading(self) -> None:
-        if self._reading and not self._transport.is_closing():
-            self._reading = False
+        if self.reading and not self._transport.is_closing():
+            self.reading = False
             self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
-        if not self._reading and not self._transport.is_closing():
-            self._reading = True
+        if not self.reading and not self._transport.is_closing():
+            self.reading = True
             self._transport.resume_reading()
 
     def throttle(self, full: bool) -> None:

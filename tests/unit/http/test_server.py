@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from pybernetes.http import tls
 from pybernetes.http.messages import Connection, Request, Response, Upgrade
 from pybernetes.http.server import GZIP_FROM_BYTES, HttpServer
 from tests.unit.http.certificates import Authority
-
-Scenario = Callable[[HttpServer, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.unit.http.talking import read_answer, run
 
 
 async def echo(request: Request) -> Response:
@@ -26,38 +24,6 @@ async def echo(request: Request) -> Response:
         raise RuntimeError("inside")
     text = f"{request.method} {request.path}?{request.query} {len(await request.whole())}"
     return Response(200, [("Content-Type", "text/plain")], text.encode())
-
-
-def run(handler: Callable[[Request], Awaitable[Response | Upgrade]], scenario: Scenario) -> None:
-    async def main() -> None:
-        server = HttpServer(handler)
-        await server.start()
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        try:
-            async with asyncio.timeout(10):
-                await scenario(server, reader, writer)
-        finally:
-            writer.close()
-            await server.stop(0.5)
-
-    for loop_factory in (asyncio.new_event_loop, uvloop.new_event_loop):
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(main())
-
-
-async def read_answer(reader: asyncio.StreamReader, head_only: bool = False) -> tuple[int, dict[str, str], bytes]:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-    headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:] if line)}
-    body = b""
-    if headers.get("transfer-encoding") == "chunked":
-        while True:
-            size = int(await reader.readline(), 16)
-            body += (await reader.readexactly(size + 2))[:-2]
-            if not size:
-                break
-    elif not head_only:
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return int(head[0].split()[1]), headers, body
 
 
 def test_pipelined_requests_are_answered_in_order() -> None:
