@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pybernetes.cluster.pki import ETCD_CA, Certificate, Pki
+from tests.ports import free_ports
 
 PROGRAM = os.environ.get("ETCD", "etcd")
 
@@ -43,7 +44,7 @@ class LocalEtcd:
                 ],
                 stdout=log, stderr=log, env={**os.environ, "ETCD_ENABLE_V2": "false"},
             )  # fmt: skip
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not _accepts(self.port):
             assert self._process.poll() is None and time.monotonic() < end, (self.folder / "etcd.log").read_text()
             time.sleep(0.01)
@@ -119,30 +120,19 @@ class EtcdWithUsers:
             process.kill()
             process.wait()
 
-    def ctl(self, *words: str, user: str = "") -> subprocess.CompletedProcess[str]:
+    def ctl(self, *words: str, user: str = "", stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [
             "etcdctl", "--endpoints", ",".join(self.urls), "--cacert", str(self.keys / "etcd-ca.crt"),
             "--cert", str(self.keys / "plain.crt"), "--key", str(self.keys / "plain.key"), "--command-timeout", "5s",
             *(("--user", user) if user else ()), *words,
         ]  # fmt: skip
         return subprocess.run(
-            command, env={**os.environ, "ETCDCTL_API": "3"}, capture_output=True, text=True, check=False
+            command, env={**os.environ, "ETCDCTL_API": "3"}, capture_output=True, text=True, check=False, input=stdin
         )
 
     def end(self) -> None:
         for number in range(len(self.urls)):
             self.kill(number)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def _accepts(port: int) -> bool:

@@ -27,6 +27,8 @@ _TRY_S = 3.0
 _CALL_S = 10.0
 _PAUSE_S = 0.05
 _AGAIN = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "INTERNAL", "UNKNOWN"})
+_LEADER = (("hasleader", "true"),)
+"""A member that lost its leader says so instead of waiting for one."""
 _AUTHENTICATE = "Auth/Authenticate"
 _TOKEN_IS_OLD = ("invalid auth token", "revision of auth store is old")
 
@@ -116,9 +118,11 @@ class EtcdClient:
             await self._authenticate(timeout_s)
         while True:
             at, left = self._at, deadline - time.monotonic()
+            # Who asks for a token with one that is old is refused, too.
+            metadata = _LEADER if method == _AUTHENTICATE else self._metadata()
             try:
                 return await self._stub(at, method, request)(
-                    request, timeout=max(min(_TRY_S, left), 0.001), metadata=self._metadata()
+                    request, timeout=max(min(_TRY_S, left), 0.001), metadata=metadata
                 )
             except self._grpc.aio.AioRpcError as error:
                 code, message = error.code().name, error.details() or ""
@@ -156,7 +160,10 @@ class EtcdClient:
             async for part in stream:
                 yield part.blob
         except self._grpc.aio.AioRpcError as error:
-            raise StoreError(f"the snapshot of {self.endpoint} broke off: {_short(error.details() or '')}") from None
+            message = error.details() or ""
+            if "permission denied" in message:
+                raise StoreError(f"{self.endpoint} gives a snapshot only to a user with the role root") from None
+            raise StoreError(f"the snapshot of {self.endpoint} broke off: {_short(message)}") from None
 
     def error_of(self, error: BaseException) -> str | None:
         """What a stream's error says; None for an error of another kind."""
@@ -188,9 +195,7 @@ class EtcdClient:
         return read_user(self._config.user_file) if self._config.user_file else ("", "")
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        # A member that lost its leader says so instead of waiting for one.
-        leader = (("hasleader", "true"),)
-        return (*leader, ("token", self._token)) if self._token else leader
+        return (*_LEADER, ("token", self._token)) if self._token else _LEADER
 
     def _stub(self, at: int, method: str, request: Any) -> Any:
         stub = self._methods.get((at, method))

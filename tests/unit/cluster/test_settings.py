@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pybernetes.cluster.errors import ClusterError
-from pybernetes.cluster.settings import check
+from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.machine.control_plane import components
+from pybernetes.cluster.settings import check, check_store
+from tests.unit.cluster.test_spec import spec
 
 
 @pytest.mark.parametrize(
@@ -23,3 +28,26 @@ def test_refused(settings: dict[str, str], error: str) -> None:
 
 def test_good_ones() -> None:
     check({"feature_gates": "AllBeta=true", "runtime_config": "api/beta=true"})
+
+
+@pytest.mark.parametrize(
+    ("store", "files", "error"),
+    [
+        ("sqlite", {"etcd_user_file": "/user"}, "go with --store etcd=URL"),
+        ("etcd", {"etcd_ca_file": "/ca"}, "go with --store etcd=URL"),
+        ("etcd=https://a:1", {"etcd_cert_file": "/cert"}, "go together"),
+    ],
+)
+def test_keys_that_do_not_go_with_the_store(store: str, files: dict[str, str], error: str) -> None:
+    with pytest.raises(ClusterError, match=error):
+        check_store(spec(store=store, **files))
+
+
+def test_what_opens_a_given_etcd_reaches_the_apiservers(tmp_path: Path) -> None:
+    given = spec(
+        store="etcd=https://a:1", control_planes=3, etcd_ca_file="/ca", etcd_cert_file="/cert", etcd_key_file="/key",
+        etcd_user_file="/user",
+    )  # fmt: skip
+    check_store(given)
+    flags = components(given, Layout("default", tmp_path), "control-plane-1")["apiserver"]
+    assert {"--etcd-cafile=/ca", "--etcd-certfile=/cert", "--etcd-keyfile=/key", "--etcd-user-file=/user"} <= {*flags}
