@@ -258,10 +258,13 @@ class WatchCache:
             index=(self._index_functions[index[0]], index[1]) if index else None,
             matches=matches,
         )
-        older: list[Recent] = []
-        if after_revision is not None and after_revision < self._recent.complete_after:
-            older = await self._from_history(after_revision)
+        older, position = [], after_revision or 0
         await self._ready.wait()
+        # While history is read the recent events may begin anew, or the cache be read again.
+        while after_revision is not None and position < self._recent.complete_after:
+            more, position = await self._from_history(position, len(older))
+            older += more
+            await self._ready.wait()
         watcher = Watcher(
             selection,
             position=lambda: self._store.current_revision(),
@@ -274,7 +277,6 @@ class WatchCache:
             listing = self.list(namespace, index=index) if not key else Listing(self._one(key), self.revision, False, 0)
             watcher.begin(_initial(listing, self._matcher(matches), initial_end))
         else:
-            position = max(after_revision, older[-1].revision if older else 0)
             replay = [*older, *self._recent.after(position)]
             watcher.begin(e for recent in replay if (e := selection.event_of(recent, self._attributes)) is not None)
             watcher.not_before(after_revision)
@@ -343,19 +345,22 @@ class WatchCache:
                 found += watchers.get((name, value or ""), ())
         return found
 
-    async def _from_history(self, after_revision: int) -> Recents:
-        """What happened after a revision older than the recent events, up to where those begin."""
+    async def _from_history(self, after_revision: int, known: int) -> tuple[Recents, int]:
+        """What happened after a revision older than the recent events, up to where those begin now; and that place.
+
+        Raises Compacted when it is too much, together with what is `known`.
+        """
         found: list[Recent] = []
-        position = after_revision
-        while position < self._recent.complete_after:
+        position, until = after_revision, self._recent.complete_after
+        while position < until:
             changes = await self._store.changes(self.prefix, position)
             found += [from_change(change) for change in changes]
-            if len(found) > _HISTORY_LIMIT:
-                raise Compacted(self._recent.complete_after)
+            if known + len(found) > _HISTORY_LIMIT:
+                raise Compacted(until)
             if not changes:
-                break
+                return found, until
             position = changes[-1].revision
-        return found
+        return found, position
 
     def _lost(self) -> None:
         """The stream has a gap: watchers end, everything is read again."""

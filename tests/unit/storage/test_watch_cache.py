@@ -294,6 +294,34 @@ def test_a_gap_in_the_stream_means_reading_again() -> None:
     run(body)
 
 
+def test_a_watch_that_begins_while_the_cache_reads_again_misses_nothing() -> None:
+    async def body(store: Store) -> None:
+        lost: list[Callable[[], None]] = []
+        subscribe, read, goes_on = store.subscribe, store.range, asyncio.Event()
+
+        def recording(prefix: str, deliver: Any, gap: Callable[[], None]) -> Callable[[], None]:
+            lost.append(gap)
+            return subscribe(prefix, deliver, gap)
+
+        async def slow(*args: Any, **options: Any) -> Any:
+            await goes_on.wait()
+            return await read(*args, **options)
+
+        store.subscribe = recording  # type: ignore[method-assign]
+        cache = WatchCache(store, P)
+        known = await store.create(P + "n/a", pod("a", "n"), CAUSE)
+        await cache.start()
+        store.range = slow  # type: ignore[method-assign]
+        lost[0]()
+        resuming = asyncio.create_task(cache.watch(known))
+        await asyncio.sleep(0)
+        revision = await store.create(P + "n/b", pod("b", "n"), CAUSE)
+        goes_on.set()
+        assert said(await now(await resuming)) == [("ADDED", "n/b", revision)]
+
+    run(body)
+
+
 def test_read_your_writes_over_sqlite(tmp_path: Path) -> None:
     async def main() -> None:
         store = SqliteStore(tmp_path / "store.db")
