@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from pybernetes.apimachinery.features import FeatureGates
-from pybernetes.apimachinery.user import UserInfo
+from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo, service_account_groups
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.client.leader_election import LeaderElector
@@ -23,7 +23,7 @@ from pybernetes.http.messages import Handler
 log = logging.getLogger(__name__)
 
 _RESTART_S = 1.0
-_SERVICE_ACCOUNTS = ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
+_SERVICE_ACCOUNTS = (*service_account_groups("kube-system"), AUTHENTICATED)
 
 
 class ControllerManager:

@@ -10,23 +10,19 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pybernetes.api.core.v1 import Secret, ServiceAccount
 from pybernetes.apimachinery.jws import TokenError
-from pybernetes.apimachinery.user import UserInfo
+from pybernetes.apimachinery.token_secrets import CLAIM, INVALID_SINCE, LAST_USED, day
+from pybernetes.apimachinery.user import UserInfo, service_account_groups
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.authenticators.service_account import Reader
 
-ISSUER = "kubernetes/serviceaccount"
-LAST_USED = "kubernetes.io/legacy-token-last-used"
-INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
-_ALL = "system:serviceaccounts"
-_CLAIM = "kubernetes.io/serviceaccount/"
+_DAY_S = 86400.0
 
 MarkUsed = Callable[[Secret, str], Awaitable[None]]
 """Labels the Secret with the day (UTC) of its last use."""
@@ -34,10 +30,10 @@ MarkUsed = Callable[[Secret, str], Awaitable[None]]
 
 class _Claims(msgspec.Struct):
     sub: str = ""
-    namespace: str = msgspec.field(name=f"{_CLAIM}namespace", default="")
-    secret: str = msgspec.field(name=f"{_CLAIM}secret.name", default="")
-    account: str = msgspec.field(name=f"{_CLAIM}service-account.name", default="")
-    uid: str = msgspec.field(name=f"{_CLAIM}service-account.uid", default="")
+    namespace: str = msgspec.field(name=f"{CLAIM}namespace", default="")
+    secret: str = msgspec.field(name=f"{CLAIM}secret.name", default="")
+    account: str = msgspec.field(name=f"{CLAIM}service-account.name", default="")
+    uid: str = msgspec.field(name=f"{CLAIM}service-account.uid", default="")
 
 
 async def user_of(reader: Reader, mark_used: MarkUsed | None, token: str, payload: bytes, now: float) -> UserInfo:
@@ -67,11 +63,10 @@ async def user_of(reader: Reader, mark_used: MarkUsed | None, token: str, payloa
             f"the token in secret {namespace}/{claims.secret} for service account {namespace}/{claims.account} "
             "has been marked invalid"
         )
-    return UserInfo(claims.sub, claims.uid, (_ALL, f"{_ALL}:{namespace}"))
+    return UserInfo(claims.sub, claims.uid, service_account_groups(namespace))
 
 
 async def _note(mark_used: MarkUsed, secret: Secret, now: float) -> None:
     """Once a day; the clock of another apiserver may be ahead."""
-    today = datetime.fromtimestamp(now, UTC).date()
-    if secret.metadata.labels.get(LAST_USED) not in (today.isoformat(), (today + timedelta(days=1)).isoformat()):
-        await mark_used(secret, today.isoformat())
+    if secret.metadata.labels.get(LAST_USED) not in (day(now), day(now + _DAY_S)):
+        await mark_used(secret, day(now))

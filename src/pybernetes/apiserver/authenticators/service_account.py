@@ -17,13 +17,13 @@ from pybernetes.api.authentication.v1 import TokenRequest
 from pybernetes.api.core.v1 import Node, Pod, Secret, ServiceAccount
 from pybernetes.apimachinery.jws import SigningKey, TokenError, VerifyingKey, read_keys, split
 from pybernetes.apimachinery.times import format_time, parse_time
-from pybernetes.apimachinery.user import UserInfo, with_authenticated_group
+from pybernetes.apimachinery.token_secrets import ISSUER
+from pybernetes.apimachinery.user import UserInfo, service_account_groups, with_authenticated_group
 from pybernetes.apiserver.authenticators import legacy_token
 from pybernetes.apiserver.authenticators.legacy_token import MarkUsed
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 
-ALL_GROUP = "system:serviceaccounts"
 _LEEWAY_S = 60.0
 _REMEMBER_S = 10.0
 _REMEMBER_MAX = 4096
@@ -199,7 +199,7 @@ class ServiceAccountTokens:
             claims = msgspec.json.decode(payload, type=_Claims)
         except (TokenError, msgspec.MsgspecError):
             return None
-        if claims.iss not in (self.issuer, legacy_token.ISSUER):
+        if claims.iss not in (self.issuer, ISSUER):
             return None
         if not self.keys.loaded:
             await asyncio.to_thread(self.keys.load)
@@ -207,7 +207,7 @@ class ServiceAccountTokens:
         candidates = [key for key in candidates if key.kid == header.kid] or candidates
         if not any(key.verifies(signed, signature) for key in candidates):
             raise TokenError("invalid bearer token")
-        if claims.iss == legacy_token.ISSUER:
+        if claims.iss == ISSUER:
             return await self._from_secret(token, payload, wanted, now)
         shared = tuple(a for a in wanted if a in ([claims.aud] if isinstance(claims.aud, str) else claims.aud))
         if not shared:
@@ -265,7 +265,7 @@ class ServiceAccountTokens:
                 extra[_EXTRA + "node-uid"] = (private.node.uid,)
         if claims.jti:
             extra[CREDENTIAL_ID] = (f"JTI={claims.jti}",)
-        return UserInfo(claims.sub, account.uid, (ALL_GROUP, f"{ALL_GROUP}:{namespace}"), extra)
+        return UserInfo(claims.sub, account.uid, service_account_groups(namespace), extra)
 
     async def _bound(
         self, reader: Reader, cls: type[Pod] | type[Secret] | type[Node], ref: _Ref, namespace: str, now: float

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.names import dns1123_label, dns1123_subdomain
-from pybernetes.apimachinery.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
+from pybernetes.apimachinery.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo, service_account_groups
 from pybernetes.apiserver.authorizers.attributes import Attributes, Authorizer, forbidden
 from pybernetes.apiserver.chain import Filter
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
@@ -56,7 +56,7 @@ async def _impersonate(request: Request, authorizer: Authorizer) -> None:
     if account is not None:
         namespace, account_name = account
         questions.append(("", "serviceaccounts", "", namespace, account_name))
-        implied = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+        implied = service_account_groups(namespace)
     else:
         questions.append(("", "users", "", "", name))
     questions += [("", "groups", "", "", group) for group in groups]

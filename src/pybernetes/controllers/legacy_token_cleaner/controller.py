@@ -7,12 +7,12 @@ from collections.abc import Coroutine
 from typing import Any
 
 from pybernetes.api.core.v1 import ConfigMap, Pod, Secret, ServiceAccount
-from pybernetes.apimachinery import errors
+from pybernetes.apimachinery import errors, token_secrets
 from pybernetes.client.objects import split_key
 from pybernetes.controllers.legacy_token_cleaner import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.serviceaccount_token.plan import ACCOUNT_NAME, SECRET_TYPE, is_of
+from pybernetes.controllers.serviceaccount_token.plan import is_of
 
 
 class LegacyTokenCleanerController(Controller):
@@ -21,7 +21,7 @@ class LegacyTokenCleanerController(Controller):
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
-        secrets = self.informers.informer(Secret, field_selector=f"type={SECRET_TYPE}")
+        secrets = self.informers.informer(Secret, field_selector=f"type={token_secrets.SECRET_TYPE}")
         self.wait_for(secrets)
         self._secrets = secrets.lister
         self._accounts, self._pods = self.informer(ServiceAccount).lister, self.informer(Pod).lister
@@ -41,7 +41,7 @@ class LegacyTokenCleanerController(Controller):
             return
         namespace, name = split_key(key)
         now, unused_s = self.clock.now(), self.config.legacy_token_clean_up_s
-        account = self._accounts.get(namespace, secret.metadata.annotations.get(ACCOUNT_NAME, ""))
+        account = self._accounts.get(namespace, secret.metadata.annotations.get(token_secrets.ACCOUNT_NAME, ""))
         if account is not None and not is_of(secret, account):
             account = None
         mounted = {used for pod in self._pods.list(namespace) for used in plan.secrets_of(pod)}
@@ -50,7 +50,7 @@ class LegacyTokenCleanerController(Controller):
             return
         try:
             if verdict == "invalidate":
-                meta = {"uid": secret.metadata.uid, "labels": {plan.INVALID_SINCE: plan.day(now)}}
+                meta = {"uid": secret.metadata.uid, "labels": {token_secrets.INVALID_SINCE: token_secrets.day(now)}}
                 await self.client.patch(Secret, name, namespace, {"metadata": meta})
             else:
                 await self.client.delete(
@@ -61,7 +61,7 @@ class LegacyTokenCleanerController(Controller):
 
     async def _tracked(self, now: float, unused_s: float) -> bool:
         try:
-            found = await self.client.get(ConfigMap, plan.TRACKING, "kube-system")
-            return plan.tracked_long_enough(found.data.get(plan.SINCE, ""), now, unused_s)
+            found = await self.client.get(ConfigMap, token_secrets.TRACKING, "kube-system")
+            return plan.tracked_long_enough(found.data.get(token_secrets.SINCE, ""), now, unused_s)
         except (errors.NotFound, ValueError):
             return False

@@ -12,18 +12,11 @@ from typing import Literal
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Secret, ServiceAccount
 from pybernetes.apimachinery.times import parse_time
+from pybernetes.apimachinery.token_secrets import INVALID_SINCE, LAST_USED, day
 
-TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
-SINCE = "since"
-LAST_USED = "kubernetes.io/legacy-token-last-used"
-INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 DAY_S = 86400.0
 
 Verdict = Literal["", "invalidate", "delete"]
-
-
-def day(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 
 def tracked_long_enough(since: str, now: float, unused_s: float) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apimachinery import names
+from pybernetes.apimachinery import names, token_secrets
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.field_walk import json_type
 from pybernetes.apimachinery.json_text import json_problem
@@ -18,7 +18,6 @@ from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import age, columns
 
-SERVICE_ACCOUNT_NAME = "kubernetes.io/service-account.name"
 _DOCKER = {"kubernetes.io/dockercfg": ".dockercfg", "kubernetes.io/dockerconfigjson": ".dockerconfigjson"}
 _DATA = Path("data")
 
@@ -92,9 +91,9 @@ def _not_an_object(text: bytes) -> str:
 def _validate_type(obj: core.Secret) -> list[FieldError]:
     data = obj.data
     match obj.type:
-        case "kubernetes.io/service-account-token":
-            if not obj.metadata.annotations.get(SERVICE_ACCOUNT_NAME):
-                return [FieldError.required(Path("metadata", "annotations").key(SERVICE_ACCOUNT_NAME))]
+        case token_secrets.SECRET_TYPE:
+            if not obj.metadata.annotations.get(token_secrets.ACCOUNT_NAME):
+                return [FieldError.required(Path("metadata", "annotations").key(token_secrets.ACCOUNT_NAME))]
         case "kubernetes.io/dockercfg" | "kubernetes.io/dockerconfigjson":
             key = _DOCKER[obj.type]
             if key not in data:
