@@ -9,12 +9,12 @@ from typing import Any
 
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.api.rbac.v1 import ClusterRole
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
 from pybernetes.http.messages import Request, Response

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod, Volume
+from pybernetes.api.core.v1 import ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod, Volume
 from pybernetes.api.storage.v1 import StorageClass
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.node_selector import Term, parse_term
@@ -25,6 +25,8 @@ BETA_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner"
 BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 WAIT_FOR_FIRST_CONSUMER = "WaitForFirstConsumer"
+SIZE_BEFORE_RESIZE = "volume.alpha.kubernetes.io/pre-resize-capacity"
+"""On a volume that grows: what it had before."""
 BLOCK = "Block"
 _FILESYSTEM = "Filesystem"
 
@@ -74,6 +76,19 @@ def waits_for_consumer(class_: StorageClass | None) -> bool:
 def is_bound(claim: PersistentVolumeClaim) -> bool:
     """Both sides of its binding have been written."""
     return bool(claim.spec.volumeName) and BIND_COMPLETED in claim.metadata.annotations
+
+
+def reference(claim: PersistentVolumeClaim) -> ObjectReference:
+    """The claimRef of a volume that is bound to the claim."""
+    meta = claim.metadata
+    return ObjectReference(
+        apiVersion="v1",
+        kind="PersistentVolumeClaim",
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        resourceVersion=meta.resourceVersion,
+    )
 
 
 def is_meant_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:

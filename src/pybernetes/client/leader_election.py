@@ -9,11 +9,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from pybernetes.api.coordination.v1 import Lease, LeaseSpec
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
@@ -133,7 +132,7 @@ class LeaderElector:
         duration_s = found.spec.leaseDurationSeconds or self._lease_duration_s
         if holder and holder != self.identity and now < self._observed_at + duration_s:
             return False
-        lease = msgspec.json.decode(msgspec.json.encode(found), type=Lease)
+        lease = fresh(found)
         if holder != self.identity:
             lease.spec.acquireTime = time
             lease.spec.leaseTransitions = (found.spec.leaseTransitions or 0) + 1
@@ -147,7 +146,7 @@ class LeaderElector:
         """Lets others take over at once."""
         if self._observed is None or self.leader != self.identity:
             return
-        lease = msgspec.json.decode(msgspec.json.encode(self._observed), type=Lease)
+        lease = fresh(self._observed)
         time = format_micro_time(self._clock.now())
         lease.spec.holderIdentity = ""
         lease.spec.leaseDurationSeconds = 1

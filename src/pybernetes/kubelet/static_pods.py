@@ -20,6 +20,7 @@ import msgspec
 from pybernetes.api.core.v1 import Node, Pod, Toleration
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
@@ -225,7 +226,7 @@ class MirrorPods:
             if same and existing.metadata.deletionTimestamp is None:
                 return
             await self.remove(existing)
-        mirror = msgspec.json.decode(msgspec.json.encode(pod), type=Pod)
+        mirror = fresh(pod)
         mirror.metadata.uid = None
         mirror.metadata.annotations[pod_spec.MIRROR_ANNOTATION] = digest
         node = self._node()

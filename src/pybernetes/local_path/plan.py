@@ -10,7 +10,6 @@ from pybernetes.api.core.v1 import (
     NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
-    ObjectReference,
     PersistentVolume,
     PersistentVolumeClaim,
     PersistentVolumeSpec,
@@ -80,21 +79,13 @@ def refusal(claim: PersistentVolumeClaim, class_: StorageClass | None) -> Refusa
 
 def volume(claim: PersistentVolumeClaim, class_: StorageClass, hostname: str, path: str) -> PersistentVolume:
     """The volume to create; `hostname`: the node's label of that name."""
-    meta = claim.metadata
     only_here = NodeSelectorRequirement(key=_HOSTNAME, operator="In", values=[hostname])
     return PersistentVolume(
         metadata=ObjectMeta(name=volume_name(claim), annotations={volume_claims.PROVISIONED_BY: PROVISIONER}),
         spec=PersistentVolumeSpec(
             accessModes=list(claim.spec.accessModes),
             capacity={"storage": volume_claims.requested(claim)},
-            claimRef=ObjectReference(
-                apiVersion="v1",
-                kind="PersistentVolumeClaim",
-                namespace=meta.namespace,
-                name=meta.name,
-                uid=meta.uid,
-                resourceVersion=meta.resourceVersion,
-            ),
+            claimRef=volume_claims.reference(claim),
             local=LocalVolumeSource(path=path),
             nodeAffinity=VolumeNodeAffinity(
                 required=NodeSelector(nodeSelectorTerms=[NodeSelectorTerm(matchExpressions=[only_here])])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pybernetes.api.core.v1 import ResourceRequirements
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.deployment import plan, progress, revisions, sizes, templates
-from pybernetes.controllers.runtime.fresh import fresh
 from tests.unit.controllers.builders import NOW, deployment, replica_set
 
 

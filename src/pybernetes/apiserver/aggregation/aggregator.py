@@ -23,6 +23,7 @@ from pybernetes.api.apiregistration.v1 import APIService
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery.errors import StatusError
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource, find, resource_of
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.aggregation import local, merging, plan
@@ -302,7 +303,7 @@ class Aggregator:
         held = await self._registry.read(APIService, name)
         if held is None or held.spec != api_service.spec:
             return
-        wanted = msgspec.json.decode(msgspec.json.encode(held), type=APIService)
+        wanted = fresh(held)
         if not plan.with_condition(wanted, problem, format_time(self._clock.now()), passed):
             return
         ctx = RequestContext(APISERVER, resource, "update", "", name, subresource="status", user_agent="kube-apiserver")

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 
-import msgspec
-
 from pybernetes.api.flowcontrol.v1 import FlowSchema, FlowSchemaCondition
 from pybernetes.apimachinery.errors import Conflict, NotFound, StatusError
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import resource_of
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.bootstrap.writing import context
@@ -46,7 +45,7 @@ async def keep_conditions(registry: Registry, table: FlowTable, clock: Clock) ->
 
 
 async def _write(registry: Registry, schema: FlowSchema, wanted: FlowSchemaCondition) -> None:
-    changed = msgspec.json.decode(msgspec.json.encode(schema), type=FlowSchema)
+    changed = fresh(schema)
     changed.status.conditions = [*(c for c in schema.status.conditions if c.type != _DANGLING), wanted]
     resource = resource_of(FlowSchema)
     ctx = context(resource, "update", "", schema.metadata.name or "")

@@ -18,6 +18,7 @@ from pybernetes.api.storage.v1 import (
     VolumeAttachmentSource,
     VolumeAttachmentSpec,
 )
+from pybernetes.controllers.runtime.pods import is_finished
 
 _MOST_UNMOUNT_S = 360.0
 """How long a node that is not well may keep a volume that nobody uses any more."""
@@ -48,7 +49,7 @@ def uses_volumes(pod: Pod, node: Node | None) -> bool:
     """A Pod that has ended keeps its volumes only where the node says so."""
     if not pod.spec.nodeName:
         return False
-    if pod.status.phase not in ("Succeeded", "Failed"):
+    if not is_finished(pod):
         return True
     return node is not None and node.metadata.annotations.get(_KEEP_TERMINATED) == "true"
 

@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterable
 
 from pybernetes.api.core.v1 import ConfigMap, Secret
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.bootstrap_signer.tokens import SECRET_TYPE, Token, signing_token
-from pybernetes.controllers.runtime.fresh import fresh
 
 NAMESPACE, NAME = "kube-public", "cluster-info"
 _CONTENT = "kubeconfig"

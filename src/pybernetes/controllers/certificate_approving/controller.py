@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pybernetes.api.authorization.v1 import SubjectAccessReview
 from pybernetes.api.certificates.v1 import CertificateSigningRequest
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import format_time
 from pybernetes.controllers.certificate_approving import plan
 from pybernetes.controllers.certificate_signing import requests
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller, TryAgain
-from pybernetes.controllers.runtime.fresh import fresh
 
 
 class CertificateApprovingController(Controller):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pybernetes.api.certificates.v1 import CertificateSigningRequest
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import format_time
 from pybernetes.controllers.certificate_signing import plan, requests
 from pybernetes.controllers.certificate_signing.authority import Authority
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 
 
 class CertificateSigningController(Controller):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pybernetes.api.batch.v1 import CronJob, Job
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client.events import reference_to
 from pybernetes.client.objects import key_of
 from pybernetes.controllers.cronjob import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.owners import controller_index, controller_of, is_controlled_by
 from pybernetes.controllers.runtime.pod_control import is_namespace_terminating
 

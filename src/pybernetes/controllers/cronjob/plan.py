@@ -13,8 +13,8 @@ from enum import Enum
 from pybernetes.api.batch.v1 import CronJob, Job, JobSpec
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.cron import Schedule, ScheduleError, parse, zone_of
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import format_time, parse_time
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.owners import controller_reference
 
 SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp"

@@ -12,6 +12,7 @@ from pybernetes.api.apps.v1 import ControllerRevision, DaemonSet, DaemonSetStatu
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.api.meta.v1 import LabelSelector as SelectorStruct
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.client.objects import T, key_of
 from pybernetes.controllers.daemonset import plan
@@ -19,7 +20,6 @@ from pybernetes.controllers.daemonset.placement import Placement, daemon_templat
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.expectations import Expectations
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.owned_pods import OwnedPods, identity
 from pybernetes.controllers.runtime.owners import Claims, controller_index, controller_of, orphans_in
 from pybernetes.controllers.runtime.pod_control import (

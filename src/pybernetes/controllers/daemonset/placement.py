@@ -19,9 +19,9 @@ from pybernetes.api.core.v1 import (
     Toleration,
 )
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.node_selector import RequiredAffinity, required_affinity
 from pybernetes.apimachinery.tolerations import NO_EXECUTE, NO_SCHEDULE, untolerated
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.revisions import REVISION_LABEL
 
 _NAME_FIELD = "metadata.name"

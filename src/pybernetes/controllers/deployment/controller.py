@@ -12,11 +12,11 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import LabelSelector as SelectorStruct
 from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.controllers.deployment import plan, progress, revisions, sizes, templates
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.owners import (
     Claims,
     controller_index,

@@ -13,7 +13,7 @@ import msgspec
 
 from pybernetes.api.core.v1 import PodTemplateSpec
 from pybernetes.api.meta.v1 import LabelSelector, ObjectMeta
-from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.runtime.hashes import name_hash
 from pybernetes.controllers.runtime.templates import template_tree
 

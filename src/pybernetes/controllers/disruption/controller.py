@@ -11,6 +11,7 @@ from pybernetes.api.core.v1 import Pod, PodCondition, ReplicationController
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.api.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetStatus
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.times import format_time
@@ -18,7 +19,6 @@ from pybernetes.client.objects import KubernetesObject, key_of
 from pybernetes.controllers.disruption import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.mapping import resource_in
 from pybernetes.controllers.runtime.owners import controller_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod, Volume
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import volume_claims
-from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.runtime.owners import controller_reference
 
 

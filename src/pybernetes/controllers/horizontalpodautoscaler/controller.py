@@ -14,6 +14,7 @@ from pybernetes.api.autoscaling.v2 import HorizontalPodAutoscaler, HorizontalPod
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.features import FeatureGates
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.times import format_time
@@ -24,7 +25,6 @@ from pybernetes.controllers.horizontalpodautoscaler.metrics import MetricsClient
 from pybernetes.controllers.horizontalpodautoscaler.replicas import MetricError, Samples, Timing
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.mapping import resources_of
 
 _CONFLICT_TRIES = 5

@@ -8,6 +8,7 @@ from pybernetes.api.batch.v1 import Job, JobCondition
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.client.objects import key_of
 from pybernetes.controllers.job import backoff, plan, tracking
@@ -15,7 +16,6 @@ from pybernetes.controllers.job.pods import TRACKING, has_finalizer
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.expectations import Expectations
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.owners import Claims, controller_index, controller_of, orphans_in
 from pybernetes.controllers.runtime.pod_control import (
     PodControl,

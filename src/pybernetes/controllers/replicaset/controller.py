@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from pybernetes.api.apps.v1 import ReplicaSet
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.client.informer import Informer
 from pybernetes.client.objects import key_of
@@ -19,7 +20,6 @@ from pybernetes.controllers.replicaset.plan import ReplicaOwner, ReplicaStatus
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.expectations import Expectations
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.owned_pods import OwnedPods, identity
 from pybernetes.controllers.runtime.owners import Claims, controller_index, controller_of, orphans_in
 from pybernetes.controllers.runtime.pod_control import (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pybernetes.api.core.v1 import Pod, PodResourceClaim
 from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
 from pybernetes.api.resource.v1 import ResourceClaim, ResourceClaimConsumerReference, ResourceClaimTemplate
-from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.runtime.owners import controller_of
 from pybernetes.controllers.runtime.pods import is_finished
 

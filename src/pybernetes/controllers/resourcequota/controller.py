@@ -14,6 +14,7 @@ from typing import Any
 
 from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod, ResourceQuota, Service
 from pybernetes.apimachinery import errors, quota
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.client.discovery import preferred_resources
 from pybernetes.client.informer import Informer
@@ -21,7 +22,6 @@ from pybernetes.client.metadata import MetadataSource, PartialObject
 from pybernetes.controllers.resourcequota import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 
 _RECOUNT_S = 3.0
 """After a change of the status: whatever was charged has been stored, or never will be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api.core.v1 import ConfigMap
 from pybernetes.api.meta.v1 import ObjectMeta
-from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.apimachinery.fresh import fresh
 
 NAME = "kube-root-ca.crt"
 _DESCRIPTION = "kubernetes.io/description"

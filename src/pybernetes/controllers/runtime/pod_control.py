@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
-from pybernetes.api.core.v1 import Pod, PodSpec, PodTemplateSpec
+from pybernetes.api.core.v1 import Pod, PodTemplateSpec
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.objects import KubernetesObject
@@ -34,7 +33,7 @@ def pod_from_template(template: PodTemplateSpec, owner: KubernetesObject) -> Pod
             finalizers=list(meta.finalizers) if meta else [],
             ownerReferences=[controller_reference(owner)],
         ),
-        spec=msgspec.json.decode(msgspec.json.encode(template.spec), type=PodSpec),
+        spec=fresh(template.spec),
     )
 
 

@@ -16,9 +16,9 @@ from pybernetes.api.apps.v1 import ControllerRevision
 from pybernetes.api.core.v1 import PodTemplateSpec
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.client.client import Client
 from pybernetes.client.objects import KubernetesObject
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.hashes import name_hash
 from pybernetes.controllers.runtime.owners import controller_reference
 from pybernetes.controllers.runtime.templates import template_tree

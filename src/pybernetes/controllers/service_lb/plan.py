@@ -12,8 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from pybernetes.api.core.v1 import LoadBalancerIngress, LoadBalancerStatus, Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.client.objects import key_of
-from pybernetes.controllers.runtime.fresh import fresh
 
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"

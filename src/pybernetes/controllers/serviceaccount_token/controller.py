@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pybernetes.api.core.v1 import Secret, ServiceAccount
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.jws import SigningKey, read_keys
 from pybernetes.client.objects import key_of, split_key
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.serviceaccount_token import plan
 
 

@@ -9,7 +9,7 @@ import base64
 from typing import Any
 
 from pybernetes.api.core.v1 import Secret, ServiceAccount
-from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.apimachinery.fresh import fresh
 
 SECRET_TYPE = "kubernetes.io/service-account-token"
 ACCOUNT_NAME = "kubernetes.io/service-account.name"

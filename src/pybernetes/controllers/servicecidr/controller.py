@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pybernetes.api.networking.v1 import IPAddress, ServiceCIDR
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import format_time, parse_time
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.servicecidr import plan
 
 

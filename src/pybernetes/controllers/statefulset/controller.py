@@ -8,11 +8,11 @@ from __future__ import annotations
 from pybernetes.api.apps.v1 import ControllerRevision, StatefulSet, StatefulSetStatus
 from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.client.objects import T
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.runtime.owned_pods import OwnedPods
 from pybernetes.controllers.runtime.owners import Claims, controller_index, orphans_in
 from pybernetes.controllers.runtime.pod_control import slow_start

@@ -16,7 +16,7 @@ from pybernetes.api.core.v1 import (
     Volume,
 )
 from pybernetes.api.meta.v1 import ObjectMeta
-from pybernetes.controllers.runtime.fresh import fresh
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.runtime.pod_control import pod_from_template
 from pybernetes.controllers.runtime.pods import available_in, is_ready
 from pybernetes.controllers.runtime.revisions import REVISION_LABEL

@@ -10,13 +10,13 @@ from typing import Any
 
 from pybernetes.api.storagemigration.v1beta1 import StorageVersionMigration
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client.discovery import preferred_resources
 from pybernetes.client.dynamic import DynamicClient
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller, TryAgain
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.storage_version_migrator import plan
 
 _MANAGER = "storage-version-migrator-controller"

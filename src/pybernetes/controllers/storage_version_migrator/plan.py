@@ -10,8 +10,8 @@ from typing import Any
 
 from pybernetes.api.meta.v1 import Condition
 from pybernetes.api.storagemigration.v1beta1 import StorageVersionMigration
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import parse_time
-from pybernetes.controllers.runtime.fresh import fresh
 
 NEEDED_VERBS = {"create", "delete", "get", "list", "patch", "update", "watch"}
 PATIENCE_S = 60.0

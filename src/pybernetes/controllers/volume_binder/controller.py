@@ -10,12 +10,12 @@ from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.storage.v1 import StorageClass
 from pybernetes.apimachinery import errors, volume_claims
 from pybernetes.apimachinery.default_class import STORAGE_MARKS, default_class
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.client.newest import Newest
 from pybernetes.client.objects import key_of, split_key
 from pybernetes.controllers.runtime.claim_users import BY_CLAIM, claim_keys, index_by_claim
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.volume_binder import plan, writes
 
 _CLAIM, _VOLUME = "claim:", "volume:"

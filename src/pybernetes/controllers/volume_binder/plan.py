@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.storage.v1 import StorageClass
 from pybernetes.apimachinery import quantity, volume_claims
+from pybernetes.controllers.runtime.pods import is_finished
 
 FAILED_BINDING = "FailedBinding"
 MISMATCH = "VolumeMismatch"
@@ -151,15 +152,11 @@ def why_not(claim: PersistentVolumeClaim, volume: PersistentVolume) -> str:
 
 
 def _waiting_for(pods: Sequence[Pod]) -> Told:
-    names = [p.metadata.name or "" for p in pods if not p.spec.nodeName and not _is_finished(p)]
+    names = [p.metadata.name or "" for p in pods if not p.spec.nodeName and not is_finished(p)]
     if not names:
         return Told("WaitForFirstConsumer", "waiting for first consumer to be created before binding")
     whom = f"pods {','.join(names)}" if len(names) > 1 else f"pod {names[0]}"
     return Told("WaitForPodScheduled", f"waiting for {whom} to be scheduled")
-
-
-def _is_finished(pod: Pod) -> bool:
-    return pod.status.phase in ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)

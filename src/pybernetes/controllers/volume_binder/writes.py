@@ -5,11 +5,9 @@ Source: pkg/controller/volume/persistentvolume/pv_controller.go, component-helpe
 
 from __future__ import annotations
 
-from pybernetes.api.core.v1 import ObjectReference, PersistentVolume, PersistentVolumeClaim
+from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim
 from pybernetes.apimachinery import quantity, volume_claims
-from pybernetes.controllers.runtime.fresh import fresh
-
-_SIZE_BEFORE_RESIZE = "volume.alpha.kubernetes.io/pre-resize-capacity"
+from pybernetes.apimachinery.fresh import fresh
 
 
 def volume_bound(volume: PersistentVolume, claim: PersistentVolumeClaim) -> PersistentVolume | None:
@@ -23,14 +21,7 @@ def volume_bound(volume: PersistentVolume, claim: PersistentVolumeClaim) -> Pers
         return None
     changed = fresh(volume)
     if not whole:
-        changed.spec.claimRef = ObjectReference(
-            apiVersion="v1",
-            kind="PersistentVolumeClaim",
-            namespace=meta.namespace,
-            name=meta.name,
-            uid=meta.uid,
-            resourceVersion=meta.resourceVersion,
-        )
+        changed.spec.claimRef = volume_claims.reference(claim)
     if chosen:
         changed.metadata.annotations[volume_claims.BOUND_BY_CONTROLLER] = "yes"
     return changed
@@ -87,7 +78,7 @@ def claim_status(
     else:
         status.accessModes = list(volume.spec.accessModes)
         if becomes:
-            before = volume.metadata.annotations.get(_SIZE_BEFORE_RESIZE)
+            before = volume.metadata.annotations.get(volume_claims.SIZE_BEFORE_RESIZE)
             size = volume_claims.capacity(volume)
             if before is not None:
                 status.capacity["storage"] = _valid(before) or size

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim
 from pybernetes.apimachinery import quantity, volume_claims
 
-_SIZE_BEFORE_RESIZE = "volume.alpha.kubernetes.io/pre-resize-capacity"
 EXTERNAL = "waiting for an external controller to expand this PVC"
 
 
@@ -31,5 +30,5 @@ def is_of(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
 
 def has_to_grow(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:
     """It asks for more than it has, or a growth is not finished on the node."""
-    begun = _SIZE_BEFORE_RESIZE in volume.metadata.annotations
+    begun = volume_claims.SIZE_BEFORE_RESIZE in volume.metadata.annotations
     return begun or quantity.compare(volume_claims.requested(claim), size(claim)) > 0

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.storage.v1 import VolumeAttributesClass
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.runtime.claim_users import BY_CLAIM, claim_keys, index_by_claim
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.fresh import fresh
 from pybernetes.controllers.volume_protection import plan
 
 

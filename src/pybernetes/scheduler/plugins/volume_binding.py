@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from pybernetes.api.core.v1 import ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod
+from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.apimachinery import quantity, volume_claims
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.client.objects import key_of
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import CycleState, PluginArguments, PreFilterResult, Verdict
@@ -222,23 +221,15 @@ def _sorted_out(view: StorageView, pod: Pod) -> PodClaims:
 
 
 def _assumed_volume(volume: PersistentVolume, claim: PersistentVolumeClaim) -> PersistentVolume:
-    changed = msgspec.json.decode(msgspec.json.encode(volume), type=PersistentVolume)
+    changed = fresh(volume)
     if not volume_claims.is_meant_for(volume, claim):
         changed.metadata.annotations.setdefault(volume_claims.BOUND_BY_CONTROLLER, "yes")
-    meta = claim.metadata
-    changed.spec.claimRef = ObjectReference(
-        apiVersion="v1",
-        kind="PersistentVolumeClaim",
-        namespace=meta.namespace,
-        name=meta.name,
-        uid=meta.uid,
-        resourceVersion=meta.resourceVersion,
-    )
+    changed.spec.claimRef = volume_claims.reference(claim)
     return changed
 
 
 def _assumed_claim(claim: PersistentVolumeClaim, node_name: str) -> PersistentVolumeClaim:
-    changed = msgspec.json.decode(msgspec.json.encode(claim), type=PersistentVolumeClaim)
+    changed = fresh(claim)
     changed.metadata.annotations[volume_claims.SELECTED_NODE] = node_name
     return changed
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pybernetes.api.core.v1 import Endpoints, Pod, Service, ServicePort
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.endpoints.plan import OVER_CAPACITY, plan, subsets
-from pybernetes.controllers.runtime.fresh import fresh
 from tests.unit.controllers.services import pod, service
 from tests.unit.controllers.world import World, scenario
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from pybernetes.api.core.v1 import Node, Pod, Service, ServicePort
 from pybernetes.api.discovery.v1 import EndpointSlice, ForNode, ForZone
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.controllers.endpointslice import plan as planning
 from pybernetes.controllers.endpointslice.plan import Plan
 from pybernetes.controllers.endpointslice.service_pods import TriggerTimes
-from pybernetes.controllers.runtime.fresh import fresh
 from tests.unit.controllers.services import CREATED, node, pod, service
 
 _NAMES = itertools.count()

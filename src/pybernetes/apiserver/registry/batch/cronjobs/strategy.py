@@ -7,6 +7,7 @@ from typing import Any
 from pybernetes.api.batch import v1 as batch
 from pybernetes.apimachinery import cron
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apiserver.registry.apps import templates
 from pybernetes.apiserver.registry.batch.jobs.strategy import default_failure_policy, default_job_spec
 from pybernetes.apiserver.registry.batch.jobs.validation import validate_job_spec
@@ -131,6 +132,5 @@ def _validate_time_zone(name: str | None) -> list[FieldError]:
 
 def batch_copy(spec: batch.JobSpec) -> batch.JobSpec:
     """A copy that defaults may be filled into."""
-    import msgspec
 
-    return msgspec.json.decode(msgspec.json.encode(spec), type=batch.JobSpec)
+    return fresh(spec)
