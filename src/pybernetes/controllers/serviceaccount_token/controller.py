@@ -9,7 +9,7 @@ import base64
 from pathlib import Path
 
 from pybernetes.api.core.v1 import Secret, ServiceAccount
-from pybernetes.apimachinery import errors
+from pybernetes.apimachinery import errors, token_secrets
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.jws import SigningKey, read_keys
 from pybernetes.client.objects import key_of, split_key
@@ -30,7 +30,7 @@ class ServiceAccountTokenController(Controller):
         if not self.config.service_account_private_key_file:
             return
         accounts = self.informer(ServiceAccount)
-        secrets = self.informers.informer(Secret, field_selector=f"type={plan.SECRET_TYPE}")
+        secrets = self.informers.informer(Secret, field_selector=f"type={token_secrets.SECRET_TYPE}")
         self.wait_for(secrets)
         self._accounts, self._secrets = accounts.lister, secrets.lister
         secrets.add_handler(self.enqueue, lambda old, new: self.enqueue(new), self._secret_deleted)
@@ -53,7 +53,7 @@ class ServiceAccountTokenController(Controller):
                 self._gone.pop(key, None)
             return
         self._gone.pop(key, None)
-        if not secret.metadata.annotations.get(plan.ACCOUNT_NAME):
+        if not secret.metadata.annotations.get(token_secrets.ACCOUNT_NAME):
             return
         account = await self._account_of(secret)
         try:
@@ -67,7 +67,7 @@ class ServiceAccountTokenController(Controller):
 
     async def _account_of(self, secret: Secret) -> ServiceAccount | None:
         """As the apiserver knows it: a Secret may be seen before its account."""
-        namespace, name = secret.metadata.namespace or "", secret.metadata.annotations[plan.ACCOUNT_NAME]
+        namespace, name = secret.metadata.namespace or "", secret.metadata.annotations[token_secrets.ACCOUNT_NAME]
         account = self._accounts.get(namespace, name)
         if account is None or not plan.is_of(secret, account):
             try:
@@ -86,12 +86,12 @@ class ServiceAccountTokenController(Controller):
                 self._signing_key().sign(plan.claims(account, secret)).encode()
             ).decode()
         changed.data.update(data)
-        changed.metadata.annotations[plan.ACCOUNT_NAME] = account.metadata.name or ""
-        changed.metadata.annotations[plan.ACCOUNT_UID] = account.metadata.uid or ""
+        changed.metadata.annotations[token_secrets.ACCOUNT_NAME] = account.metadata.name or ""
+        changed.metadata.annotations[token_secrets.ACCOUNT_UID] = account.metadata.uid or ""
         await self.client.update(changed)
 
     async def _unlink(self, secret: Secret) -> None:
-        name = secret.metadata.annotations.get(plan.ACCOUNT_NAME)
+        name = secret.metadata.annotations.get(token_secrets.ACCOUNT_NAME)
         if not name:
             return
         try:

@@ -10,13 +10,9 @@ from typing import Any
 
 from pybernetes.api.core.v1 import Secret, ServiceAccount
 from pybernetes.apimachinery.fresh import fresh
+from pybernetes.apimachinery.token_secrets import ACCOUNT_NAME, ACCOUNT_UID, CLAIM, ISSUER
 
-SECRET_TYPE = "kubernetes.io/service-account-token"
-ACCOUNT_NAME = "kubernetes.io/service-account.name"
-ACCOUNT_UID = "kubernetes.io/service-account.uid"
-ISSUER = "kubernetes/serviceaccount"
 TOKEN, CA, NAMESPACE = "token", "ca.crt", "namespace"
-_CLAIM = "kubernetes.io/serviceaccount/"
 
 
 def claims(account: ServiceAccount, secret: Secret) -> dict[str, Any]:
@@ -24,10 +20,10 @@ def claims(account: ServiceAccount, secret: Secret) -> dict[str, Any]:
     namespace, name = account.metadata.namespace or "", account.metadata.name or ""
     return {
         "iss": ISSUER,
-        _CLAIM + "namespace": namespace,
-        _CLAIM + "secret.name": secret.metadata.name,
-        _CLAIM + "service-account.name": name,
-        _CLAIM + "service-account.uid": account.metadata.uid,
+        CLAIM + "namespace": namespace,
+        CLAIM + "secret.name": secret.metadata.name,
+        CLAIM + "service-account.name": name,
+        CLAIM + "service-account.uid": account.metadata.uid,
         "sub": f"system:serviceaccount:{namespace}:{name}",
     }
 
