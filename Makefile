@@ -27,7 +27,8 @@ soak: install   ## the tests again and again, until one fails or COUNT (default 
 	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q -s --timeout 0 tests/integration/test_fuzz_requests.py
 	SECONDS_EACH=$${SECONDS_EACH:-300} .venv/bin/python -m tests.integration.openapi_campaign
 	POWER_CUTS=$${CUTS:-100000} .venv/bin/python -m pytest -q -s --timeout 0 tests/sim/store/test_power_loss.py
-	WATCH_SECONDS=$${SECONDS_EACH:-300} .venv/bin/python -m pytest -q -s --timeout 0 tests/contract/test_watch_properties.py
+	WATCH_SECONDS=$${SECONDS_EACH:-300} .venv/bin/python -m pytest -q -s --timeout 0 tests/contract/test_watch_properties.py \
+		tests/integration/test_watches_over_http.py
 	CAMPAIGN="--rounds $${ROUNDS:-200} --seed $${SEED:-1}" .venv/bin/python -m pytest -q -s tests/sim/store/test_campaign.py -k histories
 	unshare --net .venv/bin/python -m tests.sim.store.campaign --store sqlite --faults kill --faults-per-round 5 \
 		--rounds $${ROUNDS:-200} --seed $${SEED:-1}

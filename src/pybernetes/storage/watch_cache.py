@@ -258,7 +258,8 @@ class WatchCache:
             index=(self._index_functions[index[0]], index[1]) if index else None,
             matches=matches,
         )
-        older, position = [], after_revision or 0
+        older: list[Recent] = []
+        position = after_revision or 0
         await self._ready.wait()
         # While history is read the recent events may begin anew, or the cache be read again.
         while after_revision is not None and position < self._recent.complete_after:
