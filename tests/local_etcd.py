@@ -107,7 +107,7 @@ class EtcdWithUsers:
                     PROGRAM, "--name", f"m{number}", "--data-dir", str(self.folder / f"m{number}"), "--unsafe-no-fsync",
                     "--listen-client-urls", url, "--advertise-client-urls", url, "--listen-peer-urls", peer,
                     "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
-                    "--heartbeat-interval", "50", "--election-timeout", "500",
+                    "--heartbeat-interval", "100", "--election-timeout", "1000",
                     "--cert-file", str(self.keys / "server.crt"), "--key-file", str(self.keys / "server.key"),
                     "--trusted-ca-file", str(self.keys / "etcd-ca.crt"), "--client-cert-auth",
                 ],
@@ -123,7 +123,7 @@ class EtcdWithUsers:
     def ctl(self, *words: str, user: str = "", stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [
             "etcdctl", "--endpoints", ",".join(self.urls), "--cacert", str(self.keys / "etcd-ca.crt"),
-            "--cert", str(self.keys / "plain.crt"), "--key", str(self.keys / "plain.key"), "--command-timeout", "5s",
+            "--cert", str(self.keys / "plain.crt"), "--key", str(self.keys / "plain.key"), "--command-timeout", "60s",
             *(("--user", user) if user else ()), *words,
         ]  # fmt: skip
         return subprocess.run(

@@ -19,18 +19,11 @@ from pybernetes.ingress.certificates import self_signed
 from pybernetes.ingress.configuration import Settings
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig, DataPlaneError
 from pybernetes.ingress.routes import Backend, Certificate, Route, Table
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("haproxy", path="/usr/sbin:/usr/bin") is None, reason="needs root and haproxy"
 )
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class World:
@@ -49,7 +42,7 @@ class World:
     async def get(self, host: str = "a.test") -> str:
         """Status and body, or what went wrong."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.settings.http_port)
                 writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
                 answer = (await reader.read()).decode()
@@ -135,6 +128,9 @@ def test_nothing_is_dropped_while_processes_and_controllers_change(tmp_path: Pat
             loads = [asyncio.create_task(load()) for _ in range(3)]
             for number in range(4):
                 await plane.apply(table(one, hosts=("a.test", f"{number}.test")))
+                goal = len(answers) + 5
+                while len(answers) < goal:  # noqa: ASYNC110 (the loads go on)
+                    await asyncio.sleep(0.01)
             pid = plane.pid
             plane.close()
             assert await w.get() == "200 one", "the proxy outlives its controller"
@@ -144,7 +140,7 @@ def test_nothing_is_dropped_while_processes_and_controllers_change(tmp_path: Pat
             for task in loads:
                 task.cancel()
             await asyncio.gather(*loads, return_exceptions=True)
-            assert {*answers} == {"200 one"} and len(answers) > 20
+            assert {*answers} == {"200 one"}
 
     run(scenario, tmp_path)
 
@@ -176,7 +172,7 @@ def test_a_killed_proxy_is_told_and_started_again(tmp_path: Path) -> None:
             plane = w.plane()
             await plane.apply(table(one))
             os.kill(plane.pid, signal.SIGKILL)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await w.died.wait()
             assert plane.pid == 0
             await plane.apply(table(one))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import subprocess
-import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,51 +12,24 @@ import msgspec
 import pytest
 
 from pybernetes.client.transport import HttpTransport
-from tests.local_etcd import LocalEtcd, free_ports
+from tests.integration.apiserver_process import CONFIG_MAPS, Server, ask, config_map, until_ready
+from tests.local_etcd import LocalEtcd
 
-CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 SERVICES = "/api/v1/namespaces/default/services"
 
 
-class Apiserver:
-    def __init__(self, folder: Path, etcd: LocalEtcd, name: str) -> None:
-        (self.port,) = free_ports(1)
-        self.log = folder / f"{name}.log"
-        command = [
-            sys.executable, "-m", "pybernetes", "apiserver", "--etcd-servers", etcd.url, "--bind-address", "127.0.0.1",
-            "--secure-port", str(self.port), "--authorization-mode", "AlwaysAllow",
-        ]  # fmt: skip
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-
-    async def ready(self) -> HttpTransport:
-        transport = HttpTransport(f"http://127.0.0.1:{self.port}")
-        end = time.monotonic() + 60
-        while True:
-            try:
-                if (await transport.request("GET", "/readyz", {})).status == 200:
-                    return transport
-            except OSError:
-                pass
-            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
-            await asyncio.sleep(0.05)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
 class Pair:
-    def __init__(self, etcd: LocalEtcd, servers: list[Apiserver]) -> None:
+    def __init__(self, etcd: LocalEtcd, servers: list[Server]) -> None:
         self.etcd = etcd
         self.servers = servers
 
     def run(self, body: Callable[[HttpTransport, HttpTransport], Awaitable[None]]) -> None:
         async def main() -> None:
-            first, second = [await server.ready() for server in self.servers]
+            first, second = [server.transport() for server in self.servers]
             try:
-                async with asyncio.timeout(60):
-                    await body(first, second)
+                for server, transport in zip(self.servers, (first, second), strict=True):
+                    await until_ready(server, transport)
+                await body(first, second)
             finally:
                 await first.close()
                 await second.close()
@@ -71,34 +41,17 @@ class Pair:
 def pair(tmp_path: Path) -> Iterator[Pair]:
     etcd = LocalEtcd(tmp_path)
     etcd.start()
-    servers = []
+    servers: list[Server] = []
     try:
         for name in ("first", "second"):
-            servers.append(Apiserver(tmp_path, etcd, name))
+            (tmp_path / name).mkdir()
+            servers.append(Server(tmp_path / name, None, "--etcd-servers", etcd.url))
+            servers[-1].start()
         yield Pair(etcd, servers)
     finally:
         for server in servers:
             server.kill()
         etcd.kill()
-
-
-async def ask(transport: HttpTransport, method: str, path: str, tree: Any = None) -> tuple[int, Any]:
-    body = msgspec.json.encode(tree) if tree is not None else b""
-    answer = await transport.request(method, path, {"Content-Type": "application/json"}, body)
-    return answer.status, msgspec.json.decode(answer.body) if answer.body[:1] == b"{" else answer.body
-
-
-async def told(transport: HttpTransport, *, ready: bool) -> None:
-    """Waits until /readyz says so."""
-    for _ in range(400):
-        if ((await ask(transport, "GET", "/readyz"))[0] == 200) is ready:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"/readyz does not say ready={ready}")
-
-
-def config_map(name: str, **data: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
 def service(name: str, node_port: int = 0) -> dict[str, Any]:
@@ -111,7 +64,7 @@ def test_what_one_acknowledged_the_other_serves(pair: Pair) -> None:
     async def body(first: HttpTransport, second: HttpTransport) -> None:
         for round_number in range(20):
             name = f"round-{round_number}"
-            status, made = await ask(first, "POST", CONFIG_MAPS, config_map(name, a="1"))
+            status, made = await ask(first, "POST", CONFIG_MAPS, config_map(name))
             assert status == 201
             status, seen = await ask(second, "GET", f"{CONFIG_MAPS}/{name}")
             assert (status, seen) == (200, made)
@@ -204,13 +157,13 @@ def test_etcd_goes_and_comes_back(pair: Pair) -> None:
         assert (await ask(second, "GET", f"{CONFIG_MAPS}/before"))[0] == 200
         pair.etcd.kill()
         writing = asyncio.create_task(ask(first, "POST", CONFIG_MAPS, config_map("during")))
-        await told(first, ready=False)
+        await until_ready(pair.servers[0], first, ready=False)
         status, answer = await writing
         assert (status, answer["kind"], answer["reason"]) == (503, "Status", "ServiceUnavailable")
         status, cached = await ask(second, "GET", f"{CONFIG_MAPS}?resourceVersion=0")
         assert status == 200 and "before" in {item["metadata"]["name"] for item in cached["items"]}
         pair.etcd.start()
-        await told(first, ready=True)
+        await until_ready(pair.servers[0], first)
         assert (await ask(first, "POST", CONFIG_MAPS, config_map("after")))[0] == 201
         assert (await ask(second, "GET", f"{CONFIG_MAPS}/after"))[0] == 200
 

@@ -15,7 +15,8 @@ from pybernetes.storage.etcd import EtcdStore
 from pybernetes.storage.etcd_client import EtcdClient, EtcdConfig
 from pybernetes.storage.etcd_follower import tells_progress
 from pybernetes.storage.store import Cause, StoreError
-from tests.local_etcd import LocalEtcd, free_ports
+from tests.local_etcd import LocalEtcd
+from tests.ports import free_ports
 
 P = "/registry/pods/"
 WHO = Cause(user="alice", verb="create", traceparent="00-aa-bb-01")
