@@ -38,7 +38,7 @@ def run(folder: Path, body: Callable[[Parts, HttpClient], Awaitable[None]], **op
         async with started(folder, **options) as parts:
             client = HttpClient(parts.url)
             try:
-                await asyncio.wait_for(body(parts, client), 20)
+                await asyncio.wait_for(body(parts, client), 100)
             finally:
                 await client.close()
 
@@ -192,6 +192,8 @@ def test_port_forward_over_spdy_and_through_a_tunnel(tmp_path: Path) -> None:
         (LOG + "?container=nope", 400, "container nope is not valid for pod web"),
         ("/api/v1/namespaces/shop/pods/a:b:c/proxy/", 400, 'invalid pod request "a:b:c"'),
         ("/api/v1/namespaces/shop/services/web:80/proxy/", 404, 'services "web" not found'),
+        ("/api/v1/nodes/n1/proxy/healthz", 400, "address not allowed"),
+        ("/api/v1/nodes/n1:22/proxy/", 400, "address not allowed"),
     ],
 )
 def test_bad_requests_are_told(tmp_path: Path, target: str, status: int, message: str) -> None:
@@ -325,6 +327,9 @@ def test_proxies_to_pods_services_and_nodes(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("pybernetes.apiserver.streaming.location.allowed", lambda address: True)
 
     async def backend(request: Request) -> Response:
+        if request.path == "/page":
+            headers = [("Content-Type", "text/html"), ("Access-Control-Allow-Origin", "*")]
+            return Response(200, headers, b'<a href="/there">there</a>')
         if request.path == "/old":
             return Response(302, [("Location", "/new?x=1"), ("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2")])
         shown = {"path": request.path, "query": request.query, "method": request.method, "headers": request.headers}
@@ -348,19 +353,31 @@ def test_proxies_to_pods_services_and_nodes(tmp_path: Path, monkeypatch: pytest.
         answer = await client.request("GET", pod + "/old")
         assert (answer.status, answer.headers["location"]) == (302, pod + "/new?x=1")
         assert answer.headers["set-cookie"].split("\n") == ["a=1; Path=/", "b=2"]
-        answer = await client.request("GET", f"{pod}/x", {"x-forwarded-for": "192.0.2.1"})
-        assert json.loads(answer.body)["headers"]["x-forwarded-for"].startswith("192.0.2.1, ")
+        answer = await client.request("GET", pod + "/page")
+        assert answer.body.decode() == f'<a href="{pod}/there">there</a>'
+        assert "access-control-allow-origin" not in answer.headers
+        answer = await client.request("GET", f"{pod}/x", {"x-forwarded-for": "192.0.2.1", "host": "api.example"})
+        shown = json.loads(answer.body)["headers"]
+        assert shown["x-forwarded-for"].startswith("192.0.2.1, ")
+        assert shown["host"] == "api.example", "the name that the client asked for"
         port = {"name": "http", "port": 80}
         parts.objects.by_plural["services"] = {
             ("shop", "web"): {"metadata": {"name": "web"}, "spec": {"ports": [port]}}
         }
-        address = {"ip": "127.0.0.1", "targetRef": {"kind": "Pod", "name": "web"}}
+        address = {"ip": "127.0.0.1", "targetRef": {"kind": "Pod", "name": "web", "namespace": "shop"}}
         subset = {"addresses": [address], "ports": [{"name": "http", "port": server.port}]}
         parts.objects.by_plural["endpoints"] = {("shop", "web"): {"subsets": [subset]}}
         for name in ("web:80", "web:http", "http:web:80"):
             answer = await client.request("GET", f"/api/v1/namespaces/shop/services/{name}/proxy/x")
             assert json.loads(answer.body)["path"] == "/x"
         assert (await client.request("GET", "/api/v1/nodes/n1/proxy/healthz")).body == b"ok"
+        pods["shop", "web"] = {**pods["shop", "web"], "status": {"podIPs": [{"ip": "127.0.0.2"}]}}
+        answer = await client.request("GET", "/api/v1/namespaces/shop/services/web:80/proxy/x")
+        assert (answer.status, json.loads(answer.body)["message"]) == (
+            503,
+            'no endpoints available for service "web:80"',
+        ), "an address that is not the Pod's"
+        pods["shop", "web"] = {**pods["shop", "web"], "status": {"podIPs": [{"ip": "127.0.0.1"}]}}
         await server.stop()
         answer = await client.request("GET", pod + "/x")
         assert (answer.status, json.loads(answer.body)["reason"]) == (503, "ServiceUnavailable")
@@ -379,11 +396,11 @@ def test_the_python_client_execs(tmp_path: Path) -> None:
         options = {"stderr": True, "stdin": False, "stdout": True, "tty": False}
         output = stream.stream(connect, "web", "shop", command=["both"], container="app", **options)
         failing = stream.stream(connect, "web", "shop", command=["exit", "7"], _preload_content=False, **options)
-        failing.run_forever(timeout=5)
+        failing.run_forever(timeout=60)
         options["stdin"] = True
         cat = stream.stream(connect, "web", "shop", command=["cat"], _preload_content=False, **options)
         cat.write_stdin("spam\n")
-        echoed = cat.readline_stdout(timeout=5)
+        echoed = cat.readline_stdout(timeout=60)
         cat.close()
         return output, failing.returncode, echoed
 

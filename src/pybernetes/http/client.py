@@ -193,7 +193,9 @@ class HttpClient:
             wire.close()
 
     def _encode(self, method: str, target: str, headers: RequestHeaders | None, body: bytes | Body) -> bytes:
-        lines = [f"{method} {self._base}{target} HTTP/1.1", f"host: {self._host_header}"]
+        lines = [f"{method} {self._base}{target} HTTP/1.1"]
+        if "host" not in (headers or {}):
+            lines.append(f"host: {self._host_header}")
         if self._authorization:
             lines.append(f"authorization: {self._authorization}")
         for name, values in (headers or {}).items():

@@ -24,7 +24,7 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.storage.memory import MemoryStore
 from tests.unit.http.certificates import Authority
 
-from .harness import Cluster
+from .harness import PATIENCE_S, Cluster
 from .private_containerd import PrivateContainerd
 
 pytestmark = [
@@ -52,7 +52,7 @@ class Machine:
 
     async def kubectl(self, *arguments: str, stdin: bytes = b"", code: int = 0) -> tuple[bytes, bytes]:
         process = await self.start(*arguments)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE_S):
             stdout, stderr = await process.communicate(stdin)
         assert process.returncode == code, (process.returncode, stdout, stderr)
         return stdout, stderr
@@ -123,7 +123,7 @@ Body = Callable[[Machine], Awaitable[None]]
 def run(containerd: PrivateContainerd, folder: Path, environment: dict[str, str], body: Body) -> None:
     async def main() -> None:
         async with machine(containerd, folder, environment) as made:
-            await asyncio.wait_for(body(made), 100)
+            await asyncio.wait_for(body(made), 2 * PATIENCE_S)
 
     asyncio.run(main())
 
@@ -158,11 +158,12 @@ def test_exec_and_cp(containerd: PrivateContainerd, tmp_path: Path, environment:
 def test_port_forward(containerd: PrivateContainerd, tmp_path: Path, environment: dict[str, str]) -> None:
     async def body(machine: Machine) -> None:
         script = "mkdir /www; head -c 300000 /dev/zero >/www/zeros; echo hi >/www/index.html; httpd -f -p 8080 -h /www"
-        await machine.cluster.create("web", [{"name": "c", "command": ["sh", "-c", script]}])
+        probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+        await machine.cluster.create("web", [{"name": "c", "command": ["sh", "-c", script], "readinessProbe": probe}])
         await machine.cluster.running("web")
         process = await machine.start("port-forward", "pod/web", ":8080")
         assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), 20)
+        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
         assert line.startswith(b"Forwarding from 127.0.0.1:"), (line, await process.communicate())
         client = HttpClient(f"http://{line.split()[2].decode()}")
         assert (await client.request("GET", "/")).body == b"hi\n"
@@ -188,7 +189,7 @@ def test_logs(containerd: PrivateContainerd, tmp_path: Path) -> None:
         stamped = (await machine.kubectl("logs", "talk", "--timestamps"))[0].splitlines()
         assert len(stamped) == 2 and all(len(line.split()[0]) >= 30 for line in stamped)
         await machine.kubectl("exec", "talk", "--", "touch", "/tmp/go")
-        assert await asyncio.wait_for(following.stdout.read(), 20) == b"three\n", "it ends with the container"
+        assert await asyncio.wait_for(following.stdout.read(), PATIENCE_S) == b"three\n", "it ends with the container"
         assert await following.wait() == 0
         await machine.cluster.until("talk", lambda pod: pod.status.phase == "Succeeded")
         assert len((await machine.kubectl("logs", "talk"))[0].splitlines()) == 3
@@ -221,7 +222,7 @@ def test_the_python_client(containerd: PrivateContainerd, tmp_path: Path) -> Non
         connect = api.connect_get_namespaced_pod_exec
         output = stream.stream(connect, "sh", "default", command=["echo", "hello"], **options)
         failing = stream.stream(connect, "sh", "default", command=["false"], _preload_content=False, **options)
-        failing.run_forever(timeout=10)
+        failing.run_forever(timeout=PATIENCE_S)
         return output, api.read_namespaced_pod_log("sh", "default"), failing.returncode
 
     async def body(machine: Machine) -> None:
@@ -232,7 +233,12 @@ def test_the_python_client(containerd: PrivateContainerd, tmp_path: Path) -> Non
     run(containerd, tmp_path, {}, body)
 
 
-def test_nodes_through_the_apiserver(containerd: PrivateContainerd, tmp_path: Path) -> None:
+def test_nodes_through_the_apiserver(
+    containerd: PrivateContainerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The kubelet is on loopback here, which a real cluster refuses to reach this way.
+    monkeypatch.setattr("pybernetes.apiserver.streaming.location.allowed", lambda address: True)
+
     async def body(machine: Machine) -> None:
         await machine.cluster.create("sh")
         await machine.cluster.running("sh")

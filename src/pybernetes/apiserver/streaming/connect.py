@@ -8,9 +8,11 @@ Source: pkg/registry/core/pod/rest/{subresources,log}.go, pkg/registry/core/{ser
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -54,6 +56,8 @@ _APISERVER = UserInfo("system:apiserver", groups=(SYSTEM_MASTERS, "system:authen
 _PROXY_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _UPGRADE_METHODS = ("GET", "POST")
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
+_CORS = frozenset(f"access-control-allow-{what}" for what in ("credentials", "headers", "methods", "origin"))
+"""What a proxied server may not say about the apiserver, under whose name its answers go out."""
 _MAX_ERROR_BYTES = 64 * 1024
 _PAGE_S = 5.0
 
@@ -185,15 +189,15 @@ class Connector:
             return Response(301, [("Location", f"{quote(request.path, safe=_PATH_SAFE)}/{query}")])
         client = self._client(backend)
         try:
-            if is_upgrade(request):
-                headers = forwarded_headers(request) | upgrade_headers(request)
-                return await proxy_upgrade(client, request.method, backend.target, headers, await request.whole())
             onward = forwarded_headers(request)
-            onward["x-forwarded-uri"] = quote(request.path, safe=_PATH_SAFE)
-            onward["x-forwarded-host"] = request.headers.get("host", "")
-            onward["x-forwarded-proto"] = "https" if self._config.tls_cert_file else "http"
+            if "host" in request.headers:
+                onward["host"] = request.headers["host"]
             hops = [request.headers.get("x-forwarded-for", ""), request.remote_address.rpartition(":")[0]]
             onward["x-forwarded-for"] = ", ".join(filter(None, hops))
+            if is_upgrade(request):
+                headers = onward | upgrade_headers(request)
+                return await proxy_upgrade(client, request.method, backend.target, headers, await request.whole())
+            onward["x-forwarded-uri"] = quote(request.path, safe=_PATH_SAFE)
             answer = await proxy_request(client, request.method, backend.target, onward, request.body)
         except (OSError, TimeoutError) as error:
             raise ServiceUnavailable(f"error trying to reach service: {_plain(error)}") from None
@@ -203,16 +207,24 @@ class Connector:
     async def _proxy_backend(self, info: RequestInfo, path: str, query: str) -> Backend:
         scheme, name, port = location.split_id(info.name, info.resource.removesuffix("s"))
         if info.resource == "nodes":
-            node = await self._get(Node, "", name)
-            return location.node_proxy_backend(node, scheme, port, path, query)
+            backend = location.node_proxy_backend(await self._get(Node, "", name), scheme, port, path, query)
+            await _require_allowed(backend.host)
+            return backend
         if info.resource == "pods":
             pod = await self._get(Pod, info.namespace, name)
             return location.pod_proxy_backend(pod, scheme, port, path, query)
         if port.isdigit():
             port = location.service_port_name(await self._get(Service, info.namespace, name), port)
         endpoints = await self._get(Endpoints, info.namespace, name)
-        choose = self._random.choice_index
-        return location.service_proxy_backend(endpoints, info.name, scheme, port, path, query, choose)
+        if not endpoints.subsets:
+            raise location.no_endpoints(name)
+        candidates = location.service_candidates(endpoints, info.namespace, port)
+        while candidates:
+            candidate = candidates.pop(self._random.choice_index(len(candidates)))
+            with contextlib.suppress(NotFound):
+                if candidate.is_of(await self._get(Pod, info.namespace, candidate.pod)):
+                    return location.service_proxy_backend(candidate, scheme, path, query)
+        raise location.no_endpoints(info.name)
 
     # what they share
 
@@ -271,13 +283,27 @@ def _log_refusal(status: int, text: str, name: str) -> StatusError:
     return error
 
 
+async def _require_allowed(host: str) -> None:
+    """Raises BadRequest for a node's name or address that leads to this machine itself, or nowhere."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise BadRequest(_plain(error)) from None
+    if not all(location.allowed(str(address[4][0])) for address in found):
+        raise BadRequest("address not allowed")
+
+
 async def _below(answer: Response, base: str, hosts: tuple[str, ...]) -> Response:
     """The answer with its links and its Location below the proxy's path."""
 
     def rewrite(url: str) -> str:
         return rewritten_url(url, base, hosts)
 
-    headers = [(name, rewrite(value) if name.lower() == "location" else value) for name, value in answer.headers]
+    headers = [
+        (name, rewrite(value) if name.lower() == "location" else value)
+        for name, value in answer.headers
+        if name.lower() not in _CORS
+    ]
     told = {name.lower(): value.strip().lower() for name, value in headers}
     if told.get("content-type", "").partition(";")[0].strip() != "text/html":
         return replace(answer, headers=headers)
@@ -305,7 +331,7 @@ async def _read(body: bytes | AsyncIterator[bytes]) -> bytes | AsyncIterator[byt
 
 
 async def _chain(read: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async with aclosing(rest) as chunks:  # type: ignore[type-var]
+    async with contextlib.aclosing(rest) as chunks:  # type: ignore[type-var]
         for chunk in read:
             yield chunk
         async for chunk in chunks:

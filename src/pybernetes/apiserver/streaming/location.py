@@ -7,7 +7,6 @@ pkg/registry/core/service/storage/storage.go, pkg/kubelet/client/kubelet_client.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -18,6 +17,7 @@ from pybernetes.apimachinery.field_errors import FieldError, Path
 DEFAULT_KUBELET_PORT = 10250
 _ADDRESS_TYPES = ("InternalIP", "InternalDNS", "Hostname", "ExternalIP", "ExternalDNS")
 _STREAM_FLAGS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 _LOG_STREAMS = ("All", "Stderr", "Stdout")
 
 Params = dict[str, list[str]]
@@ -198,22 +198,37 @@ def service_port_name(service: Service, port: str) -> str:
     raise ServiceUnavailable(f'no service port {port} found for service "{service.metadata.name}"')
 
 
-def service_proxy_backend(
-    endpoints: Endpoints, text: str, scheme: str, port_name: str, path: str, query: str, choose: Callable[[int], int]
-) -> Backend:
-    """One ready address of a Service that is a Pod's; `choose(n)` picks one of n. Raises ServiceUnavailable."""
-    found = [
-        (address.ip, port.port)
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An address of a Service, to be asked only if the Pod has it: who writes Endpoints can name any address."""
+
+    address: str
+    port: int
+    pod: str
+
+    def is_of(self, pod: Pod) -> bool:
+        addresses = pod.status.podIPs if pod.status else []
+        return any(each.ip == self.address for each in addresses)
+
+
+def service_candidates(endpoints: Endpoints, namespace: str, port_name: str) -> list[Candidate]:
+    """The ready addresses behind a port of a Service that say they are Pods'."""
+    return [
+        Candidate(address.ip, port.port, address.targetRef.name or "")
         for subset in endpoints.subsets
         for port in subset.ports
         if (port.name or "") == port_name
         for address in subset.addresses
-        if address.targetRef is not None and allowed(address.ip)
+        if address.targetRef is not None and address.targetRef.namespace == namespace and allowed(address.ip)
     ]
-    if not found:
-        raise ServiceUnavailable(f'no endpoints available for service "{text}"')
-    address, number = found[choose(len(found))]
-    return Backend(scheme or "http", address, number, path, query)
+
+
+def service_proxy_backend(found: Candidate, scheme: str, path: str, query: str) -> Backend:
+    return Backend(scheme or "http", found.address, found.port, path, query)
+
+
+def no_endpoints(text: str) -> ServiceUnavailable:
+    return ServiceUnavailable(f'no endpoints available for service "{text}"')
 
 
 def node_proxy_backend(node: Node, scheme: str, port: str, path: str, query: str) -> Backend:
@@ -225,10 +240,14 @@ def node_proxy_backend(node: Node, scheme: str, port: str, path: str, query: str
 
 
 def allowed(address: str) -> bool:
-    """Global unicast: no loopback, link-local, multicast or unspecified address."""
+    """Global unicast: no loopback, link-local, multicast, broadcast or unspecified address."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if ip == _BROADCAST:
         return False
     return not (ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified)
 

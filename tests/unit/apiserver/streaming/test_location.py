@@ -147,19 +147,38 @@ def test_a_service_is_one_of_its_pods() -> None:
     assert location.service_port_name(service, "http") == "http"
     with pytest.raises(ServiceUnavailable, match='no service port 99 found for service "web"'):
         location.service_port_name(service, "99")
-    address = {"targetRef": {"kind": "Pod", "name": "p"}}
+    address = {"targetRef": {"kind": "Pod", "name": "p", "namespace": "shop"}}
+    elsewhere = {"targetRef": {"kind": "Pod", "name": "p", "namespace": "other"}}
     endpoints = msgspec.convert(
         {
             "subsets": [
                 {
-                    "addresses": [{"ip": "10.244.0.5", **address}, {"ip": "10.244.0.6", **address}, {"ip": "10.9.9.9"}],
+                    "addresses": [
+                        {"ip": "10.244.0.5", **address},
+                        {"ip": "127.0.0.1", **address},
+                        {"ip": "10.244.0.6", **elsewhere},
+                        {"ip": "10.9.9.9"},
+                    ],
                     "ports": [{"name": "http", "port": 8080}],
                 }
             ]
         },
         Endpoints,
     )
-    backend = location.service_proxy_backend(endpoints, "web:80", "", "http", "/", "", lambda count: count - 1)
-    assert backend.url == "http://10.244.0.6:8080"
-    with pytest.raises(ServiceUnavailable, match='no endpoints available for service "web:x"'):
-        location.service_proxy_backend(endpoints, "web:x", "", "x", "/", "", lambda count: 0)
+    (candidate,) = location.service_candidates(endpoints, "shop", "http")
+    assert candidate.is_of(pod("p")) and not candidate.is_of(pod("p", ip="10.244.0.7"))
+    assert location.service_proxy_backend(candidate, "", "/", "").url == "http://10.244.0.5:8080"
+    assert location.service_candidates(endpoints, "shop", "x") == []
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("10.244.0.5", True), ("192.0.2.1", True), ("fd00::1", True), ("::ffff:10.0.0.1", True),
+        ("127.0.0.1", False), ("127.8.9.1", False), ("::1", False), ("::ffff:127.0.0.1", False),
+        ("169.254.169.254", False), ("::ffff:169.254.169.254", False), ("fe80::1", False), ("224.0.0.1", False),
+        ("ff02::1", False), ("0.0.0.0", False), ("::", False), ("255.255.255.255", False), ("", False), ("web", False),
+    ],
+)  # fmt: skip
+def test_addresses_that_may_be_asked(address: str, expected: bool) -> None:
+    assert location.allowed(address) == expected
