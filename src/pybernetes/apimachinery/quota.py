@@ -12,6 +12,7 @@ from typing import Any
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.times import parse_time
+from pybernetes.apimachinery.volume_claims import class_of_claim
 
 Amounts = dict[str, str]
 ResourceKey = tuple[str, str]
@@ -169,8 +170,7 @@ def _claim_usage(claim: core.PersistentVolumeClaim) -> Amounts:
         wanted = max(requests["storage"], claim.status.allocatedResources.get("storage", "0"), key=quantity.nano)
         whole = -(-quantity.nano(wanted) // quantity.NANO) * quantity.NANO
         found["requests.storage"] = wanted if quantity.nano(wanted) == whole else quantity.from_nano(whole)
-    annotation = claim.metadata.annotations.get("volume.beta.kubernetes.io/storage-class")
-    storage_class = annotation if annotation is not None else claim.spec.storageClassName
+    storage_class = class_of_claim(claim)
     if storage_class:
         found.update({storage_class + _STORAGE_CLASS + name: amount for name, amount in dict(found).items()})
     return found

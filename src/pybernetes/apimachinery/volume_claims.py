@@ -5,7 +5,7 @@ Source: component-helpers/storage/volume/{helpers,pv_helpers}.go, component-help
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from pybernetes.api.core.v1 import ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod, Volume
 from pybernetes.api.storage.v1 import StorageClass
@@ -168,22 +168,3 @@ def best_match(
     """The volume to bind the claim to, wherever it lies: of those with the fewest access modes, the first candidate."""
     fitting = [v for v in candidates(claim, volumes, bound_only=bound_only) if allows_access(claim, v)]
     return min(fitting, key=lambda v: len(v.spec.accessModes), default=None)
-
-
-def match_on_node(
-    claim: PersistentVolumeClaim,
-    volumes: Iterable[PersistentVolume],
-    node_name: str,
-    labels: Mapping[str, str],
-    taken: Collection[str],
-) -> PersistentVolume | None:
-    """The volume for the claim of a Pod on a node; `taken`: names of volumes that its other claims get."""
-    for volume in candidates(claim, volumes):
-        if volume.metadata.name in taken:
-            continue
-        meant = is_meant_for(volume, claim)
-        if reaches(volume, node_name, labels) and (meant or allows_access(claim, volume)):
-            return volume
-        if meant:
-            return None
-    return None

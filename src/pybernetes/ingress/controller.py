@@ -26,6 +26,7 @@ from pybernetes.api.networking.v1 import (
     IngressPortStatus,
 )
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.default_class import INGRESS_MARKS, is_default
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.indexes import BY_SERVICE, SERVICE_NAME, service_of
@@ -105,7 +106,7 @@ class IngressController:
         classes = self._classes.lister.list()
         if any(found.spec.controller == routes.CONTROLLER for found in classes):
             return
-        default = {} if any(map(routes.is_default, classes)) else {routes.DEFAULT_CLASS_ANNOTATION: "true"}
+        default = {} if any(is_default(c, INGRESS_MARKS) for c in classes) else {INGRESS_MARKS[0]: "true"}
         made = IngressClass(
             metadata=ObjectMeta(name=CLASS, annotations=default), spec=IngressClassSpec(controller=routes.CONTROLLER)
         )

@@ -18,12 +18,11 @@ from urllib.parse import quote
 from pybernetes.api.core.v1 import Secret, Service, ServicePort
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.api.networking.v1 import HTTPIngressPath, Ingress, IngressBackend, IngressClass
+from pybernetes.apimachinery.default_class import INGRESS_CLASS, INGRESS_MARKS, is_default
 from pybernetes.ingress.annotations import Options, Unusable, options
 
 CONTROLLER = "pybernetes.local/ingress"
 """What IngressClasses of ours name."""
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 UNAVAILABLE = "unavailable"
 """The backend of a rule whose Service cannot be had: it answers 503."""
 REDIRECT = "redirect"
@@ -112,15 +111,11 @@ class World:
 
 def is_ours(ingress: Ingress, classes: Mapping[str, IngressClass]) -> bool:
     """By its class; without one, when the default class is ours."""
-    name = ingress.spec.ingressClassName or ingress.metadata.annotations.get(CLASS_ANNOTATION, "")
+    name = ingress.spec.ingressClassName or ingress.metadata.annotations.get(INGRESS_CLASS, "")
     if name:
         found = classes.get(name)
         return found is not None and found.spec.controller == CONTROLLER
-    return any(is_default(c) and c.spec.controller == CONTROLLER for c in classes.values())
-
-
-def is_default(found: IngressClass) -> bool:
-    return found.metadata.annotations.get(DEFAULT_CLASS_ANNOTATION) == "true"
+    return any(is_default(c, INGRESS_MARKS) and c.spec.controller == CONTROLLER for c in classes.values())
 
 
 def key_of(ingress: Ingress) -> Key:

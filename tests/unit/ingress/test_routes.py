@@ -7,6 +7,7 @@ import pytest
 
 from pybernetes.api.core.v1 import Secret
 from pybernetes.api.networking.v1 import Ingress, IngressClass
+from pybernetes.apimachinery.default_class import INGRESS_MARKS
 from pybernetes.ingress import routes
 from pybernetes.ingress.routes import UNAVAILABLE, Table
 
@@ -226,7 +227,7 @@ def test_bad_certificates_are_told_and_the_rest_goes_on(found: list[Secret], tol
     ],
 )
 def test_classes(name: str | None, default: bool, ours: bool) -> None:
-    annotations = {routes.DEFAULT_CLASS_ANNOTATION: "true"} if default else {}
+    annotations = {INGRESS_MARKS[0]: "true"} if default else {}
     trees = {
         "ours": {"metadata": {"annotations": annotations}, "spec": {"controller": routes.CONTROLLER}},
         "other": {"spec": {"controller": "example.com/other"}},

@@ -9,11 +9,9 @@ from typing import ClassVar
 
 from pybernetes.api.networking.v1 import IngressClass
 from pybernetes.api.storage.v1 import StorageClass
-from pybernetes.apimachinery.default_class import INGRESS_MARKS, STORAGE_MARKS, default_class
+from pybernetes.apimachinery.default_class import INGRESS_CLASS, INGRESS_MARKS, STORAGE_MARKS, default_class
+from pybernetes.apimachinery.volume_claims import has_class
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
-
-_STORAGE_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
-_INGRESS_ANNOTATION = "kubernetes.io/ingress.class"
 
 
 class DefaultStorageClass(Plugin):
@@ -24,7 +22,7 @@ class DefaultStorageClass(Plugin):
 
     async def admit(self, attributes: Attributes) -> None:
         claim = attributes.object
-        if claim.spec.storageClassName is None and _STORAGE_ANNOTATION not in claim.metadata.annotations:
+        if not has_class(claim):
             claim.spec.storageClassName = default_class(await self.reader.read_all(StorageClass), STORAGE_MARKS)
 
 
@@ -36,5 +34,5 @@ class DefaultIngressClass(Plugin):
 
     async def admit(self, attributes: Attributes) -> None:
         ingress = attributes.object
-        if ingress.spec.ingressClassName is None and _INGRESS_ANNOTATION not in ingress.metadata.annotations:
+        if ingress.spec.ingressClassName is None and INGRESS_CLASS not in ingress.metadata.annotations:
             ingress.spec.ingressClassName = default_class(await self.reader.read_all(IngressClass), INGRESS_MARKS)

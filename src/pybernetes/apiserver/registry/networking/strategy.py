@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api.networking import v1 as networking
+from pybernetes.apimachinery.default_class import INGRESS_CLASS
 from pybernetes.apimachinery.field_errors import FieldError
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
@@ -28,11 +29,9 @@ class IngressStrategy(Strategy):
         return validation.ingress(obj.spec, None) + validation.ingress_class_annotation(obj)
 
     def warnings(self, obj: networking.Ingress, old: networking.Ingress | None) -> list[str]:
-        if old is not None or validation.CLASS_ANNOTATION not in obj.metadata.annotations or obj.spec.ingressClassName:
+        if old is not None or INGRESS_CLASS not in obj.metadata.annotations or obj.spec.ingressClassName:
             return []
-        return [
-            f"annotation \"{validation.CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"
-        ]
+        return [f"annotation \"{INGRESS_CLASS}\" is deprecated, please use 'spec.ingressClassName' instead"]
 
     def validate_update(self, obj: networking.Ingress, old: networking.Ingress) -> list[FieldError]:
         return validation.ingress(obj.spec, old.spec)

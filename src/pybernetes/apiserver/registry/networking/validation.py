@@ -12,11 +12,11 @@ from collections.abc import Collection
 from pybernetes.api.core import v1 as core
 from pybernetes.api.networking import v1 as networking
 from pybernetes.apimachinery import names
+from pybernetes.apimachinery.default_class import INGRESS_CLASS
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 
 SPEC = Path("spec")
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 _MAX_CONTROLLER = 250
 _HTTP_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
@@ -48,10 +48,10 @@ def ingress(spec: networking.IngressSpec, old: networking.IngressSpec | None) ->
 
 def ingress_class_annotation(obj: networking.Ingress) -> list[FieldError]:
     """The old way to name the class must not contradict the field."""
-    annotation, name = obj.metadata.annotations.get(CLASS_ANNOTATION), obj.spec.ingressClassName
+    annotation, name = obj.metadata.annotations.get(INGRESS_CLASS), obj.spec.ingressClassName
     if annotation is None or name is None or annotation == name:
         return []
-    at = Path("annotations").child(CLASS_ANNOTATION)
+    at = Path("annotations").child(INGRESS_CLASS)
     return [FieldError.invalid(at, annotation, "must match `ingressClassName` when both are specified")]
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.volume_claims import BETA_CLASS, class_of_claim
 from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import (
     claim_warnings,
     validate_claim_spec,
     validate_claim_status,
     validate_claim_update,
 )
-from pybernetes.apiserver.registry.core.persistentvolumes.strategy import STORAGE_CLASS_ANNOTATION, modes_cell
+from pybernetes.apiserver.registry.core.persistentvolumes.strategy import modes_cell
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
@@ -58,9 +59,9 @@ class PersistentVolumeClaimStrategy(Strategy):
 
     def warnings(self, obj: core.PersistentVolumeClaim, old: core.PersistentVolumeClaim | None) -> list[str]:
         found = []
-        if STORAGE_CLASS_ANNOTATION in obj.metadata.annotations:
+        if BETA_CLASS in obj.metadata.annotations:
             why = 'deprecated since v1.8; use "storageClassName" attribute instead'
-            found.append(f"metadata.annotations[{STORAGE_CLASS_ANNOTATION}]: {why}")
+            found.append(f"metadata.annotations[{BETA_CLASS}]: {why}")
         return found + claim_warnings(obj.spec, SPEC)
 
     def row(self, obj: core.PersistentVolumeClaim, now: float) -> list[Any]:
@@ -73,7 +74,7 @@ class PersistentVolumeClaimStrategy(Strategy):
             spec.volumeName or "",
             status.capacity.get("storage", "0") if bound else "",
             modes_cell(status.accessModes) if bound else "",
-            obj.metadata.annotations.get(STORAGE_CLASS_ANNOTATION) or spec.storageClassName or "",
+            class_of_claim(obj),
             spec.volumeAttributesClassName or UNSET,
             age(obj.metadata.creationTimestamp, now),
             spec.volumeMode or UNSET,

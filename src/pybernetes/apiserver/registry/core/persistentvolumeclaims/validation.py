@@ -11,7 +11,8 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.changes import difference
 from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apiserver.registry.core.persistentvolumes.strategy import ACCESS_MODES, STORAGE_CLASS_ANNOTATION
+from pybernetes.apimachinery.volume_claims import BETA_CLASS
+from pybernetes.apiserver.registry.core.persistentvolumes.strategy import ACCESS_MODES
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 from pybernetes.apiserver.registry.core.pods.resources import is_native
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE, validate_annotations, validate_labels
@@ -136,14 +137,14 @@ def _validate_class_update(
 
     Puts into `kept` what the comparison of the specs leaves out.
     """
-    annotated, before = (o.metadata.annotations.get(STORAGE_CLASS_ANNOTATION) for o in (obj, old))
+    annotated, before = (o.metadata.annotations.get(BETA_CLASS) for o in (obj, old))
     given = obj.spec.storageClassName
     gets_one = given is not None and old.spec.storageClassName is None and before in (None, given)
     if gets_one:
         kept["storageClassName"] = None
     if (gets_one and before is not None and annotated in (None, before)) or (annotated or "") == (before or ""):
         return []
-    at = Path("metadata", "annotations").key(STORAGE_CLASS_ANNOTATION)
+    at = Path("metadata", "annotations").key(BETA_CLASS)
     return [FieldError.invalid(at, annotated or "", IMMUTABLE)]
 
 

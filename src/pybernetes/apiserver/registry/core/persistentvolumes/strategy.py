@@ -7,6 +7,7 @@ from typing import Any
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.times import format_time
+from pybernetes.apimachinery.volume_claims import BETA_CLASS, class_of_volume
 from pybernetes.apiserver.registry.core.persistentvolumes.validation import (
     MOUNT_OPTIONS,
     validate_mount_options,
@@ -21,7 +22,6 @@ from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
 
 SPEC = Path("spec")
 ACCESS_MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
-STORAGE_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _OLD_SOURCES = (
     ("cephfs", "cephfs", "deprecated in v1.28, non-functional in v1.31+"),
     ("photonPersistentDisk", "photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"),
@@ -74,9 +74,9 @@ class PersistentVolumeStrategy(Strategy):
 
     def warnings(self, obj: core.PersistentVolume, old: core.PersistentVolume | None) -> list[str]:
         found = []
-        for key, attribute in ((STORAGE_CLASS_ANNOTATION, "storageClassName"), (MOUNT_OPTIONS, "mountOptions")):
+        for key, attribute in ((BETA_CLASS, "storageClassName"), (MOUNT_OPTIONS, "mountOptions")):
             if key in obj.metadata.annotations:
-                since = "v1.8" if key == STORAGE_CLASS_ANNOTATION else "v1.31"
+                since = "v1.8" if key == BETA_CLASS else "v1.31"
                 why = f'deprecated since {since}; use "{attribute}" attribute instead'
                 found.append(f"metadata.annotations[{key}]: {why}")
         if obj.spec.persistentVolumeReclaimPolicy == "Recycle":
@@ -105,7 +105,7 @@ class PersistentVolumeStrategy(Strategy):
             spec.persistentVolumeReclaimPolicy or "",
             phase,
             f"{claim.namespace}/{claim.name}" if claim is not None else "",
-            obj.metadata.annotations.get(STORAGE_CLASS_ANNOTATION) or spec.storageClassName or "",
+            class_of_volume(obj),
             spec.volumeAttributesClassName or UNSET,
             obj.status.reason or "",
             age(obj.metadata.creationTimestamp, now),
