@@ -195,6 +195,7 @@ def _selected(tree: dict[str, Any], fields: FieldSelector, labels: LabelSelector
         "metadata.name": tree["metadata"].get("name", ""),
         "spec.nodeName": (tree.get("spec") or {}).get("nodeName", ""),
         "status.phase": (tree.get("status") or {}).get("phase", ""),
+        "type": tree.get("type", ""),
     }
     return fields.matches(values) and labels.matches(tree["metadata"].get("labels"))
 

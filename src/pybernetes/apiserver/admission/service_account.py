@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery.pod_secrets import containers_of, secrets_of, secrets_of_container
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin, Reader
 from pybernetes.host.random import Random
 
@@ -126,35 +127,11 @@ def _check_mirror(attributes: Attributes, pod: core.Pod) -> None:
     """A mirror Pod shows a static one, which has no account and no secrets."""
     if pod.spec.serviceAccountName:
         raise attributes.forbidden("a mirror pod may not reference service accounts")
-    if _secret_names(pod):
+    if secrets_of(pod):
         raise attributes.forbidden("a mirror pod may not reference secrets")
     for volume in pod.spec.volumes:
         if volume.projected and any(s.serviceAccountToken is not None for s in (volume.projected.sources or [])):
             raise attributes.forbidden("a mirror pod may not use ServiceAccountToken volume projections")
-
-
-def _secret_names(pod: core.Pod) -> set[str]:
-    found = {v.secret.secretName or "" for v in pod.spec.volumes if v.secret is not None}
-    found |= {s.name or "" for s in pod.spec.imagePullSecrets}
-    for container in _containers(pod):
-        found |= _container_secrets(container)
-    for volume in pod.spec.volumes:
-        if volume.projected is not None:
-            found |= {s.secret.name or "" for s in (volume.projected.sources or []) if s.secret is not None}
-    return found
-
-
-def _containers(pod: core.Pod) -> list[core.Container | core.EphemeralContainer]:
-    return [*pod.spec.initContainers, *pod.spec.containers, *pod.spec.ephemeralContainers]
-
-
-def _container_secrets(container: core.Container | core.EphemeralContainer) -> set[str]:
-    found = {
-        v.valueFrom.secretKeyRef.name or ""
-        for v in container.env
-        if v.valueFrom is not None and v.valueFrom.secretKeyRef is not None
-    }
-    return found | {s.secretRef.name or "" for s in container.envFrom if s.secretRef is not None}
 
 
 def _check_secrets(attributes: Attributes, account: core.ServiceAccount, pod: core.Pod) -> None:
@@ -164,8 +141,8 @@ def _check_secrets(attributes: Attributes, account: core.ServiceAccount, pod: co
     for volume in pod.spec.volumes:
         if volume.secret is not None and volume.secret.secretName not in allowed:
             raise attributes.forbidden(f'volume with secret.secretName="{volume.secret.secretName}" {tail}')
-    for container in _containers(pod):
-        for name in sorted(_container_secrets(container) - allowed):
+    for container in containers_of(pod):
+        for name in sorted(secrets_of_container(container) - allowed):
             raise attributes.forbidden(f'container {container.name} referencing secret.secretName="{name}" {tail}')
     pulls = {s.name for s in account.imagePullSecrets}
     for index, reference in enumerate(pod.spec.imagePullSecrets):

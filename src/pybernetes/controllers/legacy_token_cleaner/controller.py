@@ -8,6 +8,7 @@ from typing import Any
 
 from pybernetes.api.core.v1 import ConfigMap, Pod, Secret, ServiceAccount
 from pybernetes.apimachinery import errors, token_secrets
+from pybernetes.apimachinery.pod_secrets import secrets_of
 from pybernetes.client.objects import split_key
 from pybernetes.controllers.legacy_token_cleaner import plan
 from pybernetes.controllers.runtime.context import ControllerContext
@@ -44,7 +45,7 @@ class LegacyTokenCleanerController(Controller):
         account = self._accounts.get(namespace, secret.metadata.annotations.get(token_secrets.ACCOUNT_NAME, ""))
         if account is not None and not is_of(secret, account):
             account = None
-        mounted = {used for pod in self._pods.list(namespace) for used in plan.secrets_of(pod)}
+        mounted = {used for pod in self._pods.list(namespace) for used in secrets_of(pod)}
         verdict = plan.verdict(secret, account, mounted, now, unused_s)
         if not verdict or not await self._tracked(now, unused_s):
             return

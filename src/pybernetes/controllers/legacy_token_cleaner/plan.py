@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Secret, ServiceAccount
+from pybernetes.api.core.v1 import Secret, ServiceAccount
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apimachinery.token_secrets import INVALID_SINCE, LAST_USED, day
 
@@ -41,33 +41,6 @@ def verdict(
     if not _is_day(invalid):
         return "invalidate"
     return "" if invalid >= keep_from else "delete"
-
-
-def secrets_of(pod: Pod) -> set[str]:
-    """Every Secret that a Pod names."""
-    spec = pod.spec
-    found = {ref.name for ref in spec.imagePullSecrets}
-    containers: list[Container | EphemeralContainer] = [
-        *spec.containers,
-        *spec.initContainers,
-        *spec.ephemeralContainers,
-    ]
-    for container in containers:
-        found |= {each.secretRef.name for each in container.envFrom if each.secretRef}
-        found |= {e.valueFrom.secretKeyRef.name for e in container.env if e.valueFrom and e.valueFrom.secretKeyRef}
-    for volume in spec.volumes:
-        if volume.secret:
-            found.add(volume.secret.secretName)
-        if volume.projected:
-            found |= {source.secret.name for source in volume.projected.sources or [] if source.secret}
-        if volume.azureFile:
-            found.add(volume.azureFile.secretName)
-        for holder in (volume.cephfs, volume.rbd, volume.flexVolume, volume.scaleIO, volume.iscsi, volume.storageos):
-            if holder and holder.secretRef:
-                found.add(holder.secretRef.name)
-        if volume.csi and volume.csi.nodePublishSecretRef:
-            found.add(volume.csi.nodePublishSecretRef.name)
-    return {name for name in found if name}
 
 
 def _is_day(text: str) -> bool:
