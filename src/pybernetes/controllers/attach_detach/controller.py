@@ -37,11 +37,11 @@ class AttachDetachController(Controller):
         index_by_claim(pods)
         attachments.add_index("volume", _volume_of)
         attachments.add_index("node", _node_of)
-        pods.add_handler(self._pod_changed, lambda old, new: self._pod_updated(old, new), self._pod_changed)
-        claims.add_handler(self._claim_changed, lambda old, new: self._claim_changed(new))
+        pods.add_handler(self._pod_changed, self._pod_updated, self._pod_changed)
+        claims.add_handler(self._claim_changed, lambda old, new: self._claim_changed(new), self._claim_changed)
         volumes.add_handler(self._volume_changed)
         attachments.add_handler(self._attachment_changed, self._attachment_updated, self._attachment_changed)
-        nodes.add_handler(on_update=self._node_updated)
+        nodes.add_handler(self._node_changed, self._node_updated, self._node_changed)
 
     # What is told
 
@@ -84,8 +84,12 @@ class AttachDetachController(Controller):
     def _node_updated(self, old: Node, new: Node) -> None:
         before, now = ((plan.is_well(n), n.status.volumesInUse, n.spec.taints) for n in (old, new))
         if before != now:
-            for each in self._attachments.by_index("node", new.metadata.name or ""):
-                self.queue.add(_VOLUME + (each.spec.source.persistentVolumeName or ""))
+            self._node_changed(new)
+
+    def _node_changed(self, node: Node) -> None:
+        """One that is gone lets go of all; one that is new is told what it has."""
+        for each in self._attachments.by_index("node", node.metadata.name or ""):
+            self._attachment_changed(each)
 
     # What is done
 
@@ -95,6 +99,7 @@ class AttachDetachController(Controller):
             return
         volume = self._volumes.get("", key.removeprefix(_VOLUME))
         if volume is None or volume.spec.csi is None:
+            self._unused_since.pop(key.removeprefix(_VOLUME), None)
             return
         if not plan.needs_attach(volume, self._drivers.get("", volume.spec.csi.driver)):
             return

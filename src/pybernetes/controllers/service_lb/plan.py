@@ -58,8 +58,10 @@ def from_pool(service: Service, pool: Pool, others: Iterable[Service]) -> list[L
     """One address of each family the Service has: what it has or asks for, else the first that nobody has."""
     taken = {address for other in others if key_of(other) != key_of(service) for address in addresses(other)}
     found: list[str] = []
+    wished = service.spec.loadBalancerIP or ""
+    if wished and not _is_address(wished):
+        raise NoAddress(f"spec.loadBalancerIP {wished[:60]!r} is no IP address")
     for family in _families(service):
-        wished = service.spec.loadBalancerIP or ""
         if wished and _family(wished) == family:
             if not contains(pool, wished):
                 raise NoAddress(f"spec.loadBalancerIP {wished} is not in the pool {','.join(pool)}")
@@ -128,8 +130,9 @@ def _usable(node: Node) -> bool:
 
 def _addresses_of(node: Node) -> list[str]:
     """The external ones where it has some."""
-    external = [a.address for a in node.status.addresses if a.type == "ExternalIP"]
-    return external or [a.address for a in node.status.addresses if a.type == "InternalIP"]
+    usable = [a for a in node.status.addresses if _is_address(a.address)]
+    external = [a.address for a in usable if a.type == "ExternalIP"]
+    return external or [a.address for a in usable if a.type == "InternalIP"]
 
 
 def _ports(service: Service) -> set[tuple[str, int]]:
@@ -146,6 +149,14 @@ def _families(service: Service) -> list[int]:
 
 def _family(address: str) -> int:
     return ip_address(address).version
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _sort_key(address: str) -> tuple[int, int]:
