@@ -242,7 +242,7 @@ class FeatureGates:
         gate = GATES[name]
         if name in self.settings:
             return self.settings[name]
-        group = {"Alpha": "AllAlpha", "Beta": "AllBeta"}.get(gate.stage, "")
+        group = f"All{gate.stage}"
         return gate.default if gate.locked else self.settings.get(group, gate.default)
 
     def warnings(self) -> Iterator[str]:

@@ -136,28 +136,10 @@ class FieldError:
         return cls("FieldValueTooLong", str(path), "<value omitted>", detail)
 
     @classmethod
-    def too_long_characters(cls, path: Path, max_characters: int) -> FieldError:
-        unit = "character" if max_characters == 1 else "characters"
-        detail = f"may not be more than {max_characters} {unit}" if max_characters >= 0 else "value is too long"
-        return cls("FieldValueTooLong", str(path), "<value omitted>", detail)
-
-    @classmethod
-    def too_short(cls, path: Path, value: Any, min_characters: int) -> FieldError:
-        unit = "character" if min_characters == 1 else "characters"
-        detail = f"must be at least {min_characters} {unit}" if min_characters >= 0 else "value is too short"
-        return cls("FieldValueTooShort", str(path), value, detail)
-
-    @classmethod
     def too_many(cls, path: Path, actual: int, most: int) -> FieldError:
         unit = "item" if most == 1 else "items"
         detail = f"must have at most {most} {unit}" if most >= 0 else "has too many items"
         return cls("FieldValueTooMany", str(path), actual if actual >= 0 else _NO_VALUE, detail)
-
-    @classmethod
-    def too_few(cls, path: Path, actual: int, least: int) -> FieldError:
-        unit = "item" if least == 1 else "items"
-        detail = f"must have at least {least} {unit}" if least >= 0 else "has too few items"
-        return cls("FieldValueTooFew", str(path), actual, detail)
 
     @classmethod
     def internal(cls, path: Path, detail: str) -> FieldError:

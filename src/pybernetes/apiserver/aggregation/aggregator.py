@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.aggregation.in_process import InProcess
 
 log = logging.getLogger(__name__)
-_OPENAPI, _OPENAPI_V2 = "/openapi/v3", "/openapi/v2"
 _CHECK_EVERY_S = 30.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
 
@@ -106,11 +105,11 @@ class Aggregator:
 
         def handle(request: Request) -> Any:
             if self.remote:
-                if request.path == _OPENAPI:
+                if request.path == plan.OPENAPI_V3:
                     return self._openapi_index(inner, request)
-                if request.path == _OPENAPI_V2:
+                if request.path == plan.OPENAPI_V2:
                     return self._openapi_v2(inner, request)
-                remote = self.remote.get(group_version_of(request.path.removeprefix(_OPENAPI)))
+                remote = self.remote.get(group_version_of(request.path.removeprefix(plan.OPENAPI_V3)))
                 if remote is not None:
                     return self._pass_on(remote, request)
             return inner(request)

@@ -17,7 +17,7 @@ import orjson
 
 from pybernetes.api.apiregistration.v1 import APIService
 from pybernetes.apimachinery.user import SYSTEM_MASTERS, UserInfo
-from pybernetes.apiserver.aggregation.plan import Problem
+from pybernetes.apiserver.aggregation.plan import OPENAPI_V2, OPENAPI_V3, Problem
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.endpoints import answers
 from pybernetes.http import tls
@@ -26,7 +26,6 @@ from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import forwarded_headers, is_upgrade, proxy_request, proxy_upgrade, upgrade_headers
 
 AGGREGATOR = UserInfo("system:kube-aggregator", groups=(SYSTEM_MASTERS,))
-OPENAPI, OPENAPI_V2 = "/openapi/v3", "/openapi/v2"
 _CHECK_S = 5.0
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _KEY_SAFE = "!#$&'*+-.^_`|~"
@@ -84,11 +83,11 @@ class Backend:
         headers: dict[str, str | list[str]] = {**remote_headers(AGGREGATOR), "accept": "application/json"}
         try:
             client = self._client(self.addresses[0])
-            answer = await client.request("GET", OPENAPI, headers, timeout_s=_CHECK_S)
+            answer = await client.request("GET", OPENAPI_V3, headers, timeout_s=_CHECK_S)
             found = orjson.loads(answer.body)["paths"][self.path[1:]]["serverRelativeURL"]
         except (OSError, TimeoutError, ValueError, LookupError, TypeError):
             return ""
-        return found if isinstance(found, str) and found.startswith(f"{OPENAPI}{self.path}") else ""
+        return found if isinstance(found, str) and found.startswith(f"{OPENAPI_V3}{self.path}") else ""
 
     async def openapi_v2(self, known_tag: str) -> tuple[str, dict[str, Any]] | None:
         """(ETag, document) of what its server describes in OpenAPI v2; None when it is as known or not to be had."""

@@ -35,12 +35,13 @@ _VERSIONS = {
     ("resource.k8s.io", "v1beta2"): 15,
     ("scheduling.k8s.io", "v1alpha2"): 2,
 }
-_APIREGISTRATION = "apiregistration.k8s.io"
-"""The aggregator's own group has no APIService."""
 
 
 def priorities(group: str, version: str) -> tuple[int, int] | None:
-    """groupPriorityMinimum and versionPriority of a built-in group-version; None for others."""
+    """groupPriorityMinimum and versionPriority of a built-in group-version.
+
+    None for others; the aggregator's own group is among them.
+    """
     if group not in _GROUPS:
         return None
     usual = 1 if "alpha" in version else 9 if "beta" in version else 15

@@ -19,6 +19,7 @@ from pybernetes.client.indexes import SERVICE_NAME
 
 PASSED = ("Passed", "all checks passed")
 LOCAL = ("Local", "Local APIServices are always available")
+OPENAPI_V2, OPENAPI_V3 = "/openapi/v2", "/openapi/v3"
 _AVAILABLE = "Available"
 
 

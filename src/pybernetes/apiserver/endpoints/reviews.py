@@ -26,7 +26,6 @@ from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.http.messages import Request, Response
 
 T = TypeVar("T", bound=msgspec.Struct)
-AnySubjectReview = authorization.SubjectAccessReview | authorization.LocalSubjectAccessReview
 Review = Callable[[Request, RequestInfo, Resource], Awaitable[msgspec.Struct]]
 
 

@@ -1,7 +1,6 @@
 """What can be done at which path: the operations of every resource, independent of the OpenAPI version.
 
 Source: apiserver/pkg/endpoints/installer.go (paths, operation ids, parameters, answers).
-Differs: the deprecated /watch/ paths are not described.
 """
 
 from __future__ import annotations

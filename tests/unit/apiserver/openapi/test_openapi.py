@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -137,16 +138,41 @@ def test_the_index_leads_to_every_document(openapi: OpenApi) -> None:
     assert openapi.v3_document("apps/v9") is None
 
 
+def read_fields(message: bytes) -> Iterable[tuple[int, bytes | int]]:
+    """(field number, content) of a message."""
+    position = 0
+
+    def varint() -> int:
+        nonlocal position
+        value = shift = 0
+        while True:
+            byte = message[position]
+            position += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while position < len(message):
+        key = varint()
+        if key & 7 == 0:
+            yield key >> 3, varint()
+        else:
+            length = varint()
+            yield key >> 3, message[position : position + length]
+            position += length
+
+
 def field(message: bytes, *numbers: int) -> Any:
     """The content of the last field on a path of field numbers."""
     found: Any = message
     for number in numbers:
-        found = [content for n, content in protobuf.read_fields(found) if n == number][-1]
+        found = [content for n, content in read_fields(found) if n == number][-1]
     return found
 
 
 def named(message: bytes, number: int) -> dict[str, bytes]:
-    entries = [content for n, content in protobuf.read_fields(message) if n == number]
+    entries = [content for n, content in read_fields(message) if n == number]
     return {field(e, 1).decode(): field(e, 2) for e in entries if isinstance(e, bytes)}
 
 
@@ -158,7 +184,7 @@ def test_the_protobuf_form_says_the_same(openapi: OpenApi, v2: Any) -> None:
     assert set(definitions) == set(v2["definitions"])
     spec = v2["definitions"]["io.k8s.api.apps.v1.DeploymentSpec"]
     raw = definitions["io.k8s.api.apps.v1.DeploymentSpec"]
-    assert [c for n, c in protobuf.read_fields(raw) if n == 19] == [r.encode() for r in spec["required"]]
+    assert [c for n, c in read_fields(raw) if n == 19] == [r.encode() for r in spec["required"]]
     properties = named(field(raw, 25), 1)
     assert set(properties) == set(spec["properties"])
     assert field(properties["replicas"], 22, 1) == b"integer"
@@ -175,8 +201,8 @@ def test_an_operation_in_the_protobuf_form(openapi: OpenApi) -> None:
     assert field(patch, 5) == b"patchAppsV1NamespacedDeployment"
     gvk = orjson.loads(field(named(patch, 13)["x-kubernetes-group-version-kind"], 2))
     assert gvk == {"group": "apps", "kind": "Deployment", "version": "v1"}
-    parameters = [c for n, c in protobuf.read_fields(patch) if n == 8 and isinstance(c, bytes)]
-    inline = [c for p in parameters for n, c in protobuf.read_fields(p) if n == 1]
+    parameters = [c for n, c in read_fields(patch) if n == 8 and isinstance(c, bytes)]
+    inline = [c for p in parameters for n, c in read_fields(p) if n == 1]
     assert b"dryRun" in [field(p, 2, 3, 4) for p in inline if isinstance(p, bytes)]
     assert field(field(patch, 9), 1, 1) in (b"200", b"201", b"401")
 

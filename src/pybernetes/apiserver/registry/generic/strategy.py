@@ -40,8 +40,6 @@ class Strategy:
     garbage_collection: ClassVar[Literal["DeleteDependents", "OrphanDependents", "Unsupported"]] = "DeleteDependents"
     ttl_s: ClassVar[int] = 0
     """Objects vanish this long after their last write; 0: never."""
-    key_prefix: ClassVar[str] = ""
-    """Under /registry/, e.g. "services/specs"; "" means upstream's default for the resource."""
     generation: ClassVar[bool] = False
     """metadata.generation is 1 at creation and rises when spec changes."""
     reset_fields: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("status",), "status": ("spec",)}

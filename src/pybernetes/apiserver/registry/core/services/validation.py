@@ -85,10 +85,6 @@ def _validate_topology_annotations(annotations: Mapping[str, str]) -> list[Field
     return [FieldError.invalid(at, mode, f"must match annotations[{TOPOLOGY_HINTS}] when both are specified")]
 
 
-def is_headless(obj: core.Service) -> bool:
-    return obj.spec.clusterIP == "None"
-
-
 def _validate_external_name(spec: core.ServiceSpec) -> list[FieldError]:
     found: list[FieldError] = []
     for field in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
