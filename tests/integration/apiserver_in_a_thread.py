@@ -23,7 +23,7 @@ from pybernetes.storage.memory import MemoryStore
 
 ADMIN = UserInfo("admin", groups=("system:masters",))
 TOKEN = "secret"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """A request that takes longer hangs."""
 
 

@@ -76,7 +76,7 @@ def _bundle(authority: Authority) -> str:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await holds():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -150,7 +150,7 @@ class World:
 
     async def condition(self, reason: str) -> dict[str, Any]:
         """Waits until the Available condition has this reason."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 tree = await self.tree(f"{SERVICES}/{VERSION}.{GROUP}")
                 for found in tree["status"].get("conditions", []):

@@ -90,7 +90,7 @@ async def touch(client: Client, name: str = "s") -> None:
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while not await condition():  # noqa: ASYNC110 (a server is asked)
             await asyncio.sleep(0.02)
 
@@ -188,7 +188,7 @@ def test_a_kms_plugin_comes_goes_and_changes_its_key(
         monkeypatch.setattr(kms, name, 0.1)
     monkeypatch.setattr(kms, "_LOOKED_WELL_S", 0.0)
     monkeypatch.setattr(kms, "_LOOKED_ILL_S", 0.0)
-    provider = f'  - kms: {{apiVersion: v2, name: vault, endpoint: "unix://{plugin.socket}", timeout: 1s}}\n'
+    provider = f'  - kms: {{apiVersion: v2, name: vault, endpoint: "unix://{plugin.socket}", timeout: 20s}}\n'
 
     async def healthy(client: Client) -> bool:
         return await page(client, "/healthz/kms-providers") == "ok"

@@ -62,7 +62,7 @@ def run() -> Callable[[Callable[[Api], Awaitable[None]]], None]:
             await server.start()
             api = Api(server)
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while not any(name.startswith("apiserver-") for name in await api.names(LEASES)):  # noqa: ASYNC110
                         await asyncio.sleep(0.01)
                 await body(api)
@@ -121,7 +121,7 @@ def test_a_flow_schema_is_refused(run: Any, spec: dict[str, Any], field: str) ->
 def test_a_missing_priority_level_is_told(run: Any) -> None:
     async def body(api: Api) -> None:
         async def state(name: str, wanted: str) -> None:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while True:
                     found = await api.get(f"{FLOW}/flowschemas/{name}")
                     if [c["status"] for c in found["status"].get("conditions", [])] == [wanted]:

@@ -312,7 +312,7 @@ def test_bytes_that_are_no_good_request(api: Served, case: tuple[bytes, int | tu
             sock.sendall(data)
         answer = read_answer(sock)
         assert answer.status in (statuses if isinstance(statuses, tuple) else (statuses,)), answer
-        sock.settimeout(5)
+        sock.settimeout(60)
         while sock.recv(65536):
             pass  # the connection ends: nothing behind a bad request is read as another one
 
@@ -378,7 +378,7 @@ def test_a_watcher_that_does_not_read_is_ended(monkeypatch: pytest.MonkeyPatch) 
             if watcher.fell_behind:
                 break
         assert watcher.fell_behind
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while http.connections and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not http.connections
@@ -394,7 +394,7 @@ def test_a_request_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
         for start in begun:
             with api.open() as sock:
                 sock.sendall(start)
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + 60
                 ended = False
                 while not ended and time.monotonic() < deadline:
                     sock.settimeout(0.05)

@@ -51,7 +51,7 @@ async def scaled(api: ApiServer, replicas: int) -> None:
     pods.add_handler(look, look, look)
     async with asyncio.TaskGroup() as group:
         await factory.start(group)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(100):
             await reached.wait()
         factory.stop()
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_ports
 from tests.unit.http.certificates import Authority
 
 _numbers = itertools.count()
@@ -35,8 +35,7 @@ class Cluster:
             "alice": self.authority.issue("alice", organizations=["dev"]),
             "node": self.authority.issue("system:node:n1", organizations=["system:nodes"]),
         }
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.kubeconfig = folder / "kubeconfig"
         self._write_kubeconfig()
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,7 +54,7 @@ class Cluster:
         command = [sys.executable, "-c", START, "apiserver", *(f"--{k}={v}" for k, v in flags.items())]
         with (self.folder / "apiserver.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 100
         while self.kubectl("get", "--raw", "/readyz", check=False).returncode:
             assert self._process.poll() is None and time.monotonic() < deadline, self.log()
             time.sleep(0.05)
@@ -63,7 +62,7 @@ class Cluster:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(20)
+            self._process.wait(100)
             self._process = None
 
     def log(self) -> str:
@@ -80,7 +79,7 @@ class Cluster:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             env={**os.environ, "HOME": str(self.folder), **env},
         )
         assert not check or not done.returncode, done.stdout + done.stderr

@@ -69,7 +69,7 @@ def run(scenario: Callable[[Api], Awaitable[None]], **config: Any) -> None:
         server = ApiServer(ApiServerConfig(port=-1, **config), store, SystemClock(), Random(7))
         await server.start()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 await scenario(Api(server))
         finally:
             await server.stop()
