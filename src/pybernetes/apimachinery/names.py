@@ -7,8 +7,9 @@ Source: apimachinery/pkg/util/validation/validation.go, apimachinery/pkg/api/val
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _DNS1123_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS1123_SUBDOMAIN = rf"{_DNS1123_LABEL}(\.{_DNS1123_LABEL})*"
@@ -60,6 +61,13 @@ _CONFIG_KEY_TEXT = "a valid config key must consist of alphanumeric characters, 
 _PERCENT_TEXT = "a valid percent string must be a numeric string followed by an ending '%'"
 _HTTP_HEADER_TEXT = "a valid HTTP header must consist of alphanumeric characters or '-'"
 
+
+@functools.cache
+def _matcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    """Compiled when the first value is looked at."""
+    return re.compile(pattern).fullmatch
+
+
 _dns1123_label = re.compile(_DNS1123_LABEL).fullmatch
 _dns1123_subdomain = re.compile(_DNS1123_SUBDOMAIN).fullmatch
 _name_part = re.compile(_NAME_PART).fullmatch
@@ -105,14 +113,14 @@ def dns1123_subdomain(value: str) -> list[str]:
 
 def dns1035_label(value: str) -> list[str]:
     problems = [max_length(63)] if _length(value) > 63 else []
-    if not re.fullmatch(_DNS1035_LABEL, value):
+    if not _matcher(_DNS1035_LABEL)(value):
         problems.append(regex_error(_DNS1035_TEXT, _DNS1035_LABEL, "my-name", "abc-123"))
     return problems
 
 
 def wildcard_dns1123_subdomain(value: str) -> list[str]:
     problems = [max_length(253)] if _length(value) > 253 else []
-    if not re.fullmatch(_WILDCARD, value):
+    if not _matcher(_WILDCARD)(value):
         problems.append(regex_error(_WILDCARD_TEXT, _WILDCARD, "*.example.com"))
     return problems
 
@@ -150,14 +158,14 @@ def label_value(value: str) -> list[str]:
 
 
 def c_identifier(value: str) -> list[str]:
-    if re.fullmatch(_C_IDENTIFIER, value):
+    if _matcher(_C_IDENTIFIER)(value):
         return []
     return [regex_error(_C_IDENTIFIER_TEXT, _C_IDENTIFIER, "my_name", "MY_NAME", "MyName")]
 
 
 def env_var_name(value: str) -> list[str]:
     problems = []
-    if not re.fullmatch(_ENV_VAR, value):
+    if not _matcher(_ENV_VAR)(value):
         problems.append(regex_error(_ENV_VAR_TEXT, _ENV_VAR, "my.env-name", "MY_ENV.NAME", "MyEnvName1"))
     return problems + _parent_folder(value)
 
@@ -171,7 +179,7 @@ def relaxed_env_var_name(value: str) -> list[str]:
 
 def config_map_key(value: str) -> list[str]:
     problems = [max_length(253)] if _length(value) > 253 else []
-    if not re.fullmatch(_CONFIG_KEY, value):
+    if not _matcher(_CONFIG_KEY)(value):
         problems.append(regex_error(_CONFIG_KEY_TEXT, _CONFIG_KEY, "key.name", "KEY_NAME", "key-name"))
     return problems + _parent_folder(value)
 
@@ -183,7 +191,7 @@ def port_number(value: int) -> list[str]:
 def port_name(value: str) -> list[str]:
     """An IANA service name, lower case (RFC 6335)."""
     problems = [max_length(15)] if _length(value) > 15 else []
-    if not re.fullmatch("[-a-z0-9]+", value):
+    if not _matcher("[-a-z0-9]+")(value):
         problems.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search("[a-z]", value):
         problems.append("must contain at least one letter (a-z)")
@@ -195,11 +203,11 @@ def port_name(value: str) -> list[str]:
 
 
 def percent(value: str) -> list[str]:
-    return [] if re.fullmatch(_PERCENT, value) else [regex_error(_PERCENT_TEXT, _PERCENT, "1%", "93%")]
+    return [] if _matcher(_PERCENT)(value) else [regex_error(_PERCENT_TEXT, _PERCENT, "1%", "93%")]
 
 
 def http_header_name(value: str) -> list[str]:
-    if re.fullmatch(_HTTP_HEADER, value):
+    if _matcher(_HTTP_HEADER)(value):
         return []
     return [regex_error(_HTTP_HEADER_TEXT, _HTTP_HEADER, "X-Header-Name")]
 

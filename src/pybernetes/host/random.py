@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random as _random
+from collections.abc import Callable
 
 _NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -12,10 +14,11 @@ class Random:
 
     def __init__(self, seed: int | None = None) -> None:
         self._random: _random.Random = _random.SystemRandom() if seed is None else _random.Random(seed)
+        self._bytes: Callable[[int], bytes] = os.urandom if seed is None else self._seeded
 
     def uid(self) -> str:
         """A version 4 UUID."""
-        digits = f"{self._random.getrandbits(128):032x}"
+        digits = self._bytes(16).hex()
         variant = "89ab"[int(digits[16], 16) & 3]
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
@@ -24,10 +27,14 @@ class Random:
         return "".join(self._random.choices(_NAME_ALPHABET, k=length))
 
     def hex(self, length: int) -> str:
-        return f"{self._random.getrandbits(length * 4):0{length}x}"
+        """So many hexadecimal digits; an even number."""
+        return self._bytes(length // 2).hex()
 
     def uniform(self, low: float, high: float) -> float:
         return self._random.uniform(low, high)
 
     def choice_index(self, count: int) -> int:
         return self._random.randrange(count)
+
+    def _seeded(self, count: int) -> bytes:
+        return self._random.getrandbits(count * 8).to_bytes(count)

@@ -271,25 +271,28 @@ class SqliteStore:
     # -- writes
 
     async def create(self, key: str, value: bytes, cause: Cause, ttl_s: int = 0) -> int:
-        await self._settled(key)
+        if key in self._pending:
+            await self._settled(key)
         if key in self._index:
             raise KeyExists(key)
-        return await self._write(_Write(PUT, key, value, None, 0, cause, self._expires(ttl_s)))
+        return await self._enqueue(_Write(PUT, key, value, None, 0, cause, self._expires(ttl_s)))
 
     async def update(self, key: str, value: bytes, expected_revision: int, cause: Cause, ttl_s: int = 0) -> int:
-        await self._settled(key)
+        if key in self._pending:
+            await self._settled(key)
         current = await self.get(key)
         if current is None or current.revision != expected_revision:
             raise RevisionMismatch(current)
         created = current.create_revision
-        return await self._write(_Write(PUT, key, value, current.value, created, cause, self._expires(ttl_s)))
+        return await self._enqueue(_Write(PUT, key, value, current.value, created, cause, self._expires(ttl_s)))
 
     async def delete(self, key: str, expected_revision: int, cause: Cause) -> int:
-        await self._settled(key)
+        if key in self._pending:
+            await self._settled(key)
         current = await self.get(key)
         if current is None or expected_revision not in (0, current.revision):
             raise RevisionMismatch(current)
-        return await self._write(_Write(DELETE, key, None, current.value, current.create_revision, cause, None))
+        return await self._enqueue(_Write(DELETE, key, None, current.value, current.create_revision, cause, None))
 
     async def compact(self, revision: int) -> None:
         if revision > self._hub.revision:
@@ -315,11 +318,8 @@ class SqliteStore:
             pending.waiters.append(waiter)
             await waiter
 
-    async def _write(self, write: _Write) -> int:
-        # A caller that is cancelled leaves its write under way; the outcome stays the store's business.
-        return await self._enqueue(write)
-
     def _enqueue(self, write: _Write) -> asyncio.Future[int]:
+        """The revision to come. A caller that is cancelled leaves its write under way: it is the store's business."""
         if self._writer is None:
             raise StoreError(f"{self._path} is not open")
         loop = asyncio.get_running_loop()

@@ -71,14 +71,19 @@ def update(
     return _with_managers(new, managers)
 
 
-def first_fields(new: Tree, schema: Schema | None = None, *, ignored: Iterable[str] = ()) -> FieldSet:
-    """What the creator of `new`, who sent no managedFields, owns: as `update` of nothing says, without its ceremony."""
+def first_fields(new: Any, schema: Schema | None = None, *, ignored: Iterable[str] = ()) -> FieldSet:
+    """What the creator of `new` (Struct or tree), who sent no managedFields, owns.
+
+    As `update` of nothing says, without its ceremony, and in the order of the wire.
+    """
     shape = _schema(schema)
+    tree = msgspec.to_builtins(new, order="sorted")
     try:
-        changed = typed.Comparison(empty_object(shape, new), new, shape).changed
+        found = typed.Comparison(empty_object(shape, tree), tree, shape)
     except typed.TypedError:
         return {}
-    return entries.in_order(entries.stripped(_without(changed, ignored)))
+    fields = entries.stripped(_without(found.changed, ignored))
+    return entries.in_order(fields) if found.modified else fields  # what was added is in the order of the tree
 
 
 def apply(

@@ -69,7 +69,7 @@ def child_of(schema: Schema, name: str) -> Schema:
 def everything(value: Any, schema: Schema) -> FieldSet:
     """The set below a value that was not there before: all its leaves and all its containers.
 
-    Returns what stands behind the value's own path element.
+    Returns what stands behind the value's own path element, in order where the maps of the value are.
     """
     if isinstance(value, dict):
         if not value or schema.atomic:
@@ -86,7 +86,7 @@ def everything(value: Any, schema: Schema) -> FieldSet:
         else:
             element = child_of(schema, "")
             for name, child in value.items():
-                node["f:" + name] = everything(child, element)
+                node["f:" + name] = _LEAF if element.kind == "scalar" else everything(child, element)
         return node
     if isinstance(value, list) and not is_leaf(value, schema):
         node = {SELF: _LEAF}
@@ -94,7 +94,7 @@ def everything(value: Any, schema: Schema) -> FieldSet:
         for item in value:
             key = element_of(item, schema)
             node[key] = _LEAF if key in node else everything(item, element)
-        return node
+        return dict(sorted(node.items()))
     return _LEAF
 
 
@@ -204,6 +204,9 @@ def _compare_lists(left: list[Any], right: list[Any], schema: Schema) -> _Triple
 def _compare_into(result: _Triple, key: str, left: Any, right: Any, schema: Schema) -> None:
     """Adds what differs between two unequal values, behind their path element, to the triple."""
     if isinstance(left, dict) and isinstance(right, dict):
+        if not left and not schema.atomic and schema.kind != "scalar":
+            result[2][key] = _below(everything(right, schema))
+            return
         if not schema.atomic and schema.kind != "scalar":
             inner = _compare_maps(left, right, schema)
         else:

@@ -58,9 +58,11 @@ def write_options(ctx: RequestContext, request: Request, kind: str, patch_type: 
             ctx.force = _boolean(params, "force")
             if patch_type != "apply":
                 errors.append(FieldError.forbidden(Path("force"), "may not be specified for non-apply patch"))
-    errors += _manager_errors(ctx.field_manager)
-    errors += _dry_run_errors(params.get("dryRun", []))
-    ctx.dry_run = "All" in params.get("dryRun", [])
+    if ctx.field_manager:
+        errors += _manager_errors(ctx.field_manager)
+    if "dryRun" in params:
+        errors += _dry_run_errors(params["dryRun"])
+        ctx.dry_run = "All" in params["dryRun"]
     validation = _one(params, "fieldValidation")
     if validation and validation not in _VALIDATIONS:
         errors.append(FieldError.not_supported(Path("fieldValidation"), validation, ("", *_VALIDATIONS)))

@@ -28,7 +28,9 @@ def manager_of(ctx: RequestContext) -> str:
     if ctx.field_manager:
         return ctx.field_manager
     name = ctx.user_agent.partition("/")[0]
-    return "".join(c for c in name if c.isprintable())[:_MANAGER_LIMIT] or "unknown"
+    if not name.isprintable():
+        name = "".join(filter(str.isprintable, name))
+    return name[:_MANAGER_LIMIT] or "unknown"
 
 
 class Managed:
@@ -44,7 +46,7 @@ class Managed:
             self._update(ctx, None, obj)
             return
         ignored = self._ignored.get(ctx.subresource, ())
-        fields = managed_fields.first_fields(codec.builtins(obj), codec.storage_schema, ignored=ignored)
+        fields = managed_fields.first_fields(obj, codec.storage_schema, ignored=ignored)
         if fields:
             entry = ManagedFieldsEntry(
                 apiVersion=codec.resource.api_version,

@@ -129,7 +129,8 @@ def validate_object_meta(meta: ObjectMeta, namespaced: bool, path: Path = METADA
             FieldError.invalid(path.child("generation"), meta.generation, "must be greater than or equal to 0")
         )
     found += validate_shared(meta, path)
-    found += validate_finalizers(meta.finalizers, path.child("finalizers"))
+    if meta.finalizers:
+        found += validate_finalizers(meta.finalizers, path.child("finalizers"))
     return found
 
 

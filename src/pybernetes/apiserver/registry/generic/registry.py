@@ -182,7 +182,7 @@ class Registry:
         """One object as it is now; shared, so read-only."""
         storage = self.storage_for_struct(cls)
         key = keys.key(storage.prefix, storage.resource.namespaced, namespace, name)
-        found = (await storage.cache()).get(key)
+        found = (self.running_cache(storage.prefix) or await storage.cache()).get(key)
         return None if found is None else cast(T, self._decode(storage, key, found.revision, found.value))
 
     async def wait_for(self, cls: type[T], name: str, namespace: str, timeout_s: float) -> T | None:
@@ -205,7 +205,7 @@ class Registry:
     async def read_all(self, cls: type[T], namespace: str = "") -> list[T]:
         """All objects, or those of a namespace; shared, so read-only."""
         storage = self.storage_for_struct(cls)
-        listing = (await storage.cache()).list(namespace)
+        listing = (self.running_cache(storage.prefix) or await storage.cache()).list(namespace)
         return [cast(T, self._decode(storage, s.key, s.revision, s.value)) for s in listing.items]
 
     async def change_status(self, ctx: RequestContext, obj: T, change: Callable[[T], None]) -> None:

@@ -90,7 +90,8 @@ class Writer:
         if not ctx.traceparent:
             random = self.registry.random
             trace = self.registry.store.trace_of(ctx.cause_revision)[3:35] if ctx.cause_revision else ""
-            ctx.traceparent = f"00-{trace or random.hex(32)}-{random.hex(16)}-01"
+            fresh = random.hex(48)
+            ctx.traceparent = f"00-{trace or fresh[:32]}-{fresh[32:]}-01"
         verb = verb or ctx.verb
         if ctx.subresource:
             verb = f"{verb} {ctx.subresource}"
@@ -162,7 +163,10 @@ class Writer:
             prefix = names.masked_trailing_dash(meta.generateName)
             at = object_meta.METADATA.child("generateName")
             found += [FieldError.invalid(at, meta.generateName, message) for message in strategy.validate_name(prefix)]
-        found = _unique(found + metadata_checks.on_create(self.resource, meta)) + strategy.validate(obj)
+        found += metadata_checks.on_create(self.resource, meta)
+        if found:
+            found = _unique(found)
+        found += strategy.validate(obj)
         if found:
             raise invalid(self.resource.gvk, meta.name or "", found)
         ctx.warnings += strategy.warnings(obj, None)

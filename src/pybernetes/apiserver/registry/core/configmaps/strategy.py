@@ -13,6 +13,7 @@ from pybernetes.apiserver.registry.generic.table import age, columns
 
 MAX_SIZE_BYTES = 1024 * 1024
 FROZEN = "field is immutable when `immutable` is set"
+_DATA = Path("data")
 
 
 class ConfigMapStrategy(Strategy):
@@ -22,14 +23,13 @@ class ConfigMapStrategy(Strategy):
         found: list[FieldError] = []
         size = 0
         for key, value in obj.data.items():
-            at = Path("data").key(key)
-            found += [FieldError.invalid(at, key, message) for message in names.config_map_key(key)]
+            found += [FieldError.invalid(_DATA.key(key), key, message) for message in names.config_map_key(key)]
             if key in obj.binaryData:
-                found.append(FieldError.invalid(at, key, "duplicate of key present in binaryData"))
-            size += len(value.encode())
+                found.append(FieldError.invalid(_DATA.key(key), key, "duplicate of key present in binaryData"))
+            size += len(value) if value.isascii() else len(value.encode())
         for key, value in obj.binaryData.items():
-            at = Path("binaryData").key(key)
-            found += [FieldError.invalid(at, key, message) for message in names.config_map_key(key)]
+            at = Path("binaryData")
+            found += [FieldError.invalid(at.key(key), key, message) for message in names.config_map_key(key)]
             size += len(base64.b64decode(value))
         if size > MAX_SIZE_BYTES:
             found.append(FieldError.too_long(Path(""), MAX_SIZE_BYTES))
