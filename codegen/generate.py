@@ -63,6 +63,7 @@ KEY_DEFAULTS = {
 }
 """What an absent field of a list's key counts as, where that is not the zero value of a required field."""
 NULL_LISTS = {
+    "AllocatedDeviceStatus": ("conditions",),
     "ClusterRole": ("rules",),
     "ContainerImage": ("names",),
     "CSINodeDriver": ("topologyKeys",),

@@ -12,7 +12,7 @@ from pybernetes.api.core import v1 as core_v1
 from pybernetes.api.meta import v1 as meta_v1
 
 class AllocatedDeviceStatus(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    conditions: list[meta_v1.Condition] = []
+    conditions: list[meta_v1.Condition] | None = field(default_factory=zero.null)
     data: Any = None
     device: str = field(default_factory=zero.string)
     driver: str = field(default_factory=zero.string)

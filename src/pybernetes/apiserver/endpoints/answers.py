@@ -25,6 +25,9 @@ _CBOR_HEADERS = (("Cache-Control", "no-cache, private"), ("Content-Type", CBOR))
 _SLICE = 200
 """So many objects are written in protobuf or CBOR before others get their turn."""
 _QUOTED = re.compile(r'[\\"]')
+_BACKSLASHED = r"\\\g<0>"
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_MOST_OF_WARNINGS, _START_OF_A_WARNING = 4096, 256
 
 
 def answer(request: Request, form: Form, body: bytes, status: int = 200) -> Response:
@@ -165,12 +168,20 @@ def to_yaml(body: bytes) -> bytes:
 
 
 def warning_headers(texts: list[str]) -> list[tuple[str, str]]:
-    """Warning headers, each text once. Source: apiserver/pkg/endpoints/filters/warning.go."""
-    headers = []
-    for text in dict.fromkeys(texts):
-        clean = _QUOTED.sub(r"\\\g<0>", " ".join(text.split()))
-        headers.append(("Warning", f'299 - "{clean}"'))
-    return headers
+    """Warning headers, each text once; where all of them are long, each says how it begins.
+
+    Source: apiserver/pkg/endpoints/filters/warning.go, apimachinery/pkg/util/net/http.go (NewWarningHeader).
+    """
+    shown = [text for text in dict.fromkeys(texts) if text and not _CONTROL.search(text)]
+    if sum(map(len, shown)) > _MOST_OF_WARNINGS:
+        starts, said = [], 0
+        for text in shown:
+            if said >= _MOST_OF_WARNINGS:
+                break
+            starts.append(text[:_START_OF_A_WARNING])
+            said += len(starts[-1])
+        shown = starts
+    return [("Warning", f'299 - "{_QUOTED.sub(_BACKSLASHED, text)}"') for text in shown]
 
 
 def text(body: str, status: int = 200) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -154,6 +155,18 @@ def run() -> Callable[..., Any]:
         return asyncio.run(whole())
 
     return go
+
+
+@pytest.fixture(scope="session")
+def signing_request() -> str:
+    """A PKCS#10 request as the spec of a CertificateSigningRequest holds it."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return base64.b64encode(signed.public_bytes(serialization.Encoding.PEM)).decode()
 
 
 def decoded(value: bytes) -> Any:

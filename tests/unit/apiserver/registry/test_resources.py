@@ -287,10 +287,10 @@ def test_autoscalers_are_served_in_both_versions(run):
     assert row == ["h", "Deployment/d", "cpu: <unknown>/60%", "1", 5, 0, "0s"]
 
 
-def test_certificate_requests_say_who_asks(run):
+def test_certificate_requests_say_who_asks(run, signing_request):
     async def scenario(cluster):
         spec = {
-            "request": base64.b64encode(b"-----BEGIN CERTIFICATE REQUEST-----").decode(),
+            "request": signing_request,
             "signerName": "example.com/clients",
             "usages": ["client auth"],
             "username": "somebody else",

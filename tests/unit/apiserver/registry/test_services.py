@@ -209,8 +209,7 @@ def test_rows(run):
         ),
         (
             {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000},
-            "Internal error occurred: failed to allocate requested HealthCheck NodePort 31000: "
-            "provided port is already allocated",
+            "spec.healthCheckNodePort: Invalid value: 31000: provided port is already allocated",
         ),
     ],
 )

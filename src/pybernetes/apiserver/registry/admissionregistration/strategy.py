@@ -113,6 +113,9 @@ class ValidatingAdmissionPolicyStrategy(_PolicyStrategy):
     def validate(self, obj: admission.ValidatingAdmissionPolicy) -> list[FieldError]:
         return validation.validate_validating_policy(obj)
 
+    def validate_status_update(self, obj: admission.ValidatingAdmissionPolicy, old: Any) -> list[FieldError]:
+        return validation.validate_policy_status(obj.status)
+
     def row(self, obj: admission.ValidatingAdmissionPolicy, now: float) -> list[Any]:
         created = age(obj.metadata.creationTimestamp, now)
         return [obj.metadata.name, len(obj.spec.validations), _param_kind(obj.spec), created]

@@ -14,6 +14,7 @@ from pybernetes.api.admissionregistration import v1 as admission
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.generic.conditions import validate_conditions
 
 SPEC = Path("spec")
 _FAILURE_POLICIES = ("Fail", "Ignore")
@@ -348,6 +349,17 @@ def _validate_audit_annotation(annotation: admission.AuditAnnotation, policy: st
         why = f"must not exceed {_MAX_VALUE_EXPRESSION_BYTES} bytes in length"
         found.append(FieldError.required(path.child("valueExpression"), why))
     return found
+
+
+def validate_policy_status(status: admission.ValidatingAdmissionPolicyStatus) -> list[FieldError]:
+    at, found = Path("status"), list[FieldError]()
+    warnings = status.typeChecking.expressionWarnings if status.typeChecking is not None else []
+    for index, warning in enumerate(warnings):
+        where = at.child("typeChecking", "expressionWarnings").index(index)
+        found += [
+            FieldError.required(where.child(n)) for n in ("warning", "fieldRef") if not getattr(warning, n).strip()
+        ]
+    return found + validate_conditions(status.conditions, at.child("conditions"))
 
 
 def validate_mutating_policy(obj: admission.MutatingAdmissionPolicy) -> list[FieldError]:

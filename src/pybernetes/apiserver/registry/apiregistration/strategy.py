@@ -50,7 +50,7 @@ class APIServiceStrategy(Strategy):
         group, version = spec.group or "", spec.version or ""
         name, wanted = obj.metadata.name or "", f"{version}.{group}"
         found: list[FieldError] = []
-        if name != wanted:
+        if name and name != wanted:
             why = f'must be `spec.version+"."+spec.group`: "{wanted}"'
             found.append(FieldError.invalid(Path("metadata", "name"), name, why))
         if not group and version != "v1":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from pybernetes.api.certificates import v1 as certificates
-from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.field_errors import FieldError
 from pybernetes.apimachinery.names import path_segment_name
+from pybernetes.apimachinery.times import format_time
+from pybernetes.apiserver.registry.certificates import validation
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.subresources import ViewSubresource
@@ -18,36 +21,6 @@ from pybernetes.apiserver.registry.generic.writing import UpdateRules
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
     from pybernetes.apiserver.registry.generic.subresources import SubresourceBase
-
-_DECISIONS = ("Approved", "Denied")
-
-
-_SHORTEST_S = 600
-_USAGES = (
-    "any",
-    "cert sign",
-    "client auth",
-    "code signing",
-    "content commitment",
-    "crl sign",
-    "data encipherment",
-    "decipher only",
-    "digital signature",
-    "email protection",
-    "encipher only",
-    "ipsec end system",
-    "ipsec tunnel",
-    "ipsec user",
-    "key agreement",
-    "key encipherment",
-    "microsoft sgc",
-    "netscape sgc",
-    "ocsp signing",
-    "s/mime",
-    "server auth",
-    "signing",
-    "timestamping",
-)
 
 
 class CertificateSigningRequestStrategy(Strategy):
@@ -78,31 +51,46 @@ class CertificateSigningRequestStrategy(Strategy):
         return path_segment_name(name)
 
     def validate(self, obj: certificates.CertificateSigningRequest) -> list[FieldError]:
-        found: list[FieldError] = []
-        request = obj.spec.request
-        if not _is_request(request):
-            why = "PEM block type must be CERTIFICATE REQUEST"
-            found.append(FieldError.invalid(Path("spec", "request"), request or None, why))
-        found += _usage_errors(obj.spec.usages)
-        seconds = obj.spec.expirationSeconds
-        if seconds is not None and seconds < _SHORTEST_S:
-            why = "may not specify a duration less than 600 seconds (10 minutes)"
-            found.append(FieldError.invalid(Path("spec", "expirationSeconds"), seconds, why))
-        if not obj.spec.signerName:
-            found.append(FieldError.required(Path("spec", "signerName")))
-        elif "/" not in obj.spec.signerName:
-            why = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
-            found.append(FieldError.invalid(Path("spec", "signerName"), obj.spec.signerName, why))
-        return found
+        return validation.validate_request(obj)
 
     def validate_update(self, obj: Any, old: Any) -> list[FieldError]:
         return []
 
     def prepare_for_status_update(self, ctx: RequestContext, obj: Any, old: Any) -> None:
-        """Status holds the certificate; decisions are the approval subresource's."""
+        """The decisions that were there stay as they are; one more or one less is for validation to refuse."""
         obj.spec = old.spec
-        kept = [c for c in old.status.conditions if c.type in _DECISIONS]
-        obj.status.conditions = kept + [c for c in obj.status.conditions if c.type not in _DECISIONS]
+        for kind in validation.DECISIONS:
+            now = [i for i, c in enumerate(obj.status.conditions) if c.type == kind]
+            before = [c for c in old.status.conditions if c.type == kind]
+            if len(now) == len(before):
+                for index, condition in zip(now, before, strict=True):
+                    obj.status.conditions[index] = condition
+        self._stamp(obj, old)
+
+    def validate_status_update(self, obj: Any, old: Any) -> list[FieldError]:
+        return validation.validate_status(obj, old, approval=False)
+
+    def _prepare_for_approval(self, ctx: RequestContext, obj: Any, old: Any) -> None:
+        """An approval is about the conditions alone."""
+        self._stamp(obj, old)
+        conditions = obj.status.conditions
+        obj.spec = old.spec
+        obj.status = msgspec.structs.replace(old.status, conditions=conditions)
+
+    def _validate_approval(self, obj: Any, old: Any) -> list[FieldError]:
+        return validation.validate_status(obj, old, approval=True)
+
+    def _stamp(self, obj: Any, old: Any) -> None:
+        """Conditions without times get them: now, or since when the condition has been so."""
+        now = format_time(self.registry.clock.now())
+        since = {
+            (c.type, c.status): c.lastTransitionTime for c in reversed(old.status.conditions) if c.lastTransitionTime
+        }
+        for condition in obj.status.conditions:
+            condition.lastUpdateTime = condition.lastUpdateTime or now
+            condition.lastTransitionTime = (
+                condition.lastTransitionTime or since.get((condition.type, condition.status)) or now
+            )
 
     def fields(self, obj: certificates.CertificateSigningRequest) -> dict[str, str]:
         return {"spec.signerName": obj.spec.signerName}
@@ -125,36 +113,5 @@ class CertificateSigningRequestStrategy(Strategy):
         ]
 
     def subresources(self) -> dict[str, Callable[[Storage], SubresourceBase]]:
-        return {"approval": lambda storage: ViewSubresource(storage, UpdateRules(_only_decisions, _no_errors))}
-
-
-def _is_request(text: str | None) -> bool:
-    try:
-        return b"-----BEGIN CERTIFICATE REQUEST-----" in base64.b64decode(text or "")
-    except ValueError:
-        return False
-
-
-def _usage_errors(usages: list[str]) -> list[FieldError]:
-    path = Path("spec", "usages")
-    if not usages:
-        return [FieldError.required(path)]
-    found = [
-        FieldError.not_supported(path.index(index), usage, _USAGES)
-        for index, usage in enumerate(usages)
-        if usage not in _USAGES
-    ]
-    for index, usage in enumerate(usages):
-        if usage in usages[:index]:
-            found.append(FieldError.duplicate(path.index(index), usage))
-    return found
-
-
-def _only_decisions(ctx: RequestContext, obj: Any, old: Any) -> None:
-    certificate = old.status.certificate
-    obj.spec = old.spec
-    obj.status.certificate = certificate
-
-
-def _no_errors(obj: Any, old: Any) -> list[FieldError]:
-    return []
+        rules = UpdateRules(self._prepare_for_approval, self._validate_approval)
+        return {"approval": lambda storage: ViewSubresource(storage, rules)}

@@ -87,9 +87,10 @@ class IPAddressStrategy(Strategy):
         return found
 
     def validate_update(self, obj: networking.IPAddress, old: networking.IPAddress) -> list[FieldError]:
-        if obj.spec.parentRef == old.spec.parentRef:
-            return []
-        return [FieldError.invalid(_PARENT, obj.spec.parentRef, _IMMUTABLE)]
+        found = self.validate(obj)
+        if obj.spec.parentRef != old.spec.parentRef:
+            found.append(FieldError.invalid(_PARENT, obj.spec.parentRef, _IMMUTABLE))
+        return found
 
     def row(self, obj: networking.IPAddress, now: float) -> list[Any]:
         parent = obj.spec.parentRef

@@ -38,7 +38,8 @@ class RuntimeClassStrategy(Strategy):
         return found
 
     def validate_update(self, obj: node.RuntimeClass, old: node.RuntimeClass) -> list[FieldError]:
-        return [FieldError.invalid(HANDLER, obj.handler, IMMUTABLE)] if obj.handler != old.handler else []
+        changed = [FieldError.invalid(HANDLER, obj.handler, IMMUTABLE)] if obj.handler != old.handler else []
+        return self.validate(obj) + changed
 
     def row(self, obj: node.RuntimeClass, now: float) -> list[Any]:
         return [obj.metadata.name, obj.handler, age(obj.metadata.creationTimestamp, now)]

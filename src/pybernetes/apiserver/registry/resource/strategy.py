@@ -14,7 +14,7 @@ from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE, validate_annotations, validate_labels
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NAME_AND_AGE, age, columns
-from pybernetes.apiserver.registry.resource import validation
+from pybernetes.apiserver.registry.resource import claim_status, validation
 
 SPEC = Path("spec")
 
@@ -62,9 +62,10 @@ class ResourceClaimStrategy(Strategy):
         meta, before = obj.metadata, old.metadata
         meta.labels, meta.annotations, meta.finalizers = before.labels, before.annotations, before.finalizers
         meta.ownerReferences = before.ownerReferences
+        claim_status.drop_deallocated(obj, old)
 
     def validate_status_update(self, obj: resource.ResourceClaim, old: resource.ResourceClaim) -> list[FieldError]:
-        return validation.validate_claim_status(obj, old)
+        return claim_status.validate_claim_status(obj, old)
 
     def row(self, obj: resource.ResourceClaim, now: float) -> list[Any]:
         states: list[str] = []
@@ -95,7 +96,8 @@ class ResourceClaimTemplateStrategy(Strategy):
     def validate_update(
         self, obj: resource.ResourceClaimTemplate, old: resource.ResourceClaimTemplate
     ) -> list[FieldError]:
-        return [FieldError.invalid(SPEC, obj.spec, IMMUTABLE)] if obj.spec != old.spec else []
+        changed = [FieldError.invalid(SPEC, obj.spec, IMMUTABLE)] if obj.spec != old.spec else []
+        return self.validate(obj) + changed
 
     def row(self, obj: resource.ResourceClaimTemplate, now: float) -> list[Any]:
         return [obj.metadata.name, age(obj.metadata.creationTimestamp, now)]
@@ -120,13 +122,7 @@ class ResourceSliceStrategy(Strategy):
         return validation.validate_slice(obj.spec)
 
     def validate_update(self, obj: resource.ResourceSlice, old: resource.ResourceSlice) -> list[FieldError]:
-        found = self.validate(obj)
-        for name in ("driver", "nodeName"):
-            if getattr(obj.spec, name) != getattr(old.spec, name):
-                found.append(FieldError.invalid(SPEC.child(name), getattr(obj.spec, name), IMMUTABLE))
-        if obj.spec.pool.name != old.spec.pool.name:
-            found.append(FieldError.invalid(SPEC.child("pool", "name"), obj.spec.pool.name, IMMUTABLE))
-        return found
+        return validation.validate_slice(obj.spec, old.spec)
 
     def fields(self, obj: resource.ResourceSlice) -> dict[str, str]:
         return {"spec.nodeName": obj.spec.nodeName or "", "spec.driver": obj.spec.driver}

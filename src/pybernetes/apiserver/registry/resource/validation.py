@@ -15,8 +15,8 @@ from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 
 SPEC = Path("spec")
 _MOST = 32
-_MOST_RESERVED = 256
 _MOST_DEVICES = 128
+_LONGEST_POOL = 253
 _MODES = ("All", "ExactCount")
 _EXACTLY_ONE = "exactly one of `exactly` or `firstAvailable` is required"
 _NO_REQUEST = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
@@ -29,6 +29,15 @@ def _name(value: str, path: Path, check: Callable[[str], list[str]]) -> list[Fie
     return [FieldError.invalid(path, value, message) for message in check(value)]
 
 
+def pool_name_errors(name: str, path: Path) -> list[FieldError]:
+    if not name:
+        return [FieldError.required(path)]
+    found = [FieldError.too_long(path, _LONGEST_POOL)] if len(name) > _LONGEST_POOL else []
+    for part in name.split("/"):
+        found += [FieldError.invalid(path, part, message) for message in names.dns1123_subdomain(part)]
+    return found
+
+
 def validate_class(spec: resource.DeviceClassSpec) -> list[FieldError]:
     found = _selectors(spec.selectors, SPEC.child("selectors"))
     for index, config in enumerate(spec.config):
@@ -39,16 +48,16 @@ def validate_class(spec: resource.DeviceClassSpec) -> list[FieldError]:
 def validate_claim(spec: resource.ResourceClaimSpec, path: Path) -> list[FieldError]:
     path, devices = path.child("devices"), spec.devices
     found: list[FieldError] = []
-    known = {r.name: {s.name for s in r.firstAvailable} for r in (devices.requests or [])}
+    known = requests_of(spec)
     seen: set[str] = set()
-    found += _size(devices.requests or [], path.child("requests"))
+    found += size_errors(devices.requests or [], path.child("requests"))
     for index, request in enumerate(devices.requests or []):
         at = path.child("requests").index(index)
         found += _request(request, at)
         if request.name in seen:
             found.append(FieldError.duplicate(at, request.name))
         seen.add(request.name)
-    found += _size(devices.constraints, path.child("constraints"))
+    found += size_errors(devices.constraints, path.child("constraints"))
     for index, constraint in enumerate(devices.constraints):
         at = path.child("constraints").index(index)
         found += _references(constraint.requests, known, at.child("requests"))
@@ -57,7 +66,7 @@ def validate_claim(spec: resource.ResourceClaimSpec, path: Path) -> list[FieldEr
         elif constraint.distinctAttribute is None:
             why = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
             found.append(FieldError.required(at, why))
-    found += _size(devices.config, path.child("config"))
+    found += size_errors(devices.config, path.child("config"))
     for index, config in enumerate(devices.config):
         at = path.child("config").index(index)
         found += _references(config.requests, known, at.child("requests"))
@@ -65,7 +74,7 @@ def validate_claim(spec: resource.ResourceClaimSpec, path: Path) -> list[FieldEr
     return found
 
 
-def _size(items: Sequence[Any], path: Path, most: int = _MOST) -> list[FieldError]:
+def size_errors(items: Sequence[Any], path: Path, most: int = _MOST) -> list[FieldError]:
     return [FieldError.too_many(path, len(items), most)] if len(items) > most else []
 
 
@@ -106,20 +115,32 @@ def _asked(asked: resource.ExactDeviceRequest | resource.DeviceSubRequest, path:
 
 
 def _selectors(selectors: Sequence[resource.DeviceSelector], path: Path) -> list[FieldError]:
-    found = _size(selectors, path)
+    found = size_errors(selectors, path)
     found += [FieldError.required(path.index(i).child("cel")) for i, s in enumerate(selectors) if s.cel is None]
     return found
 
 
+def requests_of(spec: resource.ResourceClaimSpec) -> dict[str, set[str]]:
+    """The names of a claim's requests, with those of their alternatives."""
+    return {r.name: {s.name for s in r.firstAvailable} for r in (spec.devices.requests or [])}
+
+
+def request_errors(text: str, known: dict[str, set[str]], path: Path) -> list[FieldError]:
+    """A reference to a request of the claim, or to one of its alternatives."""
+    request, slash, sub = text.partition("/")
+    found: list[FieldError] = []
+    if "/" not in sub:
+        for part in (request, sub) if slash else (request,):
+            found += [FieldError.invalid(path, part, m) for m in names.dns1123_label(part)]
+    if request not in known or (slash and sub not in known[request]):
+        found.append(FieldError.invalid(path, text, _NO_REQUEST))
+    return found
+
+
 def _references(requests: Sequence[str], known: dict[str, set[str]], path: Path) -> list[FieldError]:
-    found = _size(requests, path)
+    found = size_errors(requests, path)
     for index, text in enumerate(requests):
-        request, slash, sub = text.partition("/")
-        if "/" not in sub:
-            for part in (request, sub) if slash else (request,):
-                found += [FieldError.invalid(path.index(index), part, m) for m in names.dns1123_label(part)]
-        if request not in known or (slash and sub not in known[request]):
-            found.append(FieldError.invalid(path.index(index), text, _NO_REQUEST))
+        found += request_errors(text, known, path.index(index))
         if text in requests[:index]:
             found.append(FieldError.duplicate(path.index(index), text))
     return found
@@ -129,7 +150,7 @@ def _configuration(config: Any, path: Path) -> list[FieldError]:
     opaque, at = config.opaque, path.child("opaque")
     if opaque is None:
         return [FieldError.required(at)]
-    found = _driver(opaque.driver, at.child("driver"))
+    found = driver_errors(opaque.driver, at.child("driver"))
     if opaque.parameters is None:
         found.append(FieldError.required(at.child("parameters")))
     elif not isinstance(opaque.parameters, dict):
@@ -139,7 +160,7 @@ def _configuration(config: Any, path: Path) -> list[FieldError]:
     return found
 
 
-def _driver(driver: str, path: Path) -> list[FieldError]:
+def driver_errors(driver: str, path: Path) -> list[FieldError]:
     found = _name(driver, path, lambda value: names.dns1123_subdomain(value.lower()))
     if len(driver) > 63:
         found.append(FieldError.too_long(path, 63))
@@ -151,7 +172,7 @@ def _qualified(name: str, path: Path) -> list[FieldError]:
     if not slash:
         why = "a fully qualified name must be a domain and a name separated by a slash"
         return [*_identifier(name, path), FieldError.invalid(path, name, why)]
-    found = _driver(domain, path) if domain else [FieldError.invalid(path, "", "the domain must not be empty")]
+    found = driver_errors(domain, path) if domain else [FieldError.invalid(path, "", "the domain must not be empty")]
     return found + (_identifier(rest, path) if rest else [FieldError.invalid(path, "", "the name must not be empty")])
 
 
@@ -160,50 +181,24 @@ def _identifier(text: str, path: Path) -> list[FieldError]:
     return found + [FieldError.invalid(path, text, message) for message in names.c_identifier(text)]
 
 
-def validate_claim_status(obj: resource.ResourceClaim, old: resource.ResourceClaim) -> list[FieldError]:
-    """Who reserves an allocation, and that an allocation never changes."""
-    at, status = Path("status"), obj.status
-    reserved = at.child("reservedFor")
-    found = _size(status.reservedFor, reserved, _MOST_RESERVED)
-    seen: set[str] = set()
-    for index, consumer in enumerate(status.reservedFor):
-        for name in ("resource", "name", "uid"):
-            if not getattr(consumer, name):
-                found.append(FieldError.required(reserved.index(index).child(name)))
-        if consumer.uid in seen:
-            found.append(FieldError.duplicate(reserved.index(index), consumer.uid))
-        seen.add(consumer.uid)
-    if status.reservedFor and status.allocation is None:
-        why = "may not be specified when `allocated` is not set"
-        found.append(FieldError.forbidden(reserved, why))
-    elif obj.metadata.deletionTimestamp is not None and any(
-        r not in old.status.reservedFor for r in status.reservedFor
-    ):
-        why = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
-        found.append(FieldError.forbidden(reserved, why))
-    if (
-        old.status.allocation is not None
-        and status.allocation is not None
-        and (status.allocation != old.status.allocation)
-    ):
-        found.append(FieldError.invalid(at.child("allocation"), status.allocation, IMMUTABLE))
-    return found
-
-
-def validate_slice(spec: resource.ResourceSliceSpec) -> list[FieldError]:
-    found = _driver(spec.driver, SPEC.child("driver"))
+def validate_slice(spec: resource.ResourceSliceSpec, old: resource.ResourceSliceSpec | None = None) -> list[FieldError]:
+    found = driver_errors(spec.driver, SPEC.child("driver"))
     pool = SPEC.child("pool")
-    if not spec.pool.name:
-        found.append(FieldError.required(pool.child("name")))
-    else:
-        for part in spec.pool.name.split("/"):
-            found += [FieldError.invalid(pool.child("name"), part, m) for m in names.dns1123_subdomain(part)]
+    found += pool_name_errors(spec.pool.name, pool.child("name"))
     if spec.pool.resourceSliceCount <= 0:
         why = "must be greater than zero"
         found.append(FieldError.invalid(pool.child("resourceSliceCount"), spec.pool.resourceSliceCount, why))
     if spec.pool.generation < 0:
         why = "must be greater than or equal to zero"
         found.append(FieldError.invalid(pool.child("generation"), spec.pool.generation, why))
+    if old is not None:
+        for value, before, at in (
+            (spec.pool.name, old.pool.name, pool.child("name")),
+            (spec.driver, old.driver, SPEC.child("driver")),
+            (spec.nodeName, old.nodeName, SPEC.child("nodeName")),
+        ):
+            if value != before:
+                found.append(FieldError.invalid(at, value, IMMUTABLE))
     if spec.nodeName is not None and not spec.nodeName:
         found.append(
             FieldError.invalid(SPEC.child("nodeName"), "", "must be either unset or set to a non-empty string")
@@ -216,7 +211,7 @@ def validate_slice(spec: resource.ResourceSliceSpec) -> list[FieldError]:
     elif len(places) > 1:
         shown = "{" + ", ".join(f"`{name}`" for name in places) + "}"
         found.append(FieldError.invalid(SPEC, shown, f"{_ONE_PLACE}, but multiple fields are set"))
-    found += _size(spec.devices, SPEC.child("devices"), _MOST_DEVICES)
+    found += size_errors(spec.devices, SPEC.child("devices"), _MOST_DEVICES)
     seen: set[str] = set()
     for index, device in enumerate(spec.devices):
         at = SPEC.child("devices").index(index)

@@ -14,6 +14,8 @@ from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.names import dns1123_subdomain, qualified_name
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
+from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
 
@@ -25,6 +27,8 @@ _TOKENS_IN_SECRETS = (
 _NODE_ID_LENGTH = 192
 _MOST_PARAMETERS = 512
 _PARAMETERS_BYTES = 256 * 1024
+_MOST_OF_METADATA = 256 * 1024
+_MOST_OF_AN_ERROR = 1024
 DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -52,12 +56,10 @@ class StorageClassStrategy(Strategy):
 
     def validate_update(self, obj: storage.StorageClass, old: storage.StorageClass) -> list[FieldError]:
         found = self.validate(obj)
-        why = "updates to {} are forbidden."
-        for name in ("parameters", "provisioner", "reclaimPolicy"):
-            if getattr(obj, name) != getattr(old, name):
-                found.append(FieldError.forbidden(Path(name), why.format(name)))
-        if obj.volumeBindingMode != old.volumeBindingMode:
-            found.append(FieldError.invalid(Path("volumeBindingMode"), obj.volumeBindingMode, "field is immutable"))
+        for name in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
+            value = getattr(obj, name)
+            if value != getattr(old, name):
+                found.append(FieldError.invalid(Path(name), value, IMMUTABLE))
         return found
 
     def row(self, obj: storage.StorageClass, now: float) -> list[Any]:
@@ -129,6 +131,23 @@ class CSINodeStrategy(Strategy):
             seen.add(driver.name)
         return found
 
+    def validate_update(self, obj: storage.CSINode, old: storage.CSINode) -> list[FieldError]:
+        """A driver comes and goes; while it is there, only how many volumes it has room for changes."""
+        found = self.validate(obj)
+        at = Path("spec", "drivers")
+        held = {driver.name: driver for driver in old.spec.drivers or []}
+        for driver in obj.spec.drivers or []:
+            before = held.get(driver.name)
+            if before is not None and (driver.nodeID, driver.topologyKeys) != (before.nodeID, before.topologyKeys):
+                shown = {
+                    "Name": driver.name,
+                    "NodeID": driver.nodeID,
+                    "TopologyKeys": driver.topologyKeys or None,
+                    "Allocatable": None,
+                }
+                found.append(FieldError.invalid(at, shown, IMMUTABLE))
+        return found
+
     def row(self, obj: storage.CSINode, now: float) -> list[Any]:
         return [obj.metadata.name, len(obj.spec.drivers or []), age(obj.metadata.creationTimestamp, now)]
 
@@ -151,6 +170,11 @@ class CSIDriverStrategy(Strategy):
         if spec.fsGroupPolicy is None:
             spec.fsGroupPolicy = "ReadWriteOnceWithFSType"
         spec.volumeLifecycleModes = spec.volumeLifecycleModes or ["Persistent"]
+
+    def prepare_for_update(self, ctx: RequestContext, obj: storage.CSIDriver, old: storage.CSIDriver) -> None:
+        """The generation starts with the first change: nothing sets it at creation."""
+        if obj.spec != old.spec:
+            obj.metadata.generation = (old.metadata.generation or 0) + 1
 
     def validate(self, obj: storage.CSIDriver) -> list[FieldError]:
         spec, at, found = obj.spec, Path("spec"), list[FieldError]()
@@ -185,13 +209,15 @@ class CSIDriverStrategy(Strategy):
         for name in ("attachRequired", "volumeLifecycleModes"):
             if getattr(obj.spec, name) != getattr(old.spec, name):
                 at = Path("spec").child("attachedRequired" if name == "attachRequired" else name)
-                found.append(FieldError.invalid(at, getattr(obj.spec, name), "field is immutable"))
+                found.append(FieldError.invalid(at, getattr(obj.spec, name), IMMUTABLE))
         return found
 
     def warnings(self, obj: storage.CSIDriver, old: storage.CSIDriver | None) -> list[str]:
-        if old is None and obj.spec.tokenRequests and obj.spec.serviceAccountTokenInSecrets is None:
-            return [_TOKENS_IN_SECRETS]
-        return []
+        spec = obj.spec
+        changed = old is None or spec.tokenRequests != old.spec.tokenRequests
+        return (
+            [_TOKENS_IN_SECRETS] if changed and spec.tokenRequests and spec.serviceAccountTokenInSecrets is None else []
+        )
 
     def row(self, obj: storage.CSIDriver, now: float) -> list[Any]:
         spec = obj.spec
@@ -238,7 +264,23 @@ class VolumeAttachmentStrategy(Strategy):
     def validate_update(self, obj: storage.VolumeAttachment, old: storage.VolumeAttachment) -> list[FieldError]:
         found = self.validate(obj)
         if obj.spec != old.spec:
-            found.append(FieldError.invalid(Path("spec"), obj.spec, "field is immutable"))
+            found.append(FieldError.invalid(Path("spec"), obj.spec, IMMUTABLE))
+        return found
+
+    def validate_status_update(self, obj: storage.VolumeAttachment, old: storage.VolumeAttachment) -> list[FieldError]:
+        found: list[FieldError] = []
+        for name in ("attachError", "detachError"):
+            error, at = getattr(obj.status, name), Path("status", name)
+            if error is None:
+                continue
+            if len((error.message or "").encode()) > _MOST_OF_AN_ERROR:
+                found.append(FieldError.too_long(at.child("message"), _MOST_OF_METADATA))
+            if (error.errorCode or 0) < 0:
+                why = f"must be between 0 and {2**31 - 1}, inclusive"
+                found.append(FieldError.invalid(at.child("errorCode"), error.errorCode, why))
+        kept = obj.status.attachmentMetadata
+        if sum(len(key.encode()) + len(value.encode()) for key, value in kept.items()) > _MOST_OF_METADATA:
+            found.append(FieldError.too_long(Path("status", "attachmentMetadata"), _MOST_OF_METADATA))
         return found
 
     def row(self, obj: storage.VolumeAttachment, now: float) -> list[Any]:
@@ -268,7 +310,7 @@ class CSIStorageCapacityStrategy(Strategy):
         found = self.validate(obj)
         for name in ("nodeTopology", "storageClassName"):
             if getattr(obj, name) != getattr(old, name):
-                found.append(FieldError.invalid(Path(name), getattr(obj, name), "field is immutable"))
+                found.append(FieldError.invalid(Path(name), getattr(obj, name), IMMUTABLE))
         return found
 
 
@@ -283,11 +325,10 @@ class VolumeAttributesClassStrategy(Strategy):
         self, obj: storage.VolumeAttributesClass, old: storage.VolumeAttributesClass
     ) -> list[FieldError]:
         found: list[FieldError] = []
-        if obj.driverName != old.driverName:
-            found.append(FieldError.invalid(Path("driverName"), obj.driverName, "field is immutable"))
-        if obj.parameters != old.parameters:
-            found.append(FieldError.forbidden(Path("parameters"), "updates to parameters are forbidden."))
-        return found
+        for name in ("driverName", "parameters"):
+            if getattr(obj, name) != getattr(old, name):
+                found.append(FieldError.forbidden(Path(name), f"updates to {name} are forbidden."))
+        return found + self.validate(obj)
 
     def row(self, obj: storage.VolumeAttributesClass, now: float) -> list[Any]:
         return [obj.metadata.name, obj.driverName, age(obj.metadata.creationTimestamp, now)]

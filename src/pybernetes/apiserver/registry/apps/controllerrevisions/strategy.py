@@ -18,15 +18,20 @@ class ControllerRevisionStrategy(Strategy):
     columns = columns("Name", "Controller", "Revision", "Age")
 
     def validate(self, obj: apps.ControllerRevision) -> list[FieldError]:
-        found: list[FieldError] = []
+        found = self._revision_errors(obj)
         if obj.data is None:
             found.append(FieldError.required(Path("data"), "data is mandatory"))
-        if obj.revision < 0:
-            found.append(FieldError.invalid(Path("revision"), obj.revision, "must be greater than or equal to 0"))
+        elif not isinstance(obj.data, dict):
+            found.append(FieldError.required(Path("data"), "data must be a valid JSON object"))
         return found
 
+    def _revision_errors(self, obj: apps.ControllerRevision) -> list[FieldError]:
+        if obj.revision >= 0:
+            return []
+        return [FieldError.invalid(Path("revision"), obj.revision, "must be greater than or equal to 0")]
+
     def validate_update(self, obj: apps.ControllerRevision, old: apps.ControllerRevision) -> list[FieldError]:
-        found = self.validate(obj)
+        found = self._revision_errors(obj)
         if obj.data != old.data:
             found.append(FieldError.invalid(Path("data"), obj.data, IMMUTABLE))
         return found

@@ -71,12 +71,15 @@ class JobStrategy(Strategy):
         super().prepare_for_create(ctx, obj)
         templates.drop_in_template(self, obj, None)
         template = obj.spec.template
-        follows = obj.metadata.labels in ({}, templates.labels_of(template))
+        # A Job without labels of its own has those of its Pods; one whose Pods had none gets them as it is stored.
+        follows = bool(obj.metadata.labels) and obj.metadata.labels == templates.labels_of(template)
         if not obj.spec.manualSelector:
             generate_selector(obj)
         if follows:
-            # A Job without labels of its own has those of its Pods.
             obj.metadata.labels = dict(templates.labels_of(template))
+
+    def canonicalize(self, obj: batch.Job) -> None:
+        obj.metadata.labels = obj.metadata.labels or dict(templates.labels_of(obj.spec.template))
 
     def validate(self, obj: batch.Job) -> list[FieldError]:
         return validation.validate_job(obj)

@@ -17,10 +17,13 @@ class LeaseStrategy(Strategy):
     columns = columns("Name", "Holder", "Age")
 
     def prepare_for_create(self, ctx: RequestContext, obj: coordination.Lease) -> None:
-        """Nothing is reset."""
+        """The fields of coordinated elections go: that feature is off."""
+        obj.spec.strategy = obj.spec.preferredHolder = None
 
     def prepare_for_update(self, ctx: RequestContext, obj: coordination.Lease, old: coordination.Lease) -> None:
-        """Nothing is reset."""
+        """They stay where the object had them already."""
+        if old.spec.strategy is None and old.spec.preferredHolder is None:
+            obj.spec.strategy = obj.spec.preferredHolder = None
 
     def validate(self, obj: coordination.Lease) -> list[FieldError]:
         found: list[FieldError] = []

@@ -7,6 +7,7 @@ from typing import Any
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import columns
 
@@ -15,6 +16,11 @@ _TYPES = ("Container", "PersistentVolumeClaim", "Pod")
 
 class LimitRangeStrategy(Strategy):
     columns = columns("Name", "Created At")
+
+    def prepare_for_create(self, ctx: RequestContext, obj: core.LimitRange) -> None:
+        """One without a name gets one, which no other kind does."""
+        if not obj.metadata.name:
+            obj.metadata.name = self.registry.random.uid()
 
     def default(self, obj: core.LimitRange) -> None:
         for item in obj.spec.limits or []:

@@ -99,9 +99,11 @@ def validate_pod_spec(spec: core.PodSpec, path: Path, pod_name: str = "", *, is_
     if spec.runtimeClassName is not None:
         at, value = path.child("runtimeClassName"), spec.runtimeClassName
         found += [FieldError.invalid(at, value, message) for message in names.dns1123_subdomain(value)]
-    if spec.preemptionPolicy not in (None, "Never", "PreemptLowerPriority"):
-        at = path.child("preemptionPolicy")
-        found.append(FieldError.not_supported(at, spec.preemptionPolicy, ("Never", "PreemptLowerPriority")))
+    policy, at = spec.preemptionPolicy, path.child("preemptionPolicy")
+    if policy == "":
+        found.append(FieldError.required(at))
+    elif policy not in (None, "PreemptLowerPriority", "Never"):
+        found.append(FieldError.not_supported(at, policy, ("PreemptLowerPriority", "Never")))
     for name, value in spec.overhead.items():
         at = path.child("overhead").key(name)
         found += resources.validate_container_resource_name(name, at)

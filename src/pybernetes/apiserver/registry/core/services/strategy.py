@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _AFFINITY_TIMEOUT_S = 10800
 _CLAIM_ATTEMPTS = 50
 
-_NO_HEALTH_PORT = "Internal error occurred: failed to allocate requested HealthCheck NodePort {}: {}"
+_HIGHEST_PORT = 65535
 
 
 class ServiceStrategy(Strategy):
@@ -402,11 +402,12 @@ class ServiceStrategy(Strategy):
                 raise errors.InternalError("failed to allocate a nodePort: range is full") from None
             taken.append((port.nodePort, protocol))
         if needs_health_port(spec):
-            self._claim_health_port(spec, before, taken)
+            self._claim_health_port(obj, before, taken)
 
     def _claim_health_port(
-        self, spec: core.ServiceSpec, before: list[tuple[int, str]], taken: list[tuple[int, str]]
+        self, obj: core.Service, before: list[tuple[int, str]], taken: list[tuple[int, str]]
     ) -> None:
+        spec = obj.spec
         port = spec.healthCheckNodePort
         if not port:
             port = spec.healthCheckNodePort = self._ports.take_any("TCP")
@@ -418,12 +419,18 @@ class ServiceStrategy(Strategy):
                     raise Taken
                 self._ports.take(port, "TCP")
             except Taken:
-                why = "provided port is already allocated"
-                raise errors.InternalError(_NO_HEALTH_PORT.format(port, why)) from None
+                raise self._no_health_port(obj, "provided port is already allocated") from None
             except OutOfRange:
+                if not 1 <= port <= _HIGHEST_PORT:
+                    return  # validation says that it is no port
                 why = f"provided port is not in the valid range. The range of valid ports is {self._ports.text}"
-                raise errors.InternalError(_NO_HEALTH_PORT.format(port, why)) from None
+                raise self._no_health_port(obj, why) from None
         taken.append((port, "TCP"))
+
+    def _no_health_port(self, obj: core.Service, why: str) -> errors.Invalid:
+        """Differs: upstream answers 500, though it is the Service that asks for what cannot be had."""
+        error = FieldError.invalid(SPEC.child("healthCheckNodePort"), obj.spec.healthCheckNodePort, why)
+        return invalid(self.resource.gvk, obj.metadata.name or "", [error])
 
     def _claim_port(
         self, obj: core.Service, index: int, number: int, protocol: str,

@@ -53,7 +53,7 @@ class PriorityClassStrategy(Strategy):
     def validate_update(self, obj: scheduling.PriorityClass, old: scheduling.PriorityClass) -> list[FieldError]:
         found: list[FieldError] = []
         if obj.value != old.value:
-            found.append(FieldError.invalid(Path("value"), obj.value, "may not be changed in an update."))
+            found.append(FieldError.forbidden(Path("value"), "may not be changed in an update."))
         if obj.preemptionPolicy != old.preemptionPolicy:
             at = Path("preemptionPolicy")
             found.append(FieldError.invalid(at, obj.preemptionPolicy, "field is immutable"))
