@@ -71,13 +71,13 @@ def update(
     return _with_managers(new, managers)
 
 
-def first_fields(new: Any, schema: Schema | None = None, *, ignored: Iterable[str] = ()) -> FieldSet:
-    """What the creator of `new` (Struct or tree), who sent no managedFields, owns.
+def first_fields(new: Tree, schema: Schema | None = None, *, ignored: Iterable[str] = ()) -> FieldSet:
+    """What the creator of `new`, who sent no managedFields, owns: as `update` of nothing says, without its ceremony.
 
-    As `update` of nothing says, without its ceremony, and in the order of the wire.
+    In the order that it has on the wire.
     """
     shape = _schema(schema)
-    tree = msgspec.to_builtins(new, order="sorted")
+    tree: Tree = msgspec.to_builtins(new, order="sorted")
     try:
         found = typed.Comparison(empty_object(shape, tree), tree, shape)
     except typed.TypedError:

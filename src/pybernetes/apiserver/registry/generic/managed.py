@@ -46,7 +46,7 @@ class Managed:
             self._update(ctx, None, obj)
             return
         ignored = self._ignored.get(ctx.subresource, ())
-        fields = managed_fields.first_fields(obj, codec.storage_schema, ignored=ignored)
+        fields = managed_fields.first_fields(codec.builtins(obj), codec.storage_schema, ignored=ignored)
         if fields:
             entry = ManagedFieldsEntry(
                 apiVersion=codec.resource.api_version,
