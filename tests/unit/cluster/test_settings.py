@@ -46,8 +46,9 @@ def test_keys_that_do_not_go_with_the_store(store: str, files: dict[str, str], e
 def test_what_opens_a_given_etcd_reaches_the_apiservers(tmp_path: Path) -> None:
     given = spec(
         store="etcd=https://a:1", control_planes=3, etcd_ca_file="/ca", etcd_cert_file="/cert", etcd_key_file="/key",
-        etcd_user_file="/user",
+        etcd_user_file="/user", encryption_config="/encryption",
     )  # fmt: skip
     check_store(given)
     flags = components(given, Layout("default", tmp_path), "control-plane-1")["apiserver"]
     assert {"--etcd-cafile=/ca", "--etcd-certfile=/cert", "--etcd-keyfile=/key", "--etcd-user-file=/user"} <= {*flags}
+    assert {"--encryption-provider-config=/encryption", "--encryption-provider-config-automatic-reload"} <= {*flags}
