@@ -32,6 +32,18 @@ _HEADERS = {
     "accept": "application/json, */*",
     "user-agent": "kube-apiserver",
 }
+_REFUSALS = {
+    400: "the server rejected our request for an unknown reason",
+    401: "the server has asked for the client to provide credentials",
+    404: "the server could not find the requested resource",
+    405: "the server does not allow this method on the requested resource",
+    406: "the server was unable to respond with a content type that the client supports",
+    409: "the server reported a conflict",
+    422: "the server rejected our request due to an error in our request",
+    429: "the server has received too many requests and has asked us to try again later",
+    503: "the server is currently unable to handle the request",
+    504: "the server was unable to return a response in the time allotted, but may still be processing the request",
+}
 Address = tuple[str, int]
 
 
@@ -88,8 +100,7 @@ class Webhooks:
         except (OSError, ValueError) as error:
             raise CallError(f'Post "{base}{target}": {_reason(error)}') from None
         if not 200 <= answer.status < 300:
-            is_text = answer.headers.get("content-type", "text/").startswith("text/")
-            raise CallError(_refusal(answer.status, answer.body if is_text else b""))
+            raise CallError(refusal(answer))
         return answer.body
 
     async def close(self) -> None:
@@ -187,21 +198,17 @@ def _reason(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _refusal(status: int, content: bytes) -> str:
-    """What the API's clients say of an answer that is no success."""
-    shown = content[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
-    texts = {
-        400: "the server rejected our request for an unknown reason",
-        401: "the server has asked for the client to provide credentials",
-        403: "unknown",
-        404: "the server could not find the requested resource",
-        405: "the server does not allow this method on the requested resource",
-        413: "Request entity too large: limit is 3145728",
-        429: "the server has received too many requests and has asked us to try again later",
-        503: "the server is currently unable to handle the request",
-    }
-    if status in texts:
-        return texts[status]
+def refusal(answer: HttpResponse) -> str:
+    """What the API's clients say of an answer that is no success. Source: apimachinery/pkg/api/errors/errors.go."""
+    status, said = answer.status, "unknown"
+    if answer.headers.get("content-type", "text/").lower().startswith("text/"):
+        said = answer.body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    if status in (403, 415):
+        return said
+    if status == 406 and said not in ("", "unknown"):
+        return said
+    if status in _REFUSALS:
+        return _REFUSALS[status]
     if status >= 500:
-        return f'an error on the server ("{shown or "unknown"}") has prevented the request from succeeding'
+        return f'an error on the server ("{said}") has prevented the request from succeeding'
     return f"the server responded with the status code {status} but did not return more information"
