@@ -51,8 +51,8 @@ class Structural:
         self.properties = {name: Structural(child) for name, child in properties.items()}
         additional = tree.get("additionalProperties")
         self.additional = Structural(additional) if isinstance(additional, Mapping) else None
-        self.open = additional is True
-        """additionalProperties: true, any member with anything in it."""
+        self.open = additional is not None and self.additional is None
+        """additionalProperties without a schema: members of any name stay, what is in objects of theirs does not."""
         items = tree.get("items")
         self.items = Structural(items) if isinstance(items, Mapping) else None
         self.preserve = bool(tree.get("x-kubernetes-preserve-unknown-fields"))
@@ -86,13 +86,13 @@ EVERYTHING = Structural({"type": "object", "x-kubernetes-preserve-unknown-fields
 # -- pruning ---------------------------------------------------------------------------------------
 
 
-def prune(content: Tree, schema: Structural) -> list[str]:
+def prune(content: Any, schema: Structural) -> list[str]:
     """Drops from an object's content what its schema does not name; the paths of what went, sorted.
 
     `content` has no apiVersion, kind and metadata.
     """
     unknown: list[str] = []
-    _prune_object(content, schema, "", unknown)
+    _prune(content, schema, "", unknown)
     return sorted(unknown)
 
 
@@ -104,28 +104,37 @@ def _prune(value: Any, schema: Structural | None, path: str, unknown: list[str])
         else:
             _prune_object(value, schema, path, unknown)
     elif isinstance(value, list):
+        keep = schema is not None and schema.preserve
         items = schema.items if schema is not None else None
-        preserve = schema is not None and schema.preserve
         for i, item in enumerate(value):
-            if isinstance(item, dict | list):
-                if preserve and items is None:
-                    continue
+            if keep:
+                _keep(item, items, f"{path}[{i}]", unknown)
+            elif isinstance(item, dict | list):
                 _prune(item, items, f"{path}[{i}]", unknown)
 
 
-def _prune_object(value: Tree, schema: Structural, path: str, unknown: list[str]) -> None:
+def _keep(value: Any, schema: Structural | None, path: str, unknown: list[str]) -> None:
+    """An item of a list that preserves: what it has beside its schema stays, whatever that says."""
+    if schema is None:
+        return
+    if isinstance(value, dict):
+        _prune_object(value, schema, path, unknown, preserve=True)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            _keep(item, schema.items, f"{path}[{i}]", unknown)
+
+
+def _prune_object(value: Tree, schema: Structural, path: str, unknown: list[str], *, preserve: bool = False) -> None:
     properties, additional = schema.properties, schema.additional
     gone: list[str] = []
     for name, child in value.items():
         if schema.embedded and name in META_FIELDS:
             continue
         below = properties.get(name, additional)
-        if below is not None:
+        if below is not None or schema.open:
             if isinstance(child, dict | list):
                 _prune(child, below, f"{path}.{name}" if path else name, unknown)
-        elif not schema.preserve:
-            if schema.open:
-                continue
+        elif not (schema.preserve or preserve):
             gone.append(name)
     for name in gone:
         del value[name]
@@ -205,18 +214,33 @@ def read_metadata(tree: Any, path: str) -> tuple[ObjectMeta, list[str]]:
         raise DecodeError(f"json: {error}") from None
 
 
+class EmbeddedError(DecodeError):
+    """The type or metadata of an embedded object that is none."""
+
+    def __init__(self, message: str, path: str, value: Any) -> None:
+        super().__init__(message)
+        self.path = path
+        self.value = value
+
+
 def coerce_embedded(value: Any, schema: Structural | None, path: str) -> list[str]:
     """Brings the metadata of embedded objects into form; the paths of unknown fields in them.
 
-    Raises DecodeError for metadata that is none.
+    Raises EmbeddedError.
     """
     if schema is None or not schema.embeds:
         return []
     problems: list[str] = []
     if isinstance(value, dict):
+        for name in ("apiVersion", "kind") if schema.embedded else ():
+            if name in value and not isinstance(value[name], str):
+                raise EmbeddedError("must be a string", f"{path}.{name}" if path else name, value[name])
         if schema.embedded and "metadata" in value:
             at = f"{path}.metadata" if path else "metadata"
-            meta, found = read_metadata(value["metadata"], at)
+            try:
+                meta, found = read_metadata(value["metadata"], at)
+            except DecodeError as error:
+                raise EmbeddedError(str(error), at, value["metadata"]) from None
             value["metadata"] = msgspec.to_builtins(meta)
             problems += [p.removeprefix('unknown field "').removesuffix('"') for p in found]
         for name, child in value.items():

@@ -10,8 +10,6 @@ apiextensions-apiserver/pkg/apiserver/schema/listtype.
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,14 +18,13 @@ import orjson
 
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.trees import equal
+from pybernetes.apiserver.crd import numbers, patterns
 from pybernetes.apiserver.crd.formats import FORMATS
 from pybernetes.apiserver.crd.structural import Structural
 
 Tree = Mapping[str, Any]
 ABSENT: Any = object()
 """Stands for an old value that there is none of."""
-_LINEAR = jsonschema_rs.RegexOptions()
-"""Patterns run in linear time, whatever a schema's author wrote."""
 _NOWHERE = Path("<nil>")
 """What upstream shows for an error of the object as a whole."""
 _SAME_WORD = (
@@ -35,7 +32,6 @@ _SAME_WORD = (
     "minimum",
     "maxLength",
     "minLength",
-    "pattern",
     "maxItems",
     "minItems",
     "multipleOf",
@@ -45,6 +41,9 @@ _SAME_WORD = (
     "enum",
 )
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
+_FORMATS_OF = {"integer": ("int32", "int64"), "number": ("float", "double")}
+_GO_FORMATS = {"integer": "int64", "number": "float64"}
+"""What upstream calls the format of a number that it read."""
 
 
 class SchemaValidator:
@@ -52,19 +51,45 @@ class SchemaValidator:
 
     def __init__(self, schema: Tree) -> None:
         self._schema = schema
-        self._compiled = jsonschema_rs.Draft4Validator(
-            json_schema(schema),
-            validate_formats=True,
-            ignore_unknown_formats=True,
-            formats=FORMATS,
-            pattern_options=_LINEAR,
-        )
+        self._compiled = _compile(schema)
 
-    def validate(self, value: Any, path: str = "", old: Any = ABSENT) -> list[FieldError]:
-        """All that is wrong with a JSON value, in a stable order; `old` is the value before an update."""
-        if self._compiled.is_valid(value):
+    def validate(self, value: Any, base: str = "", old: Any = ABSENT) -> list[FieldError]:
+        """All that is wrong with a JSON value, in a stable order; `old` is the value before an update.
+
+        `base` is where the value stands, for one that is no object of its own.
+        """
+        if self._compiled is not None and self._compiled.is_valid(value):
             return []
-        return [e for e in _Walk().node(value, self._schema, path, old) if e is not None]
+        return _Walk(base).node(value, self._schema, "", old)
+
+
+def _compile(schema: Tree) -> Any:
+    """What answers for valid objects at once; None for a schema that JSON Schema reads in another way."""
+    if not _alike(schema):
+        return None
+    try:
+        formats = {**FORMATS, **{f"pattern {text}": patterns.searcher(text) for text in _patterns(schema)}}
+        return jsonschema_rs.Draft4Validator(
+            json_schema(schema), validate_formats=True, ignore_unknown_formats=True, formats=formats
+        )
+    except (ValueError, jsonschema_rs.ValidationError):
+        return None  # words that mean nothing: an enum of nothing, a negative length
+
+
+def _below(schema: Tree) -> list[Tree]:
+    found = [*(schema.get("properties") or {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    for word in ("allOf", "anyOf", "oneOf"):
+        found += schema.get(word) or ()
+    return [child for child in (*found, schema.get("not")) if isinstance(child, Mapping)]
+
+
+def _alike(schema: Tree) -> bool:
+    return numbers.plain(schema) and all(_alike(child) for child in _below(schema))
+
+
+def _patterns(schema: Tree) -> set[str]:
+    found = {schema["pattern"]} if schema.get("pattern") else set()
+    return found.union(*(_patterns(child) for child in _below(schema)))
 
 
 def json_schema(schema: Tree) -> dict[str, Any]:
@@ -77,10 +102,8 @@ def json_schema(schema: Tree) -> dict[str, Any]:
         made["type"] = ["integer", "string"]
     elif schema.get("type"):
         made["type"] = schema["type"]
-    if schema.get("format") in FORMATS:
+    if schema.get("format") in FORMATS and schema.get("type") == "string":
         made["format"] = schema["format"]
-    if schema.get("format") in _INTEGERS and schema.get("type") == "integer":
-        made = _within(made, _INTEGERS[schema["format"]])
     if schema.get("properties"):
         made["properties"] = {name: json_schema(child) for name, child in schema["properties"].items()}
     additional = schema.get("additionalProperties")
@@ -95,35 +118,28 @@ def json_schema(schema: Tree) -> dict[str, Any]:
             made[word] = [json_schema(child) for child in schema[word]]
     if schema.get("not") is not None:
         made["not"] = json_schema(schema["not"])
+    besides: list[dict[str, Any]] = []
+    if made.get("type") in ("integer", ["integer", "string"]):
+        limit = _INTEGERS.get(schema.get("format") or "", 2**63)
+        besides.append({"minimum": -limit, "maximum": limit - 1})
+    if schema.get("pattern"):
+        besides.append({"format": f"pattern {schema['pattern']}"})
+    if besides:
+        made = {"allOf": [made, *besides]}
     if schema.get("nullable"):
         null: dict[str, Any] = {"type": "null"}
-        if "enum" in made:
-            null["enum"] = made["enum"]
+        if schema.get("enum") is not None:
+            null["enum"] = schema["enum"]
         return {"anyOf": [null, made]}
     return made
 
 
-def _within(made: dict[str, Any], limit: int) -> dict[str, Any]:
-    return {"allOf": [made, {"minimum": -limit, "maximum": limit - 1}]}
-
-
-def pattern_problem(pattern: str) -> str:
-    """Why a pattern cannot be used; "" when it can."""
-    try:
-        _pattern(pattern)
-    except (ValueError, jsonschema_rs.ValidationError) as error:
-        return str(error).partition("\n")[0]
-    return ""
-
-
-@functools.lru_cache(512)
-def _pattern(pattern: str) -> Callable[[str], bool]:
-    compiled = jsonschema_rs.Draft4Validator({"pattern": pattern}, pattern_options=_LINEAR)
-    return compiled.is_valid
-
-
 class _Walk:
     """One value held against one schema; errors come in the order of upstream's validators."""
+
+    def __init__(self, base: str = "") -> None:
+        self._base = base
+        self._nowhere = Path(base) if base else _NOWHERE
 
     def node(self, value: Any, schema: Tree, path: str, old: Any) -> list[FieldError]:
         if old is not ABSENT and equal(value, old):
@@ -150,11 +166,15 @@ class _Walk:
             return []
         if got == "integer" and "number" in types:
             return []
-        if isinstance(value, float) and "integer" in types and value.is_integer():
+        if isinstance(value, float) and "integer" in types and numbers.is_whole(value):
             return []
         wanted = ",".join(str(t) for t in types)
+        form = _format(schema)
+        if form and got not in ("string", "array", "null"):
+            # Upstream names the formats instead.
+            wanted, got = form, _GO_FORMATS.get(got, "")
         said = f'must be of type {wanted}: "{got}"'
-        return [FieldError.type_invalid(_at(path), got, _worded(path, said))]
+        return [FieldError.type_invalid(self._at(path), got, _worded(path, said))]
 
     def _combined(self, value: Any, schema: Tree, path: str, old: Any) -> list[FieldError]:
         found: list[FieldError] = []
@@ -162,7 +182,9 @@ class _Walk:
         if any_of := schema.get("anyOf"):
             results = [self.node(value, child, path, old) for child in any_of]
             if all(results):
-                found.append(FieldError.invalid(_NOWHERE, "", f"{quoted} must validate at least one schema (anyOf)"))
+                found.append(
+                    FieldError.invalid(self._nowhere, "", f"{quoted} must validate at least one schema (anyOf)")
+                )
                 found += sorted(results, key=_count)[0]
         if one_of := schema.get("oneOf"):
             results = [self.node(value, child, path, old) for child in one_of]
@@ -170,54 +192,47 @@ class _Walk:
             if valid != 1:
                 why = f"Found {valid} valid alternatives" if valid else "Found none valid"
                 said = f"{quoted} must validate one and only one schema (oneOf). {why}"
-                found.append(FieldError.invalid(_NOWHERE, "", said))
+                found.append(FieldError.invalid(self._nowhere, "", said))
                 found += sorted(results, key=_count)[0] if not valid else []
         if all_of := schema.get("allOf"):
             results = [self.node(value, child, path, old) for child in all_of]
             found += [error for result in results for error in result]
             if any(results):
                 none = ". None validated" if all(results) else ""
-                found.append(FieldError.invalid(_NOWHERE, "", f"{quoted} must validate all the schemas (allOf){none}"))
+                found.append(
+                    FieldError.invalid(self._nowhere, "", f"{quoted} must validate all the schemas (allOf){none}")
+                )
         if schema.get("not") is not None and not self.node(value, schema["not"], path, ABSENT):
-            found.append(FieldError.invalid(_NOWHERE, "", f"{quoted} must not validate the schema (not)"))
+            found.append(FieldError.invalid(self._nowhere, "", f"{quoted} must not validate the schema (not)"))
         return found
 
     def _string(self, value: str, schema: Tree, path: str) -> list[FieldError]:
+        found: list[FieldError] = []
         most, least, pattern = schema.get("maxLength"), schema.get("minLength"), schema.get("pattern")
         if most is not None and len(value) > most:
-            return [FieldError.too_long(_at(path), most)]
-        if least is not None and len(value) < least:
-            return [_invalid(path, value, f"should be at least {least} chars long")]
-        if pattern and not _pattern(pattern)(value):
-            return [_invalid(path, value, f"should match '{pattern}'")]
-        check = FORMATS.get(schema.get("format") or "")
+            found.append(FieldError.too_long(self._at(path), most))
+        elif least is not None and len(value) < least:
+            found.append(self._invalid(path, value, f"should be at least {least} chars long"))
+        elif pattern and (why := patterns.problem(pattern)):
+            found.append(self._invalid(path, value, f"should match '{pattern}, but pattern is invalid: {why}'"))
+        elif pattern and not patterns.searcher(pattern)(value):
+            found.append(self._invalid(path, value, f"should match '{pattern}'"))
+        form = _format(schema)
+        check = FORMATS.get(form)
         if check is not None and not check(value):
-            said = f'must be of type {schema["format"]}: "{value}"'
-            return [FieldError.type_invalid(_at(path), value, _worded(path, said))]
-        return []
+            said = f'must be of type {form}: "{value}"'
+            found.append(FieldError.type_invalid(self._at(path), value, _worded(path, said)))
+        return found
 
     def _number(self, value: int | float, schema: Tree, path: str) -> list[FieldError]:
-        found = []
-        form = schema.get("format")
-        if form in _INTEGERS and schema.get("type") == "integer" and not -_INTEGERS[form] <= value < _INTEGERS[form]:
-            why = f"Checked value must be of type integer with format {form} in {path}"
-            found.append(FieldError.invalid(_NOWHERE, "", why))
-        factor, most, least = schema.get("multipleOf"), schema.get("maximum"), schema.get("minimum")
-        if factor and not _is_multiple(value, factor):
-            found.append(_invalid(path, value, f"should be a multiple of {shown(factor)}"))
-        if least is not None:
-            exclusive = schema.get("exclusiveMinimum")
-            if value < least or (exclusive and value == least):
-                found.append(
-                    _invalid(path, value, f"should be greater than {'' if exclusive else 'or equal to '}{shown(least)}")
-                )
-        if most is not None:
-            exclusive = schema.get("exclusiveMaximum")
-            if value > most or (exclusive and value == most):
-                found.append(
-                    _invalid(path, value, f"should be less than {'' if exclusive else 'or equal to '}{shown(most)}")
-                )
-        return found
+        return [
+            FieldError.invalid(self._nowhere, "", wrong.said)
+            if wrong.whole
+            else FieldError.invalid(self._at(path), wrong.shown, wrong.said)
+            if wrong.said.startswith("factor")
+            else self._invalid(path, wrong.shown, wrong.said)
+            for wrong in numbers.problems(value, schema, path)
+        ]
 
     def _list(self, value: list[Any], schema: Tree, path: str, old: Any) -> list[FieldError]:
         found: list[FieldError] = []
@@ -227,9 +242,9 @@ class _Walk:
             for i, item in enumerate(value):
                 found += self.node(item, items, f"{path}[{i}]", before(i))
         if schema.get("minItems") is not None and len(value) < schema["minItems"]:
-            found.append(_invalid(path, len(value), f"should have at least {schema['minItems']} items"))
+            found.append(self._invalid(path, len(value), f"should have at least {schema['minItems']} items"))
         if schema.get("maxItems") is not None and len(value) > schema["maxItems"]:
-            found.append(FieldError.too_many(_at(path), len(value), schema["maxItems"]))
+            found.append(FieldError.too_many(self._at(path), len(value), schema["maxItems"]))
         return found
 
     def _enum(self, value: Any, schema: Tree, path: str) -> list[FieldError]:
@@ -237,29 +252,46 @@ class _Walk:
         if not allowed or any(equal(value, option) for option in allowed):
             return []
         options = [o if isinstance(o, str) else orjson.dumps(o).decode() for o in allowed]
-        return [FieldError.not_supported(_at(path), value, options)]
+        return [FieldError.not_supported(self._at(path), value, options)]
 
     def _object(self, value: dict[str, Any], schema: Tree, path: str, old: Any) -> list[FieldError]:
         found: list[FieldError] = []
         least, most = schema.get("minProperties"), schema.get("maxProperties")
         if least is not None and len(value) < least:
-            found.append(_invalid(path, len(value), f"should have at least {least} properties"))
+            found.append(self._invalid(path, len(value), f"should have at least {least} properties"))
         if most is not None and len(value) > most:
-            found.append(FieldError.too_many(_at(path), len(value), most))
+            found.append(FieldError.too_many(self._at(path), len(value), most))
         properties = schema.get("properties") or {}
         additional = schema.get("additionalProperties")
         before = old if isinstance(old, dict) and schema.get("x-kubernetes-map-type") != "atomic" else {}
         for name in sorted(value):
             child = properties.get(name, additional)
             if isinstance(child, Mapping):
-                at = f"{path}.{name}" if path else name
+                at = f"{path}.{name}" if path or name not in properties else name
                 found += self.node(value[name], child, at, before.get(name, ABSENT))
             elif additional is False and name not in properties:
-                found.append(_invalid(path, "", f"{path}.{name} in body is a forbidden property"))
+                found.append(self._invalid(path, "", f"{path}.{name} in body is a forbidden property"))
         for name in schema.get("required") or ():
             if name not in value:
-                found.append(FieldError.required(_at(f"{path}.{name}" if path else name)))
+                found.append(FieldError.required(self._at(f"{path}.{name}")))
         return found
+
+    def _at(self, path: str) -> Path:
+        if not self._base:
+            return Path(path.removeprefix("."))
+        return Path(f"{self._base}.{path.removeprefix('.')}" if path else self._base)
+
+    def _invalid(self, path: str, value: Any, said: str) -> FieldError:
+        detail = said if " in body " in said else _worded(path, said)
+        return FieldError.invalid(self._at(path), value, detail)
+
+
+def _format(schema: Tree) -> str:
+    """The format of a schema, where upstream looks at it."""
+    form = schema.get("format") or ""
+    kind = schema.get("type")
+    known = form in FORMATS if kind == "string" else form in _FORMATS_OF.get(kind or "", ())
+    return form if known and not schema.get("x-kubernetes-int-or-string") else ""
 
 
 def _correlated(value: list[Any], schema: Tree, old: Any) -> Callable[[int], Any]:
@@ -293,31 +325,12 @@ def type_name(value: Any) -> str:
     return "array" if isinstance(value, list) else "object"
 
 
-def shown(number: float) -> str:
-    """A bound as Go prints it: 1, 0.5."""
-    return str(int(number)) if float(number).is_integer() and abs(number) < 1e21 else repr(number)
-
-
-def _is_multiple(value: float, factor: float) -> bool:
-    quotient = value / factor
-    return math.isclose(quotient, round(quotient), abs_tol=1e-9)
-
-
 def _count(errors: list[FieldError]) -> int:
     return len(errors)
 
 
-def _at(path: str) -> Path:
-    return Path(path)
-
-
 def _worded(path: str, said: str) -> str:
     return f"{path} in body {said}"
-
-
-def _invalid(path: str, value: Any, said: str) -> FieldError:
-    detail = said if " in body " in said else _worded(path, said)
-    return FieldError.invalid(_at(path), value, detail)
 
 
 # -- lists of type set and map ---------------------------------------------------------------------

@@ -86,13 +86,15 @@ def _node(schema: Structural) -> _Node | None:
 
 
 class Rules:
-    def __init__(self, schema: Structural) -> None:
-        self._root = _Node(schema, root=True)
+    """The rules of a schema; one that is no `root` is of a value within an object."""
 
-    def validate(self, tree: Any, old: Any | None) -> list[FieldError]:
-        """What the rules say of an object; `old` is the one before an update."""
+    def __init__(self, schema: Structural, *, root: bool = True) -> None:
+        self._root = _Node(schema, root=root)
+
+    def validate(self, tree: Any, old: Any | None, path: Path = Path()) -> list[FieldError]:  # noqa: B008
+        """What the rules say of an object; `old` is the one before an update, `path` where the value stands."""
         run = _Run()
-        run.node(self._root, tree, ABSENT if old is None else old, Path())
+        run.node(self._root, tree, ABSENT if old is None else old, path)
         return run.found
 
 

@@ -6,14 +6,12 @@ Source: cel-go/ext/{strings,formatting}.go, apiserver/pkg/cel/library/{regex,lis
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 from decimal import Decimal
 from typing import Any
 
-_REPEATS_A_CHOICE = re.compile(r"[+*}][+*{]|\([^()]*[|*+{?][^()]*\)+[*+{]")
-"""Repetitions of what can match in several ways, which Python's engine may try for ever."""
-_LONGEST = 10_000
-"""Texts longer than this are not searched by pattern: Python's engine may backtrack."""
+from pybernetes.apiserver.crd import patterns
 
 
 def char_at(text: str, index: int) -> str:
@@ -67,22 +65,13 @@ def quoted(text: str) -> str:
 
 
 def find(text: str, pattern: str) -> str:
-    found = _compiled(text, pattern).search(text)
+    found = patterns.compiled(pattern).search(text)
     return found.group() if found is not None else ""
 
 
 def find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
-    found = [match.group() for match in _compiled(text, pattern).finditer(text)]
-    return found if limit < 0 else found[:limit]
-
-
-def _compiled(text: str, pattern: str) -> re.Pattern[str]:
-    if len(text) > _LONGEST or _REPEATS_A_CHOICE.search(pattern):
-        raise ValueError("pattern or text is too expensive to search")
-    try:
-        return re.compile(pattern, re.ASCII)
-    except re.error as error:
-        raise ValueError(f"Illegal regex: {error}") from None
+    found = (match.group() for match in patterns.compiled(pattern).finditer(text))
+    return list(found if limit < 0 else itertools.islice(found, limit))
 
 
 def total(items: list[Any]) -> Any:

@@ -8,13 +8,13 @@ pkg/apis/apiextensions/validation/validation.go (ValidateCustomResourceDefinitio
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apimachinery.field_walk import DecodeError
-from pybernetes.apimachinery.trees import copy_tree, equal
+from pybernetes.apimachinery.field_errors import FieldError, Path, aggregate
+from pybernetes.apimachinery.trees import copy_tree
 from pybernetes.apiserver.crd import structural
+from pybernetes.apiserver.crd.kinds import has_rules
 from pybernetes.apiserver.crd.structural import META_FIELDS, Structural
 
 Tree = Mapping[str, Any]
@@ -45,45 +45,73 @@ _FORBIDDEN_NESTED = (
     ("x-kubernetes-validations", "must be empty to be structural"),
 )
 
+_TOLD_WHEN_EMPTY = ("default", "additionalProperties", "x-kubernetes-list-type", "x-kubernetes-map-type")
+
 
 def validate(tree: Tree, at: Path, has_status: bool) -> list[FieldError]:
     """Everything that is wrong with the schema of one version."""
-    found: list[FieldError] = list(_listed_items(tree, at))
-    if found:
-        return found
-    if has_status and tree.get("type") != "object":
+    found: list[FieldError] = []
+    if has_status and tree.get("type") and tree["type"] != "object":
         why = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
-        found.append(FieldError.invalid(at.child("type"), tree.get("type", ""), why))
+        found.append(FieldError.invalid(at.child("type"), tree["type"], why))
     if has_status and (extra := sorted(set(tree) - _AT_ROOT_WITH_STATUS)):
         why = f"{extra[0]} is not allowed at the root of the schema if the status subresource is enabled"
         found.append(FieldError.invalid(at, extra[0], why))
     if tree.get("nullable"):
         found.append(FieldError.forbidden(at.child("nullable"), "nullable cannot be true at the root"))
-    structural_errors = sorted([*_invariants(tree, "root", at), *_completeness(tree, at)], key=str)
-    found += structural_errors
-    found += _node(tree, at, root=True, inside_meta=False)
-    if not found:
-        found += _compiles(tree, at)
-    if not found:
-        found += _defaults(Structural(tree), at, inside_meta=False)
-    if not found:
+    unreadable = next(_unreadable(tree), "")
+    sound = False
+    if not unreadable:
+        problems = sorted([*_invariants(tree, "root", at), *_completeness(tree, at)], key=str)
+        problems = problems or _defaults(Structural(tree), at, None, ())
+        sound = not problems
+        found += problems
+    words = list(_node(tree, at, _Place(root=True)))
+    found += words
+    if unreadable and not found:
+        found.append(FieldError.invalid(at, "", unreadable))
+    if sound and not words:
         found += _rules(tree, at)
     return found
 
 
-def _listed_items(tree: Tree, at: Path) -> Iterator[FieldError]:
-    """A schema for each item by its place is none that anything else here could read."""
-    items = tree.get("items")
-    if isinstance(items, list):
-        yield FieldError.forbidden(at.child("items"), "items must be a schema object and not an array")
-    for word in ("items", "additionalProperties", "not"):
-        if isinstance(tree.get(word), Mapping):
-            yield from _listed_items(tree[word], at.child(word))
+_UNREADABLE = (
+    ("id", "id"), ("$schema", "schema"), ("$ref", "$ref"), ("patternProperties", "patternProperties"),
+    ("dependencies", "dependencies"), ("definitions", "definitions"),
+)  # fmt: skip
+
+
+def _unreadable(tree: Tree) -> Iterator[str]:
+    """Why no structural schema can be made of a tree; what is told about it elsewhere comes first."""
+    for word, name in _UNREADABLE:
+        if tree.get(word):
+            yield f"OpenAPIV3Schema '{name}' is not supported"
+    if tree.get("additionalItems") is not None:
+        yield "OpenAPIV3Schema 'additionalItems' is not supported"
+    if tree.get("x-kubernetes-preserve-unknown-fields") is False:
+        yield "internal error: 'x-kubernetes-preserve-unknown-fields' must be true or undefined"
+    if isinstance(tree.get("items"), list) and tree["items"]:
+        yield "OpenAPIV3Schema 'items' must be a schema, but is an array"
+    for _, _, child in _below(tree):
+        yield from _unreadable(child)
+
+
+def _below(tree: Tree) -> Iterator[tuple[str, str, Tree]]:
+    """Every schema within one: the word it stands under, its key or place there, itself."""
     for name, child in (tree.get("properties") or {}).items():
-        yield from _listed_items(child, at.child("properties").key(name))
-    for word in ("allOf", "anyOf", "oneOf"):
+        yield "properties", name, child
+    for word in ("additionalProperties", "not"):
+        if isinstance(tree.get(word), Mapping):
+            yield word, "", tree[word]
+    for word in ("allOf", "oneOf", "anyOf"):
         for i, child in enumerate(tree.get(word) or ()):
-            yield from _listed_items(child, at.child(word).index(i))
+            yield word, str(i), child
+    items = tree.get("items")
+    if isinstance(items, Mapping):
+        yield "items", "", items
+    elif isinstance(items, list):
+        for i, child in enumerate(items):
+            yield "items", str(i), child
 
 
 # -- structural ------------------------------------------------------------------------------------
@@ -113,7 +141,7 @@ def _invariants(tree: Tree, level: Level, at: Path) -> Iterator[FieldError]:
     if int_or_string and embedded:
         why = "must be false if x-kubernetes-int-or-string is true"
         yield FieldError.invalid(at.child("x-kubernetes-embedded-resource"), True, why)
-    yield from _value_validation(tree, at, int_or_string=bool(int_or_string))
+    yield from _value_validation(tree, at, structural=True)
     if embedded and kind != "object":
         why = "must be object if x-kubernetes-embedded-resource is true"
         wrong = at.child("type")
@@ -150,52 +178,52 @@ def _metadata(tree: Tree, level: Level, at: Path) -> Iterator[FieldError]:
 
 
 def _value_validation(
-    tree: Tree, at: Path, *, int_or_string: bool = False, skip_any: bool = False
+    tree: Tree, at: Path, *, structural: bool = False, skip_any: bool = False
 ) -> Iterator[FieldError]:
-    if not skip_any and not (int_or_string and tree.get("anyOf") == _INT_OR_STRING):
+    """Words about values; the two ways to say that something is an integer or a string are let pass."""
+    if not skip_any and not (structural and tree.get("anyOf") == _INT_OR_STRING):
         for i, child in enumerate(tree.get("anyOf") or ()):
             yield from _nested(child, at.child("anyOf").index(i))
     for i, child in enumerate(tree.get("allOf") or ()):
-        skip = int_or_string and i == 0 and child.get("anyOf") == _INT_OR_STRING
-        yield from _nested(child, at.child("allOf").index(i), skip_any=skip, rules=True)
+        skip = structural and i == 0 and child.get("anyOf") == _INT_OR_STRING
+        yield from _nested(child, at.child("allOf").index(i), skip_any=skip)
     for i, child in enumerate(tree.get("oneOf") or ()):
         yield from _nested(child, at.child("oneOf").index(i))
     if tree.get("not") is not None:
         yield from _nested(tree["not"], at.child("not"))
     if pattern := tree.get("pattern"):
-        from pybernetes.apiserver.crd.validation import pattern_problem
+        from pybernetes.apiserver.crd import patterns
 
-        if problem := pattern_problem(pattern):
+        if problem := patterns.problem(pattern):
             why = f"must be a valid regular expression, but isn't: {problem}"
             yield FieldError.invalid(at.child("pattern"), pattern, why)
 
 
-def _nested(tree: Tree, at: Path, *, skip_any: bool = False, rules: bool = False) -> Iterator[FieldError]:
+def _nested(tree: Tree, at: Path, *, skip_any: bool = False) -> Iterator[FieldError]:
     yield from _value_validation(tree, at, skip_any=skip_any)
     if isinstance(tree.get("items"), Mapping):
         yield from _nested(tree["items"], at.child("items"))
     for name, child in (tree.get("properties") or {}).items():
         yield from _nested(child, at.child("properties").key(name))
     for word, why in _FORBIDDEN_NESTED:
-        if tree.get(word) not in (None, "", False, [], ()):
+        value = tree.get(word)
+        if (
+            value
+            or (word == "default" and value is not None)
+            or (word in _TOLD_WHEN_EMPTY and value not in (None, False))
+        ):
             yield FieldError.forbidden(at.child(word), why)
     if "metadata" in (tree.get("properties") or {}):
         yield FieldError.forbidden(at.child("properties").key("metadata"), "must not be specified in a nested context")
 
 
 def _completeness(tree: Tree, at: Path) -> Iterator[FieldError]:
-    """What value validations mention must be there outside of them too."""
-    for word in ("anyOf", "allOf", "oneOf"):
-        for i, child in enumerate(tree.get(word) or ()):
-            yield from _mentioned(child, tree, at.child(word).index(i), at)
+    """What value validations of the root mention must be there outside of them too; upstream looks no deeper."""
     if tree.get("not") is not None:
         yield from _mentioned(tree["not"], tree, at.child("not"), at)
-    if isinstance(tree.get("items"), Mapping):
-        yield from _completeness(tree["items"], at.child("items"))
-    for name, child in (tree.get("properties") or {}).items():
-        yield from _completeness(child, at.child("properties").key(name))
-    if isinstance(tree.get("additionalProperties"), Mapping):
-        yield from _completeness(tree["additionalProperties"], at.child("additionalProperties"))
+    for word in ("allOf", "anyOf", "oneOf"):
+        for i, child in enumerate(tree.get(word) or ()):
+            yield from _mentioned(child, tree, at.child(word).index(i), at)
 
 
 def _mentioned(nested: Tree, outer: Tree, at: Path, outer_at: Path) -> Iterator[FieldError]:
@@ -218,48 +246,62 @@ def _mentioned(nested: Tree, outer: Tree, at: Path, outer_at: Path) -> Iterator[
         yield from _mentioned(nested["not"], outer, at.child("not"), outer_at)
 
 
-# -- each node -------------------------------------------------------------------------------------
+# -- each node ------------------------------------------------------------------------------------
 
 
-def _node(tree: Tree, at: Path, *, root: bool, inside_meta: bool) -> Iterator[FieldError]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a node's surroundings say about it."""
+
+    root: bool = False
+    in_metadata: bool = False
+    no_defaults: str = ""
+    """Why defaults are forbidden here."""
+
+    def below(self, tree: Tree, word: str, name: str) -> _Place:
+        if word == "additionalProperties" and self.in_metadata:
+            return replace(self, root=False, no_defaults="inside additionalProperties applying to object metadata")
+        if word == "properties" and name in META_FIELDS and (self.root or tree.get("x-kubernetes-embedded-resource")):
+            return _Place(in_metadata=True, no_defaults=f"in top-level {name}" if self.root else self.no_defaults)
+        return replace(self, root=False)
+
+
+def _node(tree: Tree, at: Path, place: _Place) -> Iterator[FieldError]:
     yield from _words(tree, at)
     yield from _extensions(tree, at)
-    if inside_meta and root is False and tree.get("default") is not None and at.text.count("properties[") == 1:
-        yield FieldError.forbidden(at.child("default"), "must not be set in top-level metadata")
-    properties = tree.get("properties") or {}
+    if place.no_defaults and tree.get("default") is not None:
+        yield FieldError.forbidden(at.child("default"), f"must not be set {place.no_defaults}")
+    if place.in_metadata and tree.get("x-kubernetes-embedded-resource"):
+        why = "must not be used inside of resource meta"
+        yield FieldError.forbidden(at.child("x-kubernetes-embedded-resource"), why)
     additional = tree.get("additionalProperties")
-    if additional is not None and properties and additional is not True:
+    if additional is not None and tree.get("properties") and additional is not True:
         why = "additionalProperties and properties are mutual exclusive"
         yield FieldError.forbidden(at.child("additionalProperties"), why)
-    for name, child in properties.items():
-        meta = root and name in META_FIELDS
-        yield from _node(child, at.child("properties").key(name), root=False, inside_meta=meta)
-    if isinstance(additional, Mapping):
-        yield from _node(additional, at.child("additionalProperties"), root=False, inside_meta=False)
-    if isinstance(tree.get("items"), Mapping):
-        yield from _node(tree["items"], at.child("items"), root=False, inside_meta=False)
-    for word in ("allOf", "anyOf", "oneOf"):
-        for i, child in enumerate(tree.get(word) or ()):
-            yield from _node(child, at.child(word).index(i), root=False, inside_meta=False)
-    if tree.get("not") is not None:
-        yield from _node(tree["not"], at.child("not"), root=False, inside_meta=False)
+    for word, name, child in _below(tree):
+        path = at.child(word)
+        path = path.key(name) if word == "properties" else path.index(int(name)) if name else path
+        yield from _node(child, path, place.below(tree, word, name))
 
 
 def _words(tree: Tree, at: Path) -> Iterator[FieldError]:
     kind = tree.get("type")
     if kind and kind not in _TYPES:
         yield FieldError.not_supported(at.child("type"), kind, _TYPES)
-    for word in ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "id"):
+    for word in ("definitions", "dependencies", "patternProperties", "id"):
         if tree.get(word):
             yield FieldError.forbidden(at.child(word), f"{word} is not supported")
+    for word in ("additionalItems", "$ref"):
+        if tree.get(word) is not None:
+            yield FieldError.forbidden(at.child(word), f"{word} is not supported")
+    if kind == "null":
+        why = "type cannot be set to null, use nullable as an alternative"
+        yield FieldError.forbidden(at.child("type"), why)
+    if isinstance(tree.get("items"), list) and tree["items"]:
+        yield FieldError.forbidden(at.child("items"), "items must be a schema object and not an array")
     if tree.get("uniqueItems"):
         why = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
         yield FieldError.forbidden(at.child("uniqueItems"), why)
-    if tree.get("multipleOf") is not None and tree["multipleOf"] <= 0:
-        yield FieldError.invalid(at.child("multipleOf"), tree["multipleOf"], "must be greater than 0")
-    for word in ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"):
-        if tree.get(word) is not None and tree[word] < 0:
-            yield FieldError.invalid(at.child(word), tree[word], "must be greater than or equal to 0")
     if tree.get("x-kubernetes-preserve-unknown-fields") is False:
         path = at.child("x-kubernetes-preserve-unknown-fields")
         yield FieldError.invalid(path, False, "must be true or undefined")
@@ -319,6 +361,9 @@ def _list_map(tree: Tree, item: Tree, keys: list[str], at: Path) -> Iterator[Fie
     required = item.get("required") or ()
     for i, key in enumerate(keys):
         path = at.child("items", "properties").key(key)
+        if key in keys[:i]:
+            why = "must not contain duplicate entries"
+            yield FieldError.invalid(at.child("x-kubernetes-list-map-keys"), keys, why)
         if key not in properties:
             why = "entries must all be names of item properties"
             yield FieldError.invalid(at.child("x-kubernetes-list-map-keys"), keys, why)
@@ -333,9 +378,6 @@ def _list_map(tree: Tree, item: Tree, keys: list[str], at: Path) -> Iterator[Fie
         if child.get("default") is None and key not in required:
             why = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"
             yield FieldError.required(path.child("default"), why)
-        if key in keys[:i]:
-            why = "must not contain duplicate entries"
-            yield FieldError.invalid(at.child("x-kubernetes-list-map-keys"), keys, why)
 
 
 def _rule_words(rule: Tree, at: Path) -> Iterator[FieldError]:
@@ -362,52 +404,81 @@ def _rule_words(rule: Tree, at: Path) -> Iterator[FieldError]:
 # -- what must compile -----------------------------------------------------------------------------
 
 
-def _compiles(tree: Tree, at: Path) -> list[FieldError]:
-    from pybernetes.apiserver.crd.validation import SchemaValidator
-
-    try:
-        SchemaValidator(tree)
-    except Exception as error:  # the library's own, and ValueError for what it cannot read
-        return [FieldError.invalid(at, "", f"error building validator: {str(error).splitlines()[0]}")]
-    return []
+Within = tuple[str | int, ...]
 
 
-def _defaults(schema: Structural, at: Path, *, inside_meta: bool) -> list[FieldError]:
+def _defaults(schema: Structural, at: Path, within: Within | None, around: tuple[Structural, ...]) -> list[FieldError]:
+    """What is wrong with the defaults of a node and of all below it.
+
+    `within` is where the node is in the innermost object with metadata, when it belongs to its type or metadata;
+    that object's schema is the last of `around`.
+    """
+    if schema.embedded or not around:
+        within, around = None, (schema,)
     found: list[FieldError] = []
     if schema.default is not None:
-        found += _default(schema, at.child("default"), inside_meta)
+        found += _default(schema, at.child("default"), within)
     if schema.items is not None:
-        found += _defaults(schema.items, at.child("items"), inside_meta=inside_meta)
+        deeper = (*within, 0) if within is not None else None
+        found += _defaults(schema.items, at.child("items"), deeper, around)
     for name, child in schema.properties.items():
-        meta = inside_meta or (schema.embedded and name in META_FIELDS)
-        found += _defaults(child, at.child("properties").key(name), inside_meta=meta)
-    if schema.additional is not None:
-        found += _defaults(schema.additional, at.child("additionalProperties"), inside_meta=inside_meta)
+        deeper = (*within, name) if within is not None else None
+        if schema is around[-1] and name in META_FIELDS:
+            deeper = (name,)
+        found += _defaults(child, at.child("properties").key(name), deeper, around)
     return found
 
 
-def _default(schema: Structural, at: Path, inside_meta: bool) -> list[FieldError]:
+def _default(schema: Structural, at: Path, within: Within | None) -> list[FieldError]:
     from pybernetes.apiserver.crd.validation import SchemaValidator
 
     value = schema.default
-    if isinstance(value, dict) and not inside_meta:
-        pruned = copy_tree(value)
-        structural.prune(pruned, schema)
-        if not equal(pruned, value):
-            return [FieldError.invalid(at, value, "must not have unknown fields")]
+    found: list[FieldError] = []
+    if within is not None:
+        if problem := _metadata_problem(value, within):
+            return [FieldError.invalid(at, value, f"must result in valid metadata: {problem}")]
+    else:
+        if structural.prune(copy_tree(value), schema):
+            found.append(FieldError.invalid(at, value, "must not have unknown fields"))
+        try:
+            structural.coerce_embedded(copy_tree(value), schema, "")
+        except structural.EmbeddedError as error:
+            return [*found, FieldError.invalid(_joined(at, error.path), error.value, str(error))]
+        if problems := structural.validate_embedded(value, schema, at):
+            return [*found, *problems]
+    wrong = SchemaValidator(schema.tree).validate(value, at.text)
+    if not wrong and has_rules(schema):
+        wrong = _default_under_rules(schema, value, at)
+    return found + wrong
+
+
+def _joined(at: Path, below: str) -> Path:
+    return at.child(below) if below else at
+
+
+def _metadata_problem(value: Any, within: Within) -> str:
+    """What is wrong with an object whose apiVersion, kind or metadata has this default."""
+    for step in reversed(within[1:]):
+        value = [value] if isinstance(step, int) else {step: value}
+    tree = {"apiVersion": "validation/v1", "kind": "Validation", within[0]: value}
+    root = Structural({"type": "object", "x-kubernetes-embedded-resource": True})
     try:
-        structural.coerce_embedded(copy_tree(value), schema, "")
-    except DecodeError as error:
-        return [FieldError.invalid(at, value, str(error))]
-    if problems := structural.validate_embedded(value, schema, at):
-        return problems
-    found: list[FieldError] = SchemaValidator(schema.tree).validate(value, at.text)
-    return [replace(error, detail=error.detail.replace(at.text, "")) for error in found]
+        structural.coerce_embedded(tree, root, "")
+    except structural.EmbeddedError as error:
+        return str(FieldError.invalid(Path(error.path), error.value, str(error)))
+    problems = structural.validate_embedded(tree, root, Path())
+    return aggregate(problems) if problems else ""
+
+
+def _default_under_rules(schema: Structural, value: Any, at: Path) -> list[FieldError]:
+    """A default must satisfy the rules: as it stays, and as it comes to be."""
+    from pybernetes.apiserver.crd.cel.rules import Rules
+
+    rules = Rules(schema, root=False)
+    return rules.validate(value, value, at) or rules.validate(value, None, at)
 
 
 def _rules(tree: Tree, at: Path) -> list[FieldError]:
-    from pybernetes.apiserver.crd.kinds import has_rules
-
     schema = Structural(tree)
     if not has_rules(schema):
         return []

@@ -6,6 +6,7 @@ apis/apiextensions/v1/defaults.go.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
@@ -117,11 +118,13 @@ def _plain_numbers(schema: Any) -> None:
     is_tree = isinstance(schema, dict)
     for name in _NUMBERS:
         value = schema.get(name) if is_tree else getattr(schema, name)
-        if isinstance(value, float) and value.is_integer():
+        if isinstance(value, int | float) and abs(value) < 1e21 and float(value).is_integer():
+            # The digits that a float has, as Go writes them: 9223372036854776000.
+            whole = int(Decimal(repr(float(value))))
             if is_tree:
-                schema[name] = int(value)
+                schema[name] = whole
             else:
-                setattr(schema, name, int(value))
+                setattr(schema, name, whole)
     for name in _NESTED:
         child = schema.get(name) if is_tree else getattr(schema, "not_" if name == "not" else name)
         if isinstance(child, dict) and name in _KEYED:
@@ -139,9 +142,11 @@ def _check_nested(schema: apiextensions.JSONSchemaProps) -> None:
         value = getattr(schema, name)
         if isinstance(value, dict):
             setattr(schema, name, msgspec.to_builtins(_read(value)))
-        elif isinstance(value, list) and name == "items":
+        elif isinstance(value, list) and value and name == "items":
             schema.items = [msgspec.to_builtins(_read(item)) for item in value]
-        elif value is not None and (name == "items" or not isinstance(value, bool)):
+        elif name == "items":
+            schema.items = None  # upstream reads nothing else there
+        elif value is not None and not isinstance(value, bool):
             raise errors.BadRequest(f"json: cannot unmarshal {value!r} into a schema ({name})")
     for dependency, value in schema.dependencies.items():
         if isinstance(value, dict):
