@@ -22,6 +22,7 @@ lint: install   ## style, types, layers
 bench: install  ## figures; nothing is asserted
 	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python "$$script" || exit 1; done
 
+soak: export SOAK = 1
 soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over; then random requests and stores under faults
 	@for round in $$(seq $${COUNT:-10}); do echo "== round $$round"; ./pybernetes test -x -q || exit 1; done
 	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q -s --timeout 0 tests/integration/test_fuzz_requests.py

@@ -1,17 +1,19 @@
 """An event loop whose time jumps: when nothing is ready, the next timer's moment is now.
 
 A day of back-off runs in the time of its callbacks. Real sockets still work; while a task waits for
-one, and no timer is due, the loop really waits.
+one, and no timer is due, the loop really waits. What else would be done in a thread is done at once: beside
+a thread time would run away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -39,6 +41,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    def run_in_executor(self, executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
