@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import itertools
 import os
 import pty
 import select
@@ -26,6 +27,8 @@ import msgspec
 import pytest
 
 IMAGE = "pybernetes.local/busybox:1.35"
+PATIENCE_S = 120
+"""For what takes a second on a quiet machine: only a test that fails waits as long."""
 COMMAND = [sys.executable, "-m", "pybernetes"]
 
 
@@ -44,9 +47,9 @@ class Cluster:
     def env(self) -> dict[str, str]:
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.folder), **self.environment}
 
-    def command(self, *args: str, check: bool = True, timeout_s: float = 180) -> subprocess.CompletedProcess[str]:
+    def command(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs `pybernetes ARGS`."""
-        return _run([*COMMAND, *args], self.env, check, timeout_s)
+        return run([*COMMAND, *args], self.env, check)
 
     def up(self, *args: str) -> subprocess.CompletedProcess[str]:
         return self.command("up", "--name", self.name, "--data-dir", str(self.folder / "data"), "--no-example", *args)
@@ -56,20 +59,20 @@ class Cluster:
         return self.command("down", "--name", self.name, "--purge")
 
     def kubectl(
-        self, *args: str, stdin: str | None = None, check: bool = True, timeout_s: float = 90, **env: str
+        self, *args: str, stdin: str | None = None, check: bool = True, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs kubectl. Raises AssertionError with what it printed when it fails and `check` is set."""
-        return _run([self.kubectl_path, *args], {**self.env, **env}, check, timeout_s, stdin)
+        return run([self.kubectl_path, *args], {**self.env, **env}, check, stdin)
 
     def get(self, *args: str) -> Any:
         """`kubectl get … -o json`, decoded."""
         return msgspec.json.decode(self.kubectl("get", *args, "-o", "json").stdout)
 
-    def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *args: str) -> subprocess.Popen[str]:
         """kubectl in the background, its output in a pipe."""
         return subprocess.Popen(
             [self.kubectl_path, *args], env=self.env, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def terminal(self, *args: str) -> Terminal:
@@ -89,9 +92,9 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._fd, text.encode())
 
-    def expect(self, text: str, timeout_s: float = 30) -> str:
+    def expect(self, text: str) -> str:
         """Reads until `text` has appeared. Raises AssertionError when it does not."""
-        end = time.monotonic() + timeout_s
+        end = time.monotonic() + PATIENCE_S
         while text not in self.seen:
             left = end - time.monotonic()
             assert left > 0, f"{text!r} did not appear; the terminal shows:\n{self.seen}"
@@ -100,9 +103,9 @@ class Terminal:
         assert text in self.seen, f"{text!r} did not appear; the terminal shows:\n{self.seen}"
         return self.seen
 
-    def wait(self, timeout_s: float = 30) -> int:
+    def wait(self) -> int:
         """The exit code, after reading the rest."""
-        end = time.monotonic() + timeout_s
+        end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end and self._read(end - time.monotonic()):
             pass
         _, status = os.waitpid(self._pid, 0)
@@ -121,28 +124,37 @@ class Terminal:
         return bool(data)
 
 
-def eventually(what: str, check: Callable[[], Any], timeout_s: float = 60) -> Any:
+def eventually(what: str, check: Callable[[], Any]) -> Any:
     """Calls `check` until it returns something true. Raises AssertionError with the last answer."""
-    end = time.monotonic() + timeout_s
+    end = time.monotonic() + PATIENCE_S
     while True:
         answer = check()
         if answer:
             return answer
-        assert time.monotonic() < end, f"{what} did not happen within {timeout_s} s; last: {answer!r}"
+        assert time.monotonic() < end, f"{what} did not happen within {PATIENCE_S} s; last: {answer!r}"
         select.select([], [], [], 0.2)
 
 
 def fetch(url: str) -> str:
-    """The page at `url`, without white space around it. Raises OSError."""
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    """The page at `url`, without white space around it, asked of nobody in between. Raises OSError."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20) as answer:
         return str(answer.read().decode()).strip()
 
 
-def _run(
-    argv: list[str], env: dict[str, str], check: bool, timeout_s: float, stdin: str | None = None
+def quiet_fetch(url: str) -> str:
+    """The page, or nothing when it cannot be had."""
+    try:
+        return fetch(url)
+    except OSError:
+        return ""
+
+
+def run(
+    argv: list[str], env: dict[str, str], check: bool, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """The ended process. Raises AssertionError with what it printed when it fails and `check` is set."""
     source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-    done = subprocess.run(argv, env=env, text=True, capture_output=True, timeout=timeout_s, check=False, **source)
+    done = subprocess.run(argv, env=env, text=True, capture_output=True, timeout=2 * PATIENCE_S, check=False, **source)
     if check:
         assert done.returncode == 0, f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
     return done
@@ -151,14 +163,14 @@ def _run(
 def make_cluster(folder: Path, suffix: str = "") -> Cluster:
     if os.geteuid() != 0 or shutil.which("kubectl") is None or not Path("/usr/bin/containerd").exists():
         pytest.skip("needs root, containerd and kubectl")
-    return Cluster(f"e2e{_run_slot()}{suffix}", folder)
+    return Cluster(f"e2e{run_slot()}{suffix}", folder)
 
 
 @functools.cache
-def _run_slot() -> int:
+def run_slot() -> int:
     """A number that no other test run on this machine has now; the lock ends with the process.
 
-    So two runs never share a cluster's name, and a name that a killed run used is taken, and cleaned, again.
+    So two runs never share a cluster's name or network, and a name that a killed run used is taken, and cleaned, again.
     """
     for slot in range(100):
         lock = os.open(f"/run/pybernetes-e2e-{slot}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -181,13 +193,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     made.down()
 
 
+_numbers = itertools.count(1)
+
+
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A namespace of the test's own, made the default of the kubeconfig's context."""
-    name = request.node.name.removeprefix("test_").replace("_", "-").split("[")[0][:50].rstrip("-")
-    cluster.kubectl("delete", "namespace", name, "--ignore-not-found")
+    """A namespace of the test's own, ready for Pods, made the default of the kubeconfig's context."""
+    words = request.node.originalname.removeprefix("test_").replace("_", "-")
+    name = f"{words[:50].rstrip('-')}-{next(_numbers)}"
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("config", "set-context", "--current", f"--namespace={name}")
+    made = ("get", "serviceaccount/default", "configmap/kube-root-ca.crt")
+    eventually("what every Pod needs", lambda: cluster.kubectl(*made, check=False).returncode == 0)
     yield name
     cluster.kubectl("config", "set-context", "--current", "--namespace=default")
     cluster.kubectl("delete", "namespace", name, "--wait=false")

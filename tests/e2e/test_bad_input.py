@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import COMMAND, IMAGE, Cluster, eventually
+from .conftest import COMMAND, IMAGE, Cluster, eventually, run
 
 pytestmark = pytest.mark.e2e
 
@@ -67,7 +67,9 @@ def test_an_image_that_does_not_exist(cluster: Cluster, namespace: str) -> None:
         "the Pod says what is wrong",
         lambda: any(w in cluster.kubectl("get", "pod", "none").stdout for w in ("ErrImagePull", "ImagePullBackOff")),
     )
-    assert "Failed to pull image" in cluster.kubectl("describe", "pod", "none").stdout
+    eventually(
+        "the event says why", lambda: "Failed to pull image" in cluster.kubectl("describe", "pod", "none").stdout
+    )
 
 
 def test_a_pod_that_fits_nowhere(cluster: Cluster, namespace: str) -> None:
@@ -81,9 +83,7 @@ def test_a_pod_that_fits_nowhere(cluster: Cluster, namespace: str) -> None:
 
 
 def command(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *args], env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=60
-    )
+    return run([*COMMAND, *args], {**os.environ, **env}, check=False)
 
 
 def one_line(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -103,14 +103,13 @@ def test_unknown_flag_and_verb() -> None:
 def test_broken_kubeconfig(cluster: Cluster, tmp_path: Path) -> None:
     broken = tmp_path / "config"
     broken.write_text("clusters: [{\n")
-    done = command(
-        "up", "--name", "e2ebroken", "--data-dir", str(tmp_path / "data"), "--no-example", KUBECONFIG=str(broken)
-    )
+    place = ("--name", f"{cluster.name}broken", "--data-dir", str(tmp_path / "data"))
+    done = command("up", *place, "--no-example", KUBECONFIG=str(broken))
     try:
         one_line(done, 1, str(broken))
         assert broken.read_text() == "clusters: [{\n", "nothing is lost"
     finally:
-        command("down", "--name", "e2ebroken", "--data-dir", str(tmp_path / "data"), KUBECONFIG=str(tmp_path / "none"))
+        command("down", *place, KUBECONFIG=str(tmp_path / "none"))
 
 
 def test_unwritable_data_folder(cluster: Cluster, tmp_path: Path) -> None:
@@ -118,7 +117,7 @@ def test_unwritable_data_folder(cluster: Cluster, tmp_path: Path) -> None:
     done = command(
         "up",
         "--name",
-        "e2efile",
+        f"{cluster.name}file",
         "--data-dir",
         str(tmp_path / "file" / "x"),
         "--no-example",
@@ -132,7 +131,7 @@ def test_taken_port(cluster: Cluster, tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        args = ("--name", "e2eport", "--data-dir", str(tmp_path / "data"))
+        args = ("--name", f"{cluster.name}port", "--data-dir", str(tmp_path / "data"))
         done = command("up", *args, "--no-example", "--port", port, KUBECONFIG=str(tmp_path / "k"))
         command("down", *args, KUBECONFIG=str(tmp_path / "k"))
     one_line(done, 1, port)
@@ -140,15 +139,12 @@ def test_taken_port(cluster: Cluster, tmp_path: Path) -> None:
 
 def test_without_root(cluster: Cluster, tmp_path: Path) -> None:
     """The interpreter of a test run may lie where nobody else can read, so the process drops root once it is loaded."""
-    args = ["up", "--name", "e2euser", "--data-dir", str(tmp_path / "data"), "--no-example"]
+    args = ["up", "--name", f"{cluster.name}user", "--data-dir", str(tmp_path / "data"), "--no-example"]
     code = (
         "import os, sys; import pybernetes.cli.up, pybernetes.cli.failures; from pybernetes.cmd.main import main;"
         f"os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(main({args}))"
     )
     os.chmod(tmp_path, 0o777)  # noqa: PTH101
-    done = subprocess.run(
-        [COMMAND[0], "-c", code],
-        env={**os.environ, "KUBECONFIG": str(tmp_path / "k"), "HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    env = {**os.environ, "KUBECONFIG": str(tmp_path / "k"), "HOME": str(tmp_path)}
+    done = run([COMMAND[0], "-c", code], env, check=False)
     one_line(done, 1, "root", "sudo")

@@ -9,7 +9,6 @@ import signal
 import ssl
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pybernetes.cluster.images.archive import write_archive
 from pybernetes.cluster.images.builtin import hello_image
 from pybernetes.host.processes import Process
 
-from .conftest import IMAGE, Cluster, eventually, make_cluster
+from .conftest import IMAGE, Cluster, eventually, fetch, make_cluster, quiet_fetch
 
 pytestmark = pytest.mark.e2e
 
@@ -35,11 +34,6 @@ def own(tmp_path: Path) -> Iterator[Cluster]:
 def parts(cluster: Cluster) -> dict[str, int]:
     told = json.loads(cluster.command("status", "--name", cluster.name, "-o", "json", check=False).stdout)
     return {part["name"]: part["pid"] for part in told["components"]}
-
-
-def fetch(url: str) -> str:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
-        return str(answer.read().decode())
 
 
 def test_the_example_answers_and_a_second_up_is_harmless(own: Cluster) -> None:
@@ -74,24 +68,17 @@ def test_down_keeps_the_state_and_purge_does_not(own: Cluster) -> None:
     own.kubectl("create", "configmap", "kept")
     own.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0", "--replicas=2")
     own.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080")
-    own.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     told = own.command("down", "--name", own.name).stdout
     assert f"Its state stays in {own.folder / 'data'}" in told
     assert "pybernetes" not in own.kubeconfig.read_text()
     own.up()
     own.kubectl("get", "configmap", "kept")
     address = own.get("service", "web")["spec"]["clusterIP"]
-    eventually("its pods run again", lambda: _answers(f"http://{address}/"), 60)
-    own.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    eventually("its pods run again", lambda: "Hello" in quiet_fetch(f"http://{address}/"))
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     own.command("down", "--name", own.name, "--purge")
     assert not (own.folder / "data").exists()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return "Hello" in fetch(url)
-    except OSError:
-        return False
 
 
 def test_keys_that_run_out_are_renewed(own: Cluster) -> None:
@@ -123,13 +110,13 @@ def test_two_clusters_side_by_side(own: Cluster, tmp_path_factory: pytest.TempPa
         for each in (own, other):
             each.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0")
             each.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=NodePort")
-            each.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+            each.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
         for each in (own, other):
             service = each.get("service", "web")["spec"]
             (pod,) = each.get("pods")["items"]
             node = each.get("nodes")["items"][0]["status"]["addresses"][0]["address"]
             for url in (f"http://{service['clusterIP']}/", f"http://{node}:{service['ports'][0]['nodePort']}/"):
-                eventually(url, lambda url=url, pod=pod: pod["metadata"]["name"] in fetch(url), 20)  # type: ignore[misc]
+                eventually(url, lambda url=url, pod=pod: pod["metadata"]["name"] in quiet_fetch(url))  # type: ignore[misc]
         other.down()
         assert own.get("nodes")["items"][0]["status"]["conditions"], "the other one's end does not touch this one"
         address = own.get("service", "web")["spec"]["clusterIP"]
@@ -151,13 +138,13 @@ def test_every_process_comes_back(own: Cluster) -> None:
         eventually(f"{name} is started again", back)
     eventually("all is well", lambda: own.command("status", "--name", own.name, check=False).returncode == 0)
     own.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "1000")
-    own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=60s")
+    own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")
 
 
 def test_down_of_a_half_dead_cluster(own: Cluster) -> None:
     own.up("--nodes", "2")
     own.kubectl("create", "deployment", "web", f"--image={IMAGE}", "--replicas=4", "--", "sleep", "1000")
-    own.kubectl("rollout", "status", "deployment/web", "--timeout=90s")
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     before = parts(own)
     for name in ("supervisor", "control-plane", "containerd-node-1", "node-2"):
         os.kill(before[name], signal.SIGSTOP)
@@ -186,7 +173,7 @@ def test_images_are_loaded_into_every_node(own: Cluster, tmp_path: Path) -> None
     ]
     assert row["nodes"] == ["node-1", "node-2"]
     own.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:2.0", "--replicas=2")
-    own.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     for bad, words in ((str(tmp_path), "is no file"), (__file__, "is no image archive"), ("No/Such", "neither a file")):
         done = own.command("image", "load", bad, "--name", own.name, check=False)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)

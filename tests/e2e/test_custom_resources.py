@@ -56,7 +56,7 @@ spec: {cronSpec: '0 3 * * *'}
 def test_from_the_definition_to_its_end(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("create", "-f", "-", stdin=DEFINITION)
     try:
-        cluster.kubectl("wait", "--for=condition=Established", "crd/crontabs.stable.example.com", "--timeout=10s")
+        cluster.kubectl("wait", "--for=condition=Established", "crd/crontabs.stable.example.com", "--timeout=120s")
         explained = cluster.kubectl("explain", "crontab.spec").stdout
         assert "cronSpec" in explained and "When it runs." in explained
         cluster.kubectl("apply", "-f", "-", stdin=OBJECT)
@@ -86,8 +86,8 @@ def test_from_the_definition_to_its_end(cluster: Cluster, namespace: str) -> Non
         eventually("collection", lambda: cluster.kubectl("get", "cm", "owned", check=False).returncode != 0)
         cluster.kubectl("create", "namespace", "crontabs")
         cluster.kubectl("apply", "-n", "crontabs", "-f", "-", stdin=OBJECT)
-        cluster.kubectl("delete", "namespace", "crontabs", "--timeout=30s")
+        cluster.kubectl("delete", "namespace", "crontabs", "--timeout=120s")
         cluster.kubectl("apply", "-f", "-", stdin=OBJECT)
     finally:
-        cluster.kubectl("delete", "crd", "crontabs.stable.example.com", "--timeout=30s")
+        cluster.kubectl("delete", "crd", "crontabs.stable.example.com", "--timeout=120s")
     assert cluster.kubectl("get", "crontabs.stable.example.com", check=False).returncode != 0

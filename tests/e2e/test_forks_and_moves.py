@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import Cluster, eventually, make_cluster
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 ENCRYPTION = """
 apiVersion: apiserver.config.k8s.io/v1
 kind: EncryptionConfiguration
@@ -30,7 +30,7 @@ def test_history_fork_and_migration(tmp_path: Path) -> None:
         cluster.up("--encryption-config", str(encryption))
         cluster.kubectl("create", "secret", "generic", "password", "--from-literal=value=TopSecretPlain")
         cluster.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0", "--replicas=2")
-        cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
         _history(cluster)
         containers = _containers(cluster)
         objects = _uids(cluster)
@@ -42,7 +42,7 @@ def test_history_fork_and_migration(tmp_path: Path) -> None:
         assert cluster.get("secret", "password")["data"]["value"] == "VG9wU2VjcmV0UGxhaW4="
         assert "kubernetes-admin" in cluster.command("history", "deploy/web", "--name", cluster.name).stdout
         cluster.kubectl("scale", "deployment/web", "--replicas=3")
-        cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
         for file in (tmp_path / "data").rglob("*"):
             if file.is_file() and file.parent.name in ("data", "moved", "snap", "wal"):
                 assert b"TopSecretPlain" not in file.read_bytes(), file
@@ -69,9 +69,9 @@ def _fork(cluster: Cluster, fork: str) -> None:
     cluster.command("snapshot", "fork", fork, "--name", cluster.name)
     context = f"pybernetes-{fork}"
     cluster.kubectl("--context", context, "scale", "deployment/web", "--replicas=5")
-    cluster.kubectl("--context", context, "rollout", "status", "deployment/web", "--timeout=60s")
-    cluster.kubectl("--context", context, "delete", "pods", "--all", "--timeout=30s")
-    cluster.kubectl("--context", context, "rollout", "status", "deployment/web", "--timeout=60s")
+    cluster.kubectl("--context", context, "rollout", "status", "deployment/web", "--timeout=120s")
+    cluster.kubectl("--context", context, "delete", "pods", "--all", "--timeout=120s")
+    cluster.kubectl("--context", context, "rollout", "status", "deployment/web", "--timeout=120s")
     assert len(cluster.get("pods")["items"]) == 2
     cluster.command("down", "--name", fork, "--purge")
     assert context not in cluster.kubectl("config", "get-contexts", "-o", "name").stdout

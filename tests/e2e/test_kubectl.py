@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import IMAGE, Cluster, eventually, fetch
+from tests.ports import free_ports
+
+from .conftest import IMAGE, Cluster, eventually, fetch, quiet_fetch
 
 pytestmark = pytest.mark.e2e
 
@@ -22,9 +24,12 @@ SERVE = ("sh", "-c", "trap 'exit 0' TERM; hostname > /tmp/index.html; httpd -f -
 
 @pytest.fixture
 def web(cluster: Cluster, namespace: str) -> Iterator[str]:
-    """A Deployment `web` with three ready replicas."""
+    """A Deployment `web` with three replicas that answer."""
     cluster.kubectl("create", "deployment", "web", f"--image={IMAGE}", "--replicas=3", "--", *SERVE)
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
+    for pod in cluster.get("pods")["items"]:
+        url = f"http://{pod['status']['podIP']}:8080"
+        eventually(f"{url} answers", lambda url=url: quiet_fetch(url))  # type: ignore[misc]
     yield "web"
 
 
@@ -54,13 +59,6 @@ def test_service_from_everywhere(cluster: Cluster, web: str) -> None:
     assert service["clusterIP"] in resolved.stdout
 
 
-def quiet_fetch(url: str) -> str:
-    try:
-        return fetch(url)
-    except OSError:
-        return ""
-
-
 def web_namespace(cluster: Cluster) -> str:
     return cluster.kubectl("config", "view", "--minify", "-o", "jsonpath={..namespace}").stdout
 
@@ -71,7 +69,7 @@ def test_service_without_endpoints_refuses_at_once(cluster: Cluster, namespace: 
 
     def refused() -> bool:
         with socket.socket() as probe:
-            probe.settimeout(2)
+            probe.settimeout(20)
             return probe.connect_ex((address, 80)) == 111
 
     eventually("the connection is refused", refused)
@@ -79,9 +77,7 @@ def test_service_without_endpoints_refuses_at_once(cluster: Cluster, namespace: 
 
 def test_host_ports(cluster: Cluster, namespace: str) -> None:
     """A Pod on a port of its node: from the node itself, by each address, and by the Pod itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
+    (number,) = free_ports(1)
     container = {
         "name": "c",
         "image": IMAGE,
@@ -90,7 +86,7 @@ def test_host_ports(cluster: Cluster, namespace: str) -> None:
     }
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "at-home"}, "spec": {"containers": [container]}}
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/at-home", "--timeout=60s")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/at-home", "--timeout=120s")
     node = cluster.get("nodes")["items"][0]
     address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
     for host in ("127.0.0.1", address):
@@ -105,7 +101,7 @@ def test_host_ports(cluster: Cluster, namespace: str) -> None:
 def test_logs(cluster: Cluster, namespace: str) -> None:
     script = "i=0; while [ $i -lt 5 ]; do echo line $i; i=$((i+1)); sleep 0.2; done; echo end; sleep 1000"
     cluster.kubectl("run", "talk", f"--image={IMAGE}", "--", "sh", "-c", script)
-    cluster.kubectl("wait", "pod/talk", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("wait", "pod/talk", "--for=condition=Ready", "--timeout=120s")
     follow = cluster.start("logs", "-f", "talk")
     seen = ""
     assert follow.stdout is not None
@@ -137,14 +133,14 @@ def test_exec(cluster: Cluster, web: str) -> None:
 
 def test_attach_and_run(cluster: Cluster, namespace: str) -> None:
     terminal = cluster.terminal("run", "shell", "-it", "--rm", "--restart=Never", f"--image={IMAGE}", "--", "sh")
-    terminal.expect("# ", timeout_s=60)
+    terminal.expect("# ")
     terminal.type("echo in$((1+1))side\n")
     terminal.expect("in2side")
     terminal.type("exit\n")
-    assert terminal.wait(60) == 0
+    assert terminal.wait() == 0
     assert 'pod "shell" deleted' in terminal.seen
     cluster.kubectl("run", "beat", f"--image={IMAGE}", "--", "sh", "-c", "while true; do echo tick; sleep 0.1; done")
-    cluster.kubectl("wait", "pod/beat", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("wait", "pod/beat", "--for=condition=Ready", "--timeout=120s")
     attached = cluster.start("attach", "beat")
     assert attached.stdout is not None
     assert any("tick" in attached.stdout.readline() for _ in range(3))
@@ -163,7 +159,7 @@ def test_a_short_session_says_all_it_has_to(cluster: Cluster, namespace: str) ->
 
 def test_cp(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     cluster.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "1000")
-    cluster.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")
     sent = tmp_path / "sent"
     sent.write_bytes(os.urandom(1_000_000))
     cluster.kubectl("cp", str(sent), "box:/tmp/there")
@@ -189,7 +185,7 @@ def test_port_forward(cluster: Cluster, web: str) -> None:
 
 def test_scale_update_and_undo(cluster: Cluster, web: str) -> None:
     cluster.kubectl("scale", "deployment/web", "--replicas=5")
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     assert len(pods(cluster)) == 5
     cluster.kubectl("scale", "deployment/web", "--replicas=2")
     eventually("two Pods are left", lambda: len(pods(cluster)) == 2)
@@ -199,12 +195,12 @@ def test_scale_update_and_undo(cluster: Cluster, web: str) -> None:
         "the old Pods stay until new ones are ready"
     )
     cluster.kubectl("rollout", "undo", "deployment/web")
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     template = cluster.get("deployment", "web")["spec"]["template"]
     assert template["spec"]["containers"][0]["image"] == IMAGE
     assert len(cluster.kubectl("rollout", "history", "deployment/web").stdout.strip().splitlines()) == 4
     cluster.kubectl("rollout", "restart", "deployment/web")
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=90s")
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
 
 
 def reasons(cluster: Cluster) -> str:
@@ -236,7 +232,7 @@ data: {color: red}
 def test_apply_and_diff(cluster: Cluster, namespace: str, server_side: list[str]) -> None:
     manifest = MANIFEST % IMAGE
     cluster.kubectl("apply", *server_side, "-f", "-", stdin=manifest)
-    cluster.kubectl("rollout", "status", "deployment/applied", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "deployment/applied", "--timeout=120s")
     again = cluster.kubectl("apply", *server_side, "-f", "-", stdin=manifest).stdout
     changed = (
         manifest.replace("color: red", "color: blue")
@@ -264,7 +260,7 @@ def test_apply_and_diff(cluster: Cluster, namespace: str, server_side: list[str]
             "apply", "--server-side", "--field-manager=other", "--force-conflicts", "-f", "-", stdin=manifest
         )
         assert cluster.get("configmap", "settings")["data"] == {"color": "red"}
-    cluster.kubectl("rollout", "status", "deployment/applied", "--timeout=90s")
+    cluster.kubectl("rollout", "status", "deployment/applied", "--timeout=120s")
     cluster.kubectl("delete", "-f", "-", stdin=manifest)
 
 
@@ -359,7 +355,7 @@ def test_token_inside_a_pod(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("create", "rolebinding", "reader", "--role=reader", f"--serviceaccount={namespace}:default")
     folder = "/var/run/secrets/kubernetes.io/serviceaccount"
     cluster.kubectl("run", "inside", f"--image={IMAGE}", "--", "sleep", "1000")
-    cluster.kubectl("wait", "pod/inside", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("wait", "pod/inside", "--for=condition=Ready", "--timeout=120s")
     token = cluster.kubectl("exec", "inside", "--", "cat", f"{folder}/token").stdout
     assert cluster.kubectl("exec", "inside", "--", "cat", f"{folder}/namespace").stdout == namespace
     certificate = cluster.folder / "inside-ca.crt"
@@ -370,7 +366,7 @@ def test_token_inside_a_pod(cluster: Cluster, namespace: str) -> None:
     done = subprocess.run(
         ["kubectl", f"--server={address}", f"--certificate-authority={certificate}", f"--token={token}",
          "get", "pods", "-n", namespace, "-o", "name"],
-        env={**os.environ, "KUBECONFIG": "/dev/null"}, capture_output=True, text=True, check=False, timeout=30,
+        env={**os.environ, "KUBECONFIG": "/dev/null"}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.stdout == "pod/inside\n", done.stderr
 
@@ -382,7 +378,7 @@ def test_cordon_and_drain(cluster: Cluster, web: str) -> None:
         assert "SchedulingDisabled" in cluster.kubectl("get", "node", node).stdout
         cluster.kubectl("run", "late", f"--image={IMAGE}", "--", "sleep", "1000")
         eventually("the Pod waits", lambda: "unschedulable" in cluster.kubectl("describe", "pod", "late").stdout)
-        names = [p["metadata"]["name"] for p in cluster.get("pods", "-l", "app=web")["items"]]
+        names = pods(cluster)
         drained = cluster.kubectl(
             "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--pod-selector=app=web",
             "--grace-period=1",
@@ -391,13 +387,13 @@ def test_cordon_and_drain(cluster: Cluster, web: str) -> None:
         assert all(f"pod/{name} evicted" in drained.stdout for name in names)
     finally:
         cluster.kubectl("uncordon", node)
-    cluster.kubectl("wait", "pod/late", "--for=condition=Ready", "--timeout=60s")
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    cluster.kubectl("wait", "pod/late", "--for=condition=Ready", "--timeout=120s")
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
 
 
 def test_job(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("create", "job", "once", f"--image={IMAGE}", "--", "sh", "-c", "echo done")
-    cluster.kubectl("wait", "job/once", "--for=condition=Complete", "--timeout=60s")
+    cluster.kubectl("wait", "job/once", "--for=condition=Complete", "--timeout=120s")
     assert cluster.kubectl("logs", "job/once").stdout == "done\n"
     cluster.kubectl("delete", "job", "once")
     eventually("the Job's Pod goes with it", lambda: not cluster.get("pods")["items"])
@@ -408,7 +404,7 @@ def test_delete_cascades(cluster: Cluster, web: str) -> None:
     assert len(pods(cluster)) == 3
     (replicas,) = cluster.get("rs")["items"]
     assert "ownerReferences" not in replicas["metadata"]
-    cluster.kubectl("delete", "rs", replicas["metadata"]["name"], "--cascade=foreground", "--timeout=60s")
+    cluster.kubectl("delete", "rs", replicas["metadata"]["name"], "--cascade=foreground", "--timeout=120s")
     assert pods(cluster) == []
 
 
@@ -454,7 +450,7 @@ def test_environment_and_volumes(cluster: Cluster, namespace: str, tmp_path: Pat
     cluster.kubectl("create", "configmap", "settings", "--from-literal=color=red")
     cluster.kubectl("create", "secret", "generic", "hidden", "--from-literal=password=pw")
     cluster.kubectl("apply", "-f", "-", stdin=VOLUMES % (IMAGE, tmp_path))
-    cluster.kubectl("wait", "pod/volumes", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("wait", "pod/volumes", "--for=condition=Ready", "--timeout=120s")
     found = dict(line.partition("=")[::2] for line in shell(cluster, "env").splitlines())
     assert (found["COLOR"], found["PASSWORD"], found["BOTH"], found["S_color"]) == (
         "red",
@@ -474,7 +470,7 @@ def test_environment_and_volumes(cluster: Cluster, namespace: str, tmp_path: Pat
     )
     assert limit.strip() == str(64 * 2**20)
     cluster.kubectl("patch", "configmap", "settings", "-p", '{"data":{"color":"blue"}}')
-    eventually("the mounted ConfigMap follows", lambda: shell(cluster, "cat /settings/color") == "blue", 90)
+    eventually("the mounted ConfigMap follows", lambda: shell(cluster, "cat /settings/color") == "blue")
 
 
 def shell(cluster: Cluster, script: str) -> str:

@@ -23,11 +23,11 @@ def test_policies_under_traffic(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("run", "server", f"--image={IMAGE}", "--expose", "--port=8080", "--", "sh", "-c", SERVE)
     for name in ("friend", "stranger"):
         cluster.kubectl("run", name, f"--image={IMAGE}", "--", "sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait")
-    cluster.kubectl("wait", "pod", "--all", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("wait", "pod", "--all", "--for=condition=Ready", "--timeout=120s")
 
     def reaches(name: str, target: str = "server:8080") -> bool:
         done = cluster.kubectl(
-            "exec", name, "--", "timeout", "2", "wget", "-q", "-O-", f"http://{target}", check=False
+            "exec", name, "--", "timeout", "3", "wget", "-q", "-O-", f"http://{target}", check=False
         )  # fmt: skip
         return "served" in done.stdout
 

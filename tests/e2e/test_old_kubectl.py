@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import IMAGE, Cluster
+from .conftest import IMAGE, Cluster, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +36,7 @@ def old(cluster: Cluster, namespace: str, old_kubectl: Path) -> Iterator[Cluster
 
 def test_basic_verbs(old: Cluster) -> None:
     old.kubectl("create", "deployment", "web", f"--image={IMAGE}", "--replicas=2", "--", "sleep", "1000")
-    old.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    old.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     old.kubectl("scale", "deployment/web", "--replicas=1")
     assert "AVAILABLE" in old.kubectl("get", "deployments").stdout
     assert "NewReplicaSetAvailable" in old.kubectl("describe", "deployment", "web").stdout
@@ -47,8 +47,8 @@ def test_basic_verbs(old: Cluster) -> None:
 
 def test_streams(old: Cluster, tmp_path: Path) -> None:
     old.kubectl("run", "box", f"--image={IMAGE}", "--", "sh", "-c", "echo said; sleep 1000")
-    old.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=60s")
-    assert old.kubectl("logs", "box").stdout == "said\n"
+    old.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")
+    eventually("it says so", lambda: old.kubectl("logs", "box").stdout == "said\n")
     done = old.kubectl("exec", "box", "--", "sh", "-c", "echo out; echo err >&2; exit 3", check=False)
     assert (done.returncode, done.stdout) == (3, "out\n")
     assert old.kubectl("exec", "-i", "box", "--", "cat", stdin="typed\n").stdout == "typed\n"

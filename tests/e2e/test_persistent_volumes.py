@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import IMAGE, Cluster, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 STATEFUL_SET = f"""
 apiVersion: apps/v1
@@ -73,7 +73,7 @@ spec:
 
 def test_data_survives_pods_and_the_node_agent(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("apply", "-f", "-", stdin=STATEFUL_SET)
-    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=120s")
     cluster.kubectl("exec", "db-0", "--", "sh", "-c", "echo kept > /part/file")
     claim = cluster.get("persistentvolumeclaim", "data-db-0")
     volume = cluster.get("persistentvolume", claim["spec"]["volumeName"])
@@ -83,9 +83,9 @@ def test_data_survives_pods_and_the_node_agent(cluster: Cluster, namespace: str)
     assert shown.splitlines()[1].split()[:2] == ["data-db-0", "Bound"]
 
     cluster.kubectl("delete", "pod", "db-0")
-    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=60s")
-    assert cluster.kubectl("exec", "db-0", "--", "cat", "/data/part/file").stdout == "kept\n"
-    assert (folder / "log").read_text() == "started\n" * 2
+    eventually("the Pod is back", lambda: (folder / "log").read_text() == "started\n" * 2)
+    show = ("exec", "db-0", "--", "cat", "/data/part/file")
+    eventually("its file is there", lambda: cluster.kubectl(*show, check=False).stdout == "kept\n")
 
     before = agent(cluster)
     os.kill(before, signal.SIGKILL)
@@ -111,8 +111,8 @@ def test_volumes_of_ones_own(cluster: Cluster, namespace: str, tmp_path: Path) -
     try:
         eventually("the Pod has read", lambda: cluster.kubectl("logs", "reader", check=False).stdout == "hello\n")
         message = "no persistent volumes available for this claim and no storage class is set"
-        told = cluster.kubectl("get", "events", "--field-selector=involvedObject.name=nothing").stdout
-        assert "FailedBinding" in told and message in told
+        events = ("get", "events", "--field-selector=involvedObject.name=nothing,reason=FailedBinding")
+        eventually("the event says why", lambda: message in cluster.kubectl(*events).stdout)
         size = '{"spec": {"resources": {"requests": {"storage": "9Gi"}}}}'
         refused = cluster.kubectl("patch", "persistentvolumeclaim", "static", "-p", size, check=False)
         assert "only dynamically provisioned pvc can be resized" in refused.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ import pytest
 
 from pybernetes.cluster.images.archive import Image, archive_blobs
 from pybernetes.cluster.images.builtin import busybox_layer
+from tests.ports import free_ports
 
 from .conftest import Cluster, eventually
 
@@ -28,9 +28,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def registry(tmp_path: Path) -> Iterator[str]:
     if shutil.which("docker-registry") is None:
         pytest.skip("needs docker-registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     config = tmp_path / "registry.yml"
     config.write_text(
         f"version: 0.1\nstorage:\n  filesystem: {{rootdirectory: {tmp_path / 'store'}}}\nhttp: {{addr: '{address}'}}\n"
@@ -39,7 +37,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
         ["docker-registry", "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        eventually("the registry answers", lambda: _status("GET", f"http://{address}/v2/") == 200, 10)
+        eventually("the registry answers", lambda: _status("GET", f"http://{address}/v2/") == 200)
         yield address
     finally:
         process.terminate()
@@ -49,7 +47,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
 def _status(method: str, url: str, data: bytes | None = None, media: str = "application/octet-stream") -> int:
     request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": media})
     try:
-        with _OPENER.open(request, timeout=5) as answer:
+        with _OPENER.open(request, timeout=20) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -63,7 +61,7 @@ def push(registry: str, repository: str, image: Image) -> None:
     for blob in blobs:
         digest = "sha256:" + sha256(blob).hexdigest()
         start = urllib.request.Request(f"http://{registry}/v2/{repository}/blobs/uploads/", data=b"", method="POST")
-        with _OPENER.open(start, timeout=5) as answer:
+        with _OPENER.open(start, timeout=20) as answer:
             place = answer.headers["Location"]
         assert _status("PUT", f"{place}&digest={digest}", blob) == 201
     tag = image.name.rpartition(":")[2]
@@ -74,8 +72,8 @@ def push(registry: str, repository: str, image: Image) -> None:
 def test_a_pod_pulls_its_image(cluster: Cluster, namespace: str, registry: str) -> None:
     push(registry, "team/app", Image("app:1", (busybox_layer(),), command=("sh", "-c", "echo pulled; sleep 1000")))
     cluster.kubectl("run", "app", f"--image={registry}/team/app:1")
-    cluster.kubectl("wait", "pod/app", "--for=condition=Ready", "--timeout=60s")
-    assert cluster.kubectl("logs", "app").stdout == "pulled\n"
+    cluster.kubectl("wait", "pod/app", "--for=condition=Ready", "--timeout=120s")
+    eventually("it says so", lambda: cluster.kubectl("logs", "app").stdout == "pulled\n")
     assert "Successfully pulled image" in cluster.kubectl("describe", "pod", "app").stdout
     (status,) = cluster.get("pod", "app")["status"]["containerStatuses"]
     assert status["image"] == f"{registry}/team/app:1"

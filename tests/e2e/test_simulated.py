@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import COMMAND, Cluster, _run, eventually
+from tests.e2e.conftest import COMMAND, Cluster, eventually, run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 _NOBODY = "65534"
 
 
@@ -32,7 +32,7 @@ class Unprivileged(Cluster):
         return {**keep, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.folder), "XDG_RUNTIME_DIR": ""}
 
     def pybernetes(self, *args: str, check: bool = True) -> str:
-        done = _run(self._as_nobody([*COMMAND, *args, "--name", self.name]), self.env, check, 90)
+        done = run(self._as_nobody([*COMMAND, *args, "--name", self.name]), self.env, check)
         return done.stdout + done.stderr
 
     def processes(self) -> list[str]:
@@ -68,20 +68,20 @@ def test_without_root(small: Unprivileged) -> None:
     zones = small.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.labels.topology\\.kubernetes\\.io/zone}")
     assert sorted(zones.stdout.split()) == ["zone-1", "zone-2", "zone-3"]
     small.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=3")
-    small.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    small.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     small.kubectl("set", "image", "deployment/web", "nginx=nginx:2")
-    small.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    small.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     small.kubectl("create", "job", "once", "--image=busybox", "--", "true")
-    small.kubectl("wait", "--for=condition=complete", "job/once", "--timeout=30s")
+    small.kubectl("wait", "--for=condition=complete", "job/once", "--timeout=120s")
     small.kubectl("run", "talk", "--image=x", "--annotations=simulation.pybernetes.io/logs=line {n}")
-    small.kubectl("wait", "--for=condition=ready", "pod/talk", "--timeout=30s")
+    small.kubectl("wait", "--for=condition=ready", "pod/talk", "--timeout=120s")
     assert small.kubectl("logs", "talk").stdout.startswith("line 1\n")
     assert "runs no commands" in small.kubectl("exec", "talk", "--", "ls", check=False).stderr
     assert "well" in small.pybernetes("status")
     _restart(small)
-    small.kubectl("delete", "pod", "talk", "--timeout=30s")
+    small.kubectl("delete", "pod", "talk", "--timeout=120s")
     small.kubectl("scale", "deployment/web", "--replicas=0")
-    eventually("the Pods to go", lambda: not small.get("pods", "-l", "app=web")["items"], 30)
+    eventually("the Pods to go", lambda: not small.get("pods", "-l", "app=web")["items"])
     small.pybernetes("down", "--purge")
     assert not small.processes()
     assert not [file for file in (small.folder / ".local").rglob("*") if file.is_file() and file.suffix != ".lock"]

@@ -22,7 +22,7 @@ def test_a_cluster_comes_back_from_a_snapshot_under_another_name(tmp_path: Path)
         first.up()
         first.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0")
         first.kubectl("expose", "deployment", "web", "--port=80")
-        first.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        first.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
         service = first.get("service", "web")
         saved = first.command("snapshot", "save", file, "--name", first.name).stdout
         assert "checksum right" in saved
@@ -39,7 +39,7 @@ def test_a_cluster_comes_back_from_a_snapshot_under_another_name(tmp_path: Path)
         assert again["metadata"]["uid"] == service["metadata"]["uid"]
         assert again["spec"]["clusterIP"] == service["spec"]["clusterIP"]
         second.kubectl("rollout", "restart", "deployment/web")
-        second.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        second.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
         path = "/api/v1/namespaces/default/services?watch=1&timeoutSeconds=5&resourceVersion="
         assert '"code":410' in second.kubectl("get", "--raw", f"{path}{told['revision'] + 1}").stdout
     finally:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.e2e
 
 def test_why_a_pod_runs(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("create", "deployment", "web", f"--image={IMAGE}", "--", "sleep", "1000")
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     name = cluster.get("pods")["items"][0]["metadata"]["name"]
     told = cluster.command("why", f"pod/{name}", "-n", namespace, "--name", cluster.name).stdout
     steps = [

@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import IMAGE, Cluster, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 
 _POD = f"""
       terminationGracePeriodSeconds: 0
@@ -62,7 +62,7 @@ spec:
 
 def test_a_stateful_sets_pods_have_names_and_a_budget_holds(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("apply", "-f", "-", stdin=STATEFUL_SET)
-    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=120s")
     address = cluster.get("pod", "db-1")["status"]["podIP"]
     name = f"db-1.db.{namespace}.svc.cluster.local"
 
@@ -78,27 +78,27 @@ def test_a_stateful_sets_pods_have_names_and_a_budget_holds(cluster: Cluster, na
     eventually("the budget counts both Pods", allowed)
     node = cluster.get("pod", "db-0")["spec"]["nodeName"]
     refused = cluster.kubectl(
-        "drain", node, "--pod-selector=app=db", "--ignore-daemonsets", "--timeout=1s", check=False
+        "drain", node, "--pod-selector=app=db", "--ignore-daemonsets", "--timeout=5s", check=False
     )
     cluster.kubectl("uncordon", node)
     assert "would violate the pod's disruption budget" in refused.stderr
     cluster.kubectl("scale", "statefulset/db", "--replicas=3")
-    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=120s")
     uid = cluster.get("pod", "db-2")["metadata"]["uid"]
     cluster.kubectl("rollout", "restart", "statefulset/db")
-    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=120s")
     assert cluster.get("pod", "db-2")["metadata"]["uid"] != uid
 
 
 def test_a_daemon_set_runs_everywhere_and_rolls_back(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("apply", "-f", "-", stdin=DAEMON_SET)
-    cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=120s")
     (pod,) = cluster.get("pods", "-l", "app=agent")["items"]
     assert pod["spec"]["nodeName"]
     cluster.kubectl("set", "env", "daemonset/agent", "LEVEL=2")
-    cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=120s")
     cluster.kubectl("rollout", "undo", "daemonset/agent")
-    cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=120s")
     (pod,) = cluster.get("pods", "-l", "app=agent")["items"]
     assert "env" not in pod["spec"]["containers"][0]
     assert "daemonset.apps/agent" in cluster.kubectl("get", "controllerrevisions").stdout
@@ -107,7 +107,7 @@ def test_a_daemon_set_runs_everywhere_and_rolls_back(cluster: Cluster, namespace
 def test_a_cron_job_starts_by_hand_and_refuses_what_is_no_schedule(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("apply", "-f", "-", stdin=CRON_JOB)
     cluster.kubectl("create", "job", "--from=cronjob/tick", "now")
-    cluster.kubectl("wait", "job/now", "--for=condition=Complete", "--timeout=60s")
+    cluster.kubectl("wait", "job/now", "--for=condition=Complete", "--timeout=120s")
     assert cluster.kubectl("logs", "job/now").stdout == "tock\n"
     refused = cluster.kubectl("apply", "-f", "-", stdin=CRON_JOB.replace("0 0 1 1 *", "61 * * * *"), check=False)
     assert "end of range (61) above maximum (59): 61" in refused.stderr

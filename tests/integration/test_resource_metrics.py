@@ -197,7 +197,9 @@ def test_discovery_and_who_may_read() -> None:
         assert f"{PATH}/nodes" in document["paths"]
         condition = (await w.tree(API_SERVICE))["status"]["conditions"][0]
         assert (condition["type"], condition["status"], condition["reason"]) == ("Available", "True", "Local")
-        role = await w.client.get(ClusterRole, "system:aggregated-metrics-reader")
+        name = "system:aggregated-metrics-reader"
+        await w.until(lambda: w.status(f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}"))
+        role = await w.client.get(ClusterRole, name)
         assert role.metadata.labels["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
         nobody = UserInfo("nobody", groups=(AUTHENTICATED,))
         assert (await w.get(f"{PATH}/pods", user=nobody)).status == 403

@@ -191,7 +191,7 @@ const flows = {
 const patience = setTimeout(() => {
   console.error(`${flow} hangs`);
   process.exit(2);
-}, 60_000);
+}, 120_000);
 try {
   await flows[flow]();
   clearTimeout(patience);

@@ -62,17 +62,18 @@ BOX: dict[str, Any] = {
                 "image": IMAGE,
                 "command": ["sh", "-c", _SERVE],
                 "ports": [{"containerPort": 8080, "name": "web"}],
+                "readinessProbe": {"httpGet": {"port": 8080}, "periodSeconds": 1},
             }
         ],
     },
 }
-"""A Pod that writes two lines and serves a page on 8080."""
+"""A Pod that writes two lines and serves a page on 8080; it is ready when it does."""
 
 
 @pytest.fixture(scope="session")
 def gadgets(cluster: Cluster) -> Iterator[str]:
     """A custom resource with status and scale; the name of its group."""
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(_CRD))
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/gadgets.{GROUP}", "--timeout=30s")
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/gadgets.{GROUP}", "--timeout=120s")
     yield GROUP
     cluster.kubectl("delete", "crd", f"gadgets.{GROUP}", "--wait=false")

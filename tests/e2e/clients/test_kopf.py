@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import Cluster, eventually
+from ..conftest import PATIENCE_S, Cluster, eventually
 
 pytestmark = pytest.mark.e2e
 pytest.importorskip("kopf")
@@ -39,7 +39,7 @@ def operator(cluster: Cluster, namespace: str, gadgets: str, tmp_path: Path) -> 
     """The log of the operator, which runs."""
     peering = {"apiVersion": "kopf.dev/v1", "kind": "KopfPeering", "metadata": {"name": "gadgets"}}
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(_PEERINGS))
-    cluster.kubectl("wait", "--for=condition=Established", "crd/kopfpeerings.kopf.dev", "--timeout=30s")
+    cluster.kubectl("wait", "--for=condition=Established", "crd/kopfpeerings.kopf.dev", "--timeout=120s")
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(peering))
     log = tmp_path / "operator.log"
     with log.open("w") as output:
@@ -49,7 +49,7 @@ def operator(cluster: Cluster, namespace: str, gadgets: str, tmp_path: Path) -> 
         )  # fmt: skip
         yield log
         running.terminate()
-        assert running.wait(30) == 0, log.read_text()
+        assert running.wait(PATIENCE_S) == 0, log.read_text()
     cluster.kubectl("delete", "crd", "kopfpeerings.kopf.dev", "--wait=false")
 
 
@@ -80,6 +80,6 @@ def test_an_operator_follows_its_objects(cluster: Cluster, namespace: str, opera
     peers = cluster.get("kopfpeering", "gadgets")["status"]
     assert [peer["priority"] for peer in peers.values()] == [0]
     eventually("the event is posted", lambda: "a gadget is there" in cluster.kubectl("get", "events").stdout)
-    cluster.kubectl("delete", "gadget", "--all", "--timeout=30s")
+    cluster.kubectl("delete", "gadget", "--all", "--timeout=120s")
     eventually("the daemon ended", lambda: "daemon of plain ended" in operator.read_text())
     assert "Traceback" not in operator.read_text()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import IMAGE, Cluster, eventually, fetch
+from ..conftest import IMAGE, PATIENCE_S, Cluster, eventually, fetch
 from .conftest import BOX
 
 pytestmark = pytest.mark.e2e
@@ -31,8 +31,8 @@ def test_pods_talk(api: Any) -> None:
 
     pod = Pod({**BOX, "metadata": {**BOX["metadata"], "namespace": api.namespace}}, api=api)
     pod.create()
-    pod.wait("condition=Ready", timeout=60)
-    assert list(pod.logs()) == ["one", "two"]
+    pod.wait("condition=Ready", timeout=PATIENCE_S)
+    eventually("the lines are there", lambda: list(pod.logs()) == ["one", "two"])
     assert pod.exec(["echo", "hello"]).stdout == b"hello\n"
     failed = pod.exec(["sh", "-c", "echo wrong >&2; exit 3"], check=False)
     assert (failed.stderr, failed.returncode) == (b"wrong\n", 3)
@@ -44,17 +44,18 @@ def test_pods_talk(api: Any) -> None:
         assert fetch(f"http://127.0.0.1:{port}") == "served"
     assert service.proxy_http_get("/", port=80).text == "served\n"
     pod.delete()
-    pod.wait("delete", timeout=30)
+    pod.wait("delete", timeout=PATIENCE_S)
     assert not pod.exists()
 
 
 def test_objects_and_watches(api: Any) -> None:
     seen: list[tuple[str, str]] = []
-    enough = threading.Event()
+    began, enough = threading.Event(), threading.Event()
 
     def follow() -> None:
         for event, found in api.watch("configmaps", label_selector="tier"):
             seen.append((event, found.name))
+            began.set()
             if event == "DELETED":
                 enough.set()
                 return
@@ -63,6 +64,7 @@ def test_objects_and_watches(api: Any) -> None:
     follower.start()
     for name in ("a", "b", "c"):
         config_map(api, name, tier="one").create()
+    assert began.wait(PATIENCE_S)
     assert [found.name for found in api.get("configmaps", label_selector={"tier": "one"})] == ["a", "b", "c"]
     assert [found.name for found in api.get("configmaps", field_selector={"metadata.name": "b"})] == ["b"]
     one = next(iter(api.get("cm", "a")))
@@ -73,8 +75,8 @@ def test_objects_and_watches(api: Any) -> None:
     one.refresh()
     assert (one.data, one.labels, one.annotations) == ({"a": "2", "b": "3"}, {"tier": "two"}, {"note": "said"})
     one.delete()
-    assert enough.wait(20)
-    follower.join(10)
+    assert enough.wait(PATIENCE_S)
+    follower.join(PATIENCE_S)
     assert seen[-1] == ("DELETED", "a")
 
 

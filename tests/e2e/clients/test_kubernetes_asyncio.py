@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import Cluster
+from ..conftest import PATIENCE_S, Cluster
 from .conftest import BOX
 
 pytestmark = pytest.mark.e2e
@@ -26,7 +26,7 @@ def run(cluster: Cluster) -> Callable[[Flow], None]:
         configuration = client.Configuration()
         await config.load_kube_config(str(cluster.kubeconfig), client_configuration=configuration)
         async with client.ApiClient(configuration) as api:
-            await asyncio.wait_for(flow(api, configuration), 90)
+            await asyncio.wait_for(flow(api, configuration), PATIENCE_S)
 
     return lambda flow: asyncio.run(with_client(flow))
 

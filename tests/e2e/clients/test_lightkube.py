@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import IMAGE, Cluster
+from ..conftest import IMAGE, PATIENCE_S, Cluster, eventually
 from .conftest import BOX
 
 pytestmark = pytest.mark.e2e
@@ -34,10 +34,10 @@ def execute(client: Any, *command: str, **options: Any) -> Any:
     httpx2 closes the socket of an ended WebSocket while a thread of its pool may still be in SSL_read on the
     descriptor's number: a connection that takes the number over would lose the first bytes of its answer to it.
     """
+    before = set(threading.enumerate())
     done = client.exec("box", command=list(command), **options)
-    for thread in threading.enumerate():
-        if thread.name.startswith("ThreadPoolExecutor"):
-            thread.join(timeout=10)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=PATIENCE_S)
     return done
 
 
@@ -46,7 +46,7 @@ def test_pods_talk(client: Any) -> None:
 
     client.create(Pod.from_dict(BOX))
     client.wait(Pod, "box", for_conditions=["Ready"])
-    assert list(client.log("box")) == ["one\n", "two\n"]
+    eventually("the lines are there", lambda: list(client.log("box")) == ["one\n", "two\n"])
     assert list(client.log("box", tail_lines=1)) == ["two\n"]
     done = execute(client, "cat", stdin="typed", stdout=True)
     assert (done.stdout, done.exit_code) == ("typed", 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import Cluster
+from ..conftest import PATIENCE_S, Cluster
 
 pytestmark = pytest.mark.e2e
 pytest.importorskip("pytest_kubernetes")
@@ -29,6 +29,6 @@ def test_given_cluster(cluster: Cluster, namespace: str, tmp_path: Path) -> None
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}",
          "--k8s-provider=external", f"--k8s-kubeconfig={kubeconfig}", str(tmp_path)],
-        env=cluster.env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env=cluster.env, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ..conftest import run_slot
 from .private_containerd import PrivateContainerd
 
 
@@ -14,7 +15,7 @@ from .private_containerd import PrivateContainerd
 def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateContainerd]:
     if os.geteuid() != 0 or shutil.which("containerd") is None:
         pytest.skip("needs root and containerd")
-    made = PrivateContainerd(Path(tmp_path_factory.mktemp("ctd")))
+    made = PrivateContainerd(Path(tmp_path_factory.mktemp("ctd")), run_slot())
     try:
         made.start()
         yield made

@@ -27,6 +27,8 @@ from pybernetes.storage.memory import MemoryStore
 from .private_containerd import IMAGE, PrivateContainerd
 
 NODE = "node-a"
+PATIENCE_S = 100
+"""For what takes a second on a quiet machine."""
 
 
 class Cluster:
@@ -67,7 +69,7 @@ class Cluster:
         self.kubelet = Kubelet(self._node_client, self.config(), SystemClock(), Random())
         self._running = asyncio.create_task(self.kubelet.run())
         started = asyncio.create_task(self.kubelet.started.wait())
-        await asyncio.wait([started, self._running], return_when=asyncio.FIRST_COMPLETED, timeout=30)
+        await asyncio.wait([started, self._running], return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE_S)
         if not started.done():
             await self._running
 
@@ -97,10 +99,10 @@ class Cluster:
     async def get(self, name: str) -> Pod:
         return await self.admin.get(Pod, name, "default")
 
-    async def until(self, name: str, done: Callable[[Pod], Any], timeout_s: float = 30) -> Pod:
+    async def until(self, name: str, done: Callable[[Pod], Any]) -> Pod:
         pod = await self.get(name)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(PATIENCE_S):
                 while not done(pod):
                     await asyncio.sleep(0.02)
                     pod = await self.get(name)
@@ -111,7 +113,7 @@ class Cluster:
 
     async def until_new(self, name: str, old_uid: str) -> Pod:
         """The pod of that name with another uid, running."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 with contextlib.suppress(errors.NotFound):
                     pod = await self.get(name)
@@ -125,8 +127,8 @@ class Cluster:
     async def delete(self, name: str, grace_period_s: int | None = None) -> None:
         await self.admin.delete(Pod, name, "default", grace_period_s=grace_period_s)
 
-    async def gone(self, name: str, timeout_s: float = 30) -> None:
-        async with asyncio.timeout(timeout_s):
+    async def gone(self, name: str) -> None:
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
                     await self.get(name)
@@ -136,20 +138,23 @@ class Cluster:
             await self.until_runners(lambda runners: name not in runners)
 
     async def until_runners(self, done: Callable[[set[str]], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 if done({r.worker.pod.metadata.name or "" for r in self.kubelet.runners.values()}):
                     return
                 await asyncio.sleep(0.02)
 
     async def events(self, name: str) -> list[str]:
+        """What the kubelet has told of the pod so far."""
+        if self.kubelet._recorder is not None:
+            await self.kubelet._recorder.flush()
         page = await self.admin.list(Event, "default")
         found = [e for e in page.items if e.involvedObject.name == name]
         return [f"{e.reason}: {e.message}" for e in found]
 
     async def exec(self, pod: Pod, *command: str) -> str:
         container_id = (pod.status.containerStatuses[0].containerID or "").rpartition("//")[2]
-        stdout, stderr, code = await self.kubelet.cri.exec_sync(container_id, list(command), 10)
+        stdout, stderr, code = await self.kubelet.cri.exec_sync(container_id, list(command), PATIENCE_S)
         assert code == 0, stderr.decode()
         return stdout.decode()
 
@@ -157,9 +162,9 @@ class Cluster:
 T = TypeVar("T")
 
 
-async def eventually(look: Callable[[], Awaitable[T]], timeout_s: float = 10) -> T:
+async def eventually(look: Callable[[], Awaitable[T]]) -> T:
     """What `look` finds, once it finds something."""
-    async with asyncio.timeout(timeout_s):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             found = await look()
             if found:

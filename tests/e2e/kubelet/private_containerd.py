@@ -55,12 +55,13 @@ _CNI = """{{"cniVersion": "0.4.0", "name": "{bridge}", "plugins": [
 
 
 class PrivateContainerd:
-    def __init__(self, folder: Path, subnet: str = "10.251.77.0/24", bridge: str = "pyk8stest0") -> None:
+    def __init__(self, folder: Path, slot: int) -> None:
+        """`slot` gives it a network of its own; it is under 100."""
         self.folder = folder
         self.socket = folder / "c.sock"
-        self.bridge = bridge
+        self.bridge = f"pyk8stest{slot}"
         self.cgroup_root = f"/pybernetes-test-{folder.name}"
-        self._subnet = subnet
+        self._subnet = f"10.251.{100 + slot}.0/24"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -93,11 +94,11 @@ class PrivateContainerd:
         """Kills the daemon and starts it anew; containers run on."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(20)
+        self._process.wait()
         self._launch()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.socket.exists() and self.ctr("version", check=False).returncode == 0:
                 return
@@ -125,7 +126,7 @@ class PrivateContainerd:
                     os.kill(pid, signal.SIGKILL)
                 self.ctr("tasks", "rm", "--force", container_id, check=False)
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(60)
         self._end_shims()
         for place in mounts.mounts_below(self.folder):
             with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ from pybernetes.kubelet.cgroups import detect
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.volumes import mounts
 
-from .harness import NODE, Cluster, eventually, play, shell
+from .harness import NODE, PATIENCE_S, Cluster, eventually, play, shell
 from .private_containerd import IMAGE, PrivateContainerd
 
 pytestmark = pytest.mark.e2e
@@ -33,7 +33,7 @@ HOST_NETWORK = str(Path("/proc/self/ns/net").readlink())
 
 def test_node_is_registered_and_alive(containerd: PrivateContainerd) -> None:
     async def scene(k: Cluster) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 node = next(iter((await k.admin.list(Node)).items), None)
                 if node is not None and any(c.type == "Ready" and c.status == "True" for c in node.status.conditions):
@@ -341,7 +341,7 @@ def test_a_missing_configmap_is_waited_for(containerd: PrivateContainerd) -> Non
         pod = await k.until("waits", waiting)
         assert pod.status.containerStatuses[0].state.waiting.message == 'configmap "late" not found'
         await k.admin.create(ConfigMap(metadata=ObjectMeta(name="late", namespace="default"), data={"k": "v"}))
-        pod = await k.until("waits", _up, timeout_s=10)
+        pod = await k.until("waits", _up)
         assert (await k.exec(pod, "sh", "-c", "echo $V")).strip() == "v"
 
     play(containerd, scene)
@@ -433,7 +433,7 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
         _until(lambda: containerd.tasks() == {})
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 def _watches_manifests(pid: int) -> bool:
@@ -442,8 +442,8 @@ def _watches_manifests(pid: int) -> bool:
     return "anon_inode:inotify" in links
 
 
-def _until(look: Callable[[], Any], timeout_s: float = 40) -> Any:
-    deadline = time.monotonic() + timeout_s
+def _until(look: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         found = look()
         if found:
@@ -511,16 +511,16 @@ def test_static_pods_from_a_url(containerd: PrivateContainerd) -> None:
             shown = {p.metadata.name: p.status.phase for p in (await k.admin.list(Pod)).items}
             return shown == {f"{name}-{NODE}": "Running" for name in names}
 
-        assert await eventually(lambda: mirrors("one", "two"), 20)
+        assert await eventually(lambda: mirrors("one", "two"))
         served["items"] = [manifest("one")]
-        assert await eventually(lambda: mirrors("one"), 20)
+        assert await eventually(lambda: mirrors("one"))
         before = containerd.tasks()
         server.close()
         await k.stop_kubelet()
         await k.start_kubelet()
         assert containerd.tasks() == before
         server = await asyncio.start_server(answer, "127.0.0.1", port)
-        assert await eventually(lambda: mirrors("one"), 20)
+        assert await eventually(lambda: mirrors("one"))
         assert containerd.tasks() == before
         served["items"] = []
         await k.gone(f"one-{NODE}")
