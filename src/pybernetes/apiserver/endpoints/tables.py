@@ -6,16 +6,30 @@ Source: apiserver/pkg/endpoints/handlers/response.go, KEP-491.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import orjson
 
 from pybernetes.apimachinery.errors import BadRequest, NotAcceptable
+from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apiserver.endpoints.negotiation import Form
-from pybernetes.apiserver.registry.generic.interface import Column, ResourceStorage
+from pybernetes.apiserver.registry.generic.interface import Column
 
 _INCLUDES = ("None", "Metadata", "Object", "")
+
+
+class Tabular(Protocol):
+    """What has columns: a resource's storage, or what stands for one."""
+
+    resource: Resource
+
+    @property
+    def columns(self) -> Sequence[Column]: ...
+
+    def row(self, value: bytes, now: float) -> list[Any]:
+        """The cells of one object, in order of `columns`; `now` is epoch seconds for ages."""
+        ...
 
 
 class _Head(msgspec.Struct):
@@ -66,7 +80,7 @@ def partial_list(items: Sequence[bytes], metadata: bytes, form: Form) -> bytes:
 
 
 def table(
-    storage: ResourceStorage,
+    storage: Tabular,
     items: Sequence[bytes],
     metadata: bytes,
     form: Form,
@@ -115,7 +129,7 @@ def single_metadata(value: bytes) -> bytes:
     return orjson.dumps({"resourceVersion": version} if version else {})
 
 
-def transformed(storage: ResourceStorage, value: bytes, form: Form, include: str, now: float) -> bytes:
+def transformed(storage: Tabular, value: bytes, form: Form, include: str, now: float) -> bytes:
     """One object in the form asked for; a Status stays as it is. Raises NotAcceptable."""
     if not form.kind or value.startswith((b'{"kind":"Status"', b'{"apiVersion":"v1","kind":"Status"')):
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,6 @@ def in_process(
     registry: Registry, kubelets: Callable[[], KubeletPage], clock: Clock, resolution_s: float
 ) -> dict[tuple[str, str], InProcess]:
     """What the aggregation layer is told of metrics.k8s.io."""
-    made: list[Serving] = []
 
     async def fetch(node: str) -> bytes:
         try:
@@ -33,12 +33,14 @@ def in_process(
         except StatusError as error:
             raise OSError(str(error)) from None
 
-    async def serve(request: Request) -> Response:
-        if not made:
-            from pybernetes.apiserver.resource_metrics.sampler import Sampler
-            from pybernetes.apiserver.resource_metrics.serving import Serving
+    @functools.cache
+    def serving() -> Serving:
+        from pybernetes.apiserver.resource_metrics.sampler import Sampler
+        from pybernetes.apiserver.resource_metrics.serving import Serving
 
-            made.append(Serving(registry, Sampler(fetch, clock, resolution_s), clock))
-        return await made[0].serve(request)
+        return Serving(registry, Sampler(fetch, clock, resolution_s), clock)
+
+    async def serve(request: Request) -> Response:
+        return await serving().serve(request)
 
     return {(GROUP, VERSION): InProcess(RESOURCES, _OPENAPI, serve)}

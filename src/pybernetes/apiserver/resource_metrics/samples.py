@@ -90,9 +90,9 @@ def used(before: Point | None, now: Point) -> Usage | None:
     """What was used between two samples; None where that cannot be said yet."""
     if now.cpu_s is None or now.memory_bytes is None:
         return None
-    same = before is not None and before.cpu_s is not None and now.started <= before.at and now.cpu_s >= before.cpu_s
-    if same and before is not None and before.cpu_s is not None:
-        start, cpu_s = before.at, now.cpu_s - before.cpu_s
+    earlier_s = before.cpu_s if before is not None else None
+    if before is not None and earlier_s is not None and now.started <= before.at and now.cpu_s >= earlier_s:
+        start, cpu_s = before.at, now.cpu_s - earlier_s
     else:
         start, cpu_s = now.started, now.cpu_s
         if not start or (before is None and now.at - start > 60) or now.at - start < _LEAST_FRESH_S:

@@ -7,7 +7,7 @@ Source: metrics-server pkg/api/{node,pod,table}.go, pkg/api/install.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _NOT_ALLOWED = "the server does not allow this method on the requested resource"
 _FRESH_S = 1.0
-_FAILED_PHASES = ("Succeeded", "Failed")
+_FINISHED = ("Succeeded", "Failed")
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -64,11 +64,11 @@ _subjects = msgspec.json.Decoder(_Subject)
 
 
 class Shown:
-    """The columns of a Table of nodes or pods, as `tables.table` asks a storage for them."""
+    """The columns of a Table of nodes or pods."""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
-        self.columns = [
+        self.columns: Sequence[Column] = [
             Column("Name", "string", "name"),
             Column("cpu"),
             Column("memory"),
@@ -109,15 +109,14 @@ class Serving:
             return answers.answer(request, form, self._one(resource, found[0], form, params))
         return answers.answer(request, form, self._list(resource, found, form, params))
 
-    def _one(self, resource: Resource, value: bytes, form: Form, params: Mapping[str, list[str]]) -> bytes:
-        storage: Any = Shown(resource)
-        include = tables.include_object(dict(params))
-        return tables.transformed(storage, value, form, include, self._clock.now())
+    def _one(self, resource: Resource, value: bytes, form: Form, params: dict[str, list[str]]) -> bytes:
+        include = tables.include_object(params)
+        return tables.transformed(Shown(resource), value, form, include, self._clock.now())
 
-    def _list(self, resource: Resource, found: list[bytes], form: Form, params: Mapping[str, list[str]]) -> bytes:
+    def _list(self, resource: Resource, found: list[bytes], form: Form, params: dict[str, list[str]]) -> bytes:
         if form.kind == "Table":
-            storage: Any = Shown(resource)
-            return tables.table(storage, found, b"{}", form, tables.include_object(dict(params)), self._clock.now())
+            include = tables.include_object(params)
+            return tables.table(Shown(resource), found, b"{}", form, include, self._clock.now())
         if form.kind:
             return tables.partial_list(found, b"{}", form)
         head = b'{"kind":"%bList","apiVersion":"%b/%b","metadata":{},"items":[%b]}'
@@ -135,7 +134,7 @@ class Serving:
                 if (pair := sampled.get(subject.metadata.name)) is not None
                 and (usage := used(pair[0].node, pair[1].node)) is not None
             ]
-        running = [s for s in subjects if s.spec.nodeName and s.status.phase not in _FAILED_PHASES]
+        running = [s for s in subjects if s.spec.nodeName and s.status.phase not in _FINISHED]
         sampled = await self._sampler.sampled(subject.spec.nodeName for subject in running)
         unseen = {s.spec.nodeName for s in running if s.spec.nodeName in sampled and not _usages(s, sampled)}
         if unseen:
