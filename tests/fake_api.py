@@ -95,6 +95,8 @@ class FakeApi:
                 expected = body["metadata"].get("resourceVersion")
                 if expected and expected != old["metadata"]["resourceVersion"]:
                     raise errors.Conflict(f"{plural} {name} was modified")
+                if subresource == "status":
+                    return self._store(key, {**old, "status": body["status"]})
                 kept = {"status": old["status"]} if "status" in old else {}
                 meta = {**body["metadata"], "uid": old["metadata"]["uid"]}
                 return self._store(key, {**body, **kept, "metadata": meta})

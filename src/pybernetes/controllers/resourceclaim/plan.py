@@ -73,8 +73,8 @@ def made(pod: Pod, wanted: PodResourceClaim, claims: Iterable[ResourceClaim]) ->
 def new_claim(pod: Pod, wanted: PodResourceClaim, template: ResourceClaimTemplate) -> ResourceClaim:
     pod_name, base = pod.metadata.name or "", f"{pod.metadata.name}-{wanted.name}-"
     if len(base) > _LONGEST:
-        share = _LONGEST / len(base)
-        base = f"{pod_name[: int(len(pod_name) * share)]}-{wanted.name[: int(len(wanted.name) * share)]}"
+        own, its = (len(name) * _LONGEST // len(base) for name in (pod_name, wanted.name))
+        base = f"{pod_name[:own]}-{wanted.name[:its]}"
     meta = template.spec.metadata
     owner = OwnerReference(apiVersion="v1", kind="Pod", name=pod_name, uid=pod.metadata.uid or "", controller=True)
     return ResourceClaim(
