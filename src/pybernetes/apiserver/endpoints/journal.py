@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.apimachinery.errors import BadRequest, ServiceUnavailable
-from pybernetes.apimachinery.scheme import RESOURCES, Resource
+from pybernetes.apimachinery.scheme import RESOURCES
 from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.authorizers.attributes import AlwaysAllow, Attributes, Authorizer
@@ -37,7 +37,8 @@ class JournalPage:
     def __init__(self, store: Store, authorizer: Authorizer | None = None) -> None:
         self._store = store
         self._authorizer = authorizer or AlwaysAllow()
-        self._resources = {keys.prefix(resource): resource for resource in reversed(RESOURCES)}
+        self._resources = {(resource.group, resource.plural): resource for resource in RESOURCES}
+        self._key_reader = keys.ResourceOfKey()
 
     async def answer(self, request: Request) -> Response:
         """Raises BadRequest, ServiceUnavailable."""
@@ -69,9 +70,9 @@ class JournalPage:
         plural, group = params["resource"][0], params.get("group", [""])[0]
         namespace, name = params.get("namespace", [""])[0], params.get("name", [""])[0]
         asked = Attributes(user, "get", group=group, resource=plural, namespace=namespace, name=name)
-        for prefix, resource in self._resources.items():
-            if (resource.group, resource.plural) == (group, plural):
-                return keys.key(prefix, resource.namespaced, namespace, name), asked
+        resource = self._resources.get((group, plural))
+        if resource is not None:
+            return keys.key(keys.prefix(resource), resource.namespaced, namespace, name), asked
         if "." in group:  # a custom resource's, which may be gone by now
             return keys.key(f"{keys.ROOT}{group}/{plural}/", bool(namespace), namespace, name), asked
         raise BadRequest(f"the server does not know the resource {plural!r} of the group {group!r}")
@@ -83,21 +84,24 @@ class JournalPage:
 
     async def _item_for(self, user: UserInfo, entry: JournalEntry, objects: bool) -> dict[str, Any]:
         if objects:
-            resource, namespace, name = self._identity(entry.key)
-            group, plural = (resource.group, resource.plural) if resource else _custom(entry.key)
+            group, plural, namespace, name = self._object(entry)
             asked = Attributes(user, "get", group=group, resource=plural, namespace=namespace, name=name)
             objects, _ = await self.may_read(asked)
         return await self.item(entry, objects=objects)
 
+    def _object(self, entry: JournalEntry) -> keys.ObjectOfKey:
+        """What was written; the whole key as name when it is no resource's."""
+        return self._key_reader.split(entry.key) or keys.ObjectOfKey("", "", "", entry.key)
+
     async def item(self, entry: JournalEntry, *, objects: bool) -> dict[str, Any]:
         """An entry as it is shown; `objects` adds what was written and what was there before."""
-        resource, namespace, name = self._identity(entry.key)
+        group, plural, namespace, name = self._object(entry)
         item: dict[str, Any] = {
             "revision": entry.revision,
             "time": format_micro_time(entry.time_s),
             "verb": entry.verb,
-            "group": resource.group if resource else "",
-            "resource": resource.plural if resource else "",
+            "group": group,
+            "resource": plural,
             "namespace": namespace,
             "name": name,
             "user": entry.user,
@@ -118,21 +122,6 @@ class JournalPage:
                 item["object"] = msgspec.Raw(change.value) if change.kind == "put" else None
                 item["previous"] = msgspec.Raw(change.previous) if change.previous is not None else None
         return item
-
-    def _identity(self, key: str) -> tuple[Resource | None, str, str]:
-        """(resource, namespace, name) of a key; the whole key as name when it is nobody's."""
-        parts = key.split("/")
-        for length in range(len(parts) - 1, 2, -1):
-            resource = self._resources.get("/".join(parts[:length]) + "/")
-            if resource is not None:
-                rest = parts[length:]
-                return resource, "/".join(rest[:-1]), rest[-1]
-        return None, "", key
-
-
-def _custom(key: str) -> tuple[str, str]:
-    parts = key.split("/")
-    return (parts[2], parts[3]) if len(parts) > 4 and "." in parts[2] else ("", "")
 
 
 def number(params: Params, name: str, default: int) -> int:

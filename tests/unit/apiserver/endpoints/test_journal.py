@@ -39,16 +39,18 @@ def test_entries_tell_who_what_why() -> None:
         second = await store.delete("/registry/pods/shop/web", first, Cause("bob", verb="delete", cause_revision=first))
         await store.create("/registry/minions/n1", b"{}", ALICE)
         await store.create("/registry/elsewhere", b"{}", ALICE)
+        await store.create("/registry/example.com/widgets/shop/w", b"{}", ALICE)
         items = (await ask(""))["items"]
         assert [(i["resource"], i["namespace"], i["name"]) for i in items] == [
-            ("pods", "shop", "web"), ("pods", "shop", "web"), ("nodes", "", "n1"), ("", "", "/registry/elsewhere")
+            ("pods", "shop", "web"), ("pods", "shop", "web"), ("nodes", "", "n1"), ("", "", "/registry/elsewhere"),
+            ("widgets", "shop", "w"),
         ]  # fmt: skip
         (item,) = (await ask(f"revision={second}&objects=true"))["items"]
         assert (item["user"], item["verb"], item["causeRevision"]) == ("bob", "delete", first)
         assert (item["object"], item["previous"]) == (None, json.loads(POD))
         items = (await ask("resource=pods&namespace=shop&name=web&limit=1&objects=true"))["items"]
         assert [(i["revision"], i["object"], i["previous"]) for i in items] == [(first, json.loads(POD), None)]
-        assert len((await ask(f"after={second}"))["items"]) == 2
+        assert len((await ask(f"after={second}"))["items"]) == 3
         assert (await ask("revision=999"))["items"] == []
         await store.compact(store.current_revision())
         (item,) = (await ask(f"revision={first}&objects=true"))["items"]

@@ -6,6 +6,8 @@ pkg/controlplane/storageversionhashdata; apiserver/pkg/registry/generic/registry
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pybernetes.apimachinery.scheme import RESOURCES, Resource
 
 ROOT = "/registry/"
@@ -29,6 +31,13 @@ def prefix(resource: Resource) -> str:
     return f"{ROOT}{_SPECIAL.get((resource.group, resource.plural), resource.plural)}/"
 
 
+class ObjectOfKey(NamedTuple):
+    group: str
+    plural: str
+    namespace: str
+    name: str
+
+
 class ResourceOfKey:
     """(group, resource) of a store's key; None for one that no API serves (address claims, apiservers' leases)."""
 
@@ -39,13 +48,26 @@ class ResourceOfKey:
             self._known.setdefault(prefix(resource), (group, resource.plural))
 
     def __call__(self, key: str) -> tuple[str, str] | None:
-        """Of the longest prefix that a resource has; `group.with.dots/plural/` is a custom resource's."""
+        found = self._resource(key.split("/"))
+        return found[0] if found is not None else None
+
+    def split(self, key: str) -> ObjectOfKey | None:
+        """With namespace ("" for cluster-wide objects) and name."""
         parts = key.split("/")
+        found = self._resource(parts)
+        if found is None:
+            return None
+        (group, plural), length = found
+        *namespace, name = parts[length:]
+        return ObjectOfKey(group, plural, "/".join(namespace), name)
+
+    def _resource(self, parts: list[str]) -> tuple[tuple[str, str], int] | None:
+        """Of the longest prefix that a resource has, and its length; `group.with.dots/plural/` is a custom one's."""
         for length in (4, 3):
-            found = self._known.get("/".join(parts[:length]) + "/")
+            found = self._known.get("/".join(parts[:length]) + "/") if len(parts) > length else None
             if found is not None:
-                return found
-        return (parts[2], parts[3]) if len(parts) > 4 and "." in parts[2] else None
+                return found, length
+        return ((parts[2], parts[3]), 4) if len(parts) > 4 and "." in parts[2] else None
 
 
 def key(resource_prefix: str, namespaced: bool, namespace: str, name: str) -> str:
