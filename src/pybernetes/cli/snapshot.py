@@ -88,7 +88,10 @@ def _restore(args: argparse.Namespace) -> int:
         raise ClusterError(f"the cluster {args.name!r} runs; stop it first: {up_command(args.name, 'down')}")
     if is_sqlite != (spec.store == "sqlite"):
         has, wants = ("SQLite", "etcd") if is_sqlite else ("etcd", "SQLite")
-        raise ClusterError(f"{args.file} is of a cluster on {has}, and {args.name!r} is on {wants}")
+        move = f"{up_command(args.name, 'store migrate')} --to {has.lower()}"
+        raise ClusterError(
+            f"{args.file} is of a cluster on {has}, and {args.name!r} is on {wants}; move it first: {move}"
+        )
     if not is_sqlite and not spec.local_etcd:
         raise ClusterError(
             f"the etcd of {args.name!r} is not ours to restore; use etcdutl snapshot restore on its members"
