@@ -152,6 +152,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
 
 
 _ALIASES = {
+    "attachdetach": "persistentvolume-attach-detach-controller",
     "bootstrapsigner": "bootstrap-signer-controller",
     "csrapproving": "certificatesigningrequest-approving-controller",
     "csrcleaner": "certificatesigningrequest-cleaner-controller",
@@ -160,7 +161,6 @@ _ALIASES = {
     "endpointslicemirroring": "endpointslice-mirroring-controller",
     "garbagecollector": "garbage-collector-controller",
     "horizontalpodautoscaling": "horizontal-pod-autoscaler-controller",
-    "attachdetach": "persistentvolume-attach-detach-controller",
     "legacy-service-account-token-cleaner": "legacy-serviceaccount-token-cleaner-controller",
     "nodeipam": "node-ipam-controller",
     "nodelifecycle": "node-lifecycle-controller",

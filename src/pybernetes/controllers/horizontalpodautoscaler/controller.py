@@ -10,7 +10,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pybernetes.api.autoscaling.v2 import HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus
+from pybernetes.api.autoscaling.v2 import (
+    HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerStatus,
+    MetricSpec,
+    MetricStatus,
+)
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.features import FeatureGates
@@ -34,7 +39,7 @@ _DISABLED = "scaling is disabled since the replica count of the target is zero"
 
 
 class _Ended(Exception):
-    """The rest of a look makes no sense; what is to be told of it was told."""
+    """The rest of a look makes no sense. Those who have told why return it, to be raised."""
 
 
 class HorizontalPodAutoscalerController(Controller):
@@ -82,10 +87,12 @@ class HorizontalPodAutoscalerController(Controller):
 class _Look:
     """One look at one autoscaler, whose status is changed on the way and written at the end."""
 
-    def __init__(self, controller: HorizontalPodAutoscalerController, key: str, autoscaler: Any) -> None:
+    def __init__(
+        self, controller: HorizontalPodAutoscalerController, key: str, autoscaler: HorizontalPodAutoscaler
+    ) -> None:
         self._of = controller
         self._key = key
-        self._hpa: HorizontalPodAutoscaler = autoscaler
+        self._hpa = autoscaler
         self._before = fresh(self._hpa.status)
         self._namespace = autoscaler.metadata.namespace or ""
         self._now = controller.clock.now()
@@ -143,7 +150,7 @@ class _Look:
         version = reference.apiVersion or ""
         if version.count("/") > 1:
             why = f"unexpected GroupVersion string: {version}"
-            await self._without_scale(why, f"invalid API version in scale target reference: {why}")
+            raise await self._without_scale(why, f"invalid API version in scale target reference: {why}")
         group = version.rpartition("/")[0]
         first: errors.StatusError | None = None
         mapped = await resources_of(client, group, reference.kind)
@@ -154,20 +161,24 @@ class _Look:
                 first = first or error
         if first is None:
             why = f'no matches for kind "{reference.kind}" in group "{group}"'
-            await self._without_scale(why, f"unable to determine resource for scale target reference: {why}")
-            raise AssertionError("unreachable")
+            raise await self._without_scale(why, f"unable to determine resource for scale target reference: {why}")
         why = first.message
-        await self._without_scale(why, f"failed to query scale subresource for {self._reference}: {why}")
-        raise AssertionError("unreachable")
+        raise await self._without_scale(why, f"failed to query scale subresource for {self._reference}: {why}")
 
-    async def _without_scale(self, why: str, error: str) -> None:
+    async def _without_scale(self, why: str, error: str) -> _Ended:
         self._event("Warning", "FailedGetScale", why)
         self._say(plan.ABLE, "False", "FailedGetScale", _NO_SCALE + why)
         await self._write()
-        raise _Ended(error)
+        return _Ended(error)
 
     async def _rescale(
-        self, resource: Resource, scale: dict[str, Any], current: int, desired: int, why: str, statuses: Any
+        self,
+        resource: Resource,
+        scale: dict[str, Any],
+        current: int,
+        desired: int,
+        why: str,
+        statuses: list[MetricStatus],
     ) -> None:
         hpa, dynamic = self._hpa, self._of.client.dynamic
         for attempt in range(_CONFLICT_TRIES):
@@ -177,11 +188,11 @@ class _Look:
                 break
             except errors.Conflict as error:
                 if attempt == _CONFLICT_TRIES - 1:
-                    await self._not_rescaled(current, desired, why, statuses, error.message)
+                    raise await self._not_rescaled(current, desired, why, statuses, error.message) from None
                 await asyncio.sleep(_CONFLICT_WAIT_S)
                 scale = await dynamic.get(resource, hpa.spec.scaleTargetRef.name, self._namespace, "scale")
             except errors.StatusError as error:
-                await self._not_rescaled(current, desired, why, statuses, error.message)
+                raise await self._not_rescaled(current, desired, why, statuses, error.message) from None
         text = f"the HPA controller was able to update the target scale to {desired}"
         self._say(plan.ABLE, "True", "SucceededRescale", text)
         self._event("Normal", "SuccessfulRescale", f"New size: {desired}; reason: {why}")
@@ -193,13 +204,15 @@ class _Look:
             text = "the HPA controller did not scale the workload to zero"
             self._say(plan.TO_ZERO, "False", "NotScaledToZero", text)
 
-    async def _not_rescaled(self, current: int, desired: int, why: str, statuses: Any, error: str) -> None:
+    async def _not_rescaled(
+        self, current: int, desired: int, why: str, statuses: list[MetricStatus], error: str
+    ) -> _Ended:
         self._event("Warning", "FailedRescale", f"New size: {desired}; reason: {why}; error: {error}")
         text = f"the HPA controller was unable to update the target scale: {error}"
         self._say(plan.ABLE, "False", "FailedUpdateScale", text)
         self._count(current, self._hpa.status.desiredReplicas, statuses, scaled=False)
         await self._write()
-        raise _Ended(f"failed to rescale {self._reference}: {error}")
+        return _Ended(f"failed to rescale {self._reference}: {error}")
 
     # What the metrics say.
 
@@ -209,8 +222,7 @@ class _Look:
         try:
             selector = self._selector(status.get("selector") or "")
         except MetricError as error:
-            await self._undecided(current, [], str(error))
-            raise AssertionError("unreachable") from None
+            raise await self._undecided(current, [], str(error)) from None
         facts = plan.Facts(
             current,
             status.get("replicas") or 0,
@@ -223,10 +235,10 @@ class _Look:
         made = plan.outcome(found, current)
         self._say(plan.ACTIVE, *made.active)
         if made.replicas < 0:
-            await self._undecided(current, made.statuses, made.error)
+            raise await self._undecided(current, made.statuses, made.error)
         return made
 
-    async def _suggested(self, metric: Any, selector: str, facts: plan.Facts) -> plan.Suggestion | plan.Failure:
+    async def _suggested(self, metric: MetricSpec, selector: str, facts: plan.Facts) -> plan.Suggestion | plan.Failure:
         found: Samples | int
         try:
             found = await self._of._metrics.fetch(metric, self._namespace, selector)
@@ -241,12 +253,12 @@ class _Look:
             self._event("Warning", failed.reason, failed.message)
             return failed
 
-    async def _undecided(self, current: int, statuses: list[MetricStatus], error: str) -> None:
+    async def _undecided(self, current: int, statuses: list[MetricStatus], error: str) -> _Ended:
         self._count(current, self._hpa.status.desiredReplicas, statuses, scaled=False)
         await self._write()
         self._event("Warning", "FailedComputeMetricsReplicas", error)
         about = f"failed to compute desired number of replicas based on listed metrics for {self._reference}"
-        raise _Ended(f"{about}: {error}")
+        return _Ended(f"{about}: {error}")
 
     def _selector(self, text: str) -> LabelSelector:
         """The target's Pods, that must be no other autoscaler's. Raises MetricError, told as upstream does."""

@@ -91,10 +91,13 @@ class MetricsClient:
             # A reference cannot leave the autoscaler's own namespace.
             place, asked = f"namespaces/{namespace}/metrics/{name}", f"get metrics.{_CUSTOM} {metric.name}"
         else:
-            mapped = await resources_of(self._client, group, about.kind)
+            why = f'no matches for kind "{about.kind}" in group "{group}"'
+            try:
+                mapped = await resources_of(self._client, group, about.kind)
+            except StatusError as error:
+                mapped, why = [], error.message
             if not mapped:
                 full = f"{about.kind}.{group}" if group else about.kind
-                why = f'no matches for kind "{about.kind}" in group "{group}"'
                 raise MetricError(f"{_unable('custom metrics')}: unable to map kind {full} to resource: {why}")
             resource = mapped[0].qualified
             place = f"namespaces/{namespace}/{resource}/{quote(about.name, safe='')}/{name}"

@@ -14,7 +14,6 @@ from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client.discovery import preferred_resources
-from pybernetes.client.dynamic import DynamicClient
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller, TryAgain
 from pybernetes.controllers.storage_version_migrator import plan
@@ -41,7 +40,6 @@ class StorageVersionMigratorController(Controller):
         migrations = self.informer(StorageVersionMigration)
         migrations.add_index("resource", _resource_of)
         self._migrations = migrations.lister
-        self._dynamic = DynamicClient(self.client)
         migrations.add_handler(self._changed, lambda old, new: self._changed(new), self._changed)
 
     def _changed(self, migration: StorageVersionMigration) -> None:
@@ -78,7 +76,7 @@ class StorageVersionMigratorController(Controller):
         version = migration.status.resourceVersion
         if not version:
             changed = fresh(migration)
-            changed.status.resourceVersion = (await self._dynamic.list(resource, limit=1)).resource_version
+            changed.status.resourceVersion = (await self.client.dynamic.list(resource, limit=1)).resource_version
             await self.client.update_status(changed)
             return
         async for tree in self._objects(resource):
@@ -90,7 +88,7 @@ class StorageVersionMigratorController(Controller):
     async def _objects(self, resource: Resource) -> AsyncIterator[dict[str, Any]]:
         token = ""
         while True:
-            page = await self._dynamic.list(resource, limit=_PAGE, continue_=token)
+            page = await self.client.dynamic.list(resource, limit=_PAGE, continue_=token)
             for tree in page.items:
                 yield tree
             token = page.continue_
@@ -102,7 +100,7 @@ class StorageVersionMigratorController(Controller):
         meta = tree["metadata"]
         body = plan.rewrite(tree, resource.api_version, resource.kind)
         try:
-            await self._dynamic.patch(
+            await self.client.dynamic.patch(
                 resource,
                 meta["name"],
                 meta.get("namespace", ""),
@@ -125,11 +123,11 @@ class StorageVersionMigratorController(Controller):
     async def _mark_definition(self, group: str, plural: str, name: str, outcome: str) -> None:
         """Tells the CustomResourceDefinition of the resource, if it has one."""
         try:
-            definition = await self._dynamic.get(_DEFINITIONS, f"{plural}.{group}")
+            definition = await self.client.dynamic.get(_DEFINITIONS, f"{plural}.{group}")
         except errors.NotFound:
             return
         body = plan.definition_status(definition, name, outcome, format_time(self.clock.now()))
-        await self._dynamic.patch(
+        await self.client.dynamic.patch(
             _DEFINITIONS,
             f"{plural}.{group}",
             "",

@@ -11,13 +11,11 @@ _STEPS = ((0, 100, 0), (90, 500, 15), (450, 1000, 30), (900, 2000, 60), (1800, 2
 
 @dataclass(slots=True)
 class Size:
-    """The number of nodes, and the step that it has led to."""
+    """The step that the number of nodes has led to."""
 
-    nodes: int = 0
     step: int = 0
 
     def changed(self, nodes: int) -> None:
-        self.nodes = nodes
         while nodes > _STEPS[self.step][1]:
             self.step += 1
         while nodes < _STEPS[self.step][0]:

@@ -51,10 +51,9 @@ class NodeAffinity:
 
     def pre_score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Status:
         affinity = info.pod.spec.affinity
-        own = affinity is not None and affinity.nodeAffinity is not None
-        if own and affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution:  # type: ignore[union-attr]
-            return SUCCESS
-        return SUCCESS if self._added_preferred else SKIP
+        own = affinity.nodeAffinity if affinity is not None else None
+        prefers = own is not None and bool(own.preferredDuringSchedulingIgnoredDuringExecution)
+        return SUCCESS if prefers or self._added_preferred else SKIP
 
     def score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Ints:
         scores = np.zeros(len(rows), np.int64)

@@ -1,4 +1,7 @@
-"""VolumeRestrictions: a ReadWriteOncePod claim has one Pod at a time, and some disks one Pod a node."""
+"""VolumeRestrictions: a ReadWriteOncePod claim has one Pod at a time, and some disks one Pod a node.
+
+Source: pkg/scheduler/framework/plugins/volumerestrictions.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """VolumeZone: volumes that are labelled with zones and regions keep their Pods there.
 
-A node without any such label is in no zone, and takes every volume.
+A node without any such label is in no zone, and takes every volume. Source: plugins/volumezone/volume_zone.go.
 """
 
 from __future__ import annotations
