@@ -121,16 +121,6 @@ class Cgroups:
         file = "memory.current" if self.version == 2 else "memory.usage_in_bytes"
         return int((group / file).read_text())
 
-    def working_set(self, pod: Pod) -> int:
-        """Bytes that the pod holds and that cannot be taken back easily. Raises OSError."""
-        folder = self.hierarchies.unified or self.hierarchies.controllers.get("memory")
-        if folder is None:
-            return 0
-        name = "inactive_file" if self.version == 2 else "total_inactive_file"
-        text = (folder / self.parent_of(pod).lstrip("/") / "memory.stat").read_text()
-        inactive = next((int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0)
-        return max(self.memory_usage(pod) - inactive, 0)
-
     def processes(self, pod: Pod) -> int:
         """Raises OSError."""
         folder = self.hierarchies.unified or self.hierarchies.controllers.get("pids")

@@ -66,8 +66,15 @@ class Garbage:
 
     async def collect_containers(self, runtime: PodRuntime) -> list[str]:
         """Removes what is too much of one pod; the ids that went."""
+        return await self._remove(containers_to_remove(runtime, self._config.max_dead_containers_per_container))
+
+    async def remove_dead(self, runtime: PodRuntime) -> list[str]:
+        """Removes every dead container of a pod that has ended; the ids that went."""
+        return await self._remove(c for c in runtime.containers if c.state == "exited")
+
+    async def _remove(self, containers: Iterable[Container]) -> list[str]:
         gone = []
-        for container in containers_to_remove(runtime, self._config.max_dead_containers_per_container):
+        for container in containers:
             try:
                 await self._cri.remove_container(container.id)
             except CriError as error:
@@ -114,20 +121,6 @@ class Garbage:
     async def remove_unused_images(self) -> None:
         """All that no container uses and that are not quite new, whatever the disk holds."""
         await self._collect(1 << 62)
-
-    async def remove_dead(self, runtime: PodRuntime) -> list[str]:
-        """Removes every dead container of a pod that has ended; the ids that went."""
-        gone = []
-        for container in runtime.containers:
-            if container.state == "exited":
-                try:
-                    await self._cri.remove_container(container.id)
-                except CriError as error:
-                    _LOG.debug("container %s cannot be removed: %s", container.id, error)
-                    continue
-                gone.append(container.id)
-                _remove_file(container.log_path)
-        return gone
 
     async def _disk(self) -> tuple[int, int]:
         """Used and total bytes of the file system that holds images."""

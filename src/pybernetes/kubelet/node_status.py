@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.eviction.thresholds import MEMORY, parse
+from pybernetes.kubelet.usage import meminfo
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
 _MAX_IMAGES = 50
@@ -74,11 +74,6 @@ def architecture() -> str:
     return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
-def memory_bytes() -> int:
-    match = re.search(r"^MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
-    return int(match[1]) * 1024 if match is not None else 0
-
-
 def default_address() -> str:
     """The address packets to the outside would come from; no packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -90,7 +85,7 @@ def default_address() -> str:
 
 
 def read_machine(config: KubeletConfig) -> Machine:
-    memory = memory_bytes()
+    memory = meminfo()["MemTotal"]
     root = Path(config.root_dir)
     while not root.exists():
         root = root.parent

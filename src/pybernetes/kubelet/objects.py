@@ -67,14 +67,14 @@ class ReferencedObjects:
     """`on_change(reference)` is called when a watched object appears, changes or goes."""
 
     def __init__(self, client: Client | None, on_change: Callable[[Reference, Iterable[str]], None]) -> None:
-        self.client = self._client = client
+        self.client = client
         self._on_change = on_change
         self._watched: dict[Reference, _Watched] = {}
 
     def register(self, pod: Pod) -> None:
         """Starts following what the pod refers to, and stops what an earlier version of it named alone."""
         uid = uid_of(pod)
-        wanted = references(pod) if self._client is not None else set()
+        wanted = references(pod) if self.client is not None else set()
         for reference in [r for r, w in self._watched.items() if uid in w.pods and r not in wanted]:
             self._drop(reference, uid)
         for reference in wanted:
@@ -138,11 +138,11 @@ class ReferencedObjects:
         kind, namespace, name = reference
         cls: type[ConfigMap] | type[Secret] = ConfigMap if kind == "configmap" else Secret
         selector = f"metadata.name={name}"
-        assert self._client is not None
-        page = await self._client.list(cls, namespace, field_selector=selector)
+        assert self.client is not None
+        page = await self.client.list(cls, namespace, field_selector=selector)
         self._set(reference, watched, page.items[0] if page.items else None)
         version = page.resource_version
-        async for event in self._client.watch(cls, namespace, resource_version=version, field_selector=selector):
+        async for event in self.client.watch(cls, namespace, resource_version=version, field_selector=selector):
             if event.type != "BOOKMARK":
                 self._set(reference, watched, None if event.type == "DELETED" else event.object)
 

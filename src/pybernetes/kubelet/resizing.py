@@ -20,8 +20,9 @@ import msgspec
 
 from pybernetes.api.core.v1 import Container, Pod, ResourceRequirements
 from pybernetes.apimachinery import quantity
+from pybernetes.host.files import write_atomic
 from pybernetes.kubelet.pod_spec import find_condition, uid_of
-from pybernetes.kubelet.resources import CgroupValues, pod_cgroup_values, pod_requests, qos_class
+from pybernetes.kubelet.resources import CgroupValues, pod_requests, qos_class
 from pybernetes.kubelet.runtime import Size
 
 _LOG = logging.getLogger(__name__)
@@ -154,9 +155,7 @@ class Grants:
         folder = self._folder_of(uid)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-            fresh = folder / f".{_FILE}"
-            fresh.write_bytes(msgspec.json.encode(grant))
-            fresh.replace(folder / _FILE)
+            write_atomic(folder / _FILE, msgspec.json.encode(grant), 0o600)
         except OSError as error:
             _LOG.warning("what was granted to pod %s cannot be kept: %s", uid, error)
 
@@ -242,10 +241,6 @@ def too_small(before: CgroupValues, after: CgroupValues, updates: Iterable[Updat
         return ""
     joined = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
     return f"cannot decrease memory limits: {joined}"
-
-
-def pod_size(pod: Pod) -> CgroupValues:
-    return pod_cgroup_values(pod)
 
 
 def summary(what: str, pod: Pod, generation: int, error: str = "") -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.containers import instance_of
-from pybernetes.kubelet.usage import Usage, usage
+from pybernetes.kubelet.usage import Usage, meminfo, usage
 
 if TYPE_CHECKING:
     from pybernetes.kubelet.kubelet import Kubelet
@@ -143,8 +143,8 @@ def _totals(containers: list[dict[str, Any]], shown: str) -> dict[str, Any]:
 
 
 def _node_stats(name: str, now: str) -> dict[str, Any]:
-    meminfo = _meminfo(Path("/proc/meminfo").read_text())
-    total, available = meminfo["MemTotal"], meminfo["MemAvailable"]
+    memory = meminfo()
+    total, available = memory["MemTotal"], memory["MemAvailable"]
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     busy = sum(ticks) - ticks[3] - ticks[4]
     root = os.statvfs("/")
@@ -155,7 +155,7 @@ def _node_stats(name: str, now: str) -> dict[str, Any]:
         "memory": {
             "time": now,
             "availableBytes": available,
-            "usageBytes": total - meminfo["MemFree"],
+            "usageBytes": total - memory["MemFree"],
             "workingSetBytes": total - available,
         },
         "fs": {
@@ -167,10 +167,6 @@ def _node_stats(name: str, now: str) -> dict[str, Any]:
             "inodesFree": root.f_ffree,
         },
     }
-
-
-def _meminfo(text: str) -> Mapping[str, int]:
-    return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
 
 
 def _booted() -> str:

@@ -1,10 +1,11 @@
-"""What a cgroup used, read from the kernel's files of cgroup v1 and v2. The parsing is pure.
+"""What a cgroup used, read from the kernel's files of cgroup v1 and v2, and what the machine has of memory.
 
 Source: cadvisor container/libcontainer/handler.go (working set), runc libcontainer/cgroups/fs and fs2.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,12 @@ def usage(hierarchies: Hierarchies, group: str, read: Read = Path.read_text) -> 
         return _by_controller(hierarchies.controllers, group.lstrip("/"), read)
     except (OSError, ValueError, KeyError):
         return None
+
+
+def meminfo() -> dict[str, int]:
+    """Bytes of the machine's memory, by the kernel's names."""
+    text = Path("/proc/meminfo").read_text()
+    return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^([\w()]+):\s+(\d+) kB", text, re.MULTILINE)}
 
 
 def _unified(folder: Path, read: Read) -> Usage:

@@ -35,13 +35,20 @@ class ContainerEvents:
         self._on_change = on_change
         self._has_pods = has_pods
         self.source = "cri"
+        self._lost: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
+        try:
+            await self._follow()
+        finally:
+            if self._lost is not None:
+                self._lost.cancel()
+
+    async def _follow(self) -> None:
         sources = {"cri": self._from_cri, "containerd": self._from_containerd, "relist": self._by_relisting}
         following = {"cri": "containerd", "containerd": "relist", "relist": "relist"}
         delay_s = _RECONNECT_DELAY_S
         loop = asyncio.get_running_loop()
-        lost: asyncio.Task[None] | None = None
         while True:
             opened_s = loop.time()
             try:
@@ -56,9 +63,9 @@ class ContainerEvents:
                 delay_s = _RECONNECT_DELAY_S
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, _LONGEST_RECONNECT_DELAY_S)
-            if lost is not None:
-                lost.cancel()
-            lost = asyncio.create_task(self._catch_up())
+            if self._lost is not None:
+                self._lost.cancel()
+            self._lost = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
         """What happened while no stream was open: looked at when the next one is."""

@@ -15,6 +15,7 @@ from pybernetes.apimachinery.tolerations import any_tolerates
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.admission import Rejection
 from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.eviction import ranking
 from pybernetes.kubelet.eviction import thresholds as t
 from pybernetes.kubelet.eviction.signals import Signals
@@ -70,7 +71,11 @@ class Eviction:
 
     async def run(self) -> None:
         while True:
-            evicted = await self.look()
+            try:
+                evicted = await self.look()
+            except (CriError, OSError) as error:
+                _LOG.warning("what the node is short of cannot be seen to, trying on: %s", error)
+                evicted = None
             if evicted is None:
                 await asyncio.sleep(_PERIOD_S)
                 continue

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,9 +24,10 @@ from pybernetes.kubelet.eviction.ranking import ContainerUsage, Usage
 from pybernetes.kubelet.eviction.thresholds import Observation
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.runtime import CONTAINER_NAME_LABEL, POD_UID_LABEL
+from pybernetes.kubelet.usage import meminfo
+from pybernetes.kubelet.usage import usage as cgroup_usage
 
 _BLOCK = 512
-_MEMORY_FIELD = re.compile(r"^([\w()]+):\s+(\d+) kB", re.MULTILINE)
 
 
 class Signals(Protocol):
@@ -68,8 +68,9 @@ class HostSignals:
         for pod in pods:
             usage = found[uid_of(pod)]
             if self._cgroups is not None:
+                used = cgroup_usage(self._cgroups.hierarchies, self._cgroups.parent_of(pod))
+                usage.memory_bytes = used.working_set_bytes if used is not None else 0
                 with suppress(OSError):
-                    usage.memory_bytes = self._cgroups.working_set(pod)
                     usage.processes = self._cgroups.processes(pod)
         await self._add_containers(found)
         await asyncio.to_thread(self._add_folders, pods, found)
@@ -112,7 +113,7 @@ class HostSignals:
 
 def _memory() -> Observation:
     """What is neither used nor easily given back, as cAdvisor counts the working set."""
-    fields = {m[1]: int(m[2]) * 1024 for m in _MEMORY_FIELD.finditer(Path("/proc/meminfo").read_text())}
+    fields = meminfo()
     return Observation(fields["MemFree"] + fields.get("Inactive(file)", 0), fields["MemTotal"])
 
 

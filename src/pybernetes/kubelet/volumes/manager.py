@@ -225,7 +225,7 @@ def _prepare_local(place: Path, pod: Pod, read_only: bool) -> None:
         raise VolumeError(f'path "{place}" does not exist')
     context = pod.spec.securityContext
     if context is not None and context.fsGroup is not None and not read_only:
-        ownership.give(place, context.fsGroup, context.fsGroupChangePolicy, read_only=read_only)
+        ownership.give(place, context.fsGroup, context.fsGroupChangePolicy)
 
 
 def is_read_only(volume: Volume) -> bool:

@@ -11,37 +11,30 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-_READ_WRITE = 0o660
-_READ_ONLY = 0o440
-_TRAVERSE = 0o110
+_FILE = 0o660
+_FOLDER = _FILE | stat.S_ISGID | 0o110
 _ON_ROOT_MISMATCH = "OnRootMismatch"
 _O_PATH = 0o10000000
 
 
-def give(folder: Path, group: int, policy: str | None, *, read_only: bool) -> None:
+def give(folder: Path, group: int, policy: str | None) -> None:
     """With the policy OnRootMismatch, nothing when the folder itself is already right."""
-    if policy == _ON_ROOT_MISMATCH and _is_right(folder, group, read_only):
+    if policy == _ON_ROOT_MISMATCH and _is_right(folder, group):
         return
     # The folder itself last: it is what OnRootMismatch looks at.
     for _, folders, files, handle in os.fwalk(folder, topdown=False):
         for name in (*files, *folders):
             with suppress(FileNotFoundError):
-                _give_one(name, handle, group, read_only)
-    _give_one(str(folder), None, group, read_only)
+                _give_one(name, handle, group)
+    _give_one(str(folder), None, group)
 
 
-def _is_right(folder: Path, group: int, read_only: bool) -> bool:
+def _is_right(folder: Path, group: int) -> bool:
     found = folder.stat()
-    wanted = _wanted_mode(stat.S_IFDIR, read_only)
-    return found.st_gid == group and found.st_mode & wanted == wanted
+    return found.st_gid == group and found.st_mode & _FOLDER == _FOLDER
 
 
-def _wanted_mode(kind: int, read_only: bool) -> int:
-    bits = _READ_ONLY if read_only else _READ_WRITE
-    return bits | stat.S_ISGID | _TRAVERSE if kind == stat.S_IFDIR else bits
-
-
-def _give_one(name: str, within: int | None, group: int, read_only: bool) -> None:
+def _give_one(name: str, within: int | None, group: int) -> None:
     handle = os.open(name, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
     try:
         mode = os.fstat(handle).st_mode
@@ -51,6 +44,6 @@ def _give_one(name: str, within: int | None, group: int, read_only: bool) -> Non
             return
         opened = Path(f"/proc/self/fd/{handle}")
         os.chown(opened, -1, group)
-        opened.chmod(stat.S_IMODE(mode) | _wanted_mode(kind, read_only))
+        opened.chmod(stat.S_IMODE(mode) | (_FOLDER if kind == stat.S_IFDIR else _FILE))
     finally:
         os.close(handle)

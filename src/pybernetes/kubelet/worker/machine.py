@@ -22,8 +22,8 @@ from pybernetes.apimachinery.times import format_duration, parse_time
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.backoff import BackOff
 from pybernetes.kubelet.pod_spec import full_name, is_sidecar, termination_grace_period_s
-from pybernetes.kubelet.resizing import Update, pod_size, summary
-from pybernetes.kubelet.resources import CgroupValues, size_of
+from pybernetes.kubelet.resizing import Update, summary
+from pybernetes.kubelet.resources import CgroupValues, pod_cgroup_values, size_of
 from pybernetes.kubelet.runtime import Container, PodRuntime
 from pybernetes.kubelet.status import Inputs, ProbeResults, Resize, generate
 from pybernetes.kubelet.worker import messages as m
@@ -160,7 +160,7 @@ class PodWorker:
                 self.in_flight.pop("host", None)
                 self.host_ready = not failure
                 if self.host_ready:
-                    self._pod_size = pod_size(self.pod)
+                    self._pod_size = pod_cgroup_values(self.pod)
                 self._tried("host", not failure, now_s)
             case m.SandboxCreated(sandbox=sandbox):
                 self.in_flight.pop("sandbox", None)
@@ -397,7 +397,8 @@ class PodWorker:
 
     def _resize(self, updates: list[Update], now_s: float) -> None:
         """Asks for what was granted and is not yet so; tells when all of it is."""
-        before, after = self._pod_size or pod_size(self.pod), pod_size(self.pod)
+        after = pod_cgroup_values(self.pod)
+        before = self._pod_size or after
         if updates or before != after:
             stopping = any(key.startswith("stop/") for key in self.in_flight)
             if not stopping and self._due("resize", now_s):

@@ -20,7 +20,7 @@ def test_everything_in_the_volume_is_given_and_nothing_outside(tmp_path: Path) -
     outside.write_text("secret")
     outside.chmod(0o600)
     (volume / "link").symlink_to(outside)
-    ownership.give(volume, 2000, None, read_only=False)
+    ownership.give(volume, 2000, None)
     file, folder = (volume / "deep" / "file").stat(), (volume / "deep").stat()
     assert (file.st_gid, file.st_mode & 0o7777) == (2000, 0o660)
     assert (folder.st_gid, folder.st_mode & 0o2070) == (2000, 0o2070)
@@ -29,10 +29,10 @@ def test_everything_in_the_volume_is_given_and_nothing_outside(tmp_path: Path) -
 
 
 def test_a_volume_that_is_right_is_left_alone(tmp_path: Path) -> None:
-    ownership.give(tmp_path, 2000, "OnRootMismatch", read_only=False)
+    ownership.give(tmp_path, 2000, "OnRootMismatch")
     (tmp_path / "new").write_text("x")
     os.chown(tmp_path / "new", 0, 0)
-    ownership.give(tmp_path, 2000, "OnRootMismatch", read_only=False)
+    ownership.give(tmp_path, 2000, "OnRootMismatch")
     assert (tmp_path / "new").stat().st_gid == 0
-    ownership.give(tmp_path, 2000, "Always", read_only=False)
+    ownership.give(tmp_path, 2000, "Always")
     assert (tmp_path / "new").stat().st_gid == 2000
