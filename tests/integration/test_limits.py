@@ -295,7 +295,11 @@ RAW = {
     "header-without-name": (b"GET / HTTP/1.1\r\n: a\r\n\r\n", 400),
     "negative-length": (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
     "huge-length": (b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", (400, 413)),
-    "length-over-the-limit": (b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
+    "length-over-the-limit": (
+        f"POST {MAPS} HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 99999999\r\n\r\n".encode(),
+        413,
+    ),
+    "length-over-the-limit-of-a-stranger": (b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 403),
     "bad-chunk": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
     "header-of-2-mb": (HEAD + b"X: " + b"x" * 2_000_000 + b"\r\n\r\n", 431),
     "many-headers": (HEAD + b"".join(b"X-%d: y\r\n" % i for i in range(200_000)) + b"\r\n", 431),
