@@ -16,8 +16,7 @@ def with_resource_version(value: bytes, revision: int) -> bytes:
     `_MARK` cannot occur earlier: before metadata come only apiVersion and kind, whose values
     hold no braces.
     """
-    at = value.index(_MARK) + len(_MARK)
-    return b'%b"resourceVersion":"%d",%b' % (value[:at], revision, value[at:])
+    return value.replace(_MARK, b'%b"resourceVersion":"%d",' % (_MARK, revision), 1)
 
 
 def replace_resource_version(served: bytes, revision: int) -> bytes:

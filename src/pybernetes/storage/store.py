@@ -17,8 +17,7 @@ from typing import Literal, Protocol
 import msgspec
 
 
-@dataclass(slots=True, frozen=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """Who makes a write and why; goes into the journal in the write's own transaction."""
 
     user: str = ""

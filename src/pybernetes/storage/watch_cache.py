@@ -144,6 +144,11 @@ class WatchCache:
         return self._ready.is_set()
 
     @property
+    def empty(self) -> bool:
+        """Whether there is no object at all."""
+        return not self._keys
+
+    @property
     def watcher_count(self) -> int:
         return sum(len(watchers) for watchers in self._watchers.values())
 

@@ -5,8 +5,7 @@ Source: apimachinery/pkg/util/managedfields/internal/{managedfields,buildmanager
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -32,8 +31,7 @@ _STRIPPED: FieldSet = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Manager:
+class Manager(NamedTuple):
     """Who owns fields. Appliers are one whatever the apiVersion, so theirs is empty here."""
 
     name: str
@@ -46,8 +44,7 @@ class Manager:
         return cls(name or "unknown", operation, "" if operation == "Apply" else api_version, subresource)
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
+class Owned(NamedTuple):
     """What a manager owns, in which version, since when (None: not told)."""
 
     fields: FieldSet
@@ -176,7 +173,7 @@ def capped(managers: Managers) -> Managers:
         if bucket not in result:
             result[bucket] = result.pop(first[version])
         if manager != bucket:
-            result[bucket] = replace(result[bucket], fields=union(owned.fields, result[bucket].fields), time=owned.time)
+            result[bucket] = result[bucket]._replace(fields=union(owned.fields, result[bucket].fields), time=owned.time)
             del result[manager]
         count -= 1
     return result

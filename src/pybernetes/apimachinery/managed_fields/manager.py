@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -183,10 +182,10 @@ class _Apply:
                 fields = difference(fields, lost)
             fields = difference(fields, comparison.removed)
             if fields:
-                owners[manager] = owned if fields is owned.fields else replace(owned, fields=fields)
+                owners[manager] = owned if fields is owned.fields else owned._replace(fields=fields)
         if self.own.fields:
             unchanged = merged == self.live
-            owners[self.who] = self.own if unchanged and self.own.time else replace(self.own, time=self.time)
+            owners[self.who] = self.own if unchanged and self.own.time else self.own._replace(time=self.time)
         conflicts.sort(key=lambda c: (c[0].name, c[0].operation, c[0].api_version, c[0].subresource))
         return merged, owners, conflicts
 
@@ -282,7 +281,7 @@ def _updated(
             lost, gone = _without(there.changed, ignored), _without(there.removed, ignored)
         fields = difference(difference(owned.fields, lost), gone)
         if fields:
-            result[manager] = owned if fields is owned.fields else replace(owned, fields=fields)
+            result[manager] = owned if fields is owned.fields else owned._replace(fields=fields)
     mine = entries.stripped(changed)
     if mine:
         previous = result.get(who)

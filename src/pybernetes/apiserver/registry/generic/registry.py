@@ -205,8 +205,11 @@ class Registry:
     async def read_all(self, cls: type[T], namespace: str = "") -> list[T]:
         """All objects, or those of a namespace; shared, so read-only."""
         storage = self.storage_for_struct(cls)
-        listing = (self.running_cache(storage.prefix) or await storage.cache()).list(namespace)
-        return [cast(T, self._decode(storage, s.key, s.revision, s.value)) for s in listing.items]
+        cache = self.running_cache(storage.prefix) or await storage.cache()
+        if cache.empty:
+            return []
+        items = cache.list(namespace).items
+        return [cast(T, self._decode(storage, s.key, s.revision, s.value)) for s in items]
 
     async def change_status(self, ctx: RequestContext, obj: T, change: Callable[[T], None]) -> None:
         """Changes the status of another object as part of a request; nothing is stored in a dry run.

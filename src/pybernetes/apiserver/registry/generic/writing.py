@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybernetes.api.meta.v1 import ManagedFieldsEntry
 from pybernetes.apimachinery import errors, names
@@ -35,8 +35,7 @@ _CONFLICT_ATTEMPTS = 100
 """Retries of a write that others overtake; each retry means that another write succeeded."""
 
 
-@dataclass(slots=True, frozen=True)
-class Current:
+class Current(NamedTuple):
     """An object as the store has it."""
 
     served: bytes
