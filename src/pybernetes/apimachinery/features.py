@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from pybernetes.apimachinery.metrics_text import head
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -277,8 +279,7 @@ class FeatureGates:
     def metric_lines(self) -> Iterator[str]:
         """kubernetes_feature_enabled in Prometheus' text form: what is, not what was asked for."""
         name = "kubernetes_feature_enabled"
-        yield f"# HELP {name} The stage of a feature and whether it is on."
-        yield f"# TYPE {name} gauge"
+        yield from head(name, "gauge", "The stage of a feature and whether it is on.")
         for gate in sorted(GATES.values(), key=lambda gate: gate.name):
             stage = "" if gate.stage == "GA" else gate.stage.upper()
             yield f'{name}{{name="{gate.name}",stage="{stage}"}} {int(self._on[gate.name])}'

@@ -1,15 +1,14 @@
 """Figures of the apiserver, kept in plain dicts and written in Prometheus' text form when asked.
 
-A request costs three dict look-ups. prometheus_client is imported by whoever serves /metrics, for the
-process's own figures; these here need only its text format.
+A request costs three dict look-ups.
 Source: apiserver/pkg/endpoints/metrics/metrics.go.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
+from pybernetes.apimachinery.metrics_text import Histogram, escaped, head
 from pybernetes.apimachinery.scheme import find
 from pybernetes.apiserver.request_info import RequestInfo
 
@@ -31,13 +30,11 @@ Labels = tuple[str, str, str, str, str, str]
 class _Series:
     """The figures of all requests with the same labels."""
 
-    __slots__ = ("codes", "hits", "sum_s")
+    __slots__ = ("codes", "seconds")
 
     def __init__(self) -> None:
         self.codes: dict[int, int] = {}
-        self.sum_s = 0.0
-        self.hits = [0] * (len(BUCKETS) + 1)
-        """A count for each bucket and one for all beyond."""
+        self.seconds = Histogram(BUCKETS)
 
 
 class RequestMetrics:
@@ -68,8 +65,7 @@ class RequestMetrics:
             self._reading -= 1
         else:
             self._mutating -= 1
-        series.sum_s += seconds
-        series.hits[bisect_left(BUCKETS, seconds)] += 1
+        series.seconds.add(seconds)
 
     def _series_of(self, info: RequestInfo) -> _Series:
         labels = _labels(info)
@@ -92,34 +88,21 @@ class RequestMetrics:
     def lines(self) -> Iterator[str]:
         """The text form, line by line."""
         name = "apiserver_request_total"
-        yield f"# HELP {name} Requests by verb, resource, scope and HTTP code."
-        yield f"# TYPE {name} counter"
+        yield from head(name, "counter", "Requests by verb, resource, scope and HTTP code.")
         for labels, series in sorted(self._series.items(), key=_by_labels):
             for code, count in sorted(series.codes.items()):
                 yield f'{name}{{{_text(labels)},code="{code}"}} {count}'
         name = "apiserver_request_duration_seconds"
-        yield f"# HELP {name} Time from request to answer, without watches and connections."
-        yield f"# TYPE {name} histogram"
+        yield from head(name, "histogram", "Time from request to answer, without watches and connections.")
         for labels, series in sorted(self._series.items(), key=_by_labels):
-            if not any(series.hits):
-                continue  # watches alone
-            text = _text(labels)
-            running = 0
-            for bound, hits in zip(BUCKETS, series.hits, strict=False):
-                running += hits
-                yield f'{name}_bucket{{{text},le="{bound:g}"}} {running}'
-            running += series.hits[-1]
-            yield f'{name}_bucket{{{text},le="+Inf"}} {running}'
-            yield f"{name}_sum{{{text}}} {series.sum_s:.6f}"
-            yield f"{name}_count{{{text}}} {running}"
+            if series.seconds.count:  # none: watches alone
+                yield from series.seconds.lines(name, _text(labels))
         name = "apiserver_current_inflight_requests"
-        yield f"# HELP {name} Requests running now, by kind."
-        yield f"# TYPE {name} gauge"
+        yield from head(name, "gauge", "Requests running now, by kind.")
         for kind, count in (("readOnly", self._reading), ("mutating", self._mutating)):
             yield f'{name}{{request_kind="{kind}"}} {count}'
         name = "apiserver_longrunning_requests"
-        yield f"# HELP {name} Watches running now."
-        yield f"# TYPE {name} gauge"
+        yield from head(name, "gauge", "Watches running now.")
         for (group, version, resource), count in sorted(self.watches.items()):
             yield f'{name}{{verb="WATCH",group="{group}",version="{version}",resource="{resource}"}} {count}'
         for part in self.parts.values():
@@ -142,8 +125,4 @@ def _by_labels(item: tuple[Labels, _Series]) -> Labels:
 
 def _text(labels: Labels) -> str:
     names = ("verb", "group", "version", "resource", "subresource", "scope")
-    return ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(names, labels, strict=True))
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in zip(names, labels, strict=True))

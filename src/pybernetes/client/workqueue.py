@@ -7,11 +7,11 @@ was added meanwhile. After an error it waits for its own back-off or, when many 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from pybernetes.apimachinery.metrics_text import Histogram
 from pybernetes.client import cause as causes
 from pybernetes.client.cause import Cause
 
@@ -21,24 +21,7 @@ K = TypeVar("K", bound=Hashable)
 _RETRIES_PER_S = 10.0
 _RETRIES_AT_ONCE = 100
 BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
-"""Upper bounds of `Durations.hits`, in seconds."""
-
-
-class Durations:
-    """A histogram, as cheap as can be."""
-
-    __slots__ = ("count", "hits", "seconds")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.seconds = 0.0
-        self.hits = [0] * (len(BUCKETS) + 1)
-        """By how long it was; the last for all beyond the highest bound."""
-
-    def add(self, seconds: float) -> None:
-        self.count += 1
-        self.seconds += seconds
-        self.hits[bisect_left(BUCKETS, seconds)] += 1
+"""Of the histograms of queues and workers, in seconds."""
 
 
 class ShutDown(Exception):
@@ -50,7 +33,7 @@ class RateLimitedQueue(Generic[K]):
         self.name = name
         self.adds = 0
         self.retries = 0
-        self.waited = Durations()
+        self.waited = Histogram(BUCKETS)
         """How long keys waited for a worker."""
         self._bucket_full_at = 0.0
         self._base_delay_s = base_delay_s

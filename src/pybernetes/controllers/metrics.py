@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from pybernetes.client.workqueue import BUCKETS, Durations
+from pybernetes.apimachinery.metrics_text import Histogram, head
 from pybernetes.controllers.runtime.controller import Controller
 
 _MANAGER = "kube-controller-manager"
@@ -34,7 +34,7 @@ _FIGURES: tuple[tuple[str, str, str, Callable[[Controller, float], float]], ...]
         lambda c, now: max((now - since for since in c.counts.working.values()), default=0.0),
     ),
 )
-_HISTOGRAMS: tuple[tuple[str, str, Callable[[Controller], Durations]], ...] = (
+_HISTOGRAMS: tuple[tuple[str, str, Callable[[Controller], Histogram]], ...] = (
     ("workqueue_queue_duration_seconds", "How long keys waited for a worker.", lambda c: c.queue.waited),
     ("workqueue_work_duration_seconds", "How long reconciling a key took.", lambda c: c.counts.took),
 )
@@ -43,28 +43,14 @@ _HISTOGRAMS: tuple[tuple[str, str, Callable[[Controller], Durations]], ...] = (
 def lines(controllers: Mapping[str, Controller], problems: Mapping[str, str], now: float) -> Iterator[str]:
     """`now`: the loop's time; `problems`: what is wrong, by controller, "" when nothing is."""
     for name, kind, about, value in _FIGURES:
-        yield f"# HELP {name} {about}"
-        yield f"# TYPE {name} {kind}"
+        yield from head(name, kind, about)
         for controller in controllers.values():
             yield f'{name}{{name="{controller.name}"}} {value(controller, now):.12g}'
     for name, about, durations in _HISTOGRAMS:
-        yield f"# HELP {name} {about}"
-        yield f"# TYPE {name} histogram"
+        yield from head(name, "histogram", about)
         for controller in controllers.values():
-            yield from _histogram(name, controller.name, durations(controller))
+            yield from durations(controller).lines(name, f'name="{controller.name}"')
     name = "running_managed_controllers"
-    yield f"# HELP {name} Which controllers run."
-    yield f"# TYPE {name} gauge"
+    yield from head(name, "gauge", "Which controllers run.")
     for controller_name, problem in problems.items():
         yield f'{name}{{manager="{_MANAGER}",name="{controller_name}"}} {0 if problem else 1}'
-
-
-def _histogram(name: str, controller: str, durations: Durations) -> Iterator[str]:
-    label = f'name="{controller}"'
-    running = 0
-    for bound, hits in zip(BUCKETS, durations.hits, strict=False):
-        running += hits
-        yield f'{name}_bucket{{{label},le="{bound:g}"}} {running}'
-    yield f'{name}_bucket{{{label},le="+Inf"}} {durations.count}'
-    yield f"{name}_sum{{{label}}} {durations.seconds:.6f}"
-    yield f"{name}_count{{{label}}} {durations.count}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pybernetes.apimachinery.metrics_text import escaped, head
 from pybernetes.apimachinery.times import parse_time
 
 Stats = dict[str, Any]
@@ -46,10 +47,9 @@ def _family(
 ) -> Iterator[str]:
     samples = [(labels, sample) for labels, stats in things if (sample := read(stats)) is not None]
     if samples:
-        yield f"# HELP {name} {text}"
-        yield f"# TYPE {name} {kind}"
+        yield from head(name, kind, text)
     for labels, (value, time) in samples:
-        shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in sorted(labels.items()))
+        shown = ",".join(f'{key}="{escaped(text)}"' for key, text in sorted(labels.items()))
         stamp = f" {int(parse_time(time) * 1000)}" if time else ""
         yield f"{name}{{{shown}}} {value!r}{stamp}" if shown else f"{name} {value!r}{stamp}"
 
@@ -74,7 +74,3 @@ def _start(stats: Stats) -> Sample | None:
 def _pod_labels(pod: Stats) -> dict[str, str]:
     reference = pod.get("podRef", {})
     return {"namespace": reference.get("namespace", ""), "pod": reference.get("name", "")}
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

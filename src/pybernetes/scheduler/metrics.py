@@ -5,37 +5,13 @@ Counting costs a few additions a decision. Source: pkg/scheduler/metrics/metrics
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+
+from pybernetes.apimachinery.metrics_text import Histogram, head
 
 _DURATIONS = tuple(0.001 * 2**power for power in range(15))
 _ATTEMPTS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _VICTIMS = tuple(float(2**power) for power in range(7))
-
-
-class Histogram:
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self._hits = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-
-    @property
-    def count(self) -> int:
-        return sum(self._hits)
-
-    def observe(self, value: float) -> None:
-        self._hits[bisect_left(self._bounds, value)] += 1
-        self._sum += value
-
-    def lines(self, name: str, labels: str = "") -> Iterator[str]:
-        running = 0
-        more = f"{labels}," if labels else ""
-        for bound, hits in zip((*map("{:g}".format, self._bounds), "+Inf"), self._hits, strict=True):
-            running += hits
-            yield f'{name}_bucket{{{more}le="{bound}"}} {running}'
-        given = f"{{{labels}}}" if labels else ""
-        yield f"{name}_sum{given} {self._sum:.6f}"
-        yield f"{name}_count{given} {running}"
 
 
 class SchedulerMetrics:
@@ -53,18 +29,18 @@ class SchedulerMetrics:
         histogram = self._attempts.get(key)
         if histogram is None:
             histogram = self._attempts[key] = Histogram(_DURATIONS)
-        histogram.observe(seconds)
+        histogram.add(seconds)
 
     def lines(
         self, pending: Mapping[str, int], blocked: Mapping[tuple[str, str], int], cache: Mapping[str, int]
     ) -> Iterator[str]:
         """`pending`: Pods by queue; `blocked`: Pods by (plugin, profile); `cache`: objects by type."""
         name = "scheduler_schedule_attempts_total"
-        yield from _head(name, "counter", "Attempts to schedule Pods, by result.")
+        yield from head(name, "counter", "Attempts to schedule Pods, by result.")
         for (profile, result), histogram in self._attempts.items():
             yield f'{name}{{profile="{profile}",result="{result}"}} {histogram.count}'
         name = "scheduler_scheduling_attempt_duration_seconds"
-        yield from _head(name, "histogram", "How long an attempt took, binding included.")
+        yield from head(name, "histogram", "How long an attempt took, binding included.")
         for (profile, result), histogram in self._attempts.items():
             yield from histogram.lines(name, f'profile="{profile}",result="{result}"')
         for name, about, single in (
@@ -72,25 +48,20 @@ class SchedulerMetrics:
             ("scheduler_pod_scheduling_attempts", "Attempts until a Pod was scheduled.", self.pod_attempts),
             ("scheduler_preemption_victims", "Victims of a preemption.", self.preemption_victims),
         ):
-            yield from _head(name, "histogram", about)
+            yield from head(name, "histogram", about)
             yield from single.lines(name)
         name = "scheduler_preemption_attempts_total"
-        yield from _head(name, "counter", "Pods that fitted nowhere and looked for victims.")
+        yield from head(name, "counter", "Pods that fitted nowhere and looked for victims.")
         yield f"{name} {self.preemption_attempts}"
         yield from _gauges("scheduler_pending_pods", "Waiting Pods, by queue.", "queue", pending)
         yield from _gauges("scheduler_cache_size", "Objects that decisions count.", "type", cache)
         name = "scheduler_unschedulable_pods"
-        yield from _head(name, "gauge", "Waiting Pods that a plugin rejected.")
+        yield from head(name, "gauge", "Waiting Pods that a plugin rejected.")
         for (plugin, profile), count in blocked.items():
             yield f'{name}{{plugin="{plugin}",profile="{profile}"}} {count}'
 
 
-def _head(name: str, kind: str, about: str) -> Iterator[str]:
-    yield f"# HELP {name} {about}"
-    yield f"# TYPE {name} {kind}"
-
-
 def _gauges(name: str, about: str, label: str, values: Mapping[str, int]) -> Iterator[str]:
-    yield from _head(name, "gauge", about)
+    yield from head(name, "gauge", about)
     for key, value in values.items():
         yield f'{name}{{{label}="{key}"}} {value}'

@@ -348,7 +348,7 @@ class Scheduler:
             log.exception("scheduling %s failed", info.key)
             self._fail(queued, f"running the plugins: {error}", None, reason="SchedulerError")
             return
-        self.metrics.algorithm.observe(time.perf_counter() - start_s)
+        self.metrics.algorithm.add(time.perf_counter() - start_s)
         self.explanations.keep(info, result, self._clock.now())
         if isinstance(result, Decision):
             await self._take(profile, state, queued, result)
@@ -410,7 +410,7 @@ class Scheduler:
                 message = f"Successfully assigned {info.key} to {node_name}"
                 self._recorder.event(info.pod, "Normal", "Scheduled", message)
                 self._attempt_over(queued, "scheduled")
-                self.metrics.pod_attempts.observe(queued.attempts)
+                self.metrics.pod_attempts.add(queued.attempts)
             else:
                 log.info("binding %s to %s failed: %s", info.key, node_name, status.message)
                 self._refused(profile, state, queued, node_name, status)

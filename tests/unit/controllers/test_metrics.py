@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from pybernetes.client.workqueue import Durations
+from pybernetes.apimachinery.metrics_text import Histogram
+from pybernetes.client.workqueue import BUCKETS
 from pybernetes.controllers import metrics
 from pybernetes.controllers.runtime.controller import Counts
 
@@ -13,7 +14,7 @@ class _Queue:
     adds, retries = 7, 2
 
     def __init__(self) -> None:
-        self.waited = Durations()
+        self.waited = Histogram(BUCKETS)
         self.waited.add(0.3)
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
+from pybernetes.apimachinery.metrics_text import head
 from pybernetes.apiserver.endpoints.answers import page_not_found, text
 from pybernetes.http.messages import Request, Response
 
@@ -38,13 +39,11 @@ class Health:
 
     def indicators(self) -> Iterator[str]:
         """What the checks said when they were asked for, in Prometheus' text form."""
-        yield "# HELP kubernetes_healthcheck Whether a check was well when last asked for"
-        yield "# TYPE kubernetes_healthcheck gauge"
+        yield from head("kubernetes_healthcheck", "gauge", "Whether a check was well when last asked for")
         asked = sorted(self._asked.items())
         for (endpoint, name), (well, _, _) in asked:
             yield f'kubernetes_healthcheck{{name="{name}",type="{endpoint}"}} {well}'
-        yield "# HELP kubernetes_healthchecks_total How often a check was asked for, by what it said"
-        yield "# TYPE kubernetes_healthchecks_total counter"
+        yield from head("kubernetes_healthchecks_total", "counter", "How often a check was asked for, by what it said")
         for (endpoint, name), (_, *counts) in asked:
             for status, count in zip(("success", "error"), counts, strict=True):
                 if count:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.metrics_text import Histogram
 from pybernetes.client.informer import Informer
 from pybernetes.client.objects import KubernetesObject, T, key_of
-from pybernetes.client.workqueue import Durations, RateLimitedQueue, ShutDown
+from pybernetes.client.workqueue import BUCKETS, RateLimitedQueue, ShutDown
 from pybernetes.controllers.runtime.context import ControllerContext
 
 
@@ -26,7 +27,7 @@ class Counts:
 
     errors: int = 0
     """Reconciles that ended with an error and were queued again."""
-    took: Durations = field(default_factory=Durations)
+    took: Histogram = field(default_factory=lambda: Histogram(BUCKETS))
     """Loop time spent in reconcile, waiting included."""
     working: dict[str, float] = field(default_factory=dict)
     """When the keys that are worked on now were begun."""

@@ -69,7 +69,7 @@ class DefaultPreemption:
             text = fit_error_message(diagnosis.node_count, +counts)
             return "", unschedulable(f"preemption: {text}")
         best = pick(candidates)
-        self._handle.metrics.preemption_victims.observe(len(best.victims))
+        self._handle.metrics.preemption_victims.add(len(best.victims))
         self._executor.start(best, info, snapshot.nominations.below(info.priority, best.node_name))
         return best.node_name, SUCCESS
 

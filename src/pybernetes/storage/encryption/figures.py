@@ -5,17 +5,18 @@ Source: apiserver/pkg/storage/value/metrics.go, encrypt/envelope/metrics, server
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 
-_BUCKETS = [5e-6 * 2**power for power in range(25)]
+from pybernetes.apimachinery.metrics_text import Histogram, head
+
+_BUCKETS = tuple(5e-6 * 2**power for power in range(25))
 
 
 class Figures:
     def __init__(self) -> None:
         self._operations: dict[tuple[str, str, str, str], int] = {}
-        self._seconds: dict[tuple[str, str], _Histogram] = {}
-        self._kms: dict[tuple[str, str, str], _Histogram] = {}
+        self._seconds: dict[tuple[str, str], Histogram] = {}
+        self._kms: dict[tuple[str, str, str], Histogram] = {}
         self.cache_misses = 0
         self.data_keys = 0
         self.seeds: dict[str, int] = {}
@@ -30,10 +31,10 @@ class Figures:
         key = (resource, kind, prefix, status)
         self._operations[key] = self._operations.get(key, 0) + 1
         if status == "OK":
-            self._seconds.setdefault((kind, prefix), _Histogram()).add(seconds)
+            self._seconds.setdefault((kind, prefix), Histogram(_BUCKETS)).add(seconds)
 
     def kms_call(self, provider: str, method: str, code: str, seconds: float) -> None:
-        self._kms.setdefault((provider, method, code), _Histogram()).add(seconds)
+        self._kms.setdefault((provider, method, code), Histogram(_BUCKETS)).add(seconds)
 
     def reload(self, outcome: str, now_s: float) -> None:
         self.reloads[outcome] = self.reloads.get(outcome, 0) + 1
@@ -41,64 +42,37 @@ class Figures:
 
     def lines(self) -> Iterator[str]:
         name = "apiserver_storage_transformation_operations_total"
-        yield from _head(name, "counter", "Values read from and written to the store, by provider.")
+        yield from head(name, "counter", "Values read from and written to the store, by provider.")
         for (resource, kind, prefix, status), count in sorted(self._operations.items()):
             yield (
                 f'{name}{{resource="{resource}",status="{status}",transformation_type="{kind}",'
                 f'transformer_prefix="{prefix}"}} {count}'
             )
         name = "apiserver_storage_transformation_duration_seconds"
-        yield from _head(name, "histogram", "Time of one of them.")
+        yield from head(name, "histogram", "Time of one of them.")
         for (kind, prefix), histogram in sorted(self._seconds.items()):
             yield from histogram.lines(name, f'transformation_type="{kind}",transformer_prefix="{prefix}"')
         name = "apiserver_storage_envelope_transformation_cache_misses_total"
-        yield from _head(name, "counter", "Data keys that a KMS plugin was asked for.")
+        yield from head(name, "counter", "Data keys that a KMS plugin was asked for.")
         yield f"{name} {self.cache_misses}"
         name = "apiserver_envelope_encryption_dek_source_cache_size"
-        yield from _head(name, "gauge", "Data keys that are held.")
+        yield from head(name, "gauge", "Data keys that are held.")
         for provider, count in sorted(self.seeds.items()):
             yield f'{name}{{provider_name="{provider}"}} {count}'
         name = "apiserver_envelope_encryption_kms_operations_latency_seconds"
-        yield from _head(name, "histogram", "Time of the calls to KMS plugins.")
+        yield from head(name, "histogram", "Time of the calls to KMS plugins.")
         for (provider, method, code), histogram in sorted(self._kms.items()):
             yield from histogram.lines(
                 name, f'grpc_status_code="{code}",method_name="{method}",provider_name="{provider}"'
             )
         name = "apiserver_encryption_config_controller_automatic_reloads_total"
-        yield from _head(name, "counter", "Times the encryption configuration was read again.")
+        yield from head(name, "counter", "Times the encryption configuration was read again.")
         for outcome, count in sorted(self.reloads.items()):
             yield f'{name}{{status="{outcome}"}} {count}'
         name = "apiserver_encryption_config_controller_automatic_reload_last_timestamp_seconds"
-        yield from _head(name, "gauge", "When that was last.")
+        yield from head(name, "gauge", "When that was last.")
         for outcome, moment_s in sorted(self.reloaded_s.items()):
             yield f'{name}{{status="{outcome}"}} {moment_s:.3f}'
         name = "apiserver_encryption_config_controller_last_config_info"
-        yield from _head(name, "gauge", "The configuration in use, by its hash.")
+        yield from head(name, "gauge", "The configuration in use, by its hash.")
         yield f'{name}{{hash="{self.config_hash}"}} 1'
-
-
-class _Histogram:
-    __slots__ = ("hits", "sum_s")
-
-    def __init__(self) -> None:
-        self.hits = [0] * (len(_BUCKETS) + 1)
-        self.sum_s = 0.0
-
-    def add(self, seconds: float) -> None:
-        self.hits[bisect_left(_BUCKETS, seconds)] += 1
-        self.sum_s += seconds
-
-    def lines(self, name: str, labels: str) -> Iterator[str]:
-        running = 0
-        for bound, hits in zip(_BUCKETS, self.hits, strict=False):
-            running += hits
-            yield f'{name}_bucket{{{labels},le="{bound:g}"}} {running}'
-        running += self.hits[-1]
-        yield f'{name}_bucket{{{labels},le="+Inf"}} {running}'
-        yield f"{name}_sum{{{labels}}} {self.sum_s:.6f}"
-        yield f"{name}_count{{{labels}}} {running}"
-
-
-def _head(name: str, kind: str, text: str) -> Iterator[str]:
-    yield f"# HELP {name} {text}"
-    yield f"# TYPE {name} {kind}"
