@@ -108,6 +108,17 @@ def _bound(value: int | float, bound: float, exclusive: bool, sign: int, wanted:
         yield Wrong(f"should be {wanted}{text}", value)
 
 
+def without_points(tree: Any) -> Any:
+    """A tree as Go writes it: whole floats as integers."""
+    if isinstance(tree, dict):
+        return {name: without_points(value) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return [without_points(item) for item in tree]
+    if isinstance(tree, float) and tree.is_integer() and abs(tree) < 1e21:
+        return int(Decimal(repr(tree)))
+    return tree
+
+
 def shown(number: float) -> str:
     """A whole number without a point, any other as Go prints it."""
     return str(number) if isinstance(number, int) else go_float(number)

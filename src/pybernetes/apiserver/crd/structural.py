@@ -240,7 +240,7 @@ def coerce_embedded(value: Any, schema: Structural | None, path: str) -> list[st
             try:
                 meta, found = read_metadata(value["metadata"], at)
             except DecodeError as error:
-                raise EmbeddedError(str(error), at, value["metadata"]) from None
+                raise EmbeddedError(_of_embedded(str(error), value["metadata"]), at, value["metadata"]) from None
             value["metadata"] = msgspec.to_builtins(meta)
             problems += [p.removeprefix('unknown field "').removesuffix('"') for p in found]
         for name, child in value.items():
@@ -251,6 +251,14 @@ def coerce_embedded(value: Any, schema: Structural | None, path: str) -> list[st
             if isinstance(item, dict | list):
                 problems += coerce_embedded(item, schema.items, f"{path}[{i}]")
     return problems
+
+
+def _of_embedded(message: str, value: Any) -> str:
+    """What Go says of metadata that it reads by itself and not within an object."""
+    if isinstance(value, dict):
+        return message.replace("ObjectMeta.metadata.", "ObjectMeta.")
+    kinds = {str: "string", bool: "bool", list: "array"}
+    return f"json: cannot unmarshal {kinds.get(type(value), 'number')} into Go value of type v1.ObjectMeta"
 
 
 def validate_embedded(value: Any, schema: Structural | None, path: Path) -> list[FieldError]:

@@ -8,6 +8,7 @@ Source: apiextensions-apiserver/pkg/apiserver/customresource_handler.go (schemaC
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from pybernetes.apimachinery.field_walk import DecodeError
 from pybernetes.apimachinery.schema import Schema
 from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
 from pybernetes.apimachinery.trees import copy_tree
-from pybernetes.apiserver.crd import structural
+from pybernetes.apiserver.crd import numbers, structural
 from pybernetes.apiserver.registry.generic.codec import Codec
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.crd.kinds import CustomVersion
 
 _encoder = msgspec.json.Encoder(order="deterministic")
+_WHOLE_FLOAT = re.compile(rb"[0-9](\.0[],}]|e)")
+"""What may be an integer written as a float: readers in Go take none for a field that is an integer."""
 _MAX_DEPTH = 200
 _FRESH_LIMIT = 20_000
 _SHOWN = 30
@@ -60,7 +63,12 @@ def encoded(api_version: str, kind: str, metadata: ObjectMeta, content: Tree) ->
         orjson.dumps(kind),
         _encoder.encode(metadata),
     )
-    return b"%b,%b" % (head, _encoder.encode(content)[1:]) if content else head + b"}"
+    if not content:
+        return head + b"}"
+    body = _encoder.encode(content)
+    if _WHOLE_FLOAT.search(body) is not None:
+        body = _encoder.encode(numbers.without_points(content))
+    return b"%b,%b" % (head, body[1:])
 
 
 class TreeCodec(Codec):
@@ -197,9 +205,12 @@ class TreeCodec(Codec):
             embedded = structural.coerce_embedded(tree, schema, "")
             unknown = [*embedded, *structural.prune(tree, schema)]
         except DecodeError as error:
+            said = str(error)
+            if isinstance(error, structural.EmbeddedError):
+                said = str(FieldError.invalid(Path(error.path), error.value, said))
             version = resource.version
             raise errors.BadRequest(
-                f'{kind} in version "{version}" cannot be handled as a {resource.kind}: {error}'
+                f'{kind} in version "{version}" cannot be handled as a {resource.kind}: {said}'
             ) from None
         problems = problems + [f'unknown field "{path}"' for path in sorted(unknown)]
         if problems and ctx.field_validation == "Strict":

@@ -41,7 +41,6 @@ _SAME_WORD = (
     "enum",
 )
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
-_FORMATS_OF = {"integer": ("int32", "int64"), "number": ("float", "double")}
 _GO_FORMATS = {"integer": "int64", "number": "float64"}
 """What upstream calls the format of a number that it read."""
 
@@ -84,6 +83,8 @@ def _below(schema: Tree) -> list[Tree]:
 
 
 def _alike(schema: Tree) -> bool:
+    if schema.get("format") and (schema.get("x-kubernetes-int-or-string") or not schema.get("type")):
+        return False
     return numbers.plain(schema) and all(_alike(child) for child in _below(schema))
 
 
@@ -160,19 +161,27 @@ class _Walk:
         return found
 
     def _type(self, value: Any, schema: Tree, path: str) -> list[FieldError]:
-        types = ("integer", "string") if schema.get("x-kubernetes-int-or-string") else (schema.get("type"),)
+        kind, form = schema.get("type"), _format(schema)
+        types: tuple[Any, ...] = (kind,) if kind else ()
+        if schema.get("x-kubernetes-int-or-string"):
+            types = ("integer", "string")
         got = type_name(value)
-        if types == (None,) or types == ("",) or got in types or (value is None and schema.get("nullable")):
+        if value is None:
+            fits = not types or bool(schema.get("nullable")) or got in types
+        else:
+            fits = got in types or (got == "integer" and "number" in types)
+            fits = fits or (isinstance(value, float) and "integer" in types and numbers.is_whole(value))
+        if fits or not (types or form):
             return []
-        if got == "integer" and "number" in types:
-            return []
-        if isinstance(value, float) and "integer" in types and numbers.is_whole(value):
-            return []
-        wanted = ",".join(str(t) for t in types)
-        form = _format(schema)
-        if form and got not in ("string", "array", "null"):
-            # Upstream names the formats instead.
-            wanted, got = form, _GO_FORMATS.get(got, "")
+        wanted = ",".join(types)
+        if form and value is not None:
+            # Where there is a format, upstream does not look at the type of texts and lists, and names formats else.
+            numeric = "number" in types or "integer" in types
+            if got not in ("string", "array"):
+                if _GO_FORMATS.get(got, "") != form:
+                    wanted, got = form, _GO_FORMATS.get(got, "")
+            elif not numeric:
+                return []
         said = f'must be of type {wanted}: "{got}"'
         return [FieldError.type_invalid(self._at(path), got, _worded(path, said))]
 
@@ -287,11 +296,16 @@ class _Walk:
 
 
 def _format(schema: Tree) -> str:
-    """The format of a schema, where upstream looks at it."""
+    """The format of a schema; "" for one that upstream knows for other types or not at all."""
     form = schema.get("format") or ""
-    kind = schema.get("type")
-    known = form in FORMATS if kind == "string" else form in _FORMATS_OF.get(kind or "", ())
-    return form if known and not schema.get("x-kubernetes-int-or-string") else ""
+    match schema.get("type"):
+        case "string" | "" | None:
+            return form if form in FORMATS else ""
+        case "integer":
+            return form if form in ("int32", "int64") else ""
+        case "number":
+            return form if form in ("float", "double") else ""
+    return ""
 
 
 def _correlated(value: list[Any], schema: Tree, old: Any) -> Callable[[int], Any]:
@@ -370,6 +384,7 @@ def _repeated(items: list[Any]) -> list[int]:
     counts: dict[bytes, int] = {}
     found = []
     for i, item in enumerate(items):
+        item = numbers.without_points(item) if isinstance(item, dict | list) else item
         key = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
         counts[key] = counts.get(key, 0) + 1
         if counts[key] == 2:

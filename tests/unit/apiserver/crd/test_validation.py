@@ -105,7 +105,11 @@ CASES: dict[str, tuple[Tree, Any, list[str]]] = {
             'x: Invalid value: "x": x in body must be of type ipv4: "x"',
         ],
     ),
-    "a format without a type": ({"format": "ipv4"}, "x", []),
+    "a format without a type": (
+        {"format": "ipv4"},
+        True,
+        ['x: Invalid value: "": x in body must be of type ipv4: ""'],
+    ),
     "unknown format": ({"type": "string", "format": "something"}, "x", []),
 }
 
