@@ -8,7 +8,9 @@ do not: the new store says of everything before the move that it is compacted.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,9 @@ from pybernetes.storage.sqlite_file import DELETE, MARK, PUT, plain
 from pybernetes.storage.store import Cause, JournalEntry, Stored, StoreError
 
 _PAGE = 1000
-_EVENT_S = 3600.0
-"""The lifetime of what has one, from the move on: etcd does not tell how much is left of it."""
 _JOURNAL_S = 24 * 3600
+_LEASE_STEP_S = 60
+"""Keys that end within the same minute share a lease: they live by that much longer at most."""
 _MOVED = "/registry/pybernetes/moved"
 _BUCKETS = (b"alarm", b"auth", b"authRoles", b"authUsers", b"cluster", b"lease", b"members", b"members_removed")
 
@@ -34,8 +36,8 @@ class Contents:
     objects: list[Stored] = field(default_factory=list)
     journal: list[JournalEntry] = field(default_factory=list)
     """In order of revision."""
-    mortal: set[str] = field(default_factory=set)
-    """Keys that end by themselves."""
+    mortal: dict[str, float] = field(default_factory=dict)
+    """When keys end by themselves, in seconds since 1970."""
 
 
 # -- out
@@ -49,7 +51,7 @@ async def read_etcd(config: Any, *, patience_s: float = 10.0) -> Contents:
     layout = EtcdLayout(config.prefix)
     try:
         pb = client.pb
-        found = Contents(0)
+        found, leases = Contents(0), dict[int, list[str]]()
         low, high = layout.span(f"{REGISTRY}/")
         more = True
         while more:
@@ -60,10 +62,13 @@ async def read_etcd(config: Any, *, patience_s: float = 10.0) -> Contents:
                 key = layout.name(kv.key)
                 found.objects.append(Stored(key, kv.value, kv.mod_revision, kv.create_revision))
                 if kv.lease:
-                    found.mortal.add(key)
+                    leases.setdefault(kv.lease, []).append(key)
             more = answer.more
             if answer.kvs:
                 low = answer.kvs[-1].key + b"\0"
+        for lease, keys in leases.items():
+            left_s = (await client.call("Lease/LeaseTimeToLive", pb.LeaseTimeToLiveRequest(ID=lease))).TTL
+            found.mortal |= dict.fromkeys(keys, time.time() + max(left_s, 0))
         low, more = layout.journal, True
         while more:
             request = pb.RangeRequest(key=low, range_end=layout.journal_end, limit=_PAGE, revision=found.revision)
@@ -94,7 +99,7 @@ def read_sqlite(path: Path) -> Contents:
                     raise StoreError(f"{path} is damaged: revision {revision} of {key} is missing; restore a snapshot")
                 found.objects.append(Stored(key, value, revision, created))
                 if expires_s is not None:
-                    found.mortal.add(key)
+                    found.mortal[key] = expires_s
             rows: list[Any] = connection.execute(sqlite_file.JOURNAL, (0, found.revision, -1)).fetchall()
             found.journal = [JournalEntry(*row) for row in rows if str(row[3]).startswith(f"{REGISTRY}/")]
         finally:
@@ -114,8 +119,7 @@ def write_sqlite(path: Path, contents: Contents, now_s: float) -> None:
     rows = {entry.revision: _journal_row(entry) for entry in contents.journal if entry.revision <= contents.revision}
     for stored in contents.objects:
         row = rows.get(stored.revision) or [stored.revision, stored.key, PUT, 0, None, now_s, "", "", "", "", 0, None]
-        expires_s = now_s + _EVENT_S if stored.key in contents.mortal else None
-        row[1:5] = [stored.key, PUT, stored.create_revision, expires_s]
+        row[1:5] = [stored.key, PUT, stored.create_revision, contents.mortal.get(stored.key)]
         row[11] = stored.value
         rows[stored.revision] = row
     moved = [contents.revision, _MOVED, DELETE, contents.revision, None, now_s, "move", "", "", "", 0, None]
@@ -144,14 +148,17 @@ def _journal_row(entry: JournalEntry) -> list[Any]:
 def write_etcd_snapshot(file: Path, contents: Contents, prefix: str, now_s: float) -> None:
     """A snapshot as `etcdctl snapshot save` writes it, for `snapshot restore` of etcdctl or etcdutl. Raises OSError."""
     layout = EtcdLayout(prefix)
-    event_lease, journal_lease = 1, 2
+    journal_lease, minutes = 1, dict[int, int]()
     keys: list[tuple[bytes, bytes]] = []
 
     def put(revision: int, part: int, key: bytes, value: bytes, created: int, lease: int) -> None:
         keys.append((_revision(revision, part), _key_value(key, created, revision, value, lease)))
 
     for stored in contents.objects:
-        lease = event_lease if stored.key in contents.mortal else 0
+        lease = 0
+        if (ends_s := contents.mortal.get(stored.key)) is not None:
+            left = max(math.ceil((ends_s - now_s) / _LEASE_STEP_S), 1)
+            lease = minutes.setdefault(left, journal_lease + 1 + len(minutes))
         put(stored.revision, 0, layout.key(stored.key), stored.value, stored.create_revision, lease)
     entries = [entry for entry in contents.journal if entry.revision <= contents.revision]
     entry = JournalEntry(contents.revision, now_s, "move", _MOVED, "", "", "", 0)
@@ -160,8 +167,8 @@ def write_etcd_snapshot(file: Path, contents: Contents, prefix: str, now_s: floa
         put(entry.revision, 1, name, _entry(entry), entry.revision, journal_lease)
     put(contents.revision, 2, layout.last, _entry(entry), contents.revision, 0)
     keys.sort()
-    leases = [(lease.to_bytes(8, "big"), _lease(lease, seconds)) for lease, seconds in
-              ((event_lease, int(_EVENT_S)), (journal_lease, _JOURNAL_S))]  # fmt: skip
+    lives = {journal_lease: _JOURNAL_S} | {lease: left * _LEASE_STEP_S for left, lease in minutes.items()}
+    leases = [(lease.to_bytes(8, "big"), _lease(lease, seconds)) for lease, seconds in lives.items()]
     compacted = _revision(contents.revision, 0)
     meta = [
         (b"consistent_index", (1).to_bytes(8, "big")),
