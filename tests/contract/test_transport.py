@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
-import ipaddress
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from pybernetes.api.core.v1 import ConfigMap
 from pybernetes.api.meta.v1 import ObjectMeta
@@ -25,6 +20,7 @@ from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport, LocalTransport, Transport
 from pybernetes.http import tls
 from pybernetes.http.messages import Connection, Request, Response, Upgrade
+from pybernetes.http.self_signed import self_signed
 from pybernetes.http.server import HttpServer
 
 KINDS = ("local", "tcp", "tls", "unix")
@@ -88,24 +84,7 @@ class Handler:
 
 
 def _self_signed() -> tuple[bytes, bytes]:
-    """(certificate, key) in PEM, for 127.0.0.1."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    return certificate.public_bytes(serialization.Encoding.PEM), private
+    return self_signed("test", (), ("127.0.0.1",), time.time(), 1)
 
 
 async def _echo(connection: Connection) -> None:

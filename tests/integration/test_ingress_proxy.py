@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pybernetes.ingress.annotations import Options
-from pybernetes.ingress.certificates import self_signed
+from pybernetes.ingress.certificates import fallback
 from pybernetes.ingress.configuration import Settings
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig, DataPlaneError
 from pybernetes.ingress.routes import Backend, Certificate, Route, Table
@@ -154,12 +154,12 @@ def test_what_haproxy_refuses_never_goes_live(tmp_path: Path) -> None:
                 await plane.apply(table("no address at all", hosts=("b.test",)))
             assert await w.get() == "200 one"
             broken = Certificate(("shop", "bad"), b"-----BEGIN nothing\n", ("a.test",))
-            good = Certificate(("shop", "good"), self_signed(), ("b.test",))
+            good = Certificate(("shop", "good"), fallback(), ("b.test",))
             refused = await plane.apply(table(one, hosts=("a.test", "b.test"), certificates=(broken, good)))
             assert [*refused] == ["shop_bad.pem"], "the rest goes on without it"
             assert await w.get("b.test") == "200 one"
             pid = plane.pid
-            renewed = replace(good, pem=self_signed())
+            renewed = replace(good, pem=fallback())
             again = await plane.apply(table(one, hosts=("a.test", "b.test"), certificates=(broken, renewed)))
             assert [*again] == ["shop_bad.pem"] and plane.pid == pid, "a renewal needs no other process"
 

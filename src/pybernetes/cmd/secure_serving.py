@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
-import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +23,7 @@ from pybernetes.client.client import Client
 from pybernetes.cmd.delegated_access import DelegatedAccess, client_ca
 from pybernetes.host.clock import Clock
 from pybernetes.http.messages import Request, Response
+from pybernetes.http.self_signed import self_signed
 from pybernetes.http.server import HttpServer
 from pybernetes.http.tls import server_context
 
@@ -93,34 +92,6 @@ def _files(args: argparse.Namespace, now: float) -> tuple[tuple[bytes, bytes], s
     ca = Path(args.client_ca_file).read_text() if args.client_ca_file else ""
     if args.tls_cert_file:
         return (Path(args.tls_cert_file).read_bytes(), Path(args.tls_private_key_file).read_bytes()), ca
-    return _self_signed(args.bind_address, now), ca
-
-
-def _self_signed(address: str, now: float) -> tuple[bytes, bytes]:
-    """A certificate for this host that nobody signed but itself, and its key; PEM."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
     host = socket.gethostname()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{host}@{int(now)}"[:64])])
-    start = datetime.datetime.fromtimestamp(int(now) - 3600, datetime.UTC)
-    addresses = [x509.IPAddress(ipaddress.ip_address(each)) for each in dict.fromkeys((address, "127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=_DAYS))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(host), x509.DNSName("localhost"), *addresses]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return certificate.public_bytes(Encoding.PEM), pem
+    made = self_signed(f"{host}@{int(now)}"[:64], (host, "localhost"), (args.bind_address, "127.0.0.1"), now, _DAYS)
+    return made, ca

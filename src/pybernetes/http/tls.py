@@ -49,7 +49,7 @@ def server_context(
 
 def load_pair(context: ssl.SSLContext, certificate_pem: bytes, key_pem: bytes) -> None:
     """Gives the context a certificate and its key without leaving the key in a file."""
-    with _path_of(certificate_pem + b"\n" + key_pem) as path:
+    with pem_file(certificate_pem + b"\n" + key_pem) as path:
         try:
             context.load_cert_chain(path)
         except ssl.SSLError as error:
@@ -57,7 +57,7 @@ def load_pair(context: ssl.SSLContext, certificate_pem: bytes, key_pem: bytes) -
 
 
 @contextlib.contextmanager
-def _path_of(data: bytes) -> Iterator[str]:
+def pem_file(data: bytes) -> Iterator[str]:
     """A path that holds `data` while the block runs: in memory on Linux, else a private temporary file."""
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("pem", os.MFD_CLOEXEC)

@@ -1,7 +1,7 @@
 """Pure: the annotations of an Ingress as typed values. No text of a user reaches the proxy's configuration unparsed.
 
-They are those of ingress-nginx that manifests carry most. One that protects (authentication) and is not known refuses
-the Ingress, any other unknown one is told and ignored.
+They are those of ingress-nginx that manifests carry most. One that protects (authentication, networks that may not ask)
+and is not known refuses the Ingress, any other unknown one is told and ignored.
 
 Source: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations.
 Differs: rewrite-target knows no free regular expressions, only the customary ending (.*) of a path.
@@ -24,6 +24,9 @@ _REST = re.compile(r"\$[12]$")
 _LONGEST_S = 86400
 _PROTOCOLS = {"HTTP": "http", "HTTPS": "https", "GRPC": "h2c", "GRPCS": "h2"}
 _IGNORED = frozenset({"use-regex"})
+_REFUSED = frozenset({"denylist-source-range"})
+_SOURCES = ("allowlist-source-range", "whitelist-source-range")
+"""The new name and the old one, which counts where both are."""
 
 
 class Unusable(Exception):
@@ -59,7 +62,7 @@ def options(annotations: Mapping[str, str]) -> tuple[Options, list[str]]:
         if not key.startswith(PREFIX):
             continue
         name = key.removeprefix(PREFIX)
-        if name.startswith("auth-"):
+        if name.startswith("auth-") or name in _REFUSED:
             raise Unusable(f"annotation {key} is not supported, so this Ingress is not served")
         if name in _IGNORED:
             continue
@@ -73,7 +76,7 @@ def options(annotations: Mapping[str, str]) -> tuple[Options, list[str]]:
             made |= parse(value.strip())
         except ValueError as error:
             sentence = f"annotation {key}: {error}"
-            if name == "whitelist-source-range":
+            if name in _SOURCES:
                 raise Unusable(f"{sentence}; this Ingress is not served") from None
             problems.append(f"{sentence}; it is ignored")
     reads = [made.pop(name) for name in ("read_s", "send_s") if name in made]
@@ -135,5 +138,5 @@ _PARSERS: dict[str, Callable[[str], dict[str, object]]] = {
     "ssl-redirect": _flag("ssl_redirect"),
     "force-ssl-redirect": _flag("force_ssl_redirect"),
     "backend-protocol": _protocol,
-    "whitelist-source-range": _sources,
+    **dict.fromkeys(_SOURCES, _sources),
 }

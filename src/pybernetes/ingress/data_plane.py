@@ -78,7 +78,6 @@ class DataPlane:
         self._leaving: Process | None = None
         """The process that another one is taking over from right now: its end is no fault."""
         self.reloads = 0
-        self.updates = 0
         if self._process is not None:
             self._watch(self._process)
 
@@ -99,7 +98,7 @@ class DataPlane:
         keys = folder / "certificates"
         keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (keys / "fallback.pem").exists():
-            write_atomic(keys / "fallback.pem", await asyncio.to_thread(certificates.self_signed), 0o600)
+            write_atomic(keys / "fallback.pem", await asyncio.to_thread(certificates.fallback), 0o600)
         table, refused = self._without_refused(table)
         for certificate in table.certificates:
             write_if_changed(keys / certificate.file, certificate.pem, 0o600)
@@ -162,7 +161,6 @@ class DataPlane:
             await _told(admin, f"set ssl cert {file} <<\n{certificate.pem.decode('ascii', 'replace')}")
             await _told(admin, f"commit ssl cert {file}")
             self._contents[certificate.file] = certificate.pem
-        self.updates += bool(commands)
 
     async def _replace(self, table: Table) -> dict[str, str]:
         program = find_program("haproxy")

@@ -11,6 +11,7 @@ Differs: the read-only port, /debug, /logs and checkpointing are not served.
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from pybernetes.http import tls
 from pybernetes.http.client import HttpClient
 from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import is_upgrade, proxy_upgrade, upgrade_headers
+from pybernetes.http.self_signed import self_signed
 from pybernetes.http.server import HttpServer
 from pybernetes.kubelet.log_reader import LogOptions
 from pybernetes.kubelet.resource_metrics import resource_metrics
@@ -37,6 +39,7 @@ Authenticate = Callable[[Request], Awaitable[UserInfo | None]]
 Authorize = Callable[[UserInfo, str, list[str]], Awaitable[bool]]
 """authorize(user, verb, subresources of nodes): one of the subresources allowed is enough."""
 
+_CERTIFICATE_DAYS = 3650
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _SUBRESOURCES = {"metrics": "metrics", "stats": "stats", "logs": "log", "spec": "spec"}
 _FINE_SUBRESOURCES = {"pods": "pods", "runningpods": "pods", "healthz": "healthz", "configz": "configz"}
@@ -289,34 +292,11 @@ def _server_context(config: ServerConfig) -> ssl.SSLContext:
             certificate = Path(config.tls_cert_file).read_bytes()
             key = Path(config.tls_private_key_file or config.tls_cert_file).read_bytes()
         else:
-            certificate, key = _self_signed(config.node_name)
+            name = config.node_name
+            certificate, key = self_signed(name[:64], (name,), (), time.time(), _CERTIFICATE_DAYS)
     except OSError as error:
         raise ValueError(f"cannot read {error.filename}: {error.strerror}") from None
     return tls.server_context(certificate, key, ca)
-
-
-def _self_signed(name: str) -> tuple[bytes, bytes]:
-    """A certificate and key (PEM) for a kubelet that was given none."""
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=36500))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return certificate.public_bytes(encoding), private
 
 
 def _target(rest: list[str]) -> tuple[str, str, str, str]:

@@ -23,6 +23,7 @@ from pybernetes.ingress.annotations import PREFIX, Options, Unusable, options
         ("ssl-redirect", "False", Options(ssl_redirect=False)),
         ("backend-protocol", "grpc", Options(protocol="h2c")),
         ("whitelist-source-range", "10.0.0.1/8, 192.0.2.7", Options(sources=("10.0.0.0/8", "192.0.2.7/32"))),
+        ("allowlist-source-range", "192.0.2.7", Options(sources=("192.0.2.7/32",))),
     ],
 )
 def test_values(name: str, value: str, expected: Options) -> None:
@@ -53,7 +54,12 @@ def test_what_cannot_be_is_told_and_ignored(name: str, value: str) -> None:
 
 
 def test_protection_that_is_not_understood_refuses() -> None:
-    for name, value in (("auth-tls-secret", "a/b"), ("whitelist-source-range", "10.0.0.0/40")):
+    for name, value in (
+        ("auth-tls-secret", "a/b"),
+        ("whitelist-source-range", "10.0.0.0/40"),
+        ("allowlist-source-range", "everybody"),
+        ("denylist-source-range", "192.0.2.0/24"),
+    ):
         with pytest.raises(Unusable, match="not served"):
             options({PREFIX + name: value})
 

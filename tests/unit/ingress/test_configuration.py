@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.ingress.annotations import Options
-from pybernetes.ingress.certificates import fault, self_signed
+from pybernetes.ingress.certificates import fallback, fault
 from pybernetes.ingress.configuration import Settings, fill, render, server_commands
 from pybernetes.ingress.routes import REDIRECT, UNAVAILABLE, Backend, Certificate, Route, Table
 
@@ -62,7 +62,7 @@ def test_haproxy_takes_it(tmp_path: Path) -> None:
     for name, text in made.files.items():
         (tmp_path / name).write_text(text)
     for name in ("fallback.pem", CERTIFICATE.file):
-        (tmp_path / name).write_bytes(self_signed())
+        (tmp_path / name).write_bytes(fallback())
     done = subprocess.run(
         [program, "-c", "-f", str(tmp_path / "haproxy.cfg")], capture_output=True, text=True, check=False
     )
@@ -135,17 +135,17 @@ def test_slots_left_just_now_are_taken_last() -> None:
         pytest.param(lambda pem: pem[:200], "no certificate", id="cut off"),
         pytest.param(lambda pem: b"", "no certificate", id="empty"),
         pytest.param(
-            lambda pem: pem[: pem.index(b"-----BEGIN PRIVATE")] + self_signed()[-250:], "certificate", id="half a key"
+            lambda pem: pem[: pem.index(b"-----BEGIN PRIVATE")] + fallback()[-250:], "certificate", id="half a key"
         ),
         pytest.param(
-            lambda pem: pem[: pem.index(b"-----BEGIN PRIVATE")] + key_of(self_signed()),
+            lambda pem: pem[: pem.index(b"-----BEGIN PRIVATE")] + key_of(fallback()),
             "does not belong",
             id="another key",
         ),
     ],
 )
 def test_faults_of_certificates(spoil: object, expected: str) -> None:
-    said = fault(spoil(self_signed()))  # type: ignore[operator]
+    said = fault(spoil(fallback()))  # type: ignore[operator]
     assert expected in said and bool(said) == bool(expected)
 
 
