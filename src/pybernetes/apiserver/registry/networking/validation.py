@@ -1,11 +1,10 @@
 """What Ingresses, IngressClasses and NetworkPolicies must fulfil.
 
-Source: pkg/apis/networking/validation/validation.go, apimachinery/pkg/util/validation/ip.go.
+Source: pkg/apis/networking/validation/validation.go.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection
 
@@ -14,14 +13,19 @@ from pybernetes.api.networking import v1 as networking
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.default_class import INGRESS_CLASS
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.core.ip_values import (
+    cidr_warnings,
+    is_address,
+    network_of,
+    validate_cidr,
+    validate_ip,
+)
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 
 SPEC = Path("spec")
 _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 _MAX_CONTROLLER = 250
 _HTTP_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
-_LEADING_ZEROS = re.compile(r"(^|[./])0+(?=\d)")
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def ingress(spec: networking.IngressSpec, old: networking.IngressSpec | None) -> list[FieldError]:
@@ -58,16 +62,15 @@ def ingress_class_annotation(obj: networking.Ingress) -> list[FieldError]:
 def ingress_status(status: networking.IngressStatus, old: networking.IngressStatus) -> list[FieldError]:
     """The addresses of the load balancer."""
     found: list[FieldError] = []
-    before = {point.ip for point in old.loadBalancer.ingress} if old.loadBalancer else set()
+    before = {point.ip or "" for point in old.loadBalancer.ingress} if old.loadBalancer else set()
     for index, point in enumerate(status.loadBalancer.ingress if status.loadBalancer else ()):
         at = Path("status", "loadBalancer", "ingress").index(index)
-        if point.ip and point.ip not in before and not _is_address(point.ip):
-            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            found.append(FieldError.invalid(at.child("ip"), point.ip, why))
+        if point.ip:
+            found += validate_ip(point.ip, at.child("ip"), before)
         if point.hostname:
             at = at.child("hostname")
             found += [FieldError.invalid(at, point.hostname, m) for m in names.dns1123_subdomain(point.hostname)]
-            if _is_address(point.hostname):
+            if is_address(point.hostname):
                 found.append(FieldError.invalid(at, point.hostname, "must be a DNS name, not an IP address"))
     return found
 
@@ -76,7 +79,7 @@ def _rule_host(host: str, path: Path) -> list[FieldError]:
     if not host:
         return []
     found = []
-    if _is_address(host):
+    if is_address(host):
         found.append(FieldError.invalid(path, host, "must be a DNS name, not an IP address"))
     return found + [FieldError.invalid(path, host, message) for message in _host_problems(host)]
 
@@ -232,7 +235,7 @@ def network_policy(spec: networking.NetworkPolicySpec, known: Collection[str] = 
     return found
 
 
-def blocks(spec: networking.NetworkPolicySpec) -> list[tuple[Path, networking.IPBlock]]:
+def _blocks(spec: networking.NetworkPolicySpec) -> list[tuple[Path, networking.IPBlock]]:
     """The ipBlocks of a policy with their paths."""
     found = []
     for name, peers in (("ingress", "from_"), ("egress", "to")):
@@ -245,16 +248,16 @@ def blocks(spec: networking.NetworkPolicySpec) -> list[tuple[Path, networking.IP
 
 
 def cidrs(spec: networking.NetworkPolicySpec) -> set[str]:
-    return {cidr for _, block in blocks(spec) for cidr in (block.cidr or "", *block.except_)}
+    return {cidr for _, block in _blocks(spec) for cidr in (block.cidr or "", *block.except_)}
 
 
 def network_policy_warnings(spec: networking.NetworkPolicySpec) -> list[str]:
     """CIDRs that are read in a way their writer may not expect."""
     found: list[str] = []
-    for path, block in blocks(spec):
-        found += _cidr_warnings(path.child("cidr"), block.cidr or "")
+    for path, block in _blocks(spec):
+        found += cidr_warnings(block.cidr or "", path.child("cidr"))
         for index, cidr in enumerate(block.except_):
-            found += _cidr_warnings(path.child("except").index(index), cidr)
+            found += cidr_warnings(cidr, path.child("except").index(index))
     return found
 
 
@@ -312,57 +315,16 @@ def _peer(peer: networking.NetworkPolicyPeer, path: Path, known: Collection[str]
 def _ip_block(block: networking.IPBlock, path: Path, known: Collection[str]) -> list[FieldError]:
     if not block.cidr:
         return [FieldError.required(path.child("cidr"))]
-    whole = _network(block.cidr)
-    found = [] if block.cidr in known else _cidr_problems(block.cidr, path.child("cidr"))
+    whole = network_of(block.cidr)
+    found = validate_cidr(block.cidr, path.child("cidr"), known)
     if whole is None:
         return found
     for index, cidr in enumerate(block.except_):
         at = path.child("except").index(index)
-        if cidr not in known:
-            found += _cidr_problems(cidr, at)
-        part = _network(cidr)
+        found += validate_cidr(cidr, at, known)
+        part = network_of(cidr)
         if part is None:
             continue
         if part.version != whole.version or part.network_address not in whole or part.prefixlen <= whole.prefixlen:
             found.append(FieldError.invalid(at, cidr, "must be a strict subset of `cidr`"))
     return found
-
-
-def _cidr_problems(value: str, path: Path) -> list[FieldError]:
-    if _network(value) is not None:
-        return []
-    return [FieldError.invalid(path, value, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")]
-
-
-def _cidr_warnings(path: Path, value: str) -> list[str]:
-    network = _network(value)
-    if network is None:
-        return []
-    address = ipaddress.ip_address(_LEADING_ZEROS.sub(r"\1", value).partition("/")[0])
-    found = []
-    if address != network.network_address:
-        one = f"{address}/{network.max_prefixlen}"
-        found.append(f'{path}: CIDR value "{value}" is ambiguous in this context (should be "{network}" or "{one}"?)')
-    if _LEADING_ZEROS.search(value) and ":" not in value:
-        found.append(f'{path}: non-standard CIDR value "{value}" is invalid: use "{network}"')
-    if not found and network.version == 6 and str(network) != value:
-        found.append(f'{path}: IPv6 CIDR value "{value}" should be in RFC 5952 canonical format ("{network}")')
-    return found
-
-
-def _network(value: str) -> _Network | None:
-    """A CIDR as the old fields take it: bits beyond the prefix and zeros before numbers do not matter."""
-    if "/" not in value or not value.partition("/")[2].isdecimal():
-        return None
-    try:
-        return ipaddress.ip_network(_LEADING_ZEROS.sub(r"\1", value), strict=False)
-    except ValueError:
-        return None
-
-
-def _is_address(value: str) -> bool:
-    try:
-        ipaddress.ip_address(_LEADING_ZEROS.sub(r"\1", value))
-    except ValueError:
-        return False
-    return "%" not in value

@@ -5,7 +5,6 @@ Source: pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodCrea
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 
@@ -331,9 +330,12 @@ def validate_pod_status_update(pod: core.Pod, old: core.Pod) -> list[FieldError]
         found.append(FieldError.invalid(STATUS.child("qosClass"), status.qosClass, "field is immutable"))
     for name in ("containerStatuses", "initContainerStatuses"):
         found += _validate_transitions(getattr(status, name), getattr(before, name), old.spec, STATUS.child(name))
-    for name, single in (("podIPs", "podIP"), ("hostIPs", "hostIP")):
-        if getattr(status, name) != getattr(before, name):
-            found += _validate_ips([entry.ip or "" for entry in getattr(status, name)], STATUS.child(name), single)
+    for name in ("podIPs", "hostIPs"):
+        if name == "hostIPs" and status.hostIPs and status.hostIPs[0].ip != (status.hostIP or ""):
+            at = STATUS.child(name).index(0).child("ip")
+            found.append(FieldError.invalid(at, status.hostIPs[0].ip, "must be equal to `hostIP`"))
+        now, then = ([entry.ip or "" for entry in getattr(each, name)] for each in (status, before))
+        found += _validate_ips(now, then, STATUS.child(name))
     return found
 
 
@@ -361,17 +363,14 @@ def _validate_transitions(
     return found
 
 
-def _validate_ips(values: list[str], path: Path, single: str) -> list[FieldError]:
+def _validate_ips(values: list[str], before: list[str], path: Path) -> list[FieldError]:
+    """Source: validatePodIPs, validateHostIPs."""
     found: list[FieldError] = []
     for index, value in enumerate(values):
-        try:
-            ipaddress.ip_address(value)
-        except ValueError:
-            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            found.append(FieldError.invalid(path.index(index), value, why))
-    if len(values) > 2:
-        why = "may specify no more than one IP for each IP family"
-        found.append(FieldError.invalid(path, values, why))
+        found += validate_ip(value, path.index(index), before)
+    if len(values) > 2 or (len(values) == 2 and (":" in values[0]) == (":" in values[1])):
+        shown = [{"IP": value} for value in values]
+        found.append(FieldError.invalid(path, shown, "may specify no more than one IP for each IP family"))
     return found
 
 
