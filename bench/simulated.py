@@ -19,6 +19,9 @@ from pathlib import Path
 
 import msgspec
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench.machine import cpu_s, memory_mb
 from pybernetes.api.apps.v1 import Deployment
 from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import Pod
@@ -29,7 +32,6 @@ COMMAND = [sys.executable, "-m", "pybernetes"]
 NAME = "bench-simulated"
 REPLICAS = 1000
 IDLE_S = 20.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def run(*args: str) -> str:
@@ -43,19 +45,10 @@ def say(label: str, value: float, unit: str) -> None:
     print(f"{label:<72}{value:9.2f} {unit}")
 
 
-class ControlPlane:
-    def __init__(self, name: str) -> None:
-        parts = json.loads(run("status", "--name", name, "-o", "json"))["components"]
-        self.pid = next(part["pid"] for part in parts if part["name"] == "control-plane")
-
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    def memory_mb(self) -> float:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", status)
-        return int(found[1]) / 1024 if found else 0.0
+def control_plane(name: str) -> int:
+    """Its process."""
+    parts = json.loads(run("status", "--name", name, "-o", "json"))["components"]
+    return next(int(part["pid"]) for part in parts if part["name"] == "control-plane")
 
 
 async def oldest_lease_s(client: Client) -> float:
@@ -64,7 +57,7 @@ async def oldest_lease_s(client: Client) -> float:
     return time.time() - min(renewed)
 
 
-async def replicas(client: Client, plane: ControlPlane) -> None:
+async def replicas(client: Client, plane: int) -> None:
     page = await client.list(Pod, "default", limit=1)
     tree = {
         "metadata": {"name": "many"},
@@ -77,7 +70,7 @@ async def replicas(client: Client, plane: ControlPlane) -> None:
             },
         },
     }
-    began, cpu_s = time.perf_counter(), plane.cpu_s()
+    began, before_s = time.perf_counter(), cpu_s(plane)
     await client.create(msgspec.convert(tree, Deployment), "default")
     bound: set[str] = set()
     running: set[str] = set()
@@ -93,27 +86,27 @@ async def replicas(client: Client, plane: ControlPlane) -> None:
         if len(running) == REPLICAS:
             break
     say(f"Deployment of {REPLICAS:,} replicas until all run", time.perf_counter() - began, "s")
-    say("  CPU for that", plane.cpu_s() - cpu_s, "s")
+    say("  CPU for that", cpu_s(plane) - before_s, "s")
 
 
 async def figures(kubeconfig: Path) -> None:
-    plane = ControlPlane(NAME)
-    say("  CPU for that", plane.cpu_s(), "s")
+    plane = control_plane(NAME)
+    say("  CPU for that", cpu_s(plane), "s")
     transport = HttpTransport.from_kubeconfig(str(kubeconfig))
     client = Client(transport, "bench")
     try:
         await asyncio.sleep(15)
-        began, cpu_s = time.perf_counter(), plane.cpu_s()
+        began, before_s = time.perf_counter(), cpu_s(plane)
         await asyncio.sleep(IDLE_S)
         say(
             "CPU while only Leases are renewed",
-            100 * (plane.cpu_s() - cpu_s) / (time.perf_counter() - began),
+            100 * (cpu_s(plane) - before_s) / (time.perf_counter() - began),
             "% of a core",
         )
         say("oldest Lease (renewed every 10 s, missed after 40 s)", await oldest_lease_s(client), "s")
-        say("memory of control plane and nodes", plane.memory_mb(), "MB")
+        say("memory of control plane and nodes", memory_mb(plane), "MB")
         await replicas(client, plane)
-        say("memory with them", plane.memory_mb(), "MB")
+        say("memory with them", memory_mb(plane), "MB")
     finally:
         await transport.close()
 

@@ -12,7 +12,6 @@ import http.client
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,10 @@ from pathlib import Path
 
 import uvloop
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench.clients.scripts import SCRIPTS
+from bench.machine import free_port, fsyncs, memory_mb
 from pybernetes.storage.memory import MemoryStore
 from pybernetes.storage.sqlite import SqliteStore
 from pybernetes.storage.store import Cause, Store
@@ -34,36 +37,14 @@ def pod(name: str, size: int = 2300) -> bytes:
     return (head + "x" * (size - len(head) - 3) + '"}}').encode()
 
 
-_CREATE = """
-local start, made = os.time(), 0
-function setup(thread) made = made + 1; thread:set("id", made) end
-function init(args) count = 0 end
-function request()
-  count = count + 1
-  local name = 'b' .. start .. '-%d-' .. id .. '-' .. count
-  return wrk.format("POST", nil, {["Content-Type"] = "application/json"},
-    '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"' .. name .. '"},"data":{"k":"v"}}')
-end
-"""
 _MAPS = "/api/v1/namespaces/default/configmaps"
-
-
-def fsyncs(directory: Path, seconds: float) -> None:
-    """What the disk does for one writer that syncs 4 KiB at a time, as a commit alone has to."""
-    with (directory / "fsync").open("wb", buffering=0) as file:
-        count, ends = 0, time.perf_counter() + seconds
-        while time.perf_counter() < ends:
-            file.write(b"x" * 4096)
-            os.fdatasync(file.fileno())
-            count += 1
-    print(f"{'the disk alone':28s} {1:5d} writer  {count / seconds:9.0f} fdatasyncs/s")
 
 
 class Apiserver:
     """One on a store of its own in the folder, by plain HTTP on loopback."""
 
     def __init__(self, folder: Path, store: tuple[str, ...]) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._command = [
             sys.executable, "-m", "pybernetes", "apiserver", *store, "--bind-address", "127.0.0.1",
             "--secure-port", str(self.port), "--authorization-mode", "AlwaysAllow",
@@ -92,18 +73,13 @@ class Apiserver:
         finally:
             connection.close()
 
-    def memory_mb(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", status)
-        return int(found[1]) / 1024 if found else 0.0
-
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
     def writes(self, clients: int, seconds: float, folder: Path) -> float:
         script = folder / "create.lua"
-        script.write_text(_CREATE % clients)
+        script.write_text(SCRIPTS["create"])
         done = subprocess.run(
             ["wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(script),
              f"http://127.0.0.1:{self.port}{_MAPS}"],
@@ -120,7 +96,7 @@ class Etcd:
     """One member with fsync, its data in the folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.url, peer = f"http://127.0.0.1:{_free_port()}", f"http://127.0.0.1:{_free_port()}"
+        self.url, peer = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
         with (folder / "etcd.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [
@@ -173,9 +149,8 @@ async def many(folder: Path, objects: int) -> None:
     server = Apiserver(folder, ("--data-file", str(path)))
     ready_s = server.start()
     server.get(f"{_MAPS}?limit=1")
-    print(
-        f"{'start':28s} {objects:5d} objects {ready_s:9.2f} s   {server.memory_mb():6.0f} MB when they were read once"
-    )
+    held_mb = memory_mb(server.process.pid)
+    print(f"{'start':28s} {objects:5d} objects {ready_s:9.2f} s   {held_mb:6.0f} MB when they were read once")
     for label in ("first list", "next list"):
         began = time.perf_counter()
         _, body = server.get(_MAPS)
@@ -183,11 +158,6 @@ async def many(folder: Path, objects: int) -> None:
     server.kill()
     print(f"{'start after kill -9':28s} {objects:5d} objects {server.start():9.2f} s")
     server.kill()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def commits(store: Store, writers: int, seconds: float, label: str) -> None:
@@ -265,7 +235,8 @@ async def main() -> None:
     parser.add_argument("--objects", type=int, default=100_000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
-        fsyncs(Path(directory), arguments.seconds)
+        synced = len(fsyncs(Path(directory), arguments.seconds)) / arguments.seconds
+        print(f"{'the disk alone':28s} {1:5d} writer  {synced:9.0f} fdatasyncs/s")
         store = SqliteStore(Path(directory) / "store.db")
         await store.start()
         for writers in (1, 16, 64, 256):
