@@ -4,6 +4,7 @@ Starts `pybernetes apiserver` on a SQLite file in a temporary folder and loads i
 processes of their own. Every rate is printed with the CPU time that the server took for one request, and beside that of
 a handler that does nothing on the same HTTP server, measured in the same run. Nothing is asserted; goals stand with the
 figures they are for (upstream's apiserver with etcd on two cores: GET 3.6k/s, CREATE 1.9k/s, LIST of 500 115/s).
+`bench/upstream.py` runs the same load against upstream's apiserver.
 
 Usage: python bench/apiserver.py [--seconds 3] [--watchers 1000] [--events 1000] [--deaf 10000] [--objects 100000]
 """
@@ -14,157 +15,64 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import shutil
-import signal
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench.clients.scripts import SCRIPTS
+from bench.clients.load import ROOT, Load, delivered, watch_process
+from bench.clients.server import MAPS, Server, cpu_s
 from pybernetes.storage.canonical import without_resource_version
 from pybernetes.storage.sqlite import SqliteStore
 from pybernetes.storage.store import Cause
-from tests.unit.http.certificates import Authority
 
-ROOT = Path(__file__).parent.parent
-START = "import sys; from pybernetes.cmd.main import main; sys.exit(main())"
-MAPS = "/api/v1/namespaces/bench/configmaps"
 TABLE = "Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
-
-
-class Server:
-    """The apiserver as a process, and a client of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.authority = Authority.create(folder, "kubernetes")
-        self.files = self.authority.issue("server", names=["localhost"], addresses=["127.0.0.1"])
-        (folder / "tokens.csv").write_text('secret,admin,1,"system:masters"\nuser,dev,2,"dev"\n')
-        self.context = ssl.create_default_context(cafile=self.authority.certificate_file)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.url = f"https://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, label: str) -> None:
-        started = time.monotonic()
-        flags = {
-            "bind-address": "127.0.0.1", "secure-port": str(self.port), "tls-cert-file": self.files[0],
-            "tls-private-key-file": self.files[1], "client-ca-file": self.authority.certificate_file,
-            "token-auth-file": str(self.folder / "tokens.csv"), "data-file": str(self.folder / "state.db"),
-        }  # fmt: skip
-        command = [sys.executable, "-c", START, "apiserver", *(f"--{k}={v}" for k, v in flags.items())]
-        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while not self._ready():
-            if self.process.poll() is not None:
-                raise SystemExit("the apiserver ended")
-            time.sleep(0.01)
-        figure(f"ready, {label}", f"{time.monotonic() - started:.2f}", "s")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait()
-            self.process = None
-
-    def request(self, method: str, path: str, body: object = None) -> bytes:
-        data = json.dumps(body).encode() if body is not None else None
-        headers = {"Authorization": "Bearer secret", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        with urllib.request.urlopen(request, context=self.context, timeout=60) as answer:
-            found: bytes = answer.read()
-        return found
-
-    def make_maps(self, namespace: str, count: int) -> None:
-        self.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-        for i in range(count):
-            labels = {"app": "bench", "tenth": str(i % 10)}
-            value = {"metadata": {"name": f"c{i}", "labels": labels}, "data": {"key": "v" * 100}}
-            self.request("POST", f"/api/v1/namespaces/{namespace}/configmaps", value)
-
-    def resident_kb(self) -> int:
-        return resident_kb(self.pid)
-
-    @property
-    def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
-
-    def _ready(self) -> bool:
-        try:
-            return self.request("GET", "/readyz") == b"ok"
-        except (urllib.error.URLError, ConnectionError):
-            return False
-
-
-def resident_kb(pid: int) -> int:
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) if found else 0
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def figure(label: str, value: str, unit: str) -> None:
     print(f"{label:<58} {value:>9} {unit}", flush=True)
 
 
-class Load:
-    """Runs of wrk, each as requests a second, delays, and CPU time of the server for one request."""
+def start(server: Server, label: str) -> None:
+    figure(f"ready, {label}", f"{server.start():.2f}", "s")
 
-    def __init__(self, folder: Path, seconds: int) -> None:
-        self._folder = folder
-        self._seconds = seconds
-        self.yardsticks: dict[str, float] = {}
-        """CPU microseconds of one request to the bare handler, by kind."""
+
+class Figures:
+    """Prints runs of load, each beside the yardstick that it is like: a handler that does nothing."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._yardsticks: dict[str, float] = {}
+        """Processor microseconds of one request to the bare handler, by kind."""
 
     def run(
-        self,
-        label: str,
-        pid: int,
-        url: str,
-        connections: int,
-        *,
-        token: str = "user",
-        script: str = "",
-        like: str = "",
-        headers: Sequence[str] = (),
+        self, label: str, cpu: Callable[[], float], url: str, connections: int, like: str = "", **how: Any
     ) -> float:
-        """Prints the figures; returns the CPU microseconds of one request. `like` names the yardstick."""
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{self._seconds}s", "--latency"]
-        for header in (f"Authorization: Bearer {token}", *headers):
-            command += ["-H", header]
-        if script:
-            file = self._folder / f"{script.replace(' ', '-')}.lua"
-            file.write_text(SCRIPTS[script])
-            command += ["-s", str(file)]
-        before = cpu_s(pid)
-        text = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
-        used = cpu_s(pid) - before
-        total = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
-        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])  # type: ignore[index]
-        percentiles = defaultdict(lambda: "-", re.findall(r"^\s+(50|99)%\s+(\S+)$", text, re.MULTILINE))
-        bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-        each = used / max(total, 1) * 1e6
-        line = f"/s   p50 {percentiles['50']:>8}  p99 {percentiles['99']:>8}   {each:6.0f} us of CPU each"
+        """The processor microseconds of one request."""
+        found = self._load.run(cpu, url, connections, **how)
+        line = f"/s   p50 {found.p50_ms:6.2f}ms  p99 {found.p99_ms:6.2f}ms   {found.cpu_us:6.0f} us of CPU each"
         if like:
-            line += f", {each / self.yardsticks[like]:.1f}x the bare handler"
-        figure(label, f"{rate:.0f}", line + (f", {int(bad[1]) / total:.0%} not 2xx" if bad else ""))
-        return each
+            line += f", {found.cpu_us / self._yardsticks[like]:.1f}x the bare handler"
+        figure(label, f"{found.rate:.0f}", line + (f", {found.bad:.0%} not 2xx" if found.bad else ""))
+        return found.cpu_us
+
+    def yardsticks(self, server: Server, sizes: dict[str, int]) -> None:
+        command = [sys.executable, "-m", "bench.clients.bare", *server.files, server.authority.certificate_file]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as bare:
+            assert bare.stdout is not None
+            port = bare.stdout.readline().strip()
+            for kind, size in sizes.items():
+                url = f"https://127.0.0.1:{port}/{size}"
+                label = f"bare handler, an answer of {size} bytes"
+                self._yardsticks[kind] = self.run(label, lambda: cpu_s(bare.pid), url, 32)
+            bare.terminate()
 
 
 def fsyncs(folder: Path) -> None:
@@ -184,35 +92,16 @@ def fsyncs(folder: Path) -> None:
     )
 
 
-def yardsticks(load: Load, server: Server, sizes: dict[str, int]) -> None:
-    command = [sys.executable, "-m", "bench.clients.bare", *server.files, server.authority.certificate_file]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as bare:
-        assert bare.stdout is not None
-        port = bare.stdout.readline().strip()
-        for kind, size in sizes.items():
-            url = f"https://127.0.0.1:{port}/{size}"
-            load.yardsticks[kind] = load.run(f"bare handler, an answer of {size} bytes", bare.pid, url, 32)
-        bare.terminate()
-
-
 def watchers(server: Server, count: int, events: int) -> None:
     """Delays of events to many watchers, and the memory of one."""
     before = server.resident_kb()
     client = watch_process(server, count, events)
-    assert client.stdin is not None and client.stdout is not None
     figure(f"memory of a watch ({count} of them)", f"{(server.resident_kb() - before) / count:.0f}", "kB")
-    started, used = time.monotonic(), cpu_s(server.pid)
-    for i in range(events):
-        body = {"metadata": {"name": f"e{i}"}, "data": {"sent": f"{time.time():.6f}"}}
-        server.request("POST", "/api/v1/namespaces/watched/configmaps", body)
-    found = json.loads(client.stdout.readline())
-    seconds = time.monotonic() - started
-    figure(f"{events} events to {count} watchers", f"{found['events'] / seconds:.0f}", "deliveries/s")
-    for name in ("p50", "p90", "p99"):
-        figure(f"  delay from request to watcher, {name}", f"{found[name]:.1f}", "ms")
-    figure("  CPU of the server a delivery", f"{(cpu_s(server.pid) - used) / found['events'] * 1e6:.1f}", "us")
-    client.wait()
-    server.request("DELETE", "/api/v1/namespaces/watched/configmaps")
+    found = delivered(server, client, events)
+    figure(f"{events} events to {count} watchers", f"{found.deliveries / found.seconds:.0f}", "deliveries/s")
+    for name, delay_ms in (("p50", found.p50_ms), ("p90", found.p90_ms), ("p99", found.p99_ms)):
+        figure(f"  delay from request to watcher, {name}", f"{delay_ms:.1f}", "ms")
+    figure("  CPU of the server a delivery", f"{found.cpu_us:.1f}", "us")
 
 
 def deaf_watchers(server: Server, count: int) -> None:
@@ -255,7 +144,7 @@ def pages(server: Server, label: str, path: str, limit: int) -> None:
     )
 
 
-def beside_slow_clients(server: Server, load: Load, one: str, large: str) -> None:
+def beside_slow_clients(server: Server, figures: Figures, one: str, large: str) -> None:
     """GET while clients have asked for a large list and do not read it."""
     slow = []
     for _ in range(8):
@@ -264,23 +153,10 @@ def beside_slow_clients(server: Server, load: Load, one: str, large: str) -> Non
         client.sendall(f"GET {large} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\n\r\n".encode())
         slow.append(client)
     before = server.resident_kb()
-    load.run("GET beside 8 clients that do not read a large list", server.pid, server.url + one, 32)
+    figures.run("GET beside 8 clients that do not read a large list", server.cpu_s, server.url + one, 32)
     figure("  memory for these clients", f"{(server.resident_kb() - before) / 1024:.0f}", "MB")
     for client in slow:
         client.close()
-
-
-def watch_process(server: Server, count: int, events: int, *flags: str) -> subprocess.Popen[str]:
-    """The process, once all of its watches have begun."""
-    listed = json.loads(server.request("GET", "/api/v1/namespaces/watched/configmaps?limit=1"))
-    numbers = [str(server.port), server.authority.certificate_file, "secret", str(count), str(events)]
-    command = [sys.executable, "-m", "bench.clients.watchers", *numbers, *flags]
-    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert client.stdin is not None and client.stdout is not None
-    client.stdin.write(listed["metadata"]["resourceVersion"] + "\n")
-    client.stdin.flush()
-    assert client.stdout.readline() == "ready\n"
-    return client
 
 
 def fill(file: Path, prefix: str, template: bytes, name: str, count: int, a_namespace: int) -> None:
@@ -328,26 +204,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pybernetes-bench-") as name:
         server = Server(Path(name))
         try:
-            measure(server, Load(Path(name), args.seconds), args)
+            measure(server, Figures(Load(Path(name), args.seconds)), args)
         finally:
             server.stop()
     return 0
 
 
-def measure(server: Server, load: Load, args: argparse.Namespace) -> None:
+def measure(server: Server, figures: Figures, args: argparse.Namespace) -> None:
     figure("processors", str(os.cpu_count()), "")
     fsyncs(server.folder)
-    server.start("empty store")
+    start(server, "empty store")
     server.stop()
-    server.start("second start")
+    start(server, "second start")
     figure("resident, idle", f"{server.resident_kb() / 1024:.0f}", "MB")
-    prepare(server)
+    server.prepare()
     one, created = f"{MAPS}/c7", "/api/v1/namespaces/created/configmaps"
     sizes = {"one": len(server.request("GET", one)), "list": len(server.request("GET", MAPS))}
-    yardsticks(load, server, sizes)
+    figures.yardsticks(server, sizes)
 
     def run(label: str, target: str, connections: int, **how: Any) -> float:
-        return load.run(label, server.pid, server.url + target, connections, **how)
+        return figures.run(label, server.cpu_s, server.url + target, connections, **how)
 
     def verbs() -> dict[str, float]:
         """The cost of every verb among what is stored."""
@@ -385,21 +261,21 @@ def measure(server: Server, load: Load, args: argparse.Namespace) -> None:
     few = verbs()
     server.stop()
     file = server.folder / "state.db"
-    server.start("started again")
+    start(server, "started again")
     before = server.resident_kb()
     server.stop()
     fill(file, "/registry/pods/", templates[0], "web", 10_000, 10_000)
-    server.start("10,000 Pods in the store")
+    start(server, "10,000 Pods in the store")
     many_pods = "/api/v1/namespaces/many-0/pods"
     size, held = len(templates[0]), (server.resident_kb() - before) / 1024
     figure(f"memory of 10,000 Pods of {size} bytes", f"{held:.0f}", "MB")
     run("LIST of 10,000 Pods", many_pods, 4)
     run("LIST of 10,000 Pods, gzip", many_pods, 4, headers=["Accept-Encoding: gzip"])
     run("LIST of 10,000 Pods by a label that none has", f"{many_pods}?labelSelector=app%3Dother", 4)
-    beside_slow_clients(server, load, one, many_pods)
+    beside_slow_clients(server, figures, one, many_pods)
     server.stop()
     fill(file, "/registry/configmaps/", templates[1], "c7", args.objects, 1000)
-    server.start(f"{args.objects} objects more in the store")
+    start(server, f"{args.objects} objects more in the store")
     server.request("GET", one)
     pages(server, f"LIST of {args.objects} in pages of 500", "/api/v1/configmaps", 500)
     figure(f"among {args.objects}", "", "")
@@ -407,20 +283,6 @@ def measure(server: Server, load: Load, args: argparse.Namespace) -> None:
     for verb, cost in many.items():
         figure(f"cost of {verb} with {args.objects} objects and with few", f"{cost / few[verb]:.2f}", "x")
     figure("resident, at the end", f"{server.resident_kb() / 1024:.0f}", "MB")
-
-
-def prepare(server: Server) -> None:
-    """Objects to work on, and a user whom RBAC lets."""
-    server.make_maps("bench", 500)
-    server.make_maps("watched", 0)
-    server.make_maps("created", 0)
-    server.request("POST", "/api/v1/namespaces/bench/serviceaccounts", {"metadata": {"name": "default"}})
-    binding = {
-        "metadata": {"name": "dev"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dev"}],
-    }
-    server.request("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
 
 
 if __name__ == "__main__":

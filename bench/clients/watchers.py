@@ -19,6 +19,8 @@ import uvloop
 
 PATH = "/api/v1/namespaces/watched/configmaps?watch=1&resourceVersion="
 _SENT = re.compile(rb'"sent":"([0-9.]+)"')
+_LONGEST = 40
+"""Bytes of it at most, which may come in two parts."""
 
 
 class Watch(asyncio.Protocol):
@@ -27,6 +29,7 @@ class Watch(asyncio.Protocol):
     def __init__(self, events: int, request: bytes) -> None:
         self._left = events
         self._request = request
+        self._rest = b""
         self.delays: list[float] = []
         loop = asyncio.get_running_loop()
         self.begun: asyncio.Future[None] = loop.create_future()
@@ -40,9 +43,13 @@ class Watch(asyncio.Protocol):
         if not self.begun.done():
             self.begun.set_result(None)
         now = time.time()
-        found = _SENT.findall(data)
-        self.delays += [now - float(sent) for sent in found]
-        self._left -= len(found)
+        data = self._rest + data
+        end = 0
+        for match in _SENT.finditer(data):
+            self.delays.append(now - float(match[1]))
+            self._left -= 1
+            end = match.end()
+        self._rest = data[max(end, len(data) - _LONGEST) :]
         if self._left <= 0 and not self.done.done():
             self.done.set_result(None)
 
