@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Volume
-
-AnyContainer = Container | EphemeralContainer
-
-
-def containers_of(pod: Pod) -> list[AnyContainer]:
-    return [*pod.spec.initContainers, *pod.spec.containers, *pod.spec.ephemeralContainers]
+from pybernetes.api.core.v1 import Pod, Volume
+from pybernetes.apimachinery.pods import AnyContainer, containers_of
 
 
 def secrets_of(pod: Pod) -> set[str]:
     found = {ref.name for ref in pod.spec.imagePullSecrets}
-    for container in containers_of(pod):
+    for container in containers_of(pod.spec):
         found |= secrets_of_container(container)
     for volume in pod.spec.volumes:
         found |= _secrets_of_volume(volume)

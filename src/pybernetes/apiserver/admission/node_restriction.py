@@ -11,9 +11,9 @@ from typing import ClassVar
 from pybernetes.api.authentication.v1 import TokenRequest
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
-from pybernetes.apiserver.admission.service_account import MIRROR_ANNOTATION
 
 _PREFIX = "system:node:"
 _NODES_GROUP = "system:nodes"

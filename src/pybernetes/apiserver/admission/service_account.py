@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apimachinery.pod_secrets import containers_of, secrets_of, secrets_of_container
+from pybernetes.apimachinery.pod_secrets import secrets_of, secrets_of_container
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, containers_of
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin, Reader
 from pybernetes.host.random import Random
 
@@ -17,7 +18,6 @@ MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
 ROOT_CA_CONFIG_MAP = "kube-root-ca.crt"
 EXPIRATION_S = 60 * 60 + 7
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 ENFORCE_ANNOTATION = "kubernetes.io/enforce-mountable-secrets"
 _WAIT_S = 1.5
 """How long the default account of a new namespace is waited for."""
@@ -141,7 +141,7 @@ def _check_secrets(attributes: Attributes, account: core.ServiceAccount, pod: co
     for volume in pod.spec.volumes:
         if volume.secret is not None and volume.secret.secretName not in allowed:
             raise attributes.forbidden(f'volume with secret.secretName="{volume.secret.secretName}" {tail}')
-    for container in containers_of(pod):
+    for container in containers_of(pod.spec):
         for name in sorted(secrets_of_container(container) - allowed):
             raise attributes.forbidden(f'container {container.name} referencing secret.secretName="{name}" {tail}')
     pulls = {s.name for s in account.imagePullSecrets}

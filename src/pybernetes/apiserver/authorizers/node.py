@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.rbac.v1 import PolicyRule
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.apimachinery.selectors import FieldSelector
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.authorizers.attributes import NO_OPINION, Attributes, Decision, UserRules
@@ -20,7 +21,6 @@ from pybernetes.apiserver.authorizers.rules import CompiledRule
 
 NODES_GROUP = "system:nodes"
 _PREFIX = "system:node:"
-_MIRROR = "kubernetes.io/config.mirror"
 _ALLOWED = Decision(True)
 _WRITES = ("create", "update", "patch")
 
@@ -338,7 +338,7 @@ def put_pod(graph: NodeGraph, value: bytes) -> None:
     known = graph._sources.get(vertex)
     if known is not None and known[0] == stamp:
         return
-    references = () if _MIRROR in metadata.annotations else pod_references(_pods.decode(value))
+    references = () if MIRROR_ANNOTATION in metadata.annotations else pod_references(_pods.decode(value))
     graph.put(vertex, head.spec.nodeName, references, stamp)
 
 

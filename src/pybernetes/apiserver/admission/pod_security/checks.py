@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery.pods import containers_of
 
 
 class Finding(NamedTuple):
@@ -41,14 +42,8 @@ _VOLUMES = frozenset({
 _PROFILES = ("Localhost", "RuntimeDefault")
 
 
-def _containers(spec: core.PodSpec) -> Iterator[core.Container | core.EphemeralContainer]:
-    yield from spec.initContainers
-    yield from spec.containers
-    yield from spec.ephemeralContainers
-
-
 def _contexts(spec: core.PodSpec) -> Iterator[tuple[str, core.SecurityContext]]:
-    for container in _containers(spec):
+    for container in containers_of(spec):
         yield container.name, container.securityContext or core.SecurityContext()
 
 
@@ -119,7 +114,7 @@ def host_path_volumes(spec: core.PodSpec) -> Finding | None:
 def host_ports(spec: core.PodSpec) -> Finding | None:
     names: list[str] = []
     ports: set[str] = set()
-    for container in _containers(spec):
+    for container in containers_of(spec):
         used = {str(port.hostPort) for port in container.ports if port.hostPort}
         if used:
             names.append(container.name)
@@ -133,7 +128,7 @@ def host_ports(spec: core.PodSpec) -> Finding | None:
 def probe_hosts(spec: core.PodSpec) -> Finding | None:
     names: set[str] = set()
     hosts: set[str] = set()
-    for container in _containers(spec):
+    for container in containers_of(spec):
         lifecycle = container.lifecycle or core.Lifecycle()
         handlers: tuple[Any, ...] = (
             container.livenessProbe, container.readinessProbe, container.startupProbe,

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, containers_of, containers_with_paths
 from pybernetes.apiserver.registry.core.pods import containers
 from pybernetes.apiserver.registry.core.volumes.sources import relative_path
 
-MIRROR = "kubernetes.io/config.mirror"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
@@ -48,14 +48,14 @@ def validate_pod_annotations(annotations: Mapping[str, str], spec: core.PodSpec,
     found: list[FieldError] = []
     if not annotations:
         return found
-    if MIRROR in annotations and not spec.nodeName:
+    if MIRROR_ANNOTATION in annotations and not spec.nodeName:
         why = "must set spec.nodeName if mirror pod annotation is set"
-        found.append(FieldError.invalid(path.key(MIRROR), annotations[MIRROR], why))
+        found.append(FieldError.invalid(path.key(MIRROR_ANNOTATION), annotations[MIRROR_ANNOTATION], why))
     cost = annotations.get(DELETION_COST)
     if cost is not None and not _is_int32(cost):
         found.append(FieldError.invalid(path.key(DELETION_COST), cost, "must be a 32bit integer"))
     found += validate_seccomp_annotations(annotations, path)
-    known = {c.name for c in _containers(spec)}
+    known = {c.name for c in containers_of(spec)}
     for key, value in annotations.items():
         if not key.startswith(APPARMOR):
             continue
@@ -81,19 +81,9 @@ def validate_annotation_changes(new: Mapping[str, str], old: Mapping[str, str], 
         verb = "remove or update" if key in old else "add"
         if key.startswith(APPARMOR):
             found.append(FieldError.forbidden(path.key(key), f"may not {verb} AppArmor annotations"))
-        if key == MIRROR:
+        if key == MIRROR_ANNOTATION:
             found.append(FieldError.forbidden(path.key(key), f"may not {verb} mirror pod annotation"))
     return found
-
-
-def _containers(spec: core.PodSpec) -> list[core.Container | core.EphemeralContainer]:
-    return [*spec.initContainers, *spec.containers, *spec.ephemeralContainers]
-
-
-def _paths(spec: core.PodSpec, path: Path) -> Iterator[tuple[core.Container | core.EphemeralContainer, Path]]:
-    for name in ("initContainers", "containers", "ephemeralContainers"):
-        for index, container in enumerate(getattr(spec, name)):
-            yield container, path.child(name).index(index).child("securityContext")
 
 
 def validate_profiles_match(pod: core.Pod, path: Path) -> list[FieldError]:
@@ -103,11 +93,11 @@ def validate_profiles_match(pod: core.Pod, path: Path) -> list[FieldError]:
     if not annotations or (spec.os is not None and spec.os.name == "windows"):
         return found
     whole = spec.securityContext.appArmorProfile if spec.securityContext is not None else None
-    for container, at in _paths(spec, path):
+    for container, at in containers_with_paths(spec, path):
         own = container.securityContext.appArmorProfile if container.securityContext is not None else None
         profile, key = own or whole, APPARMOR + container.name
         if profile is not None and key in annotations:
-            found += _differs(annotations[key], profile, "apparmor", at.child("appArmorProfile"))
+            found += _differs(annotations[key], profile, "apparmor", at.child("securityContext", "appArmorProfile"))
     return found
 
 
@@ -119,11 +109,11 @@ def validate_seccomp_matches(annotations: Mapping[str, str], spec: core.PodSpec,
     whole = spec.securityContext.seccompProfile if spec.securityContext is not None else None
     if whole is not None and SECCOMP_POD in annotations:
         found += _differs(annotations[SECCOMP_POD], whole, "seccomp", path.child("securityContext", "seccompProfile"))
-    for container, at in _paths(spec, path):
+    for container, at in containers_with_paths(spec, path):
         profile = container.securityContext.seccompProfile if container.securityContext is not None else None
         key = SECCOMP_CONTAINER + container.name
         if profile is not None and key in annotations:
-            found += _differs(annotations[key], profile, "seccomp", at.child("seccompProfile"))
+            found += _differs(annotations[key], profile, "seccomp", at.child("securityContext", "seccompProfile"))
     return found
 
 
@@ -162,7 +152,7 @@ def apparmor_fields_from_annotations(pod: core.Pod) -> list[str]:
         return []
     whole = spec.securityContext.appArmorProfile if spec.securityContext is not None else None
     warnings = []
-    for container in _containers(spec):
+    for container in containers_of(spec):
         key = APPARMOR + container.name
         if key not in annotations or (container.securityContext and container.securityContext.appArmorProfile):
             continue
@@ -179,7 +169,7 @@ def apparmor_fields_from_annotations(pod: core.Pod) -> list[str]:
 def apparmor_warnings(spec: core.PodSpec, annotations: Mapping[str, str], path: Path) -> Iterator[str]:
     """Of templates; a Pod's come with `apparmor_fields_from_annotations`."""
     whole = spec.securityContext.appArmorProfile if spec.securityContext is not None else None
-    for container in _containers(spec):
+    for container in containers_of(spec):
         key = APPARMOR + container.name
         own = container.securityContext.appArmorProfile if container.securityContext is not None else None
         if key in annotations and own is None and (whole is None or whole != apparmor_of(annotations[key])):

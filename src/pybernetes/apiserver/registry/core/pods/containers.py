@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.apiserver.registry.core.pods import environment, resources, windows
 from pybernetes.apiserver.registry.core.volumes.sources import relative_path
 
-AnyContainer = core.Container | core.EphemeralContainer
 Volumes = dict[str, core.Volume]
 _known_names: set[str] = set()
 
@@ -461,9 +461,9 @@ def _validate_security_context(context: core.SecurityContext, spec: core.PodSpec
         if context.privileged:
             why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
             found.append(FieldError.invalid(path, context, why))
-        for _ in [c for c in context.capabilities.add if c == "CAP_SYS_ADMIN"] if context.capabilities else ():
-            why = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
-            found.append(FieldError.invalid(path, context, why))
+        times = context.capabilities.add.count("CAP_SYS_ADMIN") if context.capabilities is not None else 0
+        why = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
+        found += [FieldError.invalid(path, context, why)] * times
     found += windows.validate_options(context.windowsOptions, path.child("windowsOptions"))
     return found + validate_apparmor(context.appArmorProfile, path.child("appArmorProfile"))
 

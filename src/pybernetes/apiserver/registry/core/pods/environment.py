@@ -121,7 +121,7 @@ def validate_env_from(sources: Sequence[core.EnvFromSource], path: Path) -> list
                 if not given:
                     found.append(FieldError.required(where))
                 else:
-                    masked = given[:-2] + "a" if len(given) > 1 and given.endswith("-") else given
+                    masked = names.masked_trailing_dash(given)
                     found += [FieldError.invalid(where, given, m) for m in names.dns1123_subdomain(masked)]
         if not count:
             found.append(FieldError.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))

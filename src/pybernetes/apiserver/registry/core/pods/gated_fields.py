@@ -5,12 +5,11 @@ Source: pkg/api/pod/util.go (dropDisabledFields).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.features import FeatureGates
-
-AnyContainer = core.Container | core.EphemeralContainer
+from pybernetes.apimachinery.pods import containers_of
 
 
 def drop_disabled(spec: core.PodSpec, old: core.PodSpec | None, features: FeatureGates) -> None:
@@ -35,12 +34,6 @@ _InUse = Callable[[core.PodSpec], bool]
 _Drop = Callable[[core.PodSpec], None]
 
 
-def _containers(spec: core.PodSpec) -> Iterator[AnyContainer]:
-    yield from spec.initContainers
-    yield from spec.containers
-    yield from spec.ephemeralContainers
-
-
 def _field_in_use(name: str) -> _InUse:
     return lambda spec: getattr(spec, name) is not None
 
@@ -50,11 +43,11 @@ def _drop_field(name: str) -> _Drop:
 
 
 def _stop_signals_in_use(spec: core.PodSpec) -> bool:
-    return any(c.lifecycle is not None and c.lifecycle.stopSignal is not None for c in _containers(spec))
+    return any(c.lifecycle is not None and c.lifecycle.stopSignal is not None for c in containers_of(spec))
 
 
 def _drop_stop_signals(spec: core.PodSpec) -> None:
-    for container in _containers(spec):
+    for container in containers_of(spec):
         if container.lifecycle is not None and container.lifecycle.stopSignal is not None:
             container.lifecycle.stopSignal = None
             if container.lifecycle == core.Lifecycle():
@@ -101,13 +94,13 @@ def _drop_restart_rules(spec: core.PodSpec) -> None:
 def _file_keys_in_use(spec: core.PodSpec) -> bool:
     return any(
         variable.valueFrom is not None and variable.valueFrom.fileKeyRef is not None
-        for container in _containers(spec)
+        for container in containers_of(spec)
         for variable in container.env
     )
 
 
 def _drop_file_keys(spec: core.PodSpec) -> None:
-    for container in _containers(spec):
+    for container in containers_of(spec):
         for variable in container.env:
             if variable.valueFrom is not None:
                 variable.valueFrom.fileKeyRef = None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.pods import containers_with_paths
 
 _SYSTEMS = ("linux", "windows")
 _NOT_WINDOWS = "cannot be set for a windows pod"
@@ -40,13 +41,6 @@ def validate_fields_of_os(spec: core.PodSpec, path: Path) -> list[FieldError]:
     return list(_linux(spec, path)) if name == "linux" else []
 
 
-def _containers(spec: core.PodSpec, path: Path) -> Iterator[tuple[core.SecurityContext, Path]]:
-    for name in ("initContainers", "containers", "ephemeralContainers"):
-        for index, container in enumerate(getattr(spec, name)):
-            if container.securityContext is not None:
-                yield container.securityContext, path.child(name).index(index).child("securityContext")
-
-
 def _windows(spec: core.PodSpec, path: Path) -> Iterator[FieldError]:
     context, at = spec.securityContext or core.PodSecurityContext(), path.child("securityContext")
     for name in _POD_CONTEXT:
@@ -58,15 +52,16 @@ def _windows(spec: core.PodSpec, path: Path) -> Iterator[FieldError]:
     for name in ("hostPID", "hostIPC"):
         if getattr(spec, name):
             yield FieldError.forbidden(path.child(name), _NOT_WINDOWS)
-    for own, where in _containers(spec, path):
+    for container, where in containers_with_paths(spec, path):
+        own = container.securityContext or core.SecurityContext()
         for name in _CONTAINER_CONTEXT:
             if getattr(own, name) is not None:
-                yield FieldError.forbidden(where.child(name), _NOT_WINDOWS)
+                yield FieldError.forbidden(where.child("securityContext", name), _NOT_WINDOWS)
 
 
 def _linux(spec: core.PodSpec, path: Path) -> Iterator[FieldError]:
     if spec.securityContext is not None and spec.securityContext.windowsOptions is not None:
         yield FieldError.forbidden(path.child("securityContext", "windowsOptions"), _NOT_LINUX)
-    for own, where in _containers(spec, path):
-        if own.windowsOptions is not None:
-            yield FieldError.forbidden(where.child("windowsOptions"), _NOT_LINUX)
+    for container, where in containers_with_paths(spec, path):
+        if container.securityContext is not None and container.securityContext.windowsOptions is not None:
+            yield FieldError.forbidden(where.child("securityContext", "windowsOptions"), _NOT_LINUX)

@@ -8,17 +8,17 @@ from __future__ import annotations
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.apiserver.registry.core.pods import validation
 from pybernetes.apiserver.registry.core.pods.quality_of_service import qos_class
 
-_MIRROR = "kubernetes.io/config.mirror"
 _RESIZABLE = ("cpu", "memory")
 _EMPTY = core.ResourceRequirements()
 
 
 def validate_resize(obj: core.Pod, old: core.Pod) -> list[FieldError]:
     """`obj` is `old` but for resources and resize policies."""
-    if _MIRROR in old.metadata.annotations:
+    if MIRROR_ANNOTATION in old.metadata.annotations:
         return [FieldError.forbidden(Path(), "static pods cannot be resized")]
     if old.spec.os is not None and old.spec.os.name == "windows":
         return [FieldError.forbidden(Path(), "windows pods cannot be resized")]

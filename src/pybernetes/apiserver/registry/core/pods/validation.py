@@ -6,7 +6,6 @@ Source: pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodCrea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import msgspec
 
@@ -14,6 +13,7 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.changes import difference
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, containers_with_paths
 from pybernetes.apiserver.registry.core.ip_values import validate_ip
 from pybernetes.apiserver.registry.core.pods import (
     annotated,
@@ -137,7 +137,7 @@ def _validate_user_namespace(spec: core.PodSpec, path: Path) -> list[FieldError]
     for name, wire in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
         if getattr(spec, name):
             found.append(FieldError.forbidden(path.child(wire), why))
-    for container, at in _with_paths(spec, path):
+    for container, at in containers_with_paths(spec, path):
         if container.volumeDevices:
             found.append(FieldError.forbidden(at.child("volumeDevices"), why))
     return found
@@ -154,17 +154,11 @@ def _validate_hostname_override(spec: core.PodSpec, name: str, path: Path) -> li
     return found + [FieldError.invalid(path, name, message) for message in names.dns1123_subdomain(name)]
 
 
-def _with_paths(spec: core.PodSpec, path: Path) -> Iterator[tuple[containers.AnyContainer, Path]]:
-    for name in ("initContainers", "containers", "ephemeralContainers"):
-        for index, container in enumerate(getattr(spec, name)):
-            yield container, path.child(name).index(index)
-
-
 def _validate_file_volumes(spec: core.PodSpec, path: Path) -> list[FieldError]:
     """Files of variables come from emptyDirs that an init container writes to."""
     found: list[FieldError] = []
     sources = {volume.name: volume for volume in spec.volumes}
-    for container, at in _with_paths(spec, path):
+    for container, at in containers_with_paths(spec, path):
         for index, variable in enumerate(container.env):
             reference = variable.valueFrom.fileKeyRef if variable.valueFrom is not None else None
             if reference is None:
@@ -376,7 +370,7 @@ def _validate_ips(values: list[str], before: list[str], path: Path) -> list[Fiel
 
 def validate_ephemeral_containers_update(pod: core.Pod, old: core.Pod) -> list[FieldError]:
     at = SPEC.child("ephemeralContainers")
-    if annotated.MIRROR in old.metadata.annotations:
+    if MIRROR_ANNOTATION in old.metadata.annotations:
         return [FieldError.forbidden(Path(""), "static pods do not support ephemeral containers")]
     found = validate_pod(pod)
     new = {container.name: container for container in pod.spec.ephemeralContainers}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.pods import containers_with_paths
 
 _MAX_GMSA_KIB = 64
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
@@ -73,17 +74,16 @@ def validate_host_processes(spec: core.PodSpec, path: Path) -> list[FieldError]:
     options = spec.securityContext.windowsOptions if spec.securityContext is not None else None
     of_pod = options.hostProcess if options is not None else None
     count = hosted = 0
-    for name in ("initContainers", "containers", "ephemeralContainers"):
-        for index, container in enumerate(getattr(spec, name)):
-            count += 1
-            own = container.securityContext.windowsOptions if container.securityContext is not None else None
-            value = own.hostProcess if own is not None else None
-            if of_pod is not None and value is not None and of_pod != value:
-                at = path.child(name).index(index).child("securityContext", "windowsOptions", "hostProcess")
-                shown = "true" if of_pod else "false"
-                why = f"pod hostProcess value must be identical if both are specified, was {shown}"
-                found.append(FieldError.invalid(at, value, why))
-            hosted += bool(value) or (value is None and bool(of_pod))
+    for container, where in containers_with_paths(spec, path):
+        count += 1
+        own = container.securityContext.windowsOptions if container.securityContext is not None else None
+        value = own.hostProcess if own is not None else None
+        if of_pod is not None and value is not None and of_pod != value:
+            at = where.child("securityContext", "windowsOptions", "hostProcess")
+            shown = "true" if of_pod else "false"
+            why = f"pod hostProcess value must be identical if both are specified, was {shown}"
+            found.append(FieldError.invalid(at, value, why))
+        hosted += bool(value) or (value is None and bool(of_pod))
     if not hosted:
         return found
     if hosted != count:

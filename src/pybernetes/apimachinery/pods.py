@@ -1,0 +1,25 @@
+"""Facts about Pods that several parts of a cluster go by. Pure. Source: core/v1/types.go, pkg/api/v1/pod/util.go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, PodSpec
+from pybernetes.apimachinery.field_errors import Path
+
+AnyContainer = Container | EphemeralContainer
+
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+"""On what stands in the API for a Pod that a node runs by itself."""
+
+
+def containers_of(spec: PodSpec) -> list[AnyContainer]:
+    """Those of all three kinds, in the order in which they begin."""
+    return [*spec.initContainers, *spec.containers, *spec.ephemeralContainers]
+
+
+def containers_with_paths(spec: PodSpec, path: Path) -> Iterator[tuple[AnyContainer, Path]]:
+    """The same, each with where it is below `path`, the spec's."""
+    for name in ("initContainers", "containers", "ephemeralContainers"):
+        for index, container in enumerate(getattr(spec, name)):
+            yield container, path.child(name).index(index)
