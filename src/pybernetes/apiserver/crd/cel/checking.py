@@ -14,7 +14,7 @@ from cel_expr_python import cel
 
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.crd.cel import cost, types
-from pybernetes.apiserver.crd.cel.rules import expression_of, field_path, uses_old_self
+from pybernetes.apiserver.crd.cel.rules import expression_of, uses_old_self
 from pybernetes.apiserver.crd.structural import Structural
 
 
@@ -29,10 +29,17 @@ def check(schema: Structural, at: Path) -> list[FieldError]:
     total = 0
     costly: list[tuple[int, Path]] = []
     for place in places:
+        rules_at = place.at.child("x-kubernetes-validations")
+        if not types.exposed(place.schema):
+            why = "failed to construct type information for x-kubernetes-validations rules"
+            said = f"internal error: {why}: unable to convert structural schema to CEL declarations"
+            found.append(FieldError.internal(rules_at, said))
+            continue
         env = checker.environment(place.schema)
         for i, rule in enumerate(place.rules):
-            path = place.at.child("x-kubernetes-validations").index(i)
-            errors, spent = _rule(rule, path, place, env)
+            path = rules_at.index(i)
+            bound = checker.environment(place.schema, bindings=True) if rule.get("optionalOldSelf") else env
+            errors, spent = _rule(rule, path, place, bound)
             found += errors
             total += sum(spent)
             costly += [(spent[0], path.child("rule")), (spent[1], path.child("messageExpression"))]
@@ -113,8 +120,6 @@ def _rule(rule: Any, path: Path, place: _Place, env: Any) -> tuple[list[FieldErr
     elif rule.get("optionalOldSelf") is not None:
         why = "may not be set if oldSelf is not used in rule"
         found.append(FieldError.invalid(path.child("optionalOldSelf"), rule["optionalOldSelf"], why))
-    if rule.get("fieldPath"):
-        found += _field_path(rule["fieldPath"], place.schema, path.child("fieldPath"))
     return found, (spent, said_spent)
 
 
@@ -128,16 +133,6 @@ def _as_told(rule: Any) -> dict[str, Any]:
         "FieldPath": rule.get("fieldPath", ""),
         "OptionalOldSelf": rule.get("optionalOldSelf"),
     }
-
-
-def _field_path(text: str, schema: Structural, at: Path) -> list[FieldError]:
-    node: Structural | None = schema
-    names = field_path(text)
-    for name in names:
-        node = node.child(name) if node is not None else None
-    if not names or node is None:
-        return [FieldError.invalid(at, text, "must be a valid path")]
-    return []
 
 
 def _plain(error: RuntimeError) -> str:

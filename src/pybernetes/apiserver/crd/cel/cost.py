@@ -19,6 +19,9 @@ _MAX_REQUEST_BYTES = 3 * 1024 * 1024
 _TEXT_CALLS = {"matches": 10, "contains": 10, "find": 10, "findAll": 10, "startsWith": 10, "endsWith": 10, "_==_": 40}
 """Calls that read a text, and how many of its characters one unit of cost pays for."""
 
+_LIST, _MAP = 9, 29
+"""What making a list or a map costs, beyond the one of every node."""
+
 
 def size_of(schema: Structural | None) -> int:
     """The most items, members or characters that a value can have."""
@@ -92,10 +95,14 @@ class _Estimate:
                     total += self._call(value, scope)
                 case 5:
                     total += sum(self.cost(v, scope) for n, v in _fields(value) if n == 1 and isinstance(v, bytes))
+                case 3:
+                    total -= 1  # a constant costs nothing
                 case 7:
-                    total += sum(self.cost(v, scope) for n, v in _fields(value) if n == 1 and isinstance(v, bytes))
+                    total += _LIST + sum(
+                        self.cost(v, scope) for n, v in _fields(value) if n == 1 and isinstance(v, bytes)
+                    )
                 case 8:
-                    total += self._entries(value, scope)
+                    total += _MAP + self._entries(value, scope)
                 case 9 | 10:
                     total += self._comprehension(value, scope)
         return min(total, CEILING)
@@ -147,8 +154,9 @@ class _Estimate:
         if node is not None:
             return size_of(node)
         for number, value in _fields(expr):
-            if number == 7 and isinstance(value, bytes):
-                return sum(1 for n, _ in _fields(value) if n == 1)
+            if number in (7, 8) and isinstance(value, bytes):
+                # A list's elements or a map's entries, written out.
+                return sum(1 for n, _ in _fields(value) if n == (1 if number == 7 else 2))
         return _MAX_REQUEST_BYTES // 3
 
     def _is_empty_list(self, expr: bytes) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional
+from cel_expr_python.ext import ext_bindings, ext_optional
 
 from pybernetes.apimachinery import names
 from pybernetes.apiserver.crd.cel import opaque, texts
@@ -94,7 +94,6 @@ def _strings(f: _Functions) -> None:
     f.member("lowerAscii", (_S,), _S, texts.lower)
     f.member("upperAscii", (_S,), _S, texts.upper)
     f.member("trim", (_S,), _S, str.strip)
-    f.member("reverse", (_S,), _S, lambda text: text[::-1])
     f.member("replace", (_S, _S, _S), _S, str.replace)
     f.member("replace", (_S, _S, _S, _I), _S, str.replace)
     f.member("split", (_S, _S), _TEXTS, texts.split)
@@ -123,6 +122,13 @@ def _lists(f: _Functions) -> None:
             _I,
             lambda items, item: next((i for i in reversed(range(len(items))) if items[i] == item), -1),
         )
+    f.member("slice", (_LIST, _I, _I), _LIST, texts.sliced)
+    f.member("reverse", (_LIST,), _LIST, lambda items: items[::-1])
+    f.member("distinct", (_LIST,), _LIST, texts.distinct)
+    f.member("sort", (_LIST,), _LIST, texts.ordered)
+    f.member("flatten", (_LIST,), _LIST, texts.flattened)
+    f.member("flatten", (_LIST, _I), _LIST, texts.flattened)
+    f.add("lists.range", (_I,), T.List(_I), texts.counted)
     f.add("sets.contains", (_LIST, _LIST), _B, lambda a, b: all(x in a for x in b))
     f.add("sets.equivalent", (_LIST, _LIST), _B, lambda a, b: all(x in a for x in b) and all(x in b for x in a))
     f.add("sets.intersects", (_LIST, _LIST), _B, lambda a, b: any(x in a for x in b))
@@ -226,12 +232,15 @@ def functions() -> list[Any]:
 
 
 @functools.cache
-def extensions() -> list[Any]:
-    return [ext_optional.ExtOptional(), ext_bindings.ExtBindings(), ext_math.ExtMath(), ext_encoders.ExtEncoders()]
+def extensions(*, bindings: bool = False) -> list[Any]:
+    """Those of the library that rules may use; with `bindings`, what a rule is wrapped in may use cel.bind."""
+    return [ext_optional.ExtOptional(), *([ext_bindings.ExtBindings()] if bindings else [])]
 
 
 @functools.cache
 def evaluating() -> Any:
     """The environment rules are evaluated in: `self` and `oldSelf` are what the object holds."""
     variables = {"self": T.DYN, "oldSelf": T.DYN, "hasOldSelf": T.BOOL, "oldSelfValue": T.DYN}
-    return cel.NewEnv(descriptor_pool=opaque.POOL, variables=variables, functions=functions(), extensions=extensions())
+    return cel.NewEnv(
+        descriptor_pool=opaque.POOL, variables=variables, functions=functions(), extensions=extensions(bindings=True)
+    )

@@ -14,14 +14,13 @@ import orjson
 
 from pybernetes.apimachinery.field_errors import OMITTED, FieldError, Path
 from pybernetes.apimachinery.trees import equal
-from pybernetes.apiserver.crd.cel import environment, types
+from pybernetes.apiserver.crd.cel import environment, field_paths, types
 from pybernetes.apiserver.crd.structural import Structural
 
 ABSENT: Any = object()
 MAX_EVALUATIONS = 100_000
 """Rules evaluated for one object; more is a schema that costs too much."""
 _MAX_MESSAGE = 5 * 1024
-_FIELD = re.compile(r"\.([A-Za-z_$][\w$]*)|\['((?:[^'\\]|\\.)*)'\]")
 
 
 def uses_old_self(rule: str) -> bool:
@@ -175,8 +174,7 @@ class _Run:
                     detail = text.strip()
             except RuntimeError:
                 pass
-        for name in field_path(str(rule.tree.get("fieldPath") or "")):
-            path = path.child(name)
+        path = field_paths.joined(path, str(rule.tree.get("fieldPath") or ""), node.schema)
         shown = OMITTED if isinstance(value, dict | list) else value
         text = path.text or "<nil>"
         reason = str(rule.tree.get("reason") or "")
@@ -198,11 +196,6 @@ def _failure(problem: str, rule: Rule) -> str:
     if found:
         return f"no such key: {found[1]} evaluating rule: {rule.shown}"
     return f"{problem.partition(': ')[2] or problem} evaluating rule: {rule.shown}"
-
-
-def field_path(text: str) -> list[str]:
-    """The names in a rule's fieldPath, `.spec['a-b'].c`."""
-    return [found[1] or found[2] for found in _FIELD.finditer(text)]
 
 
 def _key(item: Any, keys: tuple[str, ...]) -> bytes:

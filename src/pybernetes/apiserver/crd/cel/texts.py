@@ -74,6 +74,47 @@ def find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
     return list(found if limit < 0 else itertools.islice(found, limit))
 
 
+_MOST_COUNTED = 100_000
+
+
+def sliced(items: list[Any], start: int, end: int) -> list[Any]:
+    if not 0 <= start <= end <= len(items):
+        raise ValueError(f"cannot slice({start}, {end}), list is length {len(items)}")
+    return items[start:end]
+
+
+def distinct(items: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for item in items:
+        if item not in found:
+            found.append(item)
+    return found
+
+
+def ordered(items: list[Any]) -> list[Any]:
+    if len({type(item) for item in items}) > 1:
+        raise ValueError("list elements must have the same type")
+    return sorted(items)
+
+
+def flattened(items: list[Any], depth: int = 1) -> list[Any]:
+    if depth < 0:
+        raise ValueError("level must be non-negative")
+    found: list[Any] = []
+    for item in items:
+        if isinstance(item, list) and depth:
+            found += flattened(item, depth - 1)
+        else:
+            found.append(item)
+    return found
+
+
+def counted(end: int) -> list[int]:
+    if end > _MOST_COUNTED:
+        raise ValueError(f"lists.range: {end} is more than {_MOST_COUNTED}")
+    return list(range(end))
+
+
 def total(items: list[Any]) -> Any:
     """The sum of numbers or of durations."""
     if items and isinstance(items[0], datetime.timedelta):

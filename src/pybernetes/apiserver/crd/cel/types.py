@@ -17,7 +17,7 @@ from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
 
 from pybernetes.apiserver.crd.cel import environment, opaque
 from pybernetes.apiserver.crd.formats import seconds_of
-from pybernetes.apiserver.crd.structural import Structural
+from pybernetes.apiserver.crd.structural import META_FIELDS, Structural
 
 T = cel.Type
 _VALUE = ".google.protobuf.Value"
@@ -69,11 +69,11 @@ def value_of(tree: Any, schema: Structural | None) -> Any:
     if schema is None or tree is None:
         return tree
     if isinstance(tree, dict):
-        if schema.properties and not schema.additional:
+        if not schema.additional:
             found = {}
             for name, child in tree.items():
                 below = schema.properties.get(name)
-                if below is None and not schema.preserve:
+                if below is None and not (schema.preserve or (schema.embedded and name in META_FIELDS)):
                     continue
                 key = escape(name)
                 if key:
@@ -117,6 +117,18 @@ def _formatted(text: str, form: Any) -> Any:
     return text
 
 
+def exposed(node: Structural) -> bool:
+    """Whether rules see a value: unknown contents they do not, nor lists and maps of such."""
+    if node.int_or_string:
+        return True
+    match node.type:
+        case "array":
+            return node.items is not None and exposed(node.items)
+        case "object":
+            return node.additional is None or exposed(node.additional)
+    return bool(node.type)
+
+
 # -- for the compiler ------------------------------------------------------------------------------
 
 
@@ -136,7 +148,7 @@ class Checker:
         """Must be called for every node before the first `environment`."""
         self._type_name(node)
 
-    def environment(self, node: Structural) -> Any:
+    def environment(self, node: Structural, *, bindings: bool = False) -> Any:
         if not self._closed:
             self._pool.Add(self._file)
             self._closed = True
@@ -146,7 +158,7 @@ class Checker:
             descriptor_pool=self._pool,
             variables=variables,
             functions=environment.functions(),
-            extensions=environment.extensions(),
+            extensions=environment.extensions(bindings=bindings),
         )
 
     def _type(self, node: Structural | None) -> Any:
@@ -164,7 +176,7 @@ class Checker:
 
     def _type_name(self, node: Structural) -> str:
         """The message of an object with properties; "" for anything else."""
-        if node.type != "object" or not node.properties or node.preserve:
+        if node.type != "object" or node.additional is not None:
             for below in (*node.properties.values(), node.additional, node.items):
                 if below is not None:
                     self._type_name(below)
@@ -175,8 +187,9 @@ class Checker:
         name = f"T{len(self._messages)}"
         self._messages[id(node)] = full = f"self.{name}"
         message = self._file.message_type.add(name=name)
-        for number, (wire, child) in enumerate(node.properties.items(), 1):
-            if escaped := escape(wire):
+        properties = with_type_meta(node).properties if node.embedded else node.properties
+        for number, (wire, child) in enumerate(properties.items(), 1):
+            if exposed(child) and (escaped := escape(wire)):
                 self._field(message, escaped, number if number < 19000 else number + 1000, child)
         return full
 
@@ -185,7 +198,7 @@ class Checker:
         if node.type == "array" and node.items is not None and not node.int_or_string:
             kind, type_name = self._element(node.items)
             field.label = 3
-        elif node.type == "object" and not node.properties and node.additional is not None and not node.preserve:
+        elif node.type == "object" and node.additional is not None:
             entry = message.nested_type.add(name=f"{_camel(name)}Entry")
             entry.options.map_entry = True
             entry.field.add(name="key", number=1, type=9, label=1)

@@ -7,6 +7,7 @@ pkg/apis/apiextensions/validation/validation.go (ValidateCustomResourceDefinitio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -45,6 +46,7 @@ _FORBIDDEN_NESTED = (
     ("x-kubernetes-validations", "must be empty to be structural"),
 )
 
+_BREAK = re.compile("[\n\r]")
 _TOLD_WHEN_EMPTY = ("default", "additionalProperties", "x-kubernetes-list-type", "x-kubernetes-map-type")
 
 
@@ -343,7 +345,7 @@ def _extensions(tree: Tree, at: Path) -> Iterator[FieldError]:
         why = "cannot be nullable when x-kubernetes-list-type is " + list_type
         yield FieldError.forbidden(at.child("items", "nullable"), why)
     for i, rule in enumerate(tree.get("x-kubernetes-validations") or ()):
-        yield from _rule_words(rule, at.child("x-kubernetes-validations").index(i))
+        yield from _rule_words(rule, tree, at.child("x-kubernetes-validations").index(i))
 
 
 def _list_map(tree: Tree, item: Tree, keys: list[str], at: Path) -> Iterator[FieldError]:
@@ -380,25 +382,36 @@ def _list_map(tree: Tree, item: Tree, keys: list[str], at: Path) -> Iterator[Fie
             yield FieldError.required(path.child("default"), why)
 
 
-def _rule_words(rule: Tree, at: Path) -> Iterator[FieldError]:
+def _rule_words(rule: Tree, tree: Tree, at: Path) -> Iterator[FieldError]:
     text, message = (rule.get("rule") or "").strip(), rule.get("message") or ""
     if not text:
         yield FieldError.required(at.child("rule"), "rule is not specified")
     elif message and not message.strip():
         yield FieldError.invalid(at.child("message"), message, "must be non-empty if specified")
-    elif "\n" in message.strip():
+    elif _BREAK.search(message.strip()):
         yield FieldError.invalid(at.child("message"), message, "must not contain line breaks")
-    elif "\n" in text and not message.strip():
+    elif _BREAK.search(text) and not message.strip():
         why = "message must be specified if rule contains line breaks"
         yield FieldError.required(at.child("message"), why)
     expression = rule.get("messageExpression") or ""
     if expression and not expression.strip():
         why = "messageExpression must be non-empty if specified"
         yield FieldError.required(at.child("messageExpression"), why)
-    if rule.get("reason") and rule["reason"] not in _REASONS:
+    if rule.get("reason") is not None and rule["reason"] not in _REASONS:
         yield FieldError.not_supported(at.child("reason"), rule["reason"], _REASONS)
-    if "\n" in (rule.get("fieldPath") or ""):
-        yield FieldError.invalid(at.child("fieldPath"), rule["fieldPath"], "must not contain line breaks")
+    if field := rule.get("fieldPath") or "":
+        yield from _field_path(field, tree, at.child("fieldPath"))
+
+
+def _field_path(text: str, tree: Tree, at: Path) -> Iterator[FieldError]:
+    from pybernetes.apiserver.crd.cel import field_paths
+
+    if not text.strip():
+        yield FieldError.invalid(at, text, "must be non-empty if specified")
+    if _BREAK.search(text):
+        yield FieldError.invalid(at, text, "must not contain line breaks")
+    if not any(_unreadable(tree)) and not field_paths.is_valid(text, Structural(tree)):
+        yield FieldError.invalid(at, text, "must be a valid path")
 
 
 # -- what must compile -----------------------------------------------------------------------------
