@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,19 @@ pytestmark = [
 ]
 SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
 WEBSOCKETS = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "true", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "true"}
+STREAMS = [
+    pytest.param(WEBSOCKETS, b"v5.channel.k8s.io", b"SPDY/3.1+portforward.k8s.io", id="websocket"),
+    pytest.param(SPDY, b"X-Stream-Protocol-Version: v4.channel.k8s.io", b"POST", id="spdy"),
+]
+"""kubectl's environment, and what it says at -v=8 of an exec and of a port-forward that go this way."""
+
+
+@pytest.fixture(autouse=True)
+def _a_kubectl_that_can(request: pytest.FixtureRequest) -> None:
+    if "environment" in request.fixturenames and request.getfixturevalue("environment") is WEBSOCKETS:
+        told = subprocess.run(["kubectl", "version", "--client", "-o", "json"], capture_output=True, check=True).stdout
+        if int(json.loads(told)["clientVersion"]["minor"].rstrip("+")) < 31:
+            pytest.skip("this kubectl speaks no WebSocket: 1.31 was the first")
 
 
 class Machine:
@@ -128,12 +142,15 @@ def run(containerd: PrivateContainerd, folder: Path, environment: dict[str, str]
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("environment", [WEBSOCKETS, SPDY], ids=["websocket", "spdy"])
-def test_exec_and_cp(containerd: PrivateContainerd, tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(("environment", "told", "_"), STREAMS)
+def test_exec_and_cp(
+    containerd: PrivateContainerd, tmp_path: Path, environment: dict[str, str], told: bytes, _: bytes
+) -> None:
     async def body(machine: Machine) -> None:
         await machine.cluster.create("sh")
         await machine.cluster.running("sh")
         assert await machine.kubectl("exec", "sh", "--", "echo", "hello") == (b"hello\n", b"")
+        assert told in (await machine.kubectl("exec", "-v=8", "sh", "--", "true"))[1]
         stdout, stderr = await machine.kubectl("exec", "sh", "--", "sh", "-c", "echo out; echo err >&2; exit 3", code=3)
         assert (stdout, stderr) == (b"out\n", b"err\ncommand terminated with exit code 3\n")
         text = b"x" * 3_000_000 + b"end"
@@ -154,24 +171,28 @@ def test_exec_and_cp(containerd: PrivateContainerd, tmp_path: Path, environment:
     run(containerd, tmp_path, environment, body)
 
 
-@pytest.mark.parametrize("environment", [WEBSOCKETS, SPDY], ids=["websocket", "spdy"])
-def test_port_forward(containerd: PrivateContainerd, tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(("environment", "_", "told"), STREAMS)
+def test_port_forward(
+    containerd: PrivateContainerd, tmp_path: Path, environment: dict[str, str], _: bytes, told: bytes
+) -> None:
     async def body(machine: Machine) -> None:
         script = "mkdir /www; head -c 300000 /dev/zero >/www/zeros; echo hi >/www/index.html; httpd -f -p 8080 -h /www"
         probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
         await machine.cluster.create("web", [{"name": "c", "command": ["sh", "-c", script], "readinessProbe": probe}])
         await machine.cluster.running("web")
-        process = await machine.start("port-forward", "pod/web", ":8080")
-        assert process.stdout is not None
+        process = await machine.start("port-forward", "-v=8", "pod/web", ":8080")
+        assert process.stdout is not None and process.stderr is not None
+        saying = asyncio.create_task(process.stderr.read())
         line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
-        assert line.startswith(b"Forwarding from 127.0.0.1:"), (line, await process.communicate())
+        assert line.startswith(b"Forwarding from 127.0.0.1:"), (line, await saying)
         client = HttpClient(f"http://{line.split()[2].decode()}")
         assert (await client.request("GET", "/")).body == b"hi\n"
         answers = await asyncio.gather(*(client.request("GET", "/zeros") for _ in range(8)))
         assert all(answer.body == bytes(300_000) for answer in answers)
         await client.close()
         process.terminate()
-        await process.communicate()
+        await process.wait()
+        assert told in await saying
 
     run(containerd, tmp_path, environment, body)
 
@@ -199,8 +220,10 @@ def test_logs(containerd: PrivateContainerd, tmp_path: Path) -> None:
     run(containerd, tmp_path, WEBSOCKETS, body)
 
 
-@pytest.mark.parametrize("environment", [WEBSOCKETS, SPDY], ids=["websocket", "spdy"])
-def test_attach(containerd: PrivateContainerd, tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(("environment", "_", "__"), STREAMS)
+def test_attach(
+    containerd: PrivateContainerd, tmp_path: Path, environment: dict[str, str], _: bytes, __: bytes
+) -> None:
     async def body(machine: Machine) -> None:
         shell = {"name": "c", "command": ["sh"], "stdin": True, "stdinOnce": True}
         await machine.cluster.create("ask", [shell], restartPolicy="Never")
