@@ -1,0 +1,1 @@
+"""Encryption at rest: a store around any other one, by an EncryptionConfiguration."""

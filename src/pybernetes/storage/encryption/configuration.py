@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pybernetes.apimachinery.times import TimeError, parse_duration
+
+_TIMEOUT_S = 3.0
 _AES_BYTES = (16, 24, 32)
 _SECRETBOX_BYTES = (32,)
 _NO_API = ("apiserveripinfo", "serviceipallocations", "servicenodeportallocations")
@@ -55,7 +58,12 @@ class Kms(_Strict):
     @property
     def timeout_s(self) -> float:
         """Raises ValueError."""
-        return 3.0 if self.timeout is None else _seconds(self.timeout)
+        if self.timeout is None:
+            return _TIMEOUT_S
+        try:
+            return parse_duration(self.timeout)
+        except TimeError:
+            raise ValueError("is no duration; write it as 3s") from None
 
 
 class Provider(_Strict):
@@ -251,14 +259,3 @@ def _kms_problems(kms: Kms, at: str, names: set[str]) -> Iterator[str]:
         yield (f"{at}: KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead")
     elif kms.cachesize is not None:
         yield f"{at}.cachesize: Invalid value: {kms.cachesize}: cachesize is not supported in v2"
-
-
-def _seconds(text: str) -> float:
-    """Of Go's notation: 3s, 1m30s, 300ms. Raises ValueError."""
-    import re
-
-    parts = re.findall(r"([0-9]*\.?[0-9]+)(h|ms|us|ns|m|s)", text.removeprefix("-"))
-    if not parts or "".join(number + unit for number, unit in parts) != text.removeprefix("-"):
-        raise ValueError("is no duration; write it as 3s")
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-    return sum(float(number) * units[unit] for number, unit in parts) * (-1 if text.startswith("-") else 1)

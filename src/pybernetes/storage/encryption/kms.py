@@ -221,9 +221,11 @@ class KmsProvider:
             self._figures.kms_call(self.name, method, code, time.perf_counter() - began)
 
     def _decode(self, data: bytes) -> Any:
+        from google.protobuf.message import DecodeError
+
         try:
             found = self._pb.EncryptedObject.FromString(data)
-        except Exception:  # protobuf's DecodeError, whichever implementation is in use
+        except DecodeError:
             raise TransformError("the stored data is no encrypted object") from None
         if not found.encryptedData:
             raise TransformError("encrypted data is empty")

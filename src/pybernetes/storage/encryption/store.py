@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from pybernetes.storage.encryption.configuration import GroupResource
 from pybernetes.storage.encryption.providers import Encryption
 from pybernetes.storage.encryption.transformers import ENCRYPTED, KeyMissing, TransformError
 from pybernetes.storage.store import Cause, Change, JournalEntry, Page, RevisionMismatch, Store, Stored
 
+T = TypeVar("T")
 ResourceOf = Callable[[str], GroupResource | None]
 """Whose a key is; None: nobody's that an API has."""
 
@@ -152,28 +154,25 @@ class EncryptedStore:
         return plain
 
     async def _read(self, key: str, value: bytes) -> tuple[bytes, bool]:
-        while True:
-            try:
-                return self._plain(key, value)
-            except KeyMissing as missing:
-                try:
-                    await missing.fetch()
-                except TransformError as error:
-                    raise _told(key, error) from None
+        return await self._with_keys(key, lambda: self._plain(key, value))
 
     async def _opened(self, stored: Stored) -> Stored:
         plain, _ = await self._read(stored.key, stored.value)
         return Stored(stored.key, plain, stored.revision, stored.create_revision)
 
     async def _opened_change(self, change: Change) -> Change:
+        return await self._with_keys(change.key, lambda: self._plain_change(change))
+
+    async def _with_keys(self, key: str, read: Callable[[], T]) -> T:
+        """What `read` gives, once every data key that it lacks was fetched."""
         while True:
             try:
-                return self._plain_change(change)
+                return read()
             except KeyMissing as missing:
                 try:
                     await missing.fetch()
                 except TransformError as error:
-                    raise _told(change.key, error) from None
+                    raise _told(key, error) from None
 
     def _plain_change(self, change: Change) -> Change:
         value = self._plain(change.key, change.value)[0] if change.value else change.value

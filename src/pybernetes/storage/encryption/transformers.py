@@ -20,6 +20,7 @@ from pybernetes.storage.store import StoreError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.modes import CBC
+    from cryptography.hazmat.primitives.padding import PKCS7
 
 ENCRYPTED = b"k8s:enc:"
 _GCM_NONCE = 12
@@ -95,23 +96,28 @@ class AesCbc:
             raise TransformError(_SHORT)
         if len(data) % _BLOCK:
             raise TransformError("the stored data is not a multiple of the block size")
-        opened = self._cipher(data[:_BLOCK]).decryptor()
+        opened, padding = self._cipher(data[:_BLOCK]).decryptor(), _padding().unpadder()
         padded = opened.update(data[_BLOCK:]) + opened.finalize()
-        size = padded[-1] if padded else 0
-        if not 0 < size <= len(padded) or padded[-size:] != bytes([size]) * size:
-            raise TransformError("invalid padding on input")
-        return bytes(padded[:-size]), False
+        try:
+            return padding.update(padded) + padding.finalize(), False
+        except ValueError:
+            raise TransformError("invalid padding on input") from None
 
     def write(self, data: bytes, context: bytes) -> bytes:
         iv = os.urandom(_BLOCK)
-        size = _BLOCK - len(data) % _BLOCK
-        sealed = self._cipher(iv).encryptor()
-        return iv + sealed.update(data + bytes([size]) * size) + sealed.finalize()
+        sealed, padding = self._cipher(iv).encryptor(), _padding().padder()
+        return iv + sealed.update(padding.update(data) + padding.finalize()) + sealed.finalize()
 
     def _cipher(self, iv: bytes) -> Cipher[CBC]:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
         return Cipher(algorithms.AES(self._key), modes.CBC(iv))
+
+
+def _padding() -> PKCS7:
+    from cryptography.hazmat.primitives.padding import PKCS7
+
+    return PKCS7(8 * _BLOCK)
 
 
 class SecretBox:
