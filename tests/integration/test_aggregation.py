@@ -81,6 +81,20 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
+class Upload:
+    """A body as a client sends it, without its length."""
+
+    length = None
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    async def read(self, limit: int = 65536) -> bytes:
+        data = bytes(min(limit, self._left))
+        self._left -= len(data)
+        return data
+
+
 class World:
     """The apiserver, and the other server with what it was asked."""
 
@@ -107,6 +121,12 @@ class World:
 
     async def _answer(self, request: Request) -> Response:
         self.asked.append(request)
+        if request.method == "PUT" and not isinstance(request.body, bytes):
+            length = 0
+            while data := await request.body.read():
+                length += len(data)
+            return Response(200, [], b"%d" % length)
+        await request.whole()
         if request.path == PATH:
             return Response(200, [("Content-Type", "application/json")], json.dumps(RESOURCES).encode())
         if request.path == "/openapi/v3":
@@ -222,6 +242,11 @@ def test_a_remote_group(run: Any) -> None:
         assert "dev" in got.headers["x-remote-group"]
         assert "x-remote-extra-example.com%2fkey" in got.headers
         assert "authorization" not in got.headers and got.peer_certificate
+
+        large = Request("PUT", f"{PATH}/namespaces/default/flunders/big/upload", body=Upload(8 << 20), user=ALICE)
+        stored = await world.server.handler(large)
+        assert isinstance(stored, Response)
+        assert (stored.status, stored.body) == (200, b"8388608"), "only objects of one's own have a limit"
 
         index = await world.ask("GET", "/openapi/v3")
         assert isinstance(index.body, bytes)
