@@ -172,6 +172,11 @@ def invalid(kind: _Kind | tuple[str, str] | str, name: str, errors: Sequence[Fie
     return Invalid(message, group=group, kind=kind_name, name=name, causes=causes)
 
 
+def one_of(value: str | None, supported: Sequence[str], path: Path) -> list[FieldError]:
+    """What is wrong with a value that is one of a few, where there is one."""
+    return [] if value is None or value in supported else [FieldError.not_supported(path, value, supported)]
+
+
 def aggregate(errors: Iterable[object]) -> str:
     """Several errors in one text, each once: `a` or `[a, b]`."""
     texts = list(dict.fromkeys(str(e) for e in errors))

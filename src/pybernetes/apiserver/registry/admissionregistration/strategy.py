@@ -124,9 +124,6 @@ class ValidatingAdmissionPolicyStrategy(_PolicyStrategy):
 class MutatingAdmissionPolicyStrategy(_PolicyStrategy):
     columns = columns("Name", "Mutations:integer", "ParamKind", "Age")
 
-    def default(self, obj: admission.MutatingAdmissionPolicy) -> None:
-        super().default(obj)
-
     def validate(self, obj: admission.MutatingAdmissionPolicy) -> list[FieldError]:
         return validation.validate_mutating_policy(obj)
 

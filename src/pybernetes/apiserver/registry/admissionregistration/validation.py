@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pybernetes.api.admissionregistration import v1 as admission
 from pybernetes.apimachinery import names
-from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.field_errors import FieldError, Path, one_of
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
 from pybernetes.apiserver.registry.generic.conditions import validate_conditions
 
@@ -53,13 +53,13 @@ def _validate_webhook(webhook: Any, at: Path) -> list[FieldError]:
     found = _validate_full_name(webhook.name, at.child("name"))
     for index, rule in enumerate(webhook.rules):
         found += _validate_rule(rule, at.child("rules").index(index), _OPERATIONS)
-    found += _one_of(webhook.failurePolicy, _FAILURE_POLICIES, at.child("failurePolicy"))
-    found += _one_of(webhook.matchPolicy, _MATCH_POLICIES, at.child("matchPolicy"))
+    found += one_of(webhook.failurePolicy, _FAILURE_POLICIES, at.child("failurePolicy"))
+    found += one_of(webhook.matchPolicy, _MATCH_POLICIES, at.child("matchPolicy"))
     if webhook.sideEffects is None:
         why = f"must specify one of {', '.join(_SIDE_EFFECTS)}"
         found.append(FieldError.required(at.child("sideEffects"), why))
     else:
-        found += _one_of(webhook.sideEffects, _SIDE_EFFECTS, at.child("sideEffects"))
+        found += one_of(webhook.sideEffects, _SIDE_EFFECTS, at.child("sideEffects"))
     timeout_s = webhook.timeoutSeconds
     if timeout_s is not None and not 1 <= timeout_s <= 30:
         why = "the timeout value must be between 1 and 30 seconds"
@@ -67,13 +67,9 @@ def _validate_webhook(webhook: Any, at: Path) -> list[FieldError]:
     for name in ("namespaceSelector", "objectSelector"):
         found += validate_label_selector(getattr(webhook, name), at.child(name))
     reinvocation = getattr(webhook, "reinvocationPolicy", None)
-    found += _one_of(reinvocation, ("IfNeeded", "Never"), at.child("reinvocationPolicy"))
+    found += one_of(reinvocation, ("IfNeeded", "Never"), at.child("reinvocationPolicy"))
     found += validate_client_config(webhook.clientConfig, at.child("clientConfig"))
     return found + _validate_conditions(webhook.matchConditions, at.child("matchConditions"))
-
-
-def _one_of(value: str | None, supported: Sequence[str], path: Path) -> list[FieldError]:
-    return [] if value is None or value in supported else [FieldError.not_supported(path, value, supported)]
 
 
 def _validate_full_name(name: str, path: Path) -> list[FieldError]:
@@ -180,7 +176,7 @@ def _validate_rule(rule: Any, path: Path, operations: Sequence[str]) -> list[Fie
             elif name == "apiVersions" and not value:
                 found.append(FieldError.required(path.child(name).index(index)))
     found += _validate_resources(rule.resources, path.child("resources"))
-    return found + _one_of(rule.scope, _SCOPES, path.child("scope"))
+    return found + one_of(rule.scope, _SCOPES, path.child("scope"))
 
 
 def _validate_resources(resources: Sequence[str], path: Path) -> list[FieldError]:
@@ -216,7 +212,7 @@ def _validate_resources(resources: Sequence[str], path: Path) -> list[FieldError
 
 
 def _validate_match(match: Any, path: Path, operations: Sequence[str]) -> list[FieldError]:
-    found = _one_of(match.matchPolicy, _MATCH_POLICIES, path.child("matchPolicy"))
+    found = one_of(match.matchPolicy, _MATCH_POLICIES, path.child("matchPolicy"))
     for name in ("namespaceSelector", "objectSelector"):
         found += validate_label_selector(getattr(match, name), path.child(name))
     for field in ("resourceRules", "excludeResourceRules"):
@@ -256,7 +252,7 @@ def _validate_conditions(conditions: Sequence[Any], path: Path) -> list[FieldErr
 
 def _validate_policy(spec: Any, operations: Sequence[str]) -> list[FieldError]:
     """What policies of both kinds share."""
-    found = _one_of(spec.failurePolicy, _FAILURE_POLICIES, SPEC.child("failurePolicy"))
+    found = one_of(spec.failurePolicy, _FAILURE_POLICIES, SPEC.child("failurePolicy"))
     if spec.paramKind is not None:
         found += _validate_param_kind(spec.paramKind, SPEC.child("paramKind"))
     at = SPEC.child("matchConstraints")
@@ -331,7 +327,7 @@ def _validate_validation(validation: admission.Validation, path: Path) -> list[F
     message = (validation.message or "").strip()
     if "\n" in message or "\r" in message:
         found.append(FieldError.invalid(path.child("message"), validation.message, "must not contain line breaks"))
-    return found + _one_of(validation.reason, _REASONS, path.child("reason"))
+    return found + one_of(validation.reason, _REASONS, path.child("reason"))
 
 
 def _validate_audit_annotation(annotation: admission.AuditAnnotation, policy: str, path: Path) -> list[FieldError]:
@@ -373,7 +369,7 @@ def validate_mutating_policy(obj: admission.MutatingAdmissionPolicy) -> list[Fie
         if not mutation.patchType:
             found.append(FieldError.required(at.child("patchType")))
             continue
-        found += _one_of(mutation.patchType, kinds, at.child("patchType"))
+        found += one_of(mutation.patchType, kinds, at.child("patchType"))
         for kind, name in zip(kinds, ("applyConfiguration", "jsonPatch"), strict=True):
             source = getattr(mutation, name)
             if mutation.patchType == kind:
@@ -384,7 +380,7 @@ def validate_mutating_policy(obj: admission.MutatingAdmissionPolicy) -> list[Fie
                 found.append(FieldError.invalid(at.child(name), source, f"only allowed for patchType {kind}"))
     if not spec.reinvocationPolicy:
         found.append(FieldError.required(SPEC.child("reinvocationPolicy")))
-    return found + _one_of(spec.reinvocationPolicy or None, ("IfNeeded", "Never"), SPEC.child("reinvocationPolicy"))
+    return found + one_of(spec.reinvocationPolicy or None, ("IfNeeded", "Never"), SPEC.child("reinvocationPolicy"))
 
 
 def validate_binding(spec: Any) -> list[FieldError]:
@@ -402,7 +398,7 @@ def validate_binding(spec: Any) -> list[FieldError]:
         return found
     where, actions = SPEC.child("validationActions"), spec.validationActions
     for index, action in enumerate(actions):
-        found += _one_of(action, _ACTIONS, where.index(index))
+        found += one_of(action, _ACTIONS, where.index(index))
         if action in actions[:index]:
             found.append(FieldError.duplicate(where.index(index), action))
     if {"Deny", "Warn"} <= set(actions):
@@ -433,5 +429,5 @@ def _validate_param_ref(reference: admission.ParamRef, path: Path) -> list[Field
     if not reference.parameterNotFoundAction:
         found.append(FieldError.required(at))
     else:
-        found += _one_of(reference.parameterNotFoundAction, ("Deny", "Allow"), at)
+        found += one_of(reference.parameterNotFoundAction, ("Deny", "Allow"), at)
     return found

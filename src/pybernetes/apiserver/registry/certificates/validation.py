@@ -7,13 +7,13 @@ Source: pkg/apis/certificates/validation/validation.go, pkg/apis/core/validation
 from __future__ import annotations
 
 import base64
-import re
 from collections import Counter
 from typing import Any
 
 from pybernetes.api.certificates import v1 as certificates
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.names import dns1123_label, dns1123_subdomain
+from pybernetes.apimachinery.pem import blocks
 
 SPEC = Path("spec")
 CONDITIONS = Path("status", "conditions")
@@ -50,7 +50,6 @@ _USAGES = (
 _LEGACY_SIGNER = "kubernetes.io/legacy-unknown"
 _LONGEST_DOMAIN = 253
 _LONGEST_SIGNER = 253 + 1 + 63 + 1 + 253
-_BLOCK = re.compile(rb"-----BEGIN ([^\n-]+)-----\s.*?-----END \1-----", re.S)
 
 
 def validate_request(obj: certificates.CertificateSigningRequest) -> list[FieldError]:
@@ -96,13 +95,13 @@ def _request_problem(text: str | None) -> str:
         data = base64.b64decode(text or "")
     except ValueError:
         data = b""
-    first = _BLOCK.search(data)
-    if first is None or first[1] != b"CERTIFICATE REQUEST":
+    first = next(iter(blocks(data)), None)
+    if first is None or first.kind != "CERTIFICATE REQUEST":
         return "PEM block type must be CERTIFICATE REQUEST"
     from cryptography import exceptions, x509
 
     try:
-        request = x509.load_pem_x509_csr(first[0] + b"\n")
+        request = x509.load_pem_x509_csr(first.text)
     except ValueError:
         return "asn1: structure error: malformed certificate request"
     try:
@@ -115,19 +114,19 @@ def _certificate_problem(text: str) -> str:
     data = base64.b64decode(text)
     if not data:
         return ""
-    blocks = list(_BLOCK.finditer(data))
-    for block in blocks:
-        if block[1] != b"CERTIFICATE":
-            return f'only CERTIFICATE PEM blocks are allowed, found "{block[1].decode(errors="replace")}"'
-        if b":" in block[0]:
+    found = blocks(data)
+    for block in found:
+        if block.kind != "CERTIFICATE":
+            return f'only CERTIFICATE PEM blocks are allowed, found "{block.kind}"'
+        if b":" in block.text:
             return "no PEM block headers are permitted"
         from cryptography import x509
 
         try:
-            x509.load_pem_x509_certificate(block[0] + b"\n")
+            x509.load_pem_x509_certificate(block.text)
         except ValueError:
             return "x509: malformed certificate"
-    return "" if blocks else "must contain at least one CERTIFICATE PEM block"
+    return "" if found else "must contain at least one CERTIFICATE PEM block"
 
 
 def _usage_errors(usages: list[str]) -> list[FieldError]:

@@ -11,13 +11,15 @@ from typing import Any, ClassVar
 from pybernetes.api.core import v1 as core
 from pybernetes.api.storage import v1 as storage
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.default_class import STORAGE_MARKS, is_default
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.names import dns1123_subdomain, qualified_name
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
-from pybernetes.apiserver.registry.generic.interface import RequestContext
+from pybernetes.apiserver.registry.core.volumes.sources import validate_csi_driver_name
+from pybernetes.apiserver.registry.generic.interface import Column, RequestContext
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 from pybernetes.apiserver.registry.generic.strategy import Strategy
-from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
+from pybernetes.apiserver.registry.generic.table import NAME, UNSET, age, columns
 
 _FS_GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 _TOKENS_IN_SECRETS = (
@@ -29,7 +31,6 @@ _MOST_PARAMETERS = 512
 _PARAMETERS_BYTES = 256 * 1024
 _MOST_OF_METADATA = 256 * 1024
 _MOST_OF_AN_ERROR = 1024
-DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
 
 
 class StorageClassStrategy(Strategy):
@@ -64,7 +65,7 @@ class StorageClassStrategy(Strategy):
 
     def row(self, obj: storage.StorageClass, now: float) -> list[Any]:
         name = obj.metadata.name or ""
-        if obj.metadata.annotations.get(DEFAULT_CLASS_ANNOTATION) == "true":
+        if is_default(obj, STORAGE_MARKS):
             name += " (default)"
         created = age(obj.metadata.creationTimestamp, now)
         expands = bool(obj.allowVolumeExpansion) if obj.allowVolumeExpansion is not None else False
@@ -106,11 +107,7 @@ class CSINodeStrategy(Strategy):
         seen: set[str] = set()
         for index, driver in enumerate(obj.spec.drivers or []):
             at = Path("spec", "drivers").index(index)
-            if not driver.name:
-                found.append(FieldError.required(at.child("name")))
-            else:
-                problems = dns1123_subdomain(driver.name.lower())
-                found += [FieldError.invalid(at.child("name"), driver.name, message) for message in problems]
+            found += validate_csi_driver_name(driver.name, at.child("name"))
             if not driver.nodeID:
                 found.append(FieldError.required(at.child("nodeID")))
             elif len(driver.nodeID) > _NODE_ID_LENGTH:
@@ -237,16 +234,15 @@ class VolumeAttachmentStrategy(Strategy):
     reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     allow_unconditional_update = False
     returns_deleted_object = True
-    columns = columns("Name", "Attacher", "PV", "Node", "Attached:boolean", "Age")
+    columns = (
+        NAME,
+        Column("Attacher", "string", "name", "The driver that attaches the volume."),
+        *columns("PV", "Node", "Attached:boolean", "Age"),
+    )
 
     def validate(self, obj: storage.VolumeAttachment) -> list[FieldError]:
         spec, at = obj.spec, Path("spec")
-        found: list[FieldError] = []
-        if not spec.attacher:
-            found.append(FieldError.required(at.child("attacher")))
-        else:
-            problems = dns1123_subdomain(spec.attacher)
-            found += [FieldError.invalid(at.child("attacher"), spec.attacher, message) for message in problems]
+        found = validate_csi_driver_name(spec.attacher, at.child("attacher"))
         source, volume = at.child("source"), spec.source.persistentVolumeName
         why = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
         if volume is None and spec.source.inlineVolumeSpec is None:

@@ -86,7 +86,7 @@ class CronJobStrategy(Strategy):
         path = SPEC.child("jobTemplate", "spec")
         if job.manualSelector:
             found.append(FieldError.not_supported(path.child("manualSelector"), True, ("nil", "false")))
-        complete = batch_copy(job)
+        complete = fresh(job)
         default_job_spec(complete)
         return found + validate_job_spec(complete, path)
 
@@ -128,9 +128,3 @@ def _validate_time_zone(name: str | None) -> list[FieldError]:
     except cron.ScheduleError as error:
         return [FieldError.invalid(at, name, str(error))]
     return []
-
-
-def batch_copy(spec: batch.JobSpec) -> batch.JobSpec:
-    """A copy that defaults may be filled into."""
-
-    return fresh(spec)

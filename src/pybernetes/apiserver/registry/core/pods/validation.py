@@ -12,7 +12,7 @@ import msgspec
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.changes import difference
-from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.field_errors import FieldError, Path, one_of
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, containers_with_paths
 from pybernetes.apiserver.registry.core.ip_values import validate_ip
 from pybernetes.apiserver.registry.core.pods import (
@@ -431,23 +431,19 @@ def _validate_security_context(context: core.PodSecurityContext, spec: core.PodS
             found.append(FieldError.invalid(at, sysctl.name, "may not be specified when 'hostNetwork' is true"))
         elif spec.hostIPC and (name in _IPC_SYSCTLS or name.startswith("fs.mqueue.")):
             found.append(FieldError.invalid(at, sysctl.name, "may not be specified when 'hostIPC' is true"))
-    found += _one_of(context.fsGroupChangePolicy, ("Always", "OnRootMismatch"), path.child("fsGroupChangePolicy"))
+    found += one_of(context.fsGroupChangePolicy, ("Always", "OnRootMismatch"), path.child("fsGroupChangePolicy"))
     found += containers.validate_seccomp(context.seccompProfile, path.child("seccompProfile"))
     found += windows.validate_options(context.windowsOptions, path.child("windowsOptions"))
     found += containers.validate_apparmor(context.appArmorProfile, path.child("appArmorProfile"))
-    found += _one_of(context.supplementalGroupsPolicy, ("Merge", "Strict"), path.child("supplementalGroupsPolicy"))
+    found += one_of(context.supplementalGroupsPolicy, ("Merge", "Strict"), path.child("supplementalGroupsPolicy"))
     # MountOption is of the gate SELinuxMount, which is off.
-    return found + _one_of(context.seLinuxChangePolicy, ("Recursive",), path.child("seLinuxChangePolicy"))
+    return found + one_of(context.seLinuxChangePolicy, ("Recursive",), path.child("seLinuxChangePolicy"))
 
 
 _IPC_SYSCTLS = frozenset({
     "kernel.sem", "kernel.shm", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
     "kernel.msg", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni",
 })  # fmt: skip
-
-
-def _one_of(value: str | None, supported: tuple[str, ...], path: Path) -> list[FieldError]:
-    return [] if value is None or value in supported else [FieldError.not_supported(path, value, supported)]
 
 
 def _validate_dns_config(config: core.PodDNSConfig | None, policy: str, path: Path) -> list[FieldError]:

@@ -5,25 +5,23 @@ Source: Go crypto/tls (X509KeyPair).
 
 from __future__ import annotations
 
-import re
-
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-_BLOCK = re.compile(rb"-----BEGIN ([^\n-]+)-----\s.*?-----END \1-----", re.S)
+from pybernetes.apimachinery.pem import blocks
 
 
 def key_pair_problem(certificate: bytes, key: bytes) -> str:
     """ "" of a pair that fits."""
-    certificates = list(_BLOCK.finditer(certificate))
-    chain = [block[0] for block in certificates if block[1] == b"CERTIFICATE"]
+    certificates = blocks(certificate)
+    chain = [block.text for block in certificates if block.kind == "CERTIFICATE"]
     if not chain:
-        return _nothing_found("certificate", '"CERTIFICATE" PEM block', [b[1].decode() for b in certificates])
-    keys = list(_BLOCK.finditer(key))
-    found = next((b for b in keys if b[1] == b"PRIVATE KEY" or b[1].endswith(b" PRIVATE KEY")), None)
+        return _nothing_found("certificate", '"CERTIFICATE" PEM block', [block.kind for block in certificates])
+    keys = blocks(key)
+    found = next((b for b in keys if b.kind == "PRIVATE KEY" or b.kind.endswith(" PRIVATE KEY")), None)
     if found is None:
-        skipped = [b[1].decode() for b in keys]
+        skipped = [block.kind for block in keys]
         if skipped == ["CERTIFICATE"]:
             return "tls: found a certificate rather than a key in the PEM for the private key"
         return _nothing_found("key", 'PEM block with type ending in "PRIVATE KEY"', skipped)
@@ -32,7 +30,7 @@ def key_pair_problem(certificate: bytes, key: bytes) -> str:
     except ValueError:
         return "x509: malformed certificate"
     try:
-        private = serialization.load_pem_private_key(found[0] + b"\n", None)
+        private = serialization.load_pem_private_key(found.text, None)
     except (ValueError, TypeError):
         return "tls: failed to parse private key"
     kinds = (

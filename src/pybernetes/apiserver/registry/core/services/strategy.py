@@ -6,13 +6,13 @@ Source: pkg/registry/core/service/{strategy.go,storage/storage.go,storage/alloc.
 from __future__ import annotations
 
 import contextlib
-import copy
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core import v1 as core
 from pybernetes.api.networking import v1 as networking
 from pybernetes.apimachinery import errors, names
 from pybernetes.apimachinery.field_errors import FieldError, invalid
+from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apiserver.registry.core.services import validation
 from pybernetes.apiserver.registry.core.services.address_objects import AddressObjects
@@ -249,7 +249,7 @@ class ServiceStrategy(Strategy):
         shared = self._shared_claims
         if shared is None:
             return await self._claim_here(obj, old)
-        uid, asked = obj.metadata.uid or "", copy.deepcopy(obj.spec)
+        uid, asked = obj.metadata.uid or "", fresh(obj.spec)
         before = _claims_of(old) if old is not None else []
         for _ in range(_CLAIM_ATTEMPTS):
             finish_here = await self._claim_here(obj, old)
@@ -264,7 +264,7 @@ class ServiceStrategy(Strategy):
                 break
             # Somebody else's, though no Service says so yet: not to be chosen, and refused where it was asked for.
             await finish_here(False)
-            obj.spec = copy.deepcopy(asked)
+            obj.spec = fresh(asked)
             self._mark(refused)
         else:
             raise errors.InternalError("failed to allocate addresses and ports: others take them at the same time")
