@@ -18,6 +18,10 @@ from pybernetes.ingress.routes import REDIRECT, UNAVAILABLE, Backend, Route, Tab
 EMPTY = ""
 """A slot without an endpoint."""
 _NOWHERE = "127.0.0.1:1"
+_USER, _GROUP = "nobody", "nogroup"
+_MOST_CONNECTIONS = 4000
+_DRAIN_S = 600
+"""How long connections of a replaced process may last."""
 _LEAST_SLOTS = 4
 _CONDITION_WORDS = 20
 _NO_LENGTH = "this path limits bodies and needs to be told their length"
@@ -29,13 +33,8 @@ class Settings:
     """Where it listens."""
     http_port: int = 80
     https_port: int = 443
-    user: str = "nobody"
-    group: str = "nogroup"
-    most_connections: int = 4000
     threads: int = 0
     """0: one a processor."""
-    drain_s: int = 600
-    """How long connections of a replaced process may last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +100,11 @@ def render(
 def _general(settings: Settings, folder: Path) -> list[str]:
     return [
         "global",
-        f"    user {settings.user}",
-        f"    group {settings.group}",
-        f"    maxconn {settings.most_connections}",
+        f"    user {_USER}",
+        f"    group {_GROUP}",
+        f"    maxconn {_MOST_CONNECTIONS}",
         *([f"    nbthread {settings.threads}"] if settings.threads else []),
-        f"    hard-stop-after {settings.drain_s}s",
+        f"    hard-stop-after {_DRAIN_S}s",
         f"    stats socket {folder}/admin.sock mode 600 level admin expose-fd listeners",
         "    ssl-default-bind-options ssl-min-ver TLSv1.2",
         "    tune.ssl.default-dh-param 2048",

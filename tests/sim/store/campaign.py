@@ -55,7 +55,7 @@ class Campaign:
         rng, args = self.rng, self.args
         self.history = history = History()
         since, before = await self._list()
-        watchers = [Watcher(self.servers, random.Random(rng.random()), since, False) for _ in range(args.watchers)]
+        watchers = [Watcher(self.servers, random.Random(rng.random()), since) for _ in range(args.watchers)]
         keys = [f"r{number}-{key}" for key in range(args.keys)]
         clients = [Client(name, self.servers, history, random.Random(rng.random())) for name in range(args.clients)]
         watching = [asyncio.create_task(watcher.run()) for watcher in watchers]

@@ -60,7 +60,7 @@ class Part:
 
 
 class World:
-    def __init__(self, folder: Path, store: str, apiservers: int, *, mistake: str = "", extra: tuple[str, ...] = ()):
+    def __init__(self, folder: Path, store: str, apiservers: int, *, mistake: str = ""):
         """`store`: sqlite, or etcd with a number of members, such as etcd3."""
         self.folder = folder
         self.store = store
@@ -110,7 +110,7 @@ class World:
                     [
                         sys.executable, str(_LAUNCHER), "apiserver", *mine, "--bind-address", "127.0.0.1",
                         "--secure-port", "6443", "--unix-socket", str(folder / f"{name}.sock"),
-                        "--authorization-mode", "AlwaysAllow", *extra,
+                        "--authorization-mode", "AlwaysAllow",
                     ],
                     101 + number if members else 0,
                     env,
