@@ -278,6 +278,12 @@ def test_logs_grow_with_the_age_of_a_container() -> None:
         assert await read(LogOptions(tail_lines=1)) == "line 3\n"
         whole = await read(LogOptions(follow=True))
         assert whole.startswith("line 1\nline 2\n") and whole.endswith("line 5\nline 6\n")
+        await world.client.create(pod("silent", "Never", run_for="1h"), "default")
+        await world.phase("silent", "Running")
+        log = await host.container_log("default", "silent", "c", False)
+        began = world.clock.now()
+        assert await read(LogOptions(follow=True)) == ""
+        assert world.clock.now() - began > 3500, "until the container ends"
         await world.phase("p", "Succeeded")
 
     simulated(play)

@@ -23,6 +23,7 @@ from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Service
 from pybernetes.kubelet import network_files, runtime, security
 from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.environment import ConfigError, Facts, Objects, container_environment
 from pybernetes.kubelet.expansion import expand
 from pybernetes.kubelet.pod_spec import container_hash, uid_of
@@ -67,10 +68,25 @@ class NodeFacts:
     memory_capacity_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class NewContainer:
+    """A container of a pod that is to be made."""
+
+    pod: Pod
+    spec: Container | EphemeralContainer
+    image_ref: str
+    image: Any | None
+    """The CRI's Image, where the runtime tells of it."""
+    restart_count: int
+    pod_ips: tuple[str, ...]
+    target_id: str = ""
+    """The container whose processes an ephemeral one is to see."""
+
+
 class Configs:
     def __init__(
         self,
-        pb: Any,
+        cri: CriClient,
         config: KubeletConfig,
         volumes: Volumes,
         objects: Objects,
@@ -78,7 +94,7 @@ class Configs:
         cgroups: Cgroups | None,
         node: NodeFacts,
     ) -> None:
-        self._pb = pb
+        self._cri = cri
         self._config = config
         self._volumes = volumes
         self._objects = objects
@@ -112,7 +128,7 @@ class Configs:
 
     def sandbox(self, pod: Pod, attempt: int) -> tuple[Any, list[str]]:
         """PodSandboxConfig, and warnings about its DNS. Raises ValueError for what cannot be had here."""
-        meta, pb = pod.metadata, self._pb
+        meta, pb = pod.metadata, self._cri.pb
         if pod.spec.hostUsers is False:
             raise ValueError("can't set `spec.hostUsers: false`, runtime does not support user namespaces")
         dns = self._dns(pod)
@@ -170,21 +186,17 @@ class Configs:
         numbers = [int(match[1]) + 1 for entry in folder.iterdir() if (match := _LOG_NUMBER.match(entry.name))]
         return max(numbers, default=0)
 
-    def container(
-        self,
-        pod: Pod,
-        spec: Container | EphemeralContainer,
-        image_ref: str,
-        image: Any | None,
-        restart_count: int,
-        pod_ips: tuple[str, ...],
-        target_id: str = "",
-    ) -> Any:
-        """ContainerConfig; makes the files it mounts. Raises ConfigError."""
-        pb = self._pb
-        environment = container_environment(
-            pod, spec, self._objects, self._services(), self.facts(pod, pod_ips), self._file_reader(pod)
+    def environment(self, new: NewContainer) -> dict[str, str]:
+        """Raises ConfigError."""
+        facts = self.facts(new.pod, new.pod_ips)
+        return container_environment(
+            new.pod, new.spec, self._objects, self._services(), facts, self._file_reader(new.pod)
         )
+
+    def container(self, new: NewContainer) -> Any:
+        """ContainerConfig; makes the files it mounts. Raises ConfigError."""
+        pb, pod, spec, image = self._cri.pb, new.pod, new.spec, new.image
+        environment = self.environment(new)
         image_user = image.username if image is not None else ""
         image_uid = image.uid.value if image is not None and image.HasField("uid") else None
         if image_uid is None and not image_user:
@@ -197,20 +209,20 @@ class Configs:
             image_user,
             seccomp_default=self._config.seccomp_default,
             seccomp_root=f"{self._config.root_dir}/seccomp",
-            target_id=target_id,
+            target_id=new.target_id,
         )
         self.make_log_folder(pod, spec.name)
         return pb.ContainerConfig(
-            metadata=pb.ContainerMetadata(name=spec.name, attempt=restart_count),
-            image=pb.ImageSpec(image=image_ref, user_specified_image=spec.image or ""),
+            metadata=pb.ContainerMetadata(name=spec.name, attempt=new.restart_count),
+            image=pb.ImageSpec(image=new.image_ref, user_specified_image=spec.image or ""),
             command=[expand(word, environment.get) for word in spec.command],
             args=[expand(word, environment.get) for word in spec.args],
             working_dir=spec.workingDir or "",
             envs=[pb.KeyValue(key=k, value=v.encode(errors="surrogateescape")) for k, v in environment.items()],
-            mounts=self._mounts(pod, spec, environment, pod_ips),
+            mounts=self._mounts(pod, spec, environment, new.pod_ips),
             labels={**self._pod_labels(pod), runtime.CONTAINER_NAME_LABEL: spec.name},
-            annotations=_annotations(pod, spec, restart_count),
-            log_path=f"{spec.name}/{restart_count}.log",
+            annotations=_annotations(pod, spec, new.restart_count),
+            log_path=f"{spec.name}/{new.restart_count}.log",
             stdin=bool(spec.stdin),
             stdin_once=bool(spec.stdinOnce),
             tty=bool(spec.tty),
@@ -237,7 +249,7 @@ class Configs:
     def resources(self, pod: Pod, spec: Container | EphemeralContainer, size: Size) -> Any:
         """LinuxContainerResources of a container of that size. Source: calculateLinuxResources."""
         adjust = oom_score_adjust(pod, spec, self._node.memory_capacity_bytes)
-        return self._pb.LinuxContainerResources(
+        return self._cri.pb.LinuxContainerResources(
             cpu_period=QUOTA_PERIOD_US,
             cpu_quota=cpu_quota(size.cpu_limit_milli),
             cpu_shares=cpu_shares(size.cpu_request_milli),
@@ -249,7 +261,7 @@ class Configs:
     def _mounts(
         self, pod: Pod, spec: Container | EphemeralContainer, environment: Mapping[str, str], ips: tuple[str, ...]
     ) -> list[Any]:
-        pb = self._pb
+        pb = self._cri.pb
         result = []
         for mount in spec.volumeMounts:
             source, volume, sub_path = self._volumes.mount_source(pod, spec, mount, environment)

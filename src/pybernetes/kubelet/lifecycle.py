@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
-from pybernetes.api.core.v1 import LifecycleHandler, Pod
-from pybernetes.kubelet.cri.client import CriClient, CriError
-from pybernetes.kubelet.pod_spec import AnyContainer, full_name
-from pybernetes.kubelet.probes.prober import ProbeError, fetch, port_number
+from pybernetes.api.core.v1 import LifecycleHandler
+from pybernetes.kubelet.cri.client import CriError
+from pybernetes.kubelet.pod_spec import full_name
+from pybernetes.kubelet.probes.prober import ProbeError, Running, fetch, port_number
 
 
 class HookError(Exception):
     """The hook did not succeed; the text is upstream's."""
 
 
-async def run_hook(
-    cri: CriClient, pod: Pod, container: AnyContainer, container_id: str, handler: LifecycleHandler, pod_ip: str
-) -> None:
+async def run_hook(of: Running, handler: LifecycleHandler) -> None:
     """Runs one hook to its end, however long it takes. Raises HookError."""
-    where = f'for Container "{container.name}" in Pod "{full_name(pod)}" failed - error:'
+    where = f'for Container "{of.container.name}" in Pod "{full_name(of.pod)}" failed - error:'
     if handler.exec is not None:
         shown = " ".join(handler.exec.command)
         try:
-            stdout, stderr, code = await cri.exec_sync(container_id, handler.exec.command, 0)
+            stdout, stderr, code = await of.cri.exec_sync(of.container_id, handler.exec.command, 0)
         except CriError as error:
             raise HookError(f'Exec lifecycle hook ([{shown}]) {where} {error.message}, message: ""') from None
         if code != 0:
@@ -31,10 +29,10 @@ async def run_hook(
             raise HookError(f'Exec lifecycle hook ([{shown}]) {where} {why}, message: "{said}"')
     elif (get := handler.httpGet) is not None:
         try:
-            host = get.host or pod_ip
+            host = get.host or of.pod_ip
             path = get.path or "/"
             shown = f"[{host}]" if ":" in host else host
-            port = port_number(get.port, container)
+            port = port_number(get.port, of.container)
             url = f"{(get.scheme or 'HTTP').lower()}://{shown}:{port}{path if path.startswith('/') else '/' + path}"
             headers = {"User-Agent": "kube-lifecycle/1.36", "Accept": "*/*", "Connection": "close"}
             await fetch(url, headers | {h.name: h.value for h in get.httpHeaders})

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from pybernetes.api.core.v1 import Container, EphemeralContainer, LifecycleHandler, Pod, Probe, Service
+from pybernetes.api.core.v1 import LifecycleHandler, Probe
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import InformerFactory
@@ -20,13 +20,12 @@ from pybernetes.host.random import Random
 from pybernetes.kubelet import lifecycle
 from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.containers import Configs, NodeFacts
+from pybernetes.kubelet.containers import Configs
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.cri.events import ContainerEvents
 from pybernetes.kubelet.eviction.signals import HostSignals, Signals
 from pybernetes.kubelet.node_status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
-from pybernetes.kubelet.pod_spec import AnyContainer
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.tokens import Tokens
@@ -39,6 +38,9 @@ class Events(Protocol):
 
 
 class Surroundings:
+    configs: type[Configs] = Configs
+    """Describes pods and containers as the runtime takes them."""
+
     def machine(self, config: KubeletConfig) -> Machine:
         return read_machine(config)
 
@@ -80,48 +82,20 @@ class Surroundings:
         """What tells when the node runs short of something; None: it never does."""
         return HostSignals(config, cri, cgroups)
 
-    def configs(
-        self,
-        cri: CriClient,
-        config: KubeletConfig,
-        volumes: Volumes,
-        objects: ReferencedObjects,
-        services: Callable[[], Iterable[Service]],
-        cgroups: Cgroups | None,
-        facts: NodeFacts,
-    ) -> Configs:
-        return Configs(cri.pb, config, volumes, objects, services, cgroups, facts)
-
     def recorder(self, client: Client, config: KubeletConfig, clock: Clock) -> EventRecorder:
         return EventRecorder(client, "kubelet", config.node_name, clock)
 
     def informers(self, client: Client, clock: Clock, random: Random) -> InformerFactory:
         return InformerFactory(client, clock, random)
 
-    async def probe(
-        self,
-        cri: CriClient,
-        probe: Probe,
-        pod: Pod,
-        container: Container | EphemeralContainer,
-        container_id: str,
-        pod_ip: str,
-    ) -> prober.Answer:
+    async def probe(self, of: prober.Running, probe: Probe) -> prober.Answer:
         """Asks once. Raises ProbeError."""
-        return await prober.probe(cri, probe, container, container_id, pod_ip)
+        return await prober.probe(of, probe)
 
-    async def run_hook(
-        self,
-        cri: CriClient,
-        pod: Pod,
-        container: AnyContainer,
-        container_id: str,
-        handler: LifecycleHandler,
-        pod_ip: str,
-    ) -> None:
+    async def run_hook(self, of: prober.Running, handler: LifecycleHandler) -> None:
         """Runs one hook to its end. Raises HookError."""
-        await lifecycle.run_hook(cri, pod, container, container_id, handler, pod_ip)
+        await lifecycle.run_hook(of, handler)
 
 
-ProbeOnce = Callable[[CriClient, Probe, Pod, Container | EphemeralContainer, str, str], Awaitable[prober.Answer]]
-RunHook = Callable[[CriClient, Pod, AnyContainer, str, LifecycleHandler, str], Awaitable[None]]
+ProbeOnce = Callable[[prober.Running, Probe], Awaitable[prober.Answer]]
+RunHook = Callable[[prober.Running, LifecycleHandler], Awaitable[None]]

@@ -41,7 +41,6 @@ class ContainerConfig:
     pod: Pod
     spec: AnyContainer
     image_ref: str
-    attempt: int
     labels: dict[str, str]
     annotations: dict[str, str]
 
@@ -82,6 +81,8 @@ class SimulatedContainer:
     log_path: str = ""
     mounts: tuple[()] = ()
     end: asyncio.TimerHandle | None = field(default=None, repr=False)
+    over: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once it has ended."""
 
     def HasField(self, _name: str) -> bool:
         return False
@@ -98,16 +99,6 @@ class SimulatedCri(CriClient):
         """Images that a script wants to be pulled first, and whether they stay away: then every Pod pulls anew."""
         self._numbers = 0
         self.on_change: Callable[[str, str], None] = lambda _id, _kind: None
-
-    @property
-    def pb(self) -> Any:
-        from pybernetes.kubelet.cri import cri_pb2
-
-        return cri_pb2
-
-    @pb.setter
-    def pb(self, value: Any) -> None:
-        raise AttributeError("pb")
 
     async def close(self) -> None:
         for container in self._containers.values():
@@ -152,7 +143,7 @@ class SimulatedCri(CriClient):
                 continue
             made = self._made(
                 identity.rpartition("://")[2],
-                ContainerConfig(pod, spec, told.imageID or "", number, labels, {}),
+                ContainerConfig(pod, spec, told.imageID or "", labels, {}),
                 sandbox_id,
             )
             made.annotations = {
@@ -163,6 +154,7 @@ class SimulatedCri(CriClient):
             if ended is not None:
                 made.state, made.exit_code, made.finished_at = _EXITED, ended.exitCode, _ns(ended.finishedAt)
                 made.reason, made.message = ended.reason or "", ended.message or ""
+                made.over.set()
             else:
                 made.state = _RUNNING
                 self._plan_end(made)
@@ -297,6 +289,7 @@ class SimulatedCri(CriClient):
         if container.state == _EXITED:
             return
         container.state, container.exit_code, container.finished_at = _EXITED, code, self._now_ns()
+        container.over.set()
         container.reason, container.message = reason or ("Error" if code else "Completed"), message
 
     async def stop_container(self, container_id: str, grace_period_s: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
+import contextlib
 from collections.abc import AsyncIterator
 
 from pybernetes.apimachinery.times import format_micros
@@ -13,8 +13,6 @@ from pybernetes.sim.cri import SimulatedContainer
 
 _MOST_LINES = 10_000
 """Older ones are as if rotated away."""
-_LOOK_S = 0.5
-"""How soon a follower learns that the container has ended."""
 
 
 def line(container: SimulatedContainer, number: int) -> bytes:
@@ -40,7 +38,9 @@ async def script_log(container: SimulatedContainer, options: LogOptions, clock: 
         shown = count
         while count == shown and not container.finished_at:
             due_s = container.started_at / 1e9 + count * container.script.log_every_s - clock.now()
-            await asyncio.sleep(min(max(due_s, 0.001), _LOOK_S if container.script.logs else math.inf, 1.0))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(due_s, 0.001) if container.script.logs else None):
+                    await container.over.wait()
             count = _count(container, clock)
     if last := renderer.finish():
         yield last

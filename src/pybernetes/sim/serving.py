@@ -53,11 +53,12 @@ class FleetHost:
 
     async def log_stream(self, log: ContainerLog, options: LogOptions) -> AsyncIterator[bytes]:
         kubelet = self._kubelets.get(log.path)
+        if kubelet is None:
+            raise FileNotFoundError(log.container_id)
+        assert isinstance(kubelet.cri, SimulatedCri)
         try:
-            cri = kubelet.cri if kubelet is not None else None
-            assert isinstance(cri, SimulatedCri)
-            container = cri.container(log.container_id)
-        except (AssertionError, CriError):
+            container = kubelet.cri.container(log.container_id)
+        except CriError:
             raise FileNotFoundError(log.container_id) from None
         async for text in script_log(container, options, self._clock):
             yield text

@@ -13,8 +13,6 @@ from typing import Any, cast
 
 from pybernetes.api.core.v1 import (
     ConfigMap,
-    Container,
-    EphemeralContainer,
     LifecycleHandler,
     Node,
     NodeSystemInfo,
@@ -34,14 +32,14 @@ from pybernetes.host.random import Random
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.containers import Configs, NodeFacts
+from pybernetes.kubelet.containers import Configs, NewContainer
 from pybernetes.kubelet.cri.client import CriClient
-from pybernetes.kubelet.environment import ConfigError, Facts, container_environment
+from pybernetes.kubelet.environment import ConfigError, Facts
 from pybernetes.kubelet.eviction.signals import Signals
 from pybernetes.kubelet.node_status import Machine, architecture
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
-from pybernetes.kubelet.pod_spec import AnyContainer, container_hash
-from pybernetes.kubelet.probes.prober import Answer
+from pybernetes.kubelet.pod_spec import container_hash
+from pybernetes.kubelet.probes.prober import Answer, Running
 from pybernetes.kubelet.surroundings import Events, Surroundings
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, payload
@@ -225,27 +223,19 @@ class _Configs(Configs):
     def sandbox(self, pod: Pod, attempt: int) -> tuple[Any, list[str]]:
         return SandboxConfig(pod, attempt), []
 
-    def container(
-        self,
-        pod: Pod,
-        spec: Container | EphemeralContainer,
-        image_ref: str,
-        image: Any | None,
-        restart_count: int,
-        pod_ips: tuple[str, ...],
-        target_id: str = "",
-    ) -> Any:
+    def container(self, new: NewContainer) -> Any:
+        pod, spec = new.pod, new.spec
         if spec.env or spec.envFrom:
-            container_environment(pod, spec, self._objects, self._services(), self.facts(pod, pod_ips))
+            self.environment(new)
         try:
             script_of(pod, spec)
         except ScriptError as error:
             raise ConfigError(str(error)) from None
         annotations = {
             runtime.HASH_ANNOTATION: container_hash(spec),
-            runtime.RESTART_COUNT_ANNOTATION: str(restart_count),
+            runtime.RESTART_COUNT_ANNOTATION: str(new.restart_count),
         }
-        return ContainerConfig(pod, spec, image_ref, restart_count, self._pod_labels(pod), annotations)
+        return ContainerConfig(pod, spec, new.image_ref, self._pod_labels(pod), annotations)
 
 
 class _Recorder(EventRecorder):
@@ -260,6 +250,8 @@ class _Recorder(EventRecorder):
 
 class SimulatedSurroundings(Surroundings):
     """Of one node."""
+
+    configs = _Configs
 
     def __init__(
         self, shared: Shared, node: str, clock: Clock, capacity: dict[str, str], *, only_warnings: bool
@@ -332,18 +324,6 @@ class SimulatedSurroundings(Surroundings):
     def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
         return None
 
-    def configs(
-        self,
-        cri: CriClient,
-        config: KubeletConfig,
-        volumes: Volumes,
-        objects: ReferencedObjects,
-        services: Callable[[], Iterable[Service]],
-        cgroups: Cgroups | None,
-        facts: NodeFacts,
-    ) -> Configs:
-        return _Configs(None, config, volumes, objects, services, cgroups, facts)
-
     def recorder(self, client: Client, config: KubeletConfig, clock: Clock) -> EventRecorder:
         make = _Recorder if self._only_warnings else EventRecorder
         return make(client, "kubelet", config.node_name, clock)
@@ -351,34 +331,18 @@ class SimulatedSurroundings(Surroundings):
     def informers(self, client: Client, clock: Clock, random: Random) -> InformerFactory:
         return _Informers(self._shared, self._node)
 
-    async def probe(
-        self,
-        cri: CriClient,
-        probe: Probe,
-        pod: Pod,
-        container: Container | EphemeralContainer,
-        container_id: str,
-        pod_ip: str,
-    ) -> Answer:
-        assert isinstance(cri, SimulatedCri)
-        known = cri.container(container_id)
+    async def probe(self, of: Running, probe: Probe) -> Answer:
+        assert isinstance(of.cri, SimulatedCri)
+        known = of.cri.container(of.container_id)
         age_s = self._clock.now() - known.started_at / 1e9
         try:
-            script = script_of(pod, container)
+            script = script_of(of.pod, of.container)
         except ScriptError:
             script = Script()
-        well = script.live(age_s) if probe is container.livenessProbe else script.ready(age_s)
+        well = script.live(age_s) if probe is of.container.livenessProbe else script.ready(age_s)
         return Answer("success") if well else Answer("failure", "the simulation says so")
 
-    async def run_hook(
-        self,
-        cri: CriClient,
-        pod: Pod,
-        container: AnyContainer,
-        container_id: str,
-        handler: LifecycleHandler,
-        pod_ip: str,
-    ) -> None:
+    async def run_hook(self, of: Running, handler: LifecycleHandler) -> None:
         if handler.sleep is not None:
             await asyncio.sleep(handler.sleep.seconds)
 

@@ -9,8 +9,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from pybernetes.api.core.v1 import Container, GRPCAction, Probe
-from pybernetes.kubelet.probes.prober import Answer, probe
+from pybernetes.api.core.v1 import Container, GRPCAction, Pod, Probe
+from pybernetes.kubelet.probes.prober import Answer, Running, probe
 
 _LONG = "s" * 200
 _ANSWERS = {"": b"\x08\x01", "down": b"\x08\x02", _LONG: b"\x08\x01", "nothing": b""}
@@ -33,8 +33,8 @@ async def _ask(service: str, method: str = "Check") -> Answer:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        asked = Probe(grpc=GRPCAction(port=port, service=service), timeoutSeconds=1)
-        return await probe(None, asked, Container(name="c"), "id", "127.0.0.1")  # type: ignore[arg-type]
+        asked = Probe(grpc=GRPCAction(port=port, service=service), timeoutSeconds=3 if service == "slow" else 60)
+        return await probe(Running(None, Pod(), Container(name="c"), "id", "127.0.0.1"), asked)  # type: ignore[arg-type]
     finally:
         await server.stop(0)
 
@@ -50,7 +50,7 @@ async def _ask(service: str, method: str = "Check") -> Answer:
             "other",
             Answer("failure", "error: health rpc probe failed: rpc error: code = NotFound desc = unknown service"),
         ),
-        ("slow", Answer("failure", "timeout: health rpc did not complete within 1s")),
+        ("slow", Answer("failure", "timeout: health rpc did not complete within 3s")),
     ],
     ids=["serving", "a long name", "not serving", "unknown", "no such service", "slow"],
 )

@@ -49,9 +49,6 @@ class CriClient:
     def __init__(self, endpoint: str) -> None:
         import grpc.aio
 
-        from pybernetes.kubelet.cri import cri_pb2
-
-        self.pb: Any = cri_pb2
         self._rpc_error: type[Exception] = grpc.aio.AioRpcError
         self.endpoint = endpoint if "://" in endpoint else f"unix://{endpoint}"
         self.channel: Any = grpc.aio.insecure_channel(
@@ -66,6 +63,13 @@ class CriClient:
             ],
         )
         self._methods: dict[str, Any] = {}
+
+    @property
+    def pb(self) -> Any:
+        """The messages of the CRI; imported when the first one is made."""
+        from pybernetes.kubelet.cri import cri_pb2
+
+        return cri_pb2
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
-from pybernetes.api.core.v1 import Container, EphemeralContainer, GRPCAction, HTTPGetAction, Probe
+from pybernetes.api.core.v1 import Container, EphemeralContainer, GRPCAction, HTTPGetAction, Pod, Probe
 from pybernetes.apimachinery.times import format_duration
 from pybernetes.kubelet.cri.client import CriClient, CriError
 
@@ -45,19 +45,28 @@ def port_number(port: int | str, container: Container | EphemeralContainer) -> i
     return port
 
 
-async def probe(
-    cri: CriClient, probe_spec: Probe, container: Container | EphemeralContainer, container_id: str, pod_ip: str
-) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A container that runs, as probes and hooks reach it."""
+
+    cri: CriClient
+    pod: Pod
+    container: Container | EphemeralContainer
+    container_id: str
+    pod_ip: str
+
+
+async def probe(of: Running, probe_spec: Probe) -> Answer:
     """Asks once, within the probe's timeout. Raises ProbeError."""
     timeout_s = float(probe_spec.timeoutSeconds or 1)
     if probe_spec.exec is not None:
-        return await _exec(cri, container_id, probe_spec.exec.command, timeout_s)
+        return await _exec(of.cri, of.container_id, probe_spec.exec.command, timeout_s)
     if (get := probe_spec.httpGet) is not None:
-        return await _http(get, get.host or pod_ip, port_number(get.port, container), timeout_s)
+        return await _http(get, get.host or of.pod_ip, port_number(get.port, of.container), timeout_s)
     if (tcp := probe_spec.tcpSocket) is not None:
-        return await _tcp(tcp.host or pod_ip, port_number(tcp.port, container), timeout_s)
+        return await _tcp(tcp.host or of.pod_ip, port_number(tcp.port, of.container), timeout_s)
     if probe_spec.grpc is not None:
-        return await _grpc(probe_spec.grpc, pod_ip, timeout_s)
+        return await _grpc(probe_spec.grpc, of.pod_ip, timeout_s)
     raise ProbeError("missing probe handler")
 
 

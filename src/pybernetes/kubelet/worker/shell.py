@@ -22,7 +22,7 @@ from pybernetes.client import cause
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet import pod_spec, resizing
 from pybernetes.kubelet.cgroups import Cgroups
-from pybernetes.kubelet.containers import Configs
+from pybernetes.kubelet.containers import Configs, NewContainer
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.environment import ConfigError
 from pybernetes.kubelet.images import ImageError, Images
@@ -403,7 +403,7 @@ class PodRunner:
             if found is None:
                 raise ConfigError(f"unable to find target container {spec.targetContainerName}")
             target = found.id
-        config = node.configs.container(pod, spec, asked.image_ref, image, count, asked.pod_ips, target)
+        config = node.configs.container(NewContainer(pod, spec, asked.image_ref, image, count, asked.pod_ips, target))
         return config, self._sandbox_config(pod, asked.sandbox_id)
 
     async def _post_start(self, pod: Pod, asked: m.StartContainer, container_id: str) -> None:
@@ -412,7 +412,8 @@ class PodRunner:
             return
         ip = asked.pod_ips[0] if asked.pod_ips else ""
         try:
-            await self._node.run_hook(self._node.cri, pod, spec, container_id, spec.lifecycle.postStart, ip)
+            running = prober.Running(self._node.cri, pod, spec, container_id, ip)
+            await self._node.run_hook(running, spec.lifecycle.postStart)
         except HookError:
             self._node.record(pod, "Warning", "FailedPostStartHook", "PostStartHook failed", asked.name)
             self._node.record(pod, "Normal", "Killing", "FailedPostStartHook", asked.name)
@@ -445,12 +446,9 @@ class PodRunner:
         assert spec.lifecycle is not None and spec.lifecycle.preStop is not None
         loop = asyncio.get_running_loop()
         began = loop.time()
-        ips = pod_spec.pod_ips_of(self.worker.status)
         try:
             async with asyncio.timeout(asked.grace_period_s):
-                await self._node.run_hook(
-                    self._node.cri, pod, spec, asked.container.id, spec.lifecycle.preStop, ips[0] if ips else ""
-                )
+                await self._node.run_hook(self._running(pod, spec, asked.container.id), spec.lifecycle.preStop)
         except TimeoutError:
             pass
         except HookError as error:
@@ -540,14 +538,17 @@ class PodRunner:
 
     # Probes.
 
+    def _running(self, pod: Pod, spec: pod_spec.AnyContainer, container_id: str) -> prober.Running:
+        ips = pod_spec.pod_ips_of(self.worker.status)
+        return prober.Running(self._node.cri, pod, spec, container_id, ips[0] if ips else "")
+
     def _start_probes(self, asked: m.StartProbes) -> None:
         container, node = asked.container, self._node
         spec = pod_spec.find_container(self.worker.pod, container.name)
         assert spec is not None
 
         async def ask(probe: Probe) -> prober.Answer:
-            ips = pod_spec.pod_ips_of(self.worker.status)
-            return await node.probe(node.cri, probe, self.worker.pod, spec, container.id, ips[0] if ips else "")
+            return await node.probe(self._running(self.worker.pod, spec, container.id), probe)
 
         def report(kind: m.ProbeKind, success: bool) -> None:
             self.post(m.ProbeReported(kind, container.id, success))
