@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from pybernetes.apimachinery.errors import StatusError
+from pybernetes.apimachinery.times import TimeError, format_micro_time, parse_time
 from pybernetes.cli import diffs, past
 from pybernetes.cli.causes import Entry, who, why
 from pybernetes.cli.output import bold, table
@@ -63,9 +64,7 @@ def moment(text: str, now_s: float) -> dict[str, Any]:
     if text.isdecimal():
         return {"at": int(text)}
     if re.fullmatch(r"\d+[smhd]", text):
-        return {"time": _rfc3339(now_s - int(text[:-1]) * _UNITS[text[-1]])}
-    from pybernetes.apimachinery.times import TimeError, parse_time
-
+        return {"time": format_micro_time(now_s - int(text[:-1]) * _UNITS[text[-1]])}
     try:
         parse_time(text)
     except TimeError:
@@ -73,10 +72,6 @@ def moment(text: str, now_s: float) -> dict[str, Any]:
             f"--at {text!r} is no revision, time or age; write 1234, 2026-01-02T15:04:05Z or 5m"
         ) from None
     return {"time": text}
-
-
-def _rfc3339(moment_s: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment_s)) + f".{int(moment_s % 1 * 1e6):06d}Z"
 
 
 def shown(tree: dict[str, Any] | None, args: argparse.Namespace) -> dict[str, Any] | None:

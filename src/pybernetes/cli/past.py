@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from pybernetes.apimachinery.errors import NotFound
-from pybernetes.apimachinery.scheme import RESOURCES
+from pybernetes.cli import kinds
 from pybernetes.cli.causes import Entry
 from pybernetes.client.client import Client
 from pybernetes.cluster.errors import ClusterError
@@ -59,17 +59,16 @@ def named(args: argparse.Namespace, *, all_of_a_type: bool = False) -> tuple[str
 class Past:
     def __init__(self, client: Client, user: str = "", groups: tuple[str, ...] = ()) -> None:
         self.client = client
-        self._headers = {"Impersonate-User": user} if user else {}
+        self._headers: dict[str, Any] = {"Impersonate-User": user} if user else {}
         if user and groups:
-            self._headers["Impersonate-Group"] = groups[0]
+            self._headers["Impersonate-Group"] = list(groups)  # HttpTransport sends a header for each
 
     async def kind(self, text: str) -> Kind:
         """The type as kubectl takes it: plural, singular, short name or kind. Raises ClusterError."""
+        resource = kinds.built_in(text)
+        if resource is not None:
+            return Kind(resource.group, resource.version, resource.plural, resource.namespaced)
         name, _, group = text.lower().partition(".")
-        for resource in RESOURCES:
-            names = (resource.plural, resource.singular, *resource.short_names)
-            if name in names and (not group or group == resource.group):
-                return Kind(resource.group, resource.version, resource.plural, resource.namespaced)
         answer = await self.client.raw("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
         for item in msgspec.json.decode(answer.body)["items"]:
             spec = item["spec"]
@@ -78,7 +77,7 @@ class Past:
             if name in names and (not group or group == spec["group"]):
                 version = next(each["name"] for each in spec["versions"] if each["served"])
                 return Kind(spec["group"], version, said["plural"], spec["scope"] == "Namespaced")
-        raise ClusterError(f"there is no resource type {text!r}; kubectl api-resources lists them")
+        raise kinds.unknown(text)
 
     async def entries(self, kind: Kind, namespace: str, name: str) -> list[Entry]:
         """Every known write to an object, in order."""

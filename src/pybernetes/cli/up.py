@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--feature-gates",
         metavar="NAME=true,...",
-        help='features of the apiserver on or off ("": as upstream has them)',
+        help='features of the apiserver and the controllers on or off ("": as upstream has them)',
     )
     parser.add_argument(
         "--runtime-config", metavar="KEY=true,...", help='APIs on or off, such as api/beta=true ("": the stable ones)'
@@ -200,21 +200,12 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     for name in ("encryption_config", "snapshot_dir", *ETCD_FILES):
         if (path := getattr(args, name)) is not None:
             found[name] = str(Path(path).absolute()) if path else ""
-    if args.feature_gates is not None:
-        found["feature_gates"] = args.feature_gates
-    if args.runtime_config is not None:
-        found["runtime_config"] = args.runtime_config
-    if args.load_balancer_pool is not None:
-        found["load_balancer_pool"] = args.load_balancer_pool
-    if args.snapshot_schedule is not None:
-        found["snapshot_schedule"] = args.snapshot_schedule
-    if args.snapshot_keep is not None:
-        found["snapshot_keep"] = args.snapshot_keep
-    for name in ("simulated_nodes", "simulated_zones", "simulated_capacity"):
+    for name in (
+        *("feature_gates", "runtime_config", "load_balancer_pool", "snapshot_schedule", "snapshot_keep"),
+        *("simulated_nodes", "simulated_zones", "simulated_capacity", "ingress"),
+    ):
         if getattr(args, name) is not None:
             found[name] = getattr(args, name)
-    if args.ingress is not None:
-        found["ingress"] = args.ingress
     if found:
         from pybernetes.cluster.settings import check
 

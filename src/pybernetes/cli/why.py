@@ -13,6 +13,7 @@ import msgspec
 
 from pybernetes.apimachinery.errors import NotFound
 from pybernetes.apimachinery.scheme import RESOURCES, GroupVersionKind, Resource
+from pybernetes.cli import kinds, past
 from pybernetes.cli.causes import Entry, chain, change_of, owner_of, story, what, who, why
 from pybernetes.cli.output import bold, table
 from pybernetes.cli.selection import add_name, running
@@ -35,9 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    kind, _, name = (f"{args.object}/{args.object_name}" if args.object_name else args.object).partition("/")
-    if not name or "/" in name:
-        raise ClusterError(f"{args.object!r} is not TYPE/NAME, such as pod/web-x2x7k")
+    kind, name = past.named(args)
     resource = resource_named(kind)
     _, layout = running(args.name)
 
@@ -80,16 +79,11 @@ async def placement(client: Client, namespace: str, name: str) -> list[str]:
 
 
 def resource_named(text: str) -> Resource:
-    """The resource of a type as kubectl takes it: plural, singular, short name or kind, with a group or not.
-
-    Raises ClusterError.
-    """
-    name, _, group = text.lower().partition(".")
-    for resource in RESOURCES:
-        names = (resource.plural, resource.singular, *resource.short_names)
-        if name in names and (not group or group == resource.group):
-            return resource
-    raise ClusterError(f"there is no resource type {text!r}; kubectl api-resources lists them")
+    """Raises ClusterError."""
+    resource = kinds.built_in(text)
+    if resource is None:
+        raise kinds.unknown(text)
+    return resource
 
 
 class Journal:

@@ -142,8 +142,7 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
     slot = spec_module.choose_slot((other.slot for other in others), _routes())
     pods, services, nodes = spec_module.slot_ranges(slot)
     low, high = spec_module.slot_node_ports(slot)
-    used = {port for other in others for port in (other.api_port, other.kubelet_port)}
-    used |= {port for other in others for port in (other.etcd_port, other.etcd_peer_port)}
+    used = _ports(others)
     simulated = wishes.runtime == "simulated"
     count, planes = 0 if simulated else wishes.nodes or 1, wishes.control_planes or 1
     store = wishes.store or ("etcd" if planes > 1 else "sqlite")
@@ -174,6 +173,11 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
 
 def _other_clusters(name: str) -> list[ClusterSpec]:
     return [other for known in known_names() if known != name and (other := ClusterSpec.read(Layout.of(known).spec))]
+
+
+def _ports(clusters: list[ClusterSpec]) -> set[int]:
+    """Those of their APIs, kubelets and etcds."""
+    return {p for one in clusters for p in (one.api_port, one.kubelet_port, one.etcd_port, one.etcd_peer_port)}
 
 
 def _with_ingress_ports(spec: ClusterSpec, layout: Layout, others: list[ClusterSpec]) -> ClusterSpec:
@@ -211,9 +215,7 @@ def free_port(first: int, used: set[int]) -> int:
 
 def free_etcd_ports(spec: ClusterSpec) -> tuple[int, int]:
     """For an etcd of a cluster that had none: clients' and peers'."""
-    others = [other for name in known_names() if (other := ClusterSpec.read(Layout.of(name).spec))]
-    used = {port for other in others for port in (other.api_port, other.kubelet_port)}
-    used |= {port for other in others for port in (other.etcd_port, other.etcd_peer_port)}
+    used = _ports([*_other_clusters(spec.name), spec])
     port = free_port(_ETCD_PORT + 10 * spec.slot, used)
     return port, free_port(port + 1, used)
 

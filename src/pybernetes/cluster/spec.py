@@ -65,7 +65,7 @@ class ClusterSpec:
     encryption_config: str = ""
     """File with an EncryptionConfiguration; "": objects lie in the store as they are."""
     feature_gates: str = ""
-    """Of the apiserver: Name=true,…"""
+    """Of the apiserver and the controllers: Name=true,…"""
     runtime_config: str = ""
     """Which APIs are served: api/beta=true,…"""
     load_balancer_pool: str = ""

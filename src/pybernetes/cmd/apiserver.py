@@ -8,10 +8,11 @@ import csv
 import gc
 import ipaddress
 import logging
-import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pybernetes.cmd.flag_types import boolean, duration, listed, port_range, size
 
 if TYPE_CHECKING:
     from pybernetes.apimachinery.user import UserInfo
@@ -34,11 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     store = parser.add_argument_group("store")
     store.add_argument("--data-file", default="", help="SQLite file of the store; without file and etcd, memory")
     store.add_argument(
-        "--data-file-max-size", type=_bytes, default=8 << 30, help="how large it may become (default 8Gi; 0: no limit)"
+        "--data-file-max-size", type=size, default=8 << 30, help="how large it may become (default 8Gi; 0: no limit)"
     )
     store.add_argument(
         "--data-file-check",
-        type=_duration,
+        type=duration,
         default=0.3,
         help="how long the start waits for the check of the file, which then goes on beside (default 300ms; 0: none)",
     )
@@ -50,12 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     store.add_argument("--etcd-user-file", default="", help="file with USER:PASSWORD for an etcd with authentication")
     store.add_argument(
         "--etcd-compaction-interval",
-        type=_duration,
+        type=duration,
         default=300.0,
         help="how often old versions are forgotten, in any store (default 5m0s; 0: never)",
     )
     store.add_argument(
-        "--history-retention", type=_duration, default=3600.0, help="which versions are kept (default 1h)"
+        "--history-retention", type=duration, default=3600.0, help="which versions are kept (default 1h)"
     )
     store.add_argument(
         "--history-retention-revisions", type=int, default=0, help="how many of them at most (default: no limit)"
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     store.add_argument(
         "--encryption-provider-config-automatic-reload",
-        type=_boolean,
+        type=boolean,
         nargs="?",
         const=True,
         default=False,
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--enable-bootstrap-token-auth", action="store_true", help="accept bootstrap tokens")
     who.add_argument(
         "--anonymous-auth",
-        type=_boolean,
+        type=boolean,
         default=True,
         help="let requests without credentials be anonymous (default true)",
     )
@@ -107,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--service-cluster-ip-range", default="10.96.0.0/16", help="addresses of Services (default %(default)s)"
     )
     services.add_argument(
-        "--service-node-port-range", type=_port_range, default=(30000, 32767), help="node ports (default 30000-32767)"
+        "--service-node-port-range", type=port_range, default=(30000, 32767), help="node ports (default 30000-32767)"
     )
     kubelet = parser.add_argument_group("kubelets")
     kubelet.add_argument("--kubelet-client-certificate", default="", help="PEM certificate to reach kubelets with")
@@ -187,11 +188,11 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         tls_private_key_file=args.tls_private_key_file,
         client_ca_file=args.client_ca_file,
         requestheader_client_ca_file=args.requestheader_client_ca_file,
-        requestheader_allowed_names=_split(args.requestheader_allowed_names),
+        requestheader_allowed_names=listed(args.requestheader_allowed_names),
         service_account_issuer=args.service_account_issuer,
         service_account_signing_key_file=args.service_account_signing_key_file,
         service_account_key_files=tuple(args.service_account_key_file),
-        api_audiences=_split(args.api_audiences),
+        api_audiences=listed(args.api_audiences),
         service_cluster_ip_range=args.service_cluster_ip_range,
         service_node_port_range=args.service_node_port_range,
         kubelet_client_certificate=args.kubelet_client_certificate,
@@ -201,12 +202,12 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         proxy_client_certificate=args.proxy_client_cert_file,
         proxy_client_key=args.proxy_client_key_file,
         anonymous_auth=args.anonymous_auth,
-        authorization_modes=_split(args.authorization_mode),
+        authorization_modes=listed(args.authorization_mode),
         static_tokens=read_tokens(args.token_auth_file) if args.token_auth_file else {},
         bootstrap_token_auth=args.enable_bootstrap_token_auth,
         feature_gates=features.parse(args.feature_gates),
-        enable_admission_plugins=_split(args.enable_admission_plugins),
-        disable_admission_plugins=_split(args.disable_admission_plugins),
+        enable_admission_plugins=listed(args.enable_admission_plugins),
+        disable_admission_plugins=listed(args.disable_admission_plugins),
         runtime_config=runtime_config.parse(args.runtime_config),
         compaction_interval_s=args.etcd_compaction_interval,
         history_retention_s=args.history_retention,
@@ -231,7 +232,7 @@ def read_tokens(file: str) -> dict[str, UserInfo]:
                 continue
             if len(row) < 3 or not row[0]:
                 raise ValueError(f"{file} line {number}: expected token,user,uid and perhaps groups")
-            groups = tuple(_split(row[3])) if len(row) > 3 else ()
+            groups = tuple(listed(row[3])) if len(row) > 3 else ()
             tokens[row[0]] = UserInfo(row[1], row[2], groups)
     return tokens
 
@@ -246,7 +247,7 @@ def _store(args: argparse.Namespace) -> Store:
 
         return EtcdStore(
             EtcdConfig(
-                _split(args.etcd_servers),
+                listed(args.etcd_servers),
                 args.etcd_prefix,
                 args.etcd_cafile,
                 args.etcd_certfile,
@@ -273,44 +274,3 @@ def _outward_address(bind: list[str]) -> str:
         except OSError:
             return ""
         return str(probe.getsockname()[0])
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return text.lower() == "true"
-
-
-def _duration(text: str) -> float:
-    """Seconds, of Go's notation: 5m0s, 1h30m, 300ms; 0."""
-    parts = re.findall(r"([0-9]*\.?[0-9]+)(h|ms|m|s)", text)
-    if text != "0" and ("".join(number + unit for number, unit in parts) != text or not parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write it as 5m0s")
-    return sum(float(number) * {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}[unit] for number, unit in parts)
-
-
-def _bytes(text: str) -> int:
-    from pybernetes.apimachinery import quantity
-
-    try:
-        size = quantity.value(text)
-    except ValueError:
-        size = -1
-    if size < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it as 8Gi")
-    return size
-
-
-def _port_range(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    try:
-        low, high = int(first), int(last)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST-LAST") from None
-    if not 0 < low <= high < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is no range of ports")
-    return low, high

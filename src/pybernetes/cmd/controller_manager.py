@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pybernetes.apimachinery.times import TimeError, parse_duration
 from pybernetes.cmd import serving_flags, signing_flags
+from pybernetes.cmd.flag_types import duration, listed
 
 if TYPE_CHECKING:
     from pybernetes.client.client import Client
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="each controller acts as its own ServiceAccount",
     )
     parser.add_argument("--root-ca-file", default="", help="PEM that kube-root-ca.crt tells every namespace")
-    signing_flags.add_arguments(parser, _duration)
+    signing_flags.add_arguments(parser)
     serving_flags.add_arguments(parser, 10257)
     nodes = parser.add_argument_group("nodes")
     nodes.add_argument("--cluster-cidr", default="10.244.0.0/16", help="addresses of Pods (default %(default)s)")
@@ -69,9 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     nodes.add_argument(
         "--allocate-node-cidrs", action=argparse.BooleanOptionalAction, default=True, help="give nodes their ranges"
     )
-    nodes.add_argument("--node-monitor-period", type=_duration, default=5.0, help="(default 5s)")
-    nodes.add_argument("--node-monitor-grace-period", type=_duration, default=50.0, help="(default 50s)")
-    nodes.add_argument("--node-startup-grace-period", type=_duration, default=60.0, help="(default 1m)")
+    nodes.add_argument("--node-monitor-period", type=duration, default=5.0, help="(default 5s)")
+    nodes.add_argument("--node-monitor-grace-period", type=duration, default=50.0, help="(default 50s)")
+    nodes.add_argument("--node-startup-grace-period", type=duration, default=60.0, help="(default 1m)")
     nodes.add_argument("--node-eviction-rate", type=float, default=0.1, help="nodes a second (default 0.1)")
     nodes.add_argument("--secondary-node-eviction-rate", type=float, default=0.01, help="in a zone that fails")
     nodes.add_argument("--unhealthy-zone-threshold", type=float, default=0.55, help="(default 0.55)")
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--terminated-pod-gc-threshold", type=int, default=12500, help="finished Pods that may stay")
     scaling = parser.add_argument_group("horizontal Pod autoscaling")
     for flag, default, text in _SCALING_FLAGS:
-        scaling.add_argument(f"--horizontal-pod-autoscaler-{flag}", type=_duration, default=default, help=text)
+        scaling.add_argument(f"--horizontal-pod-autoscaler-{flag}", type=duration, default=default, help=text)
     scaling.add_argument(
         "--horizontal-pod-autoscaler-tolerance", type=float, default=0.1, help="change of a ratio that counts as none"
     )
@@ -121,7 +121,7 @@ def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerC
         identity=identity,
         root_ca_pem=Path(args.root_ca_file).read_text() if args.root_ca_file else "",
         **signing_flags.settings(args),
-        load_balancer_pool=tuple(text.strip() for text in args.load_balancer_pool.split(",") if text.strip()),
+        load_balancer_pool=listed(args.load_balancer_pool),
         cluster_cidr=args.cluster_cidr,
         node_cidr_mask_size=args.node_cidr_mask_size,
         allocate_node_cidrs=args.allocate_node_cidrs,
@@ -172,10 +172,3 @@ def remote_client_for(kubeconfig: Kubeconfig, own_accounts: bool) -> Callable[[s
         return made[service_account]
 
     return client_for
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except TimeError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

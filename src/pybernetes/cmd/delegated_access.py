@@ -19,7 +19,8 @@ from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
 from pybernetes.http.messages import Request
 
-_TOKEN_S, _ALLOWED_S, _DENIED_S = 10.0, 10.0, 10.0
+_REMEMBERED_S = 10.0
+"""Users of tokens, and verdicts."""
 _KEPT_MOST = 1024
 _VERBS = {"POST": "post", "PUT": "put", "PATCH": "patch", "DELETE": "delete", "HEAD": "head"}
 
@@ -30,7 +31,7 @@ class DelegatedAccess:
         self._certificates = ClientCertificates(clock, client_ca_file)
         self._always_allowed = frozenset(path.strip("/") for path in always_allowed)
         self._users: dict[str, tuple[float, UserInfo | None]] = {}
-        self._allowed: dict[tuple[str, tuple[str, ...], str, str], tuple[float, str]] = {}
+        self._verdicts: dict[tuple[str, tuple[str, ...], str, str], tuple[float, str | None]] = {}
 
     async def check(self, request: Request) -> None:
         """Raises Unauthorized or Forbidden."""
@@ -72,7 +73,7 @@ class DelegatedAccess:
             user = None
         if len(self._users) >= _KEPT_MOST:
             self._users.clear()
-        self._users[token] = (now + _TOKEN_S, user)
+        self._users[token] = (now + _REMEMBERED_S, user)
         return user
 
     async def _denied(self, user: UserInfo, verb: str, path: str) -> str | None:
@@ -81,8 +82,8 @@ class DelegatedAccess:
         if "system:masters" in user.groups:
             return None
         key = (user.name, user.groups, verb, path)
-        if (known := self._allowed.get(key)) is not None and known[0] > now:
-            return None if known[1] == "+" else known[1]
+        if (known := self._verdicts.get(key)) is not None and known[0] > now:
+            return known[1]
         review = SubjectAccessReview(
             spec=SubjectAccessReviewSpec(
                 user=user.name,
@@ -96,11 +97,11 @@ class DelegatedAccess:
             status = (await self._client.create(review)).status
         except (StatusError, OSError) as error:
             return f"the apiserver cannot be asked: {error}"
-        verdict = "+" if status.allowed else status.reason or ""
-        if len(self._allowed) >= _KEPT_MOST:
-            self._allowed.clear()
-        self._allowed[key] = (now + (_ALLOWED_S if status.allowed else _DENIED_S), verdict)
-        return None if status.allowed else verdict
+        verdict = None if status.allowed else status.reason or ""
+        if len(self._verdicts) >= _KEPT_MOST:
+            self._verdicts.clear()
+        self._verdicts[key] = (now + _REMEMBERED_S, verdict)
+        return verdict
 
 
 async def client_ca(client: Client) -> str:

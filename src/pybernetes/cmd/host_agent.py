@@ -9,27 +9,20 @@ import gc
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
-from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.spec import ClusterSpec
-from pybernetes.cmd import wiring
+from pybernetes.cmd import place, wiring
 from pybernetes.cmd.supervision import watch_supervisor
 from pybernetes.cmd.tasks import keep, load
 from pybernetes.host.clock import SystemClock
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="the cluster")
-    parser.add_argument("--data-dir", required=True, help="its data directory")
+add_arguments = place.add_arguments
 
 
 async def run(args: argparse.Namespace) -> None:
     from pybernetes.cmd.node_agent import run_machine_network
 
     layout = Layout.of(args.name, args.data_dir)
-    spec = ClusterSpec.read(layout.spec)
-    if spec is None:
-        raise ClusterError(f"there is no cluster in {layout.data}")
+    spec = place.spec_of(layout)
     transports = {
         user.name: HttpTransport.from_kubeconfig(str(layout.kubeconfig(identity)))
         for user, identity in ((wiring.PROXY, "proxy"), (wiring.DNS, "dns"), (wiring.INGRESS, "ingress"))

@@ -9,18 +9,15 @@ import gc
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
-from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
-from pybernetes.cluster.spec import ClusterSpec
-from pybernetes.cmd import wiring
+from pybernetes.cmd import place, wiring
 
 _SHARED = {wiring.PROXY.name: "proxy", wiring.LOCAL_PATH.name: "local-path-provisioner"}
 """Identities that every node has, and their kubeconfigs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="the cluster")
-    parser.add_argument("--data-dir", required=True, help="its data directory")
+    place.add_arguments(parser)
     parser.add_argument("--node", required=True, help="the node's name")
 
 
@@ -28,9 +25,7 @@ async def run(args: argparse.Namespace) -> None:
     from pybernetes.cmd.node_agent import run_node_agent
 
     layout = Layout.of(args.name, args.data_dir)
-    spec = ClusterSpec.read(layout.spec)
-    if spec is None:
-        raise ClusterError(f"there is no cluster in {layout.data}")
+    spec = place.spec_of(layout)
     transports = {
         identity: HttpTransport.from_kubeconfig(str(layout.kubeconfig(identity)))
         for identity in (f"kubelet-{args.node}", *_SHARED.values())

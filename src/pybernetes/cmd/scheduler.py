@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
 from pybernetes.cmd import serving_flags
+from pybernetes.cmd.flag_types import duration
 
 if TYPE_CHECKING:
     from pybernetes.scheduler.config import SchedulerConfig
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("retry-period", "2s", "between two tries to get or renew the lease"),
     ):
         parser.add_argument(
-            f"--leader-elect-{flag}", type=_duration, default=default, help=f"{what} (default {default})"
+            f"--leader-elect-{flag}", type=duration, default=default, help=f"{what} (default {default})"
         )
     serving_flags.add_arguments(parser, 10259)
 
@@ -67,15 +68,6 @@ async def run(args: argparse.Namespace) -> None:
     except ConfigError as error:
         print(f"pybernetes scheduler: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-
-
-def _duration(text: str) -> float:
-    from pybernetes.apimachinery.times import TimeError, parse_duration
-
-    try:
-        return parse_duration(text)
-    except TimeError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _read(path: str) -> SchedulerConfig:

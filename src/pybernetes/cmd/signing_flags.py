@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any
+
+from pybernetes.cmd.flag_types import duration
 
 _YEAR_S = 365 * 86400.0
 _SIGNERS = {
@@ -15,7 +16,7 @@ _SIGNERS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser, duration: Callable[[str], float]) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("signing")
     group.add_argument("--cluster-signing-cert-file", default="", help="CA that signs for every built-in signer")
     group.add_argument("--cluster-signing-key-file", default="", help="its key")

@@ -18,7 +18,7 @@ from pybernetes.client.transport import LocalTransport
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.spec import ClusterSpec
-from pybernetes.cmd import wiring
+from pybernetes.cmd import place, wiring
 from pybernetes.cmd.supervision import watch_supervisor
 from pybernetes.cmd.tasks import keep, load
 from pybernetes.host.clock import SystemClock
@@ -28,18 +28,13 @@ from pybernetes.storage.store import StoreError
 
 log = logging.getLogger(__name__)
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="the cluster")
-    parser.add_argument("--data-dir", required=True, help="its data directory")
+add_arguments = place.add_arguments
 
 
 async def run(args: argparse.Namespace) -> None:
     layout = Layout.of(args.name, args.data_dir)
     wait_unlocked(layout.preparing)
-    spec = ClusterSpec.read(layout.spec)
-    if spec is None:
-        raise ClusterError(f"there is no cluster in {layout.data}")
+    spec = place.spec_of(layout)
     clock, random = SystemClock(), Random()
     store = wiring.store(spec, layout, clock)
     try:

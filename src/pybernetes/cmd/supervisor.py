@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 
 from pybernetes.cluster.supervisor import run_supervisor
+from pybernetes.cmd import place
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="the cluster")
-    parser.add_argument("--data-dir", required=True, help="its data directory")
+add_arguments = place.add_arguments
 
 
 def run(args: argparse.Namespace) -> int:

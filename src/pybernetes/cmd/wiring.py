@@ -147,7 +147,7 @@ def fleet(spec: ClusterSpec, layout: Layout) -> FleetConfig:
     keys = Pki(layout.pki)
     return FleetConfig(
         wishes,
-        capacity={**DEFAULT_CAPACITY, **(settings.capacity(spec.simulated_capacity or "pods=110"))},
+        capacity=DEFAULT_CAPACITY | (settings.capacity(spec.simulated_capacity) if spec.simulated_capacity else {}),
         everything=spec.simulated,
         server=ServerConfig(
             host="127.0.0.1",

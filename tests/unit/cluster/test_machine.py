@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,11 @@ def test_cni_results_are_those_of_the_nodes_sandboxes(tmp_path: Path) -> None:
         (results / name).touch()
     found = teardown._cni_results("x", place, results)
     assert {file.name for file in found} == {"pybernetes-x-aa-eth0", "cni-loopback-aa-lo"}
+
+
+def test_features_are_told_to_every_component_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, path=None: f"/usr/bin/{name}")
+    several = replace(spec(1), control_planes=3, store="etcd", feature_gates="HPAScaleToZero=true")
+    table = process_table(several, Layout("x", Path("/data")))
+    told = {entry.name for entry in table if "--feature-gates=HPAScaleToZero=true" in entry.argv}
+    assert told == {f"{name}-control-plane-{n}" for name in ("apiserver", "controller-manager") for n in (1, 2, 3)}

@@ -34,7 +34,7 @@ def _apiserver(spec: ClusterSpec, layout: Layout, machine: str) -> dict[str, str
         **({"etcd-certfile": store.cert_file, "etcd-keyfile": store.key_file} if store.cert_file else {}),
         **({"etcd-user-file": store.user_file} if store.user_file else {}),
         **_encryption(spec),
-        **({"feature-gates": spec.feature_gates} if spec.feature_gates else {}),
+        **_gates(spec),
         **({"runtime-config": spec.runtime_config} if spec.runtime_config else {}),
         "tls-cert-file": str(keys.certificate("apiserver")),
         "tls-private-key-file": str(keys.key("apiserver")),
@@ -54,6 +54,10 @@ def _apiserver(spec: ClusterSpec, layout: Layout, machine: str) -> dict[str, str
     }
 
 
+def _gates(spec: ClusterSpec) -> dict[str, str | None]:
+    return {"feature-gates": spec.feature_gates} if spec.feature_gates else {}
+
+
 def _encryption(spec: ClusterSpec) -> dict[str, str | None]:
     if not spec.encryption_config:
         return {}
@@ -68,6 +72,7 @@ def _controller_manager(spec: ClusterSpec, layout: Layout) -> dict[str, str | No
     return {
         "kubeconfig": str(layout.kubeconfig("controller-manager")),
         "leader-elect": None,
+        **_gates(spec),
         "root-ca-file": str(keys.ca),
         "cluster-signing-cert-file": str(keys.ca),
         "cluster-signing-key-file": str(keys.key("ca")),
