@@ -19,8 +19,8 @@ from typing import Any
 import grpc
 import pytest
 
+from .backend import Backend, leading_to
 from .conftest import PATIENCE_S, Cluster, eventually
-from .ingress_backend import Backend, leading_to
 
 pytestmark = pytest.mark.e2e
 ANNOTATION = "nginx.ingress.kubernetes.io/"

@@ -15,8 +15,8 @@ import pytest
 
 from tests.unit.http.certificates import Authority
 
+from .backend import in_a_pod, leading_to
 from .conftest import IMAGE, PATIENCE_S, Cluster
-from .ingress_backend import in_a_pod, leading_to
 
 pytestmark = pytest.mark.e2e
 NAMESPACE = "proxies"
