@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import Any
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -56,7 +57,7 @@ def options(annotations: Mapping[str, str]) -> tuple[Options, list[str]]:
 
     Raises Unusable where ignoring it would open what was to be closed.
     """
-    made: dict[str, object] = {}
+    made: dict[str, Any] = {}
     problems: list[str] = []
     for key, value in sorted(annotations.items()):
         if not key.startswith(PREFIX):
@@ -81,19 +82,19 @@ def options(annotations: Mapping[str, str]) -> tuple[Options, list[str]]:
             problems.append(f"{sentence}; it is ignored")
     reads = [made.pop(name) for name in ("read_s", "send_s") if name in made]
     if reads:
-        made["read_s"] = max(reads)  # type: ignore[type-var]
-    return Options(**made), problems  # type: ignore[arg-type]
+        made["read_s"] = max(reads)
+    return Options(**made), problems
 
 
-def _size(value: str) -> dict[str, object]:
+def _size(value: str) -> dict[str, Any]:
     found = _SIZE.fullmatch(value)
     if found is None:
         raise ValueError(f"{value[:40]!r} is no size such as 8m")
     return {"body_bytes": int(found[1]) * _UNITS[found[2].lower()]}
 
 
-def _flag(field: str) -> Callable[[str], dict[str, object]]:
-    def parse(value: str) -> dict[str, object]:
+def _flag(field: str) -> Callable[[str], dict[str, Any]]:
+    def parse(value: str) -> dict[str, Any]:
         if value.lower() not in ("true", "false"):
             raise ValueError(f"{value[:40]!r} is neither true nor false")
         return {field: value.lower() == "true"}
@@ -101,8 +102,8 @@ def _flag(field: str) -> Callable[[str], dict[str, object]]:
     return parse
 
 
-def _seconds(field: str) -> Callable[[str], dict[str, object]]:
-    def parse(value: str) -> dict[str, object]:
+def _seconds(field: str) -> Callable[[str], dict[str, Any]]:
+    def parse(value: str) -> dict[str, Any]:
         digits = value.removesuffix("s")
         if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:9]) <= _LONGEST_S):
             raise ValueError(f"{value[:40]!r} is no number of seconds from 1 to {_LONGEST_S}")
@@ -111,7 +112,7 @@ def _seconds(field: str) -> Callable[[str], dict[str, object]]:
     return parse
 
 
-def _rewrite(value: str) -> dict[str, object]:
+def _rewrite(value: str) -> dict[str, Any]:
     rest = _REST.search(value)
     target = value[: rest.start()] if rest else value
     if not _PATH.fullmatch(target):
@@ -119,17 +120,17 @@ def _rewrite(value: str) -> dict[str, object]:
     return {"rewrite": target, "rewrite_rest": rest is not None}
 
 
-def _protocol(value: str) -> dict[str, object]:
+def _protocol(value: str) -> dict[str, Any]:
     if value.upper() not in _PROTOCOLS:
         raise ValueError(f"{value[:40]!r} is none of {', '.join(_PROTOCOLS)}")
     return {"protocol": _PROTOCOLS[value.upper()]}
 
 
-def _sources(value: str) -> dict[str, object]:
+def _sources(value: str) -> dict[str, Any]:
     return {"sources": tuple(str(ip_network(part.strip(), strict=False)) for part in value.split(",") if part.strip())}
 
 
-_PARSERS: dict[str, Callable[[str], dict[str, object]]] = {
+_PARSERS: dict[str, Callable[[str], dict[str, Any]]] = {
     "rewrite-target": _rewrite,
     "proxy-body-size": _size,
     "proxy-connect-timeout": _seconds("connect_s"),

@@ -16,6 +16,8 @@ from pybernetes.client.informer import Informer
 from pybernetes.client.newest import Newest
 from pybernetes.client.objects import key_of
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource
+from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.status import Status, unresolvable
 
 Move = Callable[[ClusterEvent, Any, Any], None]
 
@@ -82,6 +84,16 @@ class StorageView:
 
     def claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None:
         return self.claims.get(f"{namespace}/{name}")
+
+    def named_by(self, info: PodInfo) -> list[PersistentVolumeClaim] | Status:
+        """The claims that a Pod names; a refusal when one is not there."""
+        found = []
+        for key in info.claims:
+            claim = self.claims.get(key)
+            if claim is None:
+                return unresolvable(f'persistentvolumeclaim "{key.partition("/")[2]}" not found')
+            found.append(claim)
+        return found
 
     def volumes_of_class(self, name: str) -> list[PersistentVolume]:
         return self.volumes.by_index("class", name)

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from pybernetes.api.core.v1 import Volume
+from pybernetes.client.objects import key_of
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import CycleState, PreFilterResult, Refusal, Trial, Verdict
 from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.plugins.volume_binding import own_claim
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.status import SKIP, SUCCESS, unresolvable
+from pybernetes.scheduler.status import SKIP, SUCCESS, Status
 
 REASON_DISK = "node(s) had no available disk"
 REASON_ONE_POD = (
@@ -33,15 +34,10 @@ class VolumeRestrictions:
         self._view = handle.storage
 
     def pre_filter(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> PreFilterResult:
-        exclusive: list[str] = []
-        for key in info.claims if self._view is not None else ():
-            assert self._view is not None
-            claim = self._view.claims.get(key)
-            if claim is None:
-                name = key.partition("/")[2]
-                return PreFilterResult(unresolvable(f'persistentvolumeclaim "{name}" not found'))
-            if "ReadWriteOncePod" in claim.spec.accessModes:
-                exclusive.append(key)
+        claims = self._view.named_by(info) if self._view is not None else []
+        if isinstance(claims, Status):
+            return PreFilterResult(claims)
+        exclusive = [key_of(claim) for claim in claims if "ReadWriteOncePod" in claim.spec.accessModes]
         in_use = any(snapshot.claim_users.get(key) for key in exclusive)
         if not info.disks and not in_use:
             return PreFilterResult(SKIP)

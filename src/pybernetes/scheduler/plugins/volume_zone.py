@@ -19,7 +19,7 @@ from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.plugins.volume_binding import own_claim
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.status import SKIP, SUCCESS, unresolvable
+from pybernetes.scheduler.status import SKIP, SUCCESS, Status, unresolvable
 
 REASON = "node(s) had no available volume zone"
 _PRESENT_NAMES = {
@@ -39,13 +39,13 @@ class VolumeZone:
         self._view = handle.storage
 
     def pre_filter(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> PreFilterResult:
+        if self._view is None:
+            return PreFilterResult(SKIP)
+        claims = self._view.named_by(info)
+        if isinstance(claims, Status):
+            return PreFilterResult(claims)
         wanted: list[tuple[str, frozenset[str]]] = []
-        for key in info.claims if self._view is not None else ():
-            assert self._view is not None
-            claim = self._view.claims.get(key)
-            if claim is None:
-                name = key.partition("/")[2]
-                return PreFilterResult(unresolvable(f'persistentvolumeclaim "{name}" not found'))
+        for claim in claims:
             if claim.spec.volumeName:
                 volume = self._view.volumes.get(claim.spec.volumeName)
                 if volume is None:

@@ -12,7 +12,6 @@ server/options/encryptionconfig/config.go (primeAndProbeKMSv2, rotateDEKOnKeyIDC
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import os
@@ -86,11 +85,10 @@ class KmsProvider:
         self._probe = asyncio.get_running_loop().create_task(self._keep_asking(), name=f"KMS {self.name}")
 
     async def stop(self) -> None:
-        for task in (self._probe, self._look):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        tasks = [task for task in (self._probe, self._look) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._channel is not None:
             await self._channel.close()
 
