@@ -16,7 +16,7 @@ import pytest
 from tests.unit.http.certificates import Authority
 
 from .backend import in_a_pod, leading_to
-from .conftest import IMAGE, PATIENCE_S, Cluster
+from .conftest import IMAGE, PATIENCE_S, Cluster, eventually
 
 pytestmark = pytest.mark.e2e
 NAMESPACE = "proxies"
@@ -80,8 +80,7 @@ def door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         made = Door(cluster, int(port[1]))
         made.apply(in_a_pod("tell", IMAGE, certificate), SERVICE)
         cluster.kubectl("wait", "-n", NAMESPACE, "pod/tell", "--for=condition=Ready", f"--timeout={PATIENCE_S}s")
-        ready = "jsonpath={.subsets[0].addresses[0].ip}"
-        cluster.kubectl("wait", "-n", NAMESPACE, "endpoints/tell", f"--for={ready}", f"--timeout={PATIENCE_S}s")
+        eventually("the Service leads there", lambda: cluster.get("endpoints", "-n", NAMESPACE, "tell").get("subsets"))
         yield made
     finally:
         proxy.kill()
