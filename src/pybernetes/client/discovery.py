@@ -1,4 +1,7 @@
-"""Which resources the apiserver serves. Source: client-go/discovery (aggregated discovery first, then plain)."""
+"""Which resources the apiserver serves, and which of them are a kind.
+
+Source: client-go/discovery (aggregated discovery first, then plain), apimachinery/pkg/api/meta/restmapper.go.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,31 @@ async def preferred_resources(client: Client) -> list[Resource]:
         for resource in served:
             found.setdefault((resource.group, resource.plural), resource)
     return list(found.values())
+
+
+async def resource_in(client: Client, group: str, version: str, kind: str) -> tuple[Resource, bool] | None:
+    """The resource of a kind in one group-version and whether it has a scale; None when there is none."""
+    try:
+        listed = await _get(client, _place(group, version))
+    except errors.NotFound:
+        return None
+    names = {entry["name"] for entry in listed.get("resources", ())}
+    for resource in _resources(group, version, listed):
+        if resource.kind == kind:
+            return resource, f"{resource.plural}/scale" in names
+    return None
+
+
+async def resources_of(client: Client, group: str, kind: str) -> list[Resource]:
+    """The resource of a kind in every version of its group, the preferred version first."""
+    versions = ["v1"]
+    if group:
+        try:
+            versions = [each["version"] for each in (await _get(client, f"/apis/{group}")).get("versions", ())]
+        except errors.NotFound:
+            return []
+    found = [await resource_in(client, group, version, kind) for version in versions]
+    return [each[0] for each in found if each is not None]
 
 
 async def _get(client: Client, path: str, accept: str = "application/json") -> Tree:
@@ -64,12 +92,20 @@ async def _plain(client: Client, root: str, tree: Tree) -> list[Resource]:
     found = []
     for name, version in places:
         try:
-            listed = await _get(client, f"{root}/{name}/{version}" if name else f"{root}/{version}")
+            listed = await _get(client, _place(name, version))
         except errors.StatusError:
             continue
-        found += [
-            Resource(name, version, r["name"], r["kind"], r["namespaced"], tuple(r.get("verbs", ())))
-            for r in listed.get("resources", ())
-            if "/" not in r["name"]
-        ]
+        found += _resources(name, version, listed)
     return found
+
+
+def _place(group: str, version: str) -> str:
+    return f"/apis/{group}/{version}" if group else f"/api/{version}"
+
+
+def _resources(group: str, version: str, listed: Tree) -> list[Resource]:
+    return [
+        Resource(group, version, entry["name"], entry["kind"], entry["namespaced"], tuple(entry.get("verbs", ())))
+        for entry in listed.get("resources", ())
+        if "/" not in entry["name"]
+    ]

@@ -15,11 +15,11 @@ from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.times import format_time
+from pybernetes.client.discovery import resource_in
 from pybernetes.client.objects import KubernetesObject, key_of
 from pybernetes.controllers.disruption import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.mapping import resource_in
 from pybernetes.controllers.runtime.owners import controller_of
 
 _STALE = "stale:"

@@ -23,6 +23,7 @@ from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.times import format_time
+from pybernetes.client.discovery import resources_of
 from pybernetes.client.objects import key_of
 from pybernetes.client.workqueue import RateLimitedQueue
 from pybernetes.controllers.horizontalpodautoscaler import behavior, plan
@@ -30,7 +31,6 @@ from pybernetes.controllers.horizontalpodautoscaler.metrics import MetricsClient
 from pybernetes.controllers.horizontalpodautoscaler.replicas import MetricError, Samples, Timing
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.mapping import resources_of
 
 _CONFLICT_TRIES = 5
 _CONFLICT_WAIT_S = 0.01

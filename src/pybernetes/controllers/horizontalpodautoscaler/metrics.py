@@ -17,8 +17,8 @@ from pybernetes.apimachinery.errors import NotFound, ServiceUnavailable, StatusE
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.times import parse_duration, parse_time
 from pybernetes.client.client import Client
+from pybernetes.client.discovery import resources_of
 from pybernetes.controllers.horizontalpodautoscaler.replicas import MetricError, Sample, Samples, total
-from pybernetes.controllers.runtime.mapping import resources_of
 
 _RESOURCE = "/apis/metrics.k8s.io/v1beta1"
 _CUSTOM = "custom.metrics.k8s.io"
