@@ -32,6 +32,12 @@ def test_the_last_change_that_is_no_status_is_taken_back() -> None:
     assert found.tree == obj(2, 3, resourceVersion="9"), "with the version of now, so that nothing newer is lost"
 
 
+def test_what_a_controller_notes_with_the_status_is_passed_over() -> None:
+    noted = obj(3, annotations={"deployment.kubernetes.io/revision": "2"})
+    entries = [entry(1, None, obj(2)), entry(2, obj(2), obj(3)), entry(3, obj(3), noted) | {"verb": "update status"}]
+    assert plan(entries, noted, "d/web").undone["revision"] == 2
+
+
 def test_a_deleted_object_is_made_anew() -> None:
     old = obj(2, 1, creationTimestamp="t", managedFields=[{}], labels={"a": "b"})
     found = plan([entry(1, None, old), entry(2, old, None)], None, "d/web")
