@@ -701,7 +701,12 @@ def _unquoted(path: str) -> str:
 
 
 def _wants_gzip(request: Request, headers: list[tuple[str, str]]) -> bool:
-    if request.method != "GET" or "gzip" not in request.headers.get("accept-encoding", ""):
+    """Whether it is asked for by that very name; qualities count for nothing.
+
+    Source: apiserver/pkg/endpoints/handlers/responsewriters/writers.go (negotiateContentEncoding).
+    """
+    wanted = request.headers.get("accept-encoding", "")
+    if request.method == "HEAD" or "gzip" not in wanted or all(part.strip() != "gzip" for part in wanted.split(",")):
         return False
     return not any(name.lower() == "content-encoding" for name, _ in headers)
 

@@ -114,6 +114,36 @@ def test_gzip_of_a_large_answer() -> None:
     run(handler, scenario)
 
 
+@pytest.mark.parametrize(
+    ("asked", "packed"),
+    [
+        ("GET / HTTP/1.1\r\nAccept-Encoding: gzip, deflate", True),
+        ("GET / HTTP/1.1\r\nAccept-Encoding: br,gzip", True),
+        ("POST / HTTP/1.1\r\nAccept-Encoding: gzip", True),
+        ("GET / HTTP/1.1\r\nAccept-Encoding: gzip;q=0", False),
+        ("GET / HTTP/1.1\r\nAccept-Encoding: gzip;q=0.5", False),
+        ("GET / HTTP/1.1\r\nAccept-Encoding: GZIP", False),
+        ("GET / HTTP/1.1\r\nAccept-Encoding: *", False),
+        ("GET /small HTTP/1.1\r\nAccept-Encoding: gzip", False),
+        ("GET /packed HTTP/1.1\r\nAccept-Encoding: gzip", False),
+    ],
+)
+def test_who_gets_gzip(asked: str, packed: bool) -> None:
+    async def handler(request: Request) -> Response:
+        own = [("Content-Encoding", "own")] if request.path == "/packed" else []
+        return Response(200, own, bytes(GZIP_FROM_BYTES + (request.path != "/small")))
+
+    async def scenario(server: HttpServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{asked}\r\n\r\n".encode())
+        _, headers, _ = await read_answer(reader)
+        assert (headers.get("content-encoding") == "gzip", headers.get("vary")) == (
+            packed,
+            "Accept-Encoding" if packed else None,
+        )
+
+    run(handler, scenario)
+
+
 def test_stream_ends_when_the_client_goes() -> None:
     ended: asyncio.Event
 

@@ -203,7 +203,7 @@ class ConvertingStorage(CustomStorage):
         return await self.answer(found.value)
 
     async def list(self, ctx: RequestContext, options: ListOptions) -> ListResult:
-        wanted = selection.parse(options, self._supported, self.strategy.field_aliases)
+        wanted = selection.parse(options, self._selectable)
         if wanted.everything:
             return await super().list(ctx, options)
         self._warn(ctx)
@@ -239,7 +239,7 @@ class ConvertingStorage(CustomStorage):
 
     async def watch(self, ctx: RequestContext, options: ListOptions) -> Watch:
         self._warn(ctx)
-        wanted = selection.parse(options, self._supported, self.strategy.field_aliases)
+        wanted = selection.parse(options, self._selectable)
         return _ConvertingWatch(self, await self.watcher(ctx, options, wanted, None), wanted)
 
 

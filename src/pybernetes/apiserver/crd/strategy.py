@@ -197,7 +197,8 @@ class CustomStorage(Storage):
     def __init__(self, registry: Registry, strategy: CustomResourceStrategy, codec: TreeCodec, prefix: str) -> None:
         super().__init__(registry, strategy, codec, prefix)
         selectable = {field.jsonPath.removeprefix(".") for field in strategy.version.spec.selectableFields}
-        self._supported -= strategy.extra_fields - selectable
+        for other in strategy.extra_fields - selectable:
+            del self._selectable[other]
 
     async def current(self, key: str) -> Current | None:
         """With the defaults of now, so that nobody comes to own those by writing something else."""

@@ -9,6 +9,7 @@ from pybernetes.apimachinery.scheme import Resource
 
 _ADMISSION, _RESOURCE = "admissionregistration.k8s.io", "resource.k8s.io"
 DEPRECATED: dict[tuple[str, str, str], tuple[int, int, str]] = {
+    ("", "v1", "componentstatuses"): (19, 0, ""),
     ("", "v1", "endpoints"): (33, 0, "discovery.k8s.io/v1 EndpointSlice"),
     (_ADMISSION, "v1alpha1", "mutatingadmissionpolicies"): (35, 38, ""),
     (_ADMISSION, "v1alpha1", "mutatingadmissionpolicybindings"): (35, 38, ""),

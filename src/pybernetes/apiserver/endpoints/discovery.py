@@ -157,7 +157,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         found["shortNames"] = list(resource.short_names)
     if resource.categories:
         found["categories"] = list(resource.categories)
-    if "list" in resource.verbs:
+    if "watch" in resource.verbs:  # else nothing is stored
         digest = hashlib.sha256(_storage_version(resource).encode()).digest()
         found["storageVersionHash"] = base64.b64encode(digest[:8]).decode()
     return found

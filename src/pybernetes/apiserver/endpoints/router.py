@@ -143,5 +143,7 @@ def _unfit(name: str) -> str:
 
 
 def _require(verb: str, info: RequestInfo) -> None:
-    if info.verb != verb or info.subresource or info.name:
+    if info.name:
+        raise NotFound("the server could not find the requested resource")
+    if info.verb != verb:
         raise MethodNotAllowed("the server does not allow this method on the requested resource")

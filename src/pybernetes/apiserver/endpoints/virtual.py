@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
-from pybernetes.apimachinery.errors import BadRequest, MethodNotAllowed, not_found
+from pybernetes.apimachinery.errors import BadRequest, MethodNotAllowed, NotFound, not_found
 from pybernetes.apimachinery.scheme import Resource, find
 from pybernetes.apiserver.endpoints import bodies, negotiation, options
 from pybernetes.apiserver.endpoints.answers import answer, list_body
+from pybernetes.apiserver.endpoints.deprecated import deprecation
 from pybernetes.apiserver.endpoints.health import Health
 from pybernetes.apiserver.endpoints.tables import definition
 from pybernetes.apiserver.registry.generic.interface import Column, Registry
@@ -23,7 +24,9 @@ from pybernetes.http.messages import Request, Response
 
 async def create_binding(request: Request, info: RequestInfo, registry: Registry) -> Response:
     """POST of a Binding to the namespace: the same as to pods/NAME/binding."""
-    if info.verb != "create" or info.name:
+    if info.name:
+        raise NotFound("the server could not find the requested resource")
+    if info.verb != "create":
         raise MethodNotAllowed("the server does not allow this method on the requested resource")
     form = negotiation.negotiate(request)
     tree = await bodies.tree(request)
@@ -41,6 +44,7 @@ async def create_binding(request: Request, info: RequestInfo, registry: Registry
 
 def component_statuses(request: Request, info: RequestInfo, resource: Resource, health: Health) -> Response:
     """The store as this apiserver sees it; other components are not asked (deprecated since v1.19)."""
+    request.context.setdefault("warnings", []).append(deprecation(resource))
     transforms = negotiation.LIST_FORMS if info.verb == "list" else negotiation.OBJECT_FORMS
     form = negotiation.negotiate(request, tuple(each for each in transforms if each[0] == "Table"))
     problem = health.failing("livez").get("etcd", "")
@@ -56,7 +60,6 @@ def component_statuses(request: Request, info: RequestInfo, resource: Resource, 
         raise MethodNotAllowed("the server does not allow this method on the requested resource")
     if info.verb == "get" and info.name != "etcd-0":
         raise not_found("", "componentstatuses", info.name)
-    request.context.setdefault("warnings", []).append("v1 ComponentStatus is deprecated in v1.19+")
     if form.kind == "Table":
         return answer(request, form, _table(status, form, problem))
     if info.verb == "list":

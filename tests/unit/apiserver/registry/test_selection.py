@@ -43,4 +43,4 @@ def test_every_object_that_matches_has_the_needles(labels: dict[str, str], requi
     ],
 )
 def test_needles_of_a_selector(selector: str, needles: tuple[bytes, ...]) -> None:
-    assert parse(ListOptions(label_selector=selector), frozenset(), {}).needles == needles
+    assert parse(ListOptions(label_selector=selector), {}).needles == needles

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pybernetes.apimachinery import errors
+from pybernetes.apiserver.registry.generic.interface import DeleteOptions
 from tests.unit.apiserver.registry.conftest import Cluster
 
 INVALID, REQUIRED, FORBIDDEN = "FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden"
@@ -139,6 +140,47 @@ def test_a_limit_range_without_a_name_gets_one(run):
         return await cluster.create("limitranges", {"spec": {"limits": []}})
 
     assert len(run(scenario)["metadata"]["name"]) == 36
+
+
+@pytest.mark.parametrize(
+    ("plural", "tree"), [("limitranges", {"spec": {"limits": []}}), (RUNTIMES, {"handler": "runc"})]
+)
+def test_a_put_makes_what_is_not_there(run, plural, tree):
+    async def scenario(cluster: Cluster) -> Any:
+        ctx = cluster.context(plural, "update", "default", "x")
+        return await cluster.storage(ctx).update(ctx, cluster.body(ctx, named(**tree)))
+
+    assert run(scenario).created
+
+
+@pytest.mark.parametrize(
+    ("policy", "warned"), [(None, True), ("Background", False), ("Orphan", False), ("Foreground", False)]
+)
+def test_who_deletes_a_job_without_a_word_of_its_pods_is_warned(run, policy, warned):
+    async def scenario(cluster: Cluster) -> list[str]:
+        ctx = cluster.context("jobs.batch", "delete", "default", "none")
+        with pytest.raises(errors.NotFound):
+            await cluster.storage(ctx).delete(ctx, DeleteOptions(propagation_policy=policy))
+        return ctx.warnings
+
+    assert [text.startswith("child pods are preserved by default") for text in run(scenario)] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"podIPs": [{"ip": "10.0.0.1"}]}, ("10.0.0.1", ["10.0.0.1"])),
+        ({"podIP": "10.0.0.1"}, ("10.0.0.1", ["10.0.0.1"])),
+        ({"podIP": "10.0.0.2", "podIPs": [{"ip": "10.0.0.1"}]}, ("10.0.0.2", ["10.0.0.2"])),
+    ],
+)
+def test_the_address_of_a_pod_is_the_first_of_its_addresses(run, given, shown):
+    async def scenario(cluster: Cluster) -> Any:
+        await cluster.create("pods", cluster.pod("p"))
+        return (await cluster.patch("pods", "p", {"status": given}, sub="status"))["status"]
+
+    status = run(scenario)
+    assert (status["podIP"], [each["ip"] for each in status["podIPs"]]) == shown
 
 
 def test_the_fields_of_coordinated_elections_go(run):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -73,8 +73,8 @@ class Selection:
 EVERYTHING = Selection(LabelSelector(), FieldSelector())
 
 
-def parse(options: ListOptions, supported: frozenset[str], aliases: dict[str, str]) -> Selection:
-    """Both selectors of a request. Raises BadRequest in upstream's words."""
+def parse(options: ListOptions, selectable: Mapping[str, str]) -> Selection:
+    """Both selectors of a request; `selectable` says which field a name stands for. Raises BadRequest."""
     if not options.label_selector and not options.field_selector:
         return EVERYTHING
     try:
@@ -82,17 +82,15 @@ def parse(options: ListOptions, supported: frozenset[str], aliases: dict[str, st
         fields = FieldSelector.parse(options.field_selector)
     except SelectorError as error:
         raise errors.BadRequest(str(error)) from None
-    if aliases:
-        fields = fields.transformed(lambda name, value: (aliases.get(name, name), value))
     for requirement in fields.requirements:
-        if requirement.field not in supported:
-            raise errors.BadRequest(_unsupported(requirement.field, supported))
-    return Selection(labels, fields)
+        if requirement.field not in selectable:
+            raise errors.BadRequest(_unsupported(requirement.field, selectable))
+    return Selection(labels, fields.transformed(lambda name, value: (selectable[name], value)))
 
 
-def _unsupported(field: str, supported: frozenset[str]) -> str:
+def _unsupported(field: str, selectable: Iterable[str]) -> str:
     """Kinds with fields of their own tell this otherwise than those that have metadata alone."""
-    if supported - {"metadata.name", "metadata.namespace"}:
+    if set(selectable) - {"metadata.name", "metadata.namespace"}:
         return f"field label not supported: {field}"
     return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 

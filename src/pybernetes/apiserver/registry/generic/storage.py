@@ -41,7 +41,7 @@ BOOKMARK_EVERY_S = 60.0
 CONTINUED_S = 300.0
 """How long a list can be continued as it was at its beginning; upstream compacts every five minutes."""
 Values = list[bytes]
-_METADATA_FIELDS = frozenset({"metadata.name", "metadata.namespace"})
+_METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
 
 class Storage(Writer):
@@ -49,9 +49,8 @@ class Storage(Writer):
 
     def __init__(self, registry: Registry, strategy: Strategy, codec: Codec, prefix: str) -> None:
         super().__init__(registry, strategy, codec, prefix)
-        self._supported = _METADATA_FIELDS | strategy.extra_fields
-        if not self.resource.namespaced:
-            self._supported -= {"metadata.namespace"}
+        metadata = _METADATA_FIELDS if self.resource.namespaced else _METADATA_FIELDS[:1]
+        self._selectable = {name: name for name in metadata} | strategy.selectable_fields()
         self._subresources: dict[str, SubresourceBase] = {
             name: make(self) for name, make in strategy.subresources().items()
         }
@@ -91,7 +90,7 @@ class Storage(Writer):
         return self.codec.serve(found.value)
 
     async def list(self, ctx: RequestContext, options: ListOptions) -> ListResult:
-        wanted = selection.parse(options, self._supported, self.strategy.field_aliases)
+        wanted = selection.parse(options, self._selectable)
         check_list_options(options)
         cache = await self.cache()
         namespace = ctx.namespace if self.resource.namespaced else ""
@@ -171,7 +170,7 @@ class Storage(Writer):
         return values if self.codec.same_version else list(map(self.codec.serve, values))
 
     async def watch(self, ctx: RequestContext, options: ListOptions) -> Watch:
-        wanted = selection.parse(options, self._supported, self.strategy.field_aliases)
+        wanted = selection.parse(options, self._selectable)
         return CacheWatch(self, await self.watcher(ctx, options, wanted, wanted.matches))
 
     async def watcher(
@@ -255,6 +254,7 @@ class Storage(Writer):
     async def delete_collection(
         self, ctx: RequestContext, list_options: ListOptions, options: DeleteOptions
     ) -> ListResult:
+        self.warn_of_orphans(ctx, options)
         listed = await self.list(ctx, list_options)
         for value in listed.items:
             meta = self.codec.decode_served(value).metadata

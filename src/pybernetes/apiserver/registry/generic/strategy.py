@@ -38,6 +38,8 @@ class Strategy:
     returns_deleted_object: ClassVar[bool] = False
     """DELETE answers with the object rather than a Status."""
     garbage_collection: ClassVar[Literal["DeleteDependents", "OrphanDependents", "Unsupported"]] = "DeleteDependents"
+    orphan_warning: ClassVar[str] = ""
+    """Told to who deletes without saying what becomes of dependents."""
     ttl_s: ClassVar[int] = 0
     """Objects vanish this long after their last write; 0: never."""
     generation: ClassVar[bool] = False
@@ -134,6 +136,10 @@ class Strategy:
         """Frees what the object held."""
 
     # -- reading -------------------------------------------------------------------------------
+
+    def selectable_fields(self) -> dict[str, str]:
+        """What selectors call the fields beside metadata's, and what those are in `fields`."""
+        return {name: name for name in self.extra_fields} | self.field_aliases
 
     def fields(self, obj: Any) -> dict[str, str]:
         """The values of `extra_fields`; values of absent fields are ""."""

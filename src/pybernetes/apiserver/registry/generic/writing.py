@@ -356,6 +356,7 @@ class Writer:
 
     async def delete(self, ctx: RequestContext, options: DeleteOptions) -> Deleted:
         _check_delete_options(options)
+        self.warn_of_orphans(ctx, options)
         key = self.key(ctx, ctx.name)
         for _ in range(_CONFLICT_ATTEMPTS):
             current = await self.current(key)
@@ -373,6 +374,10 @@ class Writer:
             except RevisionMismatch:
                 continue
         raise errors.modified(self.resource.group, self.resource.plural, ctx.name)
+
+    def warn_of_orphans(self, ctx: RequestContext, options: DeleteOptions) -> None:
+        if self.strategy.orphan_warning and options.propagation_policy is None and options.orphan_dependents is None:
+            ctx.warnings.append(self.strategy.orphan_warning)
 
     async def _delete_once(self, ctx: RequestContext, key: str, current: Current, options: DeleteOptions) -> Deleted:
         now = self.registry.clock.now()

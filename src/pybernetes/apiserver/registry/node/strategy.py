@@ -17,6 +17,7 @@ HANDLER = Path("handler")
 
 
 class RuntimeClassStrategy(Strategy):
+    allow_create_on_update = True
     allow_unconditional_update = False
     columns = columns("Name", "Handler", "Age")
 

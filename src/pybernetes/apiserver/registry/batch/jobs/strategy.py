@@ -52,6 +52,10 @@ def default_failure_policy(spec: batch.JobSpec) -> None:
 class JobStrategy(Strategy):
     generation = True
     garbage_collection = "OrphanDependents"
+    orphan_warning = (
+        "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
+        "or set propagationPolicy=Orphan to suppress this warning"
+    )
     columns = columns("Name", "Status", "Completions", "Duration", "Age", "Containers*", "Images*", "Selector*")
     extra_fields = frozenset({"status.successful"})
 

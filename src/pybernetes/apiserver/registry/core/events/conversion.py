@@ -26,7 +26,8 @@ def to_storage(tree: dict[str, Any]) -> dict[str, Any]:
 def from_storage(tree: dict[str, Any]) -> dict[str, Any]:
     found = {_FROM_CORE.get(name, name): value for name, value in tree.items()}
     found["apiVersion"] = "events.k8s.io/v1"
-    if found.get("reportingController") == "":
-        del found["reportingController"]
+    for name in ("reportingController", "reportingInstance"):
+        if found.get(name) == "":
+            del found[name]
     found.setdefault("eventTime", None)
     return found

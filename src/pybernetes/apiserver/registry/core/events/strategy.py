@@ -24,9 +24,13 @@ class EventStrategy(Strategy):
     extra_fields = frozenset(
         {"reason", "reportingComponent", "source", "type"} | {f"involvedObject.{name}" for name in _INVOLVED}
     )
-    field_aliases = {f"regarding.{name}": f"involvedObject.{name}" for name in _INVOLVED} | {
-        "reportingController": "reportingComponent"
-    }
+
+    def selectable_fields(self) -> dict[str, str]:
+        """Each of the two groups knows its own names alone."""
+        if not self.resource.group:
+            return super().selectable_fields()
+        renamed = {f"regarding.{name}": f"involvedObject.{name}" for name in _INVOLVED}
+        return {"reason": "reason", "type": "type", "reportingController": "reportingComponent"} | renamed
 
     def validate_name(self, name: str) -> list[str]:
         """Any path segment, as the names of core/v1 Events always were."""

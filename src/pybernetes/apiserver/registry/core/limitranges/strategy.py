@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
-from pybernetes.apiserver.registry.generic.table import columns
 
 _TYPES = ("Container", "PersistentVolumeClaim", "Pod")
 
 
 class LimitRangeStrategy(Strategy):
-    columns = columns("Name", "Created At")
+    allow_create_on_update = True
 
     def prepare_for_create(self, ctx: RequestContext, obj: core.LimitRange) -> None:
         """One without a name gets one, which no other kind does."""
@@ -51,9 +48,6 @@ class LimitRangeStrategy(Strategy):
             found += _validate_order(item, at)
             found += _validate_ratio(item, at)
         return found
-
-    def row(self, obj: core.LimitRange, now: float) -> list[Any]:
-        return [obj.metadata.name, obj.metadata.creationTimestamp or ""]
 
 
 def _validate_type(kind: str, path: Path) -> list[FieldError]:

@@ -16,10 +16,22 @@ _HOUR_S = 3600
 
 
 def default_pod(pod: core.Pod) -> None:
+def _same_address(status: core.PodStatus) -> None:
+    """podIP is the first of podIPs: whichever is given, and podIP where they differ.
+
+    Source: pkg/apis/core/v1/conversion.go (Convert_v1_PodStatus_To_core_PodStatus).
+    """
+    if status.podIP and (not status.podIPs or status.podIPs[0].ip != status.podIP):
+        status.podIPs = [core.PodIP(ip=status.podIP)]
+    elif status.podIPs:
+        status.podIP = status.podIPs[0].ip
+
+
     """A Pod itself: its spec, and what templates do not get."""
     spec = pod.spec
     default_pod_spec(spec)
     if spec.terminationGracePeriodSeconds is not None and spec.terminationGracePeriodSeconds < 0:
+    _same_address(pod.status)
         spec.terminationGracePeriodSeconds = 1
     for container in spec.containers:
         _requests_from_limits(container.resources)
