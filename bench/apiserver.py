@@ -28,7 +28,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.clients.load import ROOT, Load, delivered, watch_process
-from bench.clients.server import MAPS, Server, cpu_s
+from bench.clients.server import MAPS, Server
+from bench.machine import cpu_s, fsyncs
 from pybernetes.storage.canonical import without_resource_version
 from pybernetes.storage.sqlite import SqliteStore
 from pybernetes.storage.store import Cause
@@ -75,20 +76,14 @@ class Figures:
             bare.terminate()
 
 
-def fsyncs(folder: Path) -> None:
-    """What the disk does for a commit: 4 kB appended and synced."""
-    times = []
-    with (folder / "probe").open("wb", buffering=0) as file:
-        for _ in range(300):
-            started = time.perf_counter()
-            file.write(b"x" * 4096)
-            os.fdatasync(file.fileno())
-            times.append(time.perf_counter() - started)
-    times.sort()
+def syncs(folder: Path) -> None:
+    """What the disk does for a commit."""
+    times = fsyncs(folder, 1.0)
+    middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
     figure(
         "4 kB written and synced, one after the other",
         f"{len(times) / sum(times):.0f}",
-        f"/s   p50 {times[150] * 1e3:.2f}ms  p99 {times[297] * 1e3:.2f}ms",
+        f"/s   p50 {middle * 1e3:.2f}ms  p99 {late * 1e3:.2f}ms",
     )
 
 
@@ -212,7 +207,7 @@ def main() -> int:
 
 def measure(server: Server, figures: Figures, args: argparse.Namespace) -> None:
     figure("processors", str(os.cpu_count()), "")
-    fsyncs(server.folder)
+    syncs(server.folder)
     start(server, "empty store")
     server.stop()
     start(server, "second start")

@@ -11,17 +11,20 @@ that says Running: admission, informer, cgroups, volumes with a token, status.
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
 import time
 from pathlib import Path
 from tempfile import mkdtemp
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from e2e.kubelet.harness import Cluster, cluster
 from e2e.kubelet.private_containerd import IMAGE, PrivateContainerd
 
+from bench.machine import memory_mb
 from pybernetes.api.core.v1 import Pod
 
 
@@ -75,11 +78,6 @@ async def _until_running(watch: object, name: str) -> float:
     raise AssertionError("the watch ended")
 
 
-def resident_mb() -> float:
-    fields = Path("/proc/self/statm").read_text().split()
-    return int(fields[1]) * 4096 / 1e6
-
-
 async def main(count: int) -> None:
     containerd = PrivateContainerd(Path(mkdtemp(prefix="pod-start-")), subnet="10.251.78.0/24", bridge="pyk8sbench0")
     containerd.start()
@@ -92,7 +90,7 @@ async def main(count: int) -> None:
             print(f"bare CRI calls        {low * 1000:7.1f} ms median of {count}")
             print(f"create pod to Running {high * 1000:7.1f} ms median of {count}")
             print(f"ratio                 {high / low:7.2f}")
-            print(f"resident              {resident_mb():7.1f} MB (apiserver, kubelet and this program)")
+            print(f"resident              {memory_mb(os.getpid()):7.1f} MB (apiserver, kubelet and this program)")
     finally:
         containerd.stop()
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -15,6 +12,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from bench.machine import cpu_s, free_port
+from pybernetes.host.processes import memory_kb
 from tests.unit.http.certificates import Authority
 
 START = "import sys; from pybernetes.cmd.main import main; sys.exit(main())"
@@ -31,7 +30,7 @@ class Server:
         self.files = self.authority.issue("server", names=["localhost"], addresses=["127.0.0.1"])
         (folder / "tokens.csv").write_text('secret,admin,1,"system:masters"\nuser,dev,2,"dev"\n')
         self.context = ssl.create_default_context(cafile=self.authority.certificate_file)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -99,7 +98,7 @@ class Server:
 
     def resident_kb(self) -> int:
         """Of all its processes."""
-        return sum(_resident_kb(pid) for pid in self.pids)
+        return sum(memory_kb(pid)[0] for pid in self.pids)
 
     def cpu_s(self) -> float:
         """Processor time of all its processes."""
@@ -123,7 +122,7 @@ class Upstream(Server):
         super().__init__(folder)
         self._kube_apiserver = kube_apiserver
         self._etcd = etcd
-        self._etcd_urls = [f"http://127.0.0.1:{_free_port()}" for _ in range(2)]
+        self._etcd_urls = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
 
     def commands(self) -> list[list[str]]:
         clients, peers = self._etcd_urls
@@ -142,19 +141,3 @@ class Upstream(Server):
             [str(self._etcd), *(f"--{k}={v}" for k, v in etcd.items())],
             [str(self._kube_apiserver), *(f"--{k}={v}" for k, v in flags.items())],
         ]
-
-
-def cpu_s(pid: int) -> float:
-    """The processor time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_kb(pid: int) -> int:
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) if found else 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
