@@ -25,7 +25,7 @@ BIND_CONFLICT = "node(s) didn't find available persistent volumes to bind"
 NOT_ENOUGH_SPACE = "node(s) did not have enough free storage"
 NO_SUCH_VOLUME = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
 REASONS = (NODE_CONFLICT, BIND_CONFLICT, NOT_ENOUGH_SPACE, NO_SUCH_VOLUME)
-
+_UNREACHED, _UNBOUND, _FULL, _GONE = (np.uint64(1 << place) for place in range(len(REASONS)))
 
 Bits = NDArray[np.uint64]
 """Of `REASONS`, by row."""
@@ -86,7 +86,7 @@ def choose(claims: PodClaims, storage: Storage, snapshot: Snapshot) -> Choice:
             only[row] = True
         elsewhere |= ~only
         to_provision.append((claim, only))
-    failures[elsewhere] |= np.uint64(2)
+    failures[elsewhere] |= _UNBOUND
     taken: dict[str, Bools] = {}
     for claim in sorted(seek, key=lambda c: quantity.parse(volume_claims.requested(c))):
         volumes, by_row = _matched(claim, storage, snapshot, taken)
@@ -110,10 +110,10 @@ def _check_bound(
     for claim in claims:
         volume = storage.volume(claim.spec.volumeName or "")
         if volume is None:
-            failures[undecided] |= np.uint64(8)
+            failures[undecided] |= _GONE
             return
         unreached = undecided & ~reach_mask(snapshot, volume)
-        failures[unreached] |= np.uint64(1)
+        failures[unreached] |= _UNREACHED
         undecided &= ~unreached
 
 
@@ -144,7 +144,7 @@ def _check_provisions(
     snapshot: Snapshot,
     failures: Bits,
 ) -> None:
-    undecided = (failures & np.uint64(2)) == 0
+    undecided = (failures & _UNBOUND) == 0
     for claim, rows in to_provision:
         rows = rows & undecided
         if not rows.any():
@@ -152,13 +152,13 @@ def _check_provisions(
         name = volume_claims.class_of_claim(claim)
         class_ = storage.storage_class(name) if name else None
         if class_ is None or class_.provisioner in ("", volume_claims.NO_PROVISIONER):
-            failures[rows] |= np.uint64(2)
+            failures[rows] |= _UNBOUND
             undecided &= ~rows
             continue
         refused = rows & ~_topology_mask(class_, snapshot)
-        failures[refused] |= np.uint64(2)
+        failures[refused] |= _UNBOUND
         full = rows & ~refused & ~_roomy(claim, class_, storage, snapshot)
-        failures[full] |= np.uint64(4)
+        failures[full] |= _FULL
         undecided &= ~refused & ~full
 
 
