@@ -6,8 +6,11 @@ The newest decisions are kept, a few hundred bytes a node each; older ones are f
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pybernetes.apimachinery.times import format_time
 from pybernetes.scheduler.algorithm import Decision, NoFit
 from pybernetes.scheduler.framework import Diagnosis
 from pybernetes.scheduler.pod_info import PodInfo
@@ -78,3 +81,17 @@ def lines(explanation: Explanation) -> list[str]:
         more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
         text.append(f"  {reason}: {', '.join(sorted(nodes)[:5])}{more}")
     return text
+
+
+def told(explanation: Explanation, changes: Sequence[str]) -> dict[str, Any]:
+    """All of it as a tree for clients; `changes`: what would make the Pod fit."""
+    result = explanation.result
+    refused = refusals(result.diagnosis)
+    return {
+        "pod": explanation.pod,
+        "time": format_time(explanation.at_s),
+        "node": "" if isinstance(result, NoFit) else result.node_name,
+        "refusals": {node: {"plugin": plugin, "reasons": reasons} for node, (plugin, reasons) in refused.items()},
+        "changes": changes,
+        "text": [*lines(explanation), *(f"  To make it fit: {change}." for change in changes)],
+    }

@@ -285,7 +285,7 @@ class Scheduler:
         None when nothing is known. Its text is for people.
         """
         from pybernetes.scheduler.algorithm import NoFit
-        from pybernetes.scheduler.explain import lines, refusals
+        from pybernetes.scheduler.explain import told
         from pybernetes.scheduler.suggest import changes
 
         pod = self._pods.lister.get(asked.get("namespace", ""), asked.get("name", ""))
@@ -297,15 +297,7 @@ class Scheduler:
             return None
         waits = isinstance(explanation.result, NoFit) and not pod.spec.nodeName
         wanted = changes(self.profiles[pod.spec.schedulerName or ""], info, self.snapshot) if waits else []
-        refused = refusals(explanation.result.diagnosis)
-        return {
-            "pod": info.key,
-            "time": format_time(explanation.at_s),
-            "node": "" if isinstance(explanation.result, NoFit) else explanation.result.node_name,
-            "refusals": {node: {"plugin": plugin, "reasons": reasons} for node, (plugin, reasons) in refused.items()},
-            "changes": wanted,
-            "text": [*lines(explanation), *(f"  To make it fit: {change}." for change in wanted)],
-        }
+        return told(explanation, wanted)
 
     # Deciding
 
