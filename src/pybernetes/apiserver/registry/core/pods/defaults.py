@@ -15,7 +15,6 @@ _FILE_MODE = 0o644
 _HOUR_S = 3600
 
 
-def default_pod(pod: core.Pod) -> None:
 def _same_address(status: core.PodStatus) -> None:
     """podIP is the first of podIPs: whichever is given, and podIP where they differ.
 
@@ -27,11 +26,12 @@ def _same_address(status: core.PodStatus) -> None:
         status.podIP = status.podIPs[0].ip
 
 
+def default_pod(pod: core.Pod) -> None:
     """A Pod itself: its spec, and what templates do not get."""
     spec = pod.spec
     default_pod_spec(spec)
-    if spec.terminationGracePeriodSeconds is not None and spec.terminationGracePeriodSeconds < 0:
     _same_address(pod.status)
+    if spec.terminationGracePeriodSeconds is not None and spec.terminationGracePeriodSeconds < 0:
         spec.terminationGracePeriodSeconds = 1
     for container in spec.containers:
         _requests_from_limits(container.resources)
