@@ -33,7 +33,7 @@ def run(open_store: Callable[..., Any]) -> Run:
     def run(body: Body, **options: object) -> None:
         async def main() -> None:
             async with open_store(**options) as store:
-                await asyncio.wait_for(body(store), 30)
+                await asyncio.wait_for(body(store), 60)
 
         asyncio.run(main())
 

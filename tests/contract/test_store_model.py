@@ -139,7 +139,7 @@ def test_random_histories(open_store: Callable[..., Any]) -> None:
 
             async def watched() -> list[Change]:
                 found: list[Change] = []
-                async with asyncio.timeout(20), aclosing(self.store.watch(prefix, after)) as watch:
+                async with asyncio.timeout(60), aclosing(self.store.watch(prefix, after)) as watch:
                     async for batch in watch:
                         found += batch
                         if len(found) >= len(expected):

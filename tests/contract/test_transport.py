@@ -118,7 +118,7 @@ def over(kind: str, tmp_path: Path, body: Callable[[Transport, Handler], Awaitab
                     tls.client_context(certificate) if certificate else None,
                 )
             stack.push_async_callback(transport.close)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await body(transport, handler)
 
     asyncio.run(main())

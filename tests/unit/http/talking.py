@@ -25,7 +25,7 @@ def run(
         await server.start()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await scenario(server, reader, writer)
         finally:
             writer.close()

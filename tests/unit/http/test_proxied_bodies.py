@@ -44,7 +44,7 @@ class Proxied:
         self.client = HttpClient(f"http://127.0.0.1:{self.backend.port}")
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.front.port)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 yield self
         finally:
             self.writer.close()

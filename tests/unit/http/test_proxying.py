@@ -20,7 +20,7 @@ def run(
         await server.start()
         client = HttpClient(f"http://127.0.0.1:{server.port}")
         try:
-            await asyncio.wait_for(body(client), 10)
+            await asyncio.wait_for(body(client), 60)
         finally:
             await client.close()
             await server.stop(grace_s=0.1)
@@ -108,7 +108,7 @@ def test_pump_waits_for_a_slow_reader() -> None:
         await near.close()
         await pumping
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 @pytest.mark.parametrize("gone", ["near", "far"])
@@ -123,7 +123,7 @@ def test_pump_ends_when_one_end_is_gone(gone: str, monkeypatch: pytest.MonkeyPat
         await pumping
         assert await (far if gone == "near" else near).read() == b""
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def test_answers_stream_through() -> None:

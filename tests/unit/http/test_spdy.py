@@ -95,7 +95,7 @@ def run(body: Body) -> None:
         async with Session(near, client=True) as client, Session(far, client=False) as server:
             await body(client, server)
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 async def accepted(server: Session) -> Stream:

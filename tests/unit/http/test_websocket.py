@@ -78,7 +78,7 @@ def test_messages_pings_and_close_codes() -> None:
         assert client.close_code == 1001
         await task
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def test_fragments_become_one_message() -> None:
@@ -90,7 +90,7 @@ def test_fragments_become_one_message() -> None:
         assert await server.receive() == b"abcde"
         assert (await near.read())[:1] == b"\x8a"
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_protocol_errors_end_the_connection(data: bytes, code: int | None) -> No
         assert frame[:1] == b"\x88"
         assert int.from_bytes(frame[2:4], "big") == (code or 1009)
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def test_a_peer_that_vanishes() -> None:
@@ -123,7 +123,7 @@ def test_a_peer_that_vanishes() -> None:
         with pytest.raises(ConnectionError):
             await server.send(b"x")
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 @pytest.mark.parametrize("protocol", [ws.V5, ws.V4, ws.V4_BASE64, ws.V1_BASE64])
@@ -146,7 +146,7 @@ def test_channels_in_every_encoding(protocol: str) -> None:
         await task
         assert received == ([(0, b"in"), (0, None)] if protocol == ws.V5 else [(0, b"in")])
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def test_a_tunnel_is_a_connection() -> None:
@@ -163,4 +163,4 @@ def test_a_tunnel_is_a_connection() -> None:
         await tunnel.close()
         await task
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))

@@ -46,7 +46,7 @@ def read(answers: list[tuple[int, bytes]], done: Callable[[list[list[str]], list
             f"http://127.0.0.1:{port}/pods?all", {"X-Token": ["a", "b"]}, 0.01, "node", SystemClock(), on_pods
         )
         task = asyncio.create_task(source.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not done(told, asked):
                 happened.clear()
                 await happened.wait()

@@ -292,7 +292,7 @@ def test_a_fault_is_told_until_it_is_over(tmp_path: Path) -> None:
         assert store.problem() == "no space left"
         await asyncio.sleep(0)
         writer._attempt = attempt  # type: ignore[method-assign]
-        for _ in range(500):
+        for _ in range(6000):
             if not store.problem():
                 break
             await asyncio.sleep(0.01)

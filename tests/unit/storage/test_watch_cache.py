@@ -40,14 +40,14 @@ def run(body: Callable[[Store], Awaitable[None]]) -> None:
     async def main() -> None:
         store = MemoryStore()
         await store.start()
-        await asyncio.wait_for(body(store), 20)
+        await asyncio.wait_for(body(store), 60)
         await store.stop()
 
     asyncio.run(main())
 
 
 async def now(watcher: Watcher) -> list[WatchEvent]:
-    return await asyncio.wait_for(anext(watcher), 5)
+    return await asyncio.wait_for(anext(watcher), 60)
 
 
 def test_reads_are_served_bytes_in_order_of_key() -> None:

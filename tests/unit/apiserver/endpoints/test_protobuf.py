@@ -98,7 +98,7 @@ def test_a_watch_is_framed() -> None:
         assert kind(answer) == f"{PROTOBUF};stream=watch"
         stream: Any = answer.body
         seen = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(seen) < 2:
                 data = await anext(stream)
                 while data:

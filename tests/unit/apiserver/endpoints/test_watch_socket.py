@@ -36,7 +36,7 @@ def test_events_are_messages(accept: str) -> None:
             socket = WebSocket(connection, client=True)
             tree = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
             await client.request("POST", MAPS, {"content-type": "application/json"}, json.dumps(tree).encode())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 message = await socket.receive()
             assert message is not None
             binary = accept == PROTOBUF
