@@ -1,4 +1,4 @@
-"""What feature gates and what was there before allow a HorizontalPodAutoscaler."""
+"""What feature gates and what was there before allow a HorizontalPodAutoscaler, and how its targets are shown."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from pybernetes.api.autoscaling.v2 import HorizontalPodAutoscalerSpec
+from pybernetes.api.autoscaling.v2 import HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec
 from pybernetes.apimachinery.field_errors import Path
+from pybernetes.apiserver.registry.autoscaling.targets import targets_text
 from pybernetes.apiserver.registry.autoscaling.validation import validate_spec
 
 WEB = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}
@@ -72,3 +73,58 @@ def test_a_tolerance_is_not_negative() -> None:
     (error,) = validate_spec(spec(behavior={"scaleUp": rules}), Path("spec"))
     assert str(error.field) == "spec.behavior.scaleUp.tolerance"
     assert error.detail == "must be greater than or equal to 0"
+
+
+def _utilization(name: str = "cpu", **target: Any) -> dict[str, Any]:
+    return {"name": name, "target": {"type": "Utilization", **target}}
+
+
+@pytest.mark.parametrize(
+    ("metric", "status", "text"),
+    [
+        ({"type": "Resource", "resource": _utilization(averageUtilization=80)}, None, "cpu: <unknown>/80%"),
+        (
+            {"type": "Resource", "resource": _utilization(averageUtilization=80)},
+            {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 7}}},
+            "cpu: 7%/80%",
+        ),
+        (
+            {"type": "Resource", "resource": _utilization(averageUtilization=80)},
+            {"type": "ContainerResource", "containerResource": {"name": "cpu", "current": {"averageUtilization": 7}}},
+            "cpu: <unknown>/80%",
+        ),
+        (
+            {"type": "ContainerResource", "containerResource": _utilization(averageValue="1")},
+            {"type": "ContainerResource", "containerResource": {"name": "cpu", "current": {"averageValue": "500m"}}},
+            "cpu: 500m/1",
+        ),
+        (
+            {
+                "type": "Pods",
+                "pods": {"metric": {"name": "m"}, "target": {"type": "AverageValue", "averageValue": "5"}},
+            },
+            {"type": "Pods", "pods": {"current": {"averageValue": "3"}}},
+            "3/5",
+        ),
+        (
+            {"type": "Object", "object": {"metric": {"name": "m"}, "target": {"type": "Value", "value": "5"}}},
+            {"type": "Object", "object": {"current": {"value": "9"}}},
+            "9/5",
+        ),
+        (
+            {"type": "External", "external": {"target": {"type": "AverageValue", "averageValue": "5"}}},
+            {"type": "External", "external": {"current": {"averageValue": "4", "value": "8"}}},
+            "4/5 (avg)",
+        ),
+        ({"type": "Other"}, None, "<unknown type>"),
+    ],
+)
+def test_the_targets_that_kubectl_shows(metric: dict[str, Any], status: dict[str, Any] | None, text: str) -> None:
+    tree = {"spec": {"metrics": [metric]}, "status": {"currentMetrics": [status] if status else []}}
+    assert targets_text(msgspec.convert(tree, HorizontalPodAutoscaler)) == text
+
+
+def test_no_more_than_two_targets_are_shown() -> None:
+    metrics = [{"type": "Resource", "resource": _utilization(averageUtilization=n)} for n in (1, 2, 3)]
+    obj = msgspec.convert({"spec": {"metrics": metrics}}, HorizontalPodAutoscaler)
+    assert targets_text(obj) == "cpu: <unknown>/1%, cpu: <unknown>/2% + 1 more..."

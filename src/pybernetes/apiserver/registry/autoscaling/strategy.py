@@ -10,13 +10,13 @@ from typing import Any
 from pybernetes.api.autoscaling import v2 as autoscaling
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.apps import templates
+from pybernetes.apiserver.registry.autoscaling.targets import targets_text
 from pybernetes.apiserver.registry.autoscaling.validation import validate_spec
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
-from pybernetes.apiserver.registry.generic.table import NONE, UNKNOWN, UNSET, age, columns
+from pybernetes.apiserver.registry.generic.table import UNSET, age, columns
 
 SPEC = Path("spec")
-_SHOWN = 2
 _SCALE_UP = (("Pods", 4), ("Percent", 100))
 _SCALE_DOWN = (("Percent", 100),)
 _PERIOD_S = 15
@@ -76,7 +76,7 @@ class HorizontalPodAutoscalerStrategy(Strategy):
         return [
             obj.metadata.name,
             f"{spec.scaleTargetRef.kind}/{spec.scaleTargetRef.name}",
-            _targets(obj),
+            targets_text(obj),
             UNSET if spec.minReplicas is None else str(spec.minReplicas),
             spec.maxReplicas,
             obj.status.currentReplicas or 0,
@@ -103,30 +103,3 @@ def _rules(
             autoscaling.HPAScalingPolicy(type=kind, value=value, periodSeconds=_PERIOD_S) for kind, value in policies
         ]
     return rules
-
-
-def _targets(obj: autoscaling.HorizontalPodAutoscaler) -> str:
-    """`cpu: 12%/80%` for each metric, two at most."""
-    found: list[str] = []
-    for index, metric in enumerate(obj.spec.metrics):
-        status = (obj.status.currentMetrics or [])[index] if index < len(obj.status.currentMetrics or []) else None
-        source = metric.resource or metric.containerResource
-        if source is not None:
-            held = (status.resource or status.containerResource) if status is not None else None
-            current = held.current if held is not None else None
-            if source.target.averageValue is not None:
-                now_value = (current.averageValue if current is not None else None) or UNKNOWN
-                found.append(f"{source.name}: {now_value}/{source.target.averageValue}")
-            else:
-                use = current.averageUtilization if current is not None else None
-                shown = UNKNOWN if use is None else f"{use}%"
-                goal = source.target.averageUtilization
-                found.append(f"{source.name}: {shown}/{'<auto>' if goal is None else f'{goal}%'}")
-        else:
-            target = metric.pods or metric.object or metric.external
-            goal_text = (target.target.averageValue or target.target.value or UNKNOWN) if target else UNKNOWN
-            found.append(f"{UNKNOWN}/{goal_text}")
-    if not found:
-        return NONE
-    text = ", ".join(found[:_SHOWN])
-    return f"{text} + {len(found) - _SHOWN} more..." if len(found) > _SHOWN else text
