@@ -11,10 +11,11 @@ from typing import Any
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.pod_resources import Amounts, add, amounts_of
+from pybernetes.apimachinery.pod_resources import total as total_of
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apimachinery.volume_claims import class_of_claim
 
-Amounts = dict[str, str]
 ResourceKey = tuple[str, str]
 """(group, plural)."""
 
@@ -98,7 +99,7 @@ def _pod_usage(pod: core.Pod, now: float) -> Amounts:
     if not is_charged(pod, now):
         return {}
     found = {"pods": "1"}
-    for prefix, amounts in (("requests.", pod_total(pod, "requests")), ("limits.", pod_total(pod, "limits"))):
+    for prefix, amounts in (("requests.", total_of(pod.spec, "requests")), ("limits.", total_of(pod.spec, "limits"))):
         for name, amount in amounts.items():
             if name in _COMPUTE:
                 found[prefix + name] = amount
@@ -118,39 +119,6 @@ def is_charged(pod: core.Pod, now: float) -> bool:
     if meta.deletionTimestamp is None or meta.deletionGracePeriodSeconds is None:
         return True
     return now <= parse_time(meta.deletionTimestamp) + meta.deletionGracePeriodSeconds
-
-
-def pod_total(pod: core.Pod, kind: str) -> Amounts:
-    """Requests or limits of the Pod as a whole: containers and sidecars, or the greediest step of initialization.
-
-    Source: component-helpers/resource/helpers.go.
-    """
-    spec = pod.spec
-    total: Amounts = {}
-    for container in spec.containers:
-        _add(total, _amounts(container, kind))
-    sidecars: Amounts = {}
-    peak: Amounts = {}
-    for container in spec.initContainers:
-        amounts = _amounts(container, kind)
-        if container.restartPolicy == "Always":
-            _add(total, amounts)
-            _add(sidecars, amounts)
-            _raise(peak, sidecars)
-        else:
-            step = dict(sidecars)
-            _add(step, amounts)
-            _raise(peak, step)
-    _raise(total, peak)
-    if spec.resources is not None:
-        total.update(getattr(spec.resources, kind))
-    _add(total, {k: v for k, v in spec.overhead.items() if kind == "requests" or k in total})
-    return total
-
-
-def _amounts(container: core.Container, kind: str) -> Amounts:
-    found: Amounts = getattr(container.resources, kind) if container.resources is not None else {}
-    return found
 
 
 def _service_usage(spec: core.ServiceSpec) -> Amounts:
@@ -277,7 +245,7 @@ def unsaid(pod: core.Pod, names: Iterable[str]) -> dict[str, list[str]]:
     for name in sorted(set(names) & set(_MUST_SAY)):
         kind, _, plain = name.rpartition(".")
         for container in (*pod.spec.containers, *pod.spec.initContainers):
-            if plain not in _amounts(container, kind or "requests"):
+            if plain not in amounts_of(container, "limits" if kind == "limits" else "requests"):
                 missing.setdefault(name, []).append(container.name)
     return {name: sorted(containers) for name, containers in missing.items()}
 
@@ -304,16 +272,5 @@ def total(amounts: Iterable[Mapping[str, str]], names: Iterable[str]) -> Amounts
     """The sum by name, of these names alone; a name that nothing counts for is 0."""
     found = dict.fromkeys(names, "0")
     for one in amounts:
-        _add(found, {name: amount for name, amount in one.items() if name in found})
+        add(found, {name: amount for name, amount in one.items() if name in found})
     return found
-
-
-def _add(into: Amounts, amounts: Mapping[str, str]) -> None:
-    for name, amount in amounts.items():
-        into[name] = quantity.add(into[name], amount) if into.get(name, "0") != "0" else amount
-
-
-def _raise(into: Amounts, amounts: Mapping[str, str]) -> None:
-    for name, amount in amounts.items():
-        if name not in into or quantity.compare(amount, into[name]) > 0:
-            into[name] = amount

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceRequirements
-from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery import pod_resources, quantity
 from pybernetes.kubelet.pod_spec import is_sidecar
 from pybernetes.kubelet.runtime import Size
 
@@ -52,54 +52,11 @@ def _positive(amounts: dict[str, str]) -> dict[str, str]:
 
 def pod_requests(pod: Pod) -> dict[str, str]:
     """What the scheduler counts: the larger of the running containers and of each step of initialization."""
-    return _pod_amounts(pod, "requests")
+    return pod_resources.total(pod.spec, "requests")
 
 
 def pod_limits(pod: Pod) -> dict[str, str]:
-    return _pod_amounts(pod, "limits")
-
-
-def _pod_amounts(pod: Pod, kind: str) -> dict[str, str]:
-    def amounts(container: Container) -> dict[str, str]:
-        found: dict[str, str] = getattr(resources_of(container), kind)
-        return found
-
-    total: dict[str, str] = {}
-    for container in pod.spec.containers:
-        _add(total, amounts(container))
-    sidecars: dict[str, str] = {}
-    peak: dict[str, str] = {}
-    for container in pod.spec.initContainers:
-        if is_sidecar(container):
-            _add(total, amounts(container))
-            _add(sidecars, amounts(container))
-            _raise(peak, sidecars)
-        else:
-            step = dict(sidecars)
-            _add(step, amounts(container))
-            _raise(peak, step)
-    _raise(total, peak)
-    if pod.spec.resources is not None:
-        total.update(getattr(pod.spec.resources, kind))
-    if kind == "requests" or total:
-        _add(
-            total,
-            pod.spec.overhead
-            if kind == "requests"
-            else {k: pod.spec.overhead[k] for k in pod.spec.overhead if k in total},
-        )
-    return total
-
-
-def _add(total: dict[str, str], amounts: dict[str, str]) -> None:
-    for name, amount in amounts.items():
-        total[name] = quantity.add(total[name], amount) if name in total else amount
-
-
-def _raise(total: dict[str, str], amounts: dict[str, str]) -> None:
-    for name, amount in amounts.items():
-        if name not in total or quantity.compare(amount, total[name]) > 0:
-            total[name] = amount
+    return pod_resources.total(pod.spec, "limits")
 
 
 def size_of(pod: Pod, container: Container | EphemeralContainer) -> Size:

@@ -5,11 +5,11 @@ Source: plugin/pkg/admission/limitranger/admission.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery import pod_resources, quantity
 from pybernetes.apimachinery.field_errors import aggregate
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
 
@@ -77,8 +77,8 @@ def pod_violations(pod: core.Pod, limits: core.LimitRange) -> Iterator[str]:
                 held = container.resources or core.ResourceRequirements()
                 yield from _violations(item, held.requests, held.limits)
         elif item.type == "Pod":
-            requests = pod_total(pod.spec, lambda held: held.requests)
-            yield from _violations(item, requests, pod_total(pod.spec, lambda held: held.limits))
+            requests = pod_resources.total(pod.spec, "requests", overhead=False)
+            yield from _violations(item, requests, pod_resources.total(pod.spec, "limits", overhead=False))
 
 
 def claim_violations(claim: core.PersistentVolumeClaim, limits: core.LimitRange) -> Iterator[str]:
@@ -94,23 +94,6 @@ def claim_violations(claim: core.PersistentVolumeClaim, limits: core.LimitRange)
                 yield f"{head}.  No request is specified"
             elif quantity.compare(requests[name], high) > 0:
                 yield f"{head}, but request is {requests[name]}"
-
-
-def pod_total(spec: core.PodSpec, amounts: Callable[[core.ResourceRequirements], Amounts]) -> dict[str, str]:
-    """What the Pod needs as a whole: all that run together, or the greediest init container."""
-    total: dict[str, str] = {}
-    sidecars = [c for c in spec.initContainers if c.restartPolicy == "Always"]
-    for container in [*spec.containers, *sidecars]:
-        for name, value in amounts(container.resources or core.ResourceRequirements()).items():
-            total[name] = quantity.add(total[name], value) if name in total else value
-    for container in spec.initContainers:
-        if container.restartPolicy != "Always":
-            for name, value in amounts(container.resources or core.ResourceRequirements()).items():
-                if name not in total or quantity.compare(value, total[name]) > 0:
-                    total[name] = value
-    if spec.resources is not None:
-        total.update(amounts(spec.resources))
-    return total
 
 
 def _violations(item: core.LimitRangeItem, requests: Amounts, limits: Amounts) -> Iterator[str]:

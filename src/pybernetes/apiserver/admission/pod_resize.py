@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import StatusCause
-from pybernetes.apimachinery import quantity, quota
+from pybernetes.apimachinery import pod_resources, quantity
 from pybernetes.apimachinery.errors import Forbidden
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
 
@@ -38,7 +38,7 @@ class PodResizeValidator(Plugin):
 
 
 def _lacking(pod: core.Pod, allocatable: dict[str, str]) -> list[str]:
-    requests = quota.pod_total(pod, "requests")
+    requests = pod_resources.total(pod.spec, "requests")
     found = []
     for name, scale in (("cpu", quantity.milli), ("memory", quantity.value)):
         asked, there = scale(requests.get(name, "0")), scale(allocatable.get(name, "0"))

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors, quantity, quota
-from pybernetes.apimachinery.quota import Amounts, ResourceKey
+from pybernetes.apimachinery.pod_resources import Amounts
+from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
 
 _CHANGEABLE = (quota.PODS, quota.SERVICES, quota.CLAIMS)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from pybernetes.api.core import v1 as core
-from pybernetes.apiserver.registry.core.pods.resources import is_hugepages, sum_of_containers
+from pybernetes.apimachinery.pod_resources import sum_of_containers
+from pybernetes.apiserver.registry.core.pods.resources import is_hugepages
 
 _TERMINATION_MESSAGE_PATH = "/dev/termination-log"
 _FILE_MODE = 0o644

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.pod_resources import Kind, sum_of_containers
 
 _CONTAINER = frozenset({"cpu", "memory", "ephemeral-storage"})
 _STANDARD = frozenset({
@@ -177,7 +178,8 @@ def validate_pod_resources(spec: core.PodSpec, path: Path) -> list[FieldError]:
         found.append(FieldError.forbidden(at.child("claims"), "claims may not be set for Resources at pod-level"))
     claims = {c.name for c in spec.resourceClaims if c.name}
     found += validate_requirements(whole, claims, at, validate_pod_resource_name)
-    for kind in ("requests", "limits"):
+    kinds: tuple[Kind, ...] = ("requests", "limits")
+    for kind in kinds:
         mine = getattr(whole, kind)
         for name, amount in sum_of_containers(spec, kind).items():
             if kind == "limits" and not is_hugepages(name):
@@ -192,36 +194,3 @@ def validate_pod_resources(spec: core.PodSpec, path: Path) -> list[FieldError]:
                 why = f"must be less than or equal to pod limits of {whole.limits[name]}"
                 found.append(FieldError.invalid(where, amount, why))
     return found
-
-
-def sum_of_containers(spec: core.PodSpec, kind: str) -> dict[str, str]:
-    """What the containers ask for at once: those that run, or the largest moment while the Pod initializes.
-
-    Source: component-helpers/resource/helpers.go (AggregateContainerRequests, AggregateContainerLimits).
-    """
-
-    def of(container: core.Container) -> dict[str, str]:
-        if container.resources is None:
-            return {}
-        return container.resources.requests if kind == "requests" else container.resources.limits
-
-    total: dict[str, str] = {}
-    for container in spec.containers:
-        total = _added(total, of(container))
-    sidecars: dict[str, str] = {}
-    peak: dict[str, str] = {}
-    for container in spec.initContainers:
-        if container.restartPolicy == "Always":
-            total, sidecars = _added(total, of(container)), _added(sidecars, of(container))
-            peak = _larger(peak, sidecars)
-        else:
-            peak = _larger(peak, _added(sidecars, of(container)))
-    return _larger(total, peak)
-
-
-def _added(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    return {**one, **{n: quantity.add(one[n], v) if n in one else v for n, v in other.items()}}
-
-
-def _larger(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    return {**one, **{n: v for n, v in other.items() if n not in one or quantity.compare(v, one[n]) > 0}}
