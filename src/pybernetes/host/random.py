@@ -7,6 +7,9 @@ import random as _random
 from collections.abc import Callable
 
 _NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_POOL_BYTES = 4096
+_pool = bytearray()
+os.register_at_fork(after_in_child=_pool.clear)
 
 
 class Random:
@@ -14,7 +17,7 @@ class Random:
 
     def __init__(self, seed: int | None = None) -> None:
         self._random: _random.Random = _random.SystemRandom() if seed is None else _random.Random(seed)
-        self._bytes: Callable[[int], bytes] = os.urandom if seed is None else self._seeded
+        self._bytes: Callable[[int], bytes] = _pooled if seed is None else self._seeded
 
     def uid(self) -> str:
         """A version 4 UUID."""
@@ -38,3 +41,12 @@ class Random:
 
     def _seeded(self, count: int) -> bytes:
         return self._random.getrandbits(count * 8).to_bytes(count)
+
+
+def _pooled(count: int) -> bytes:
+    """Random bytes for names that must be unique; asked of the system many at a time."""
+    if len(_pool) < count:
+        _pool.extend(os.urandom(_POOL_BYTES))
+    found = bytes(_pool[-count:])
+    del _pool[-count:]
+    return found

@@ -1,7 +1,8 @@
 """The one thread that writes the SQLite file: jobs in, outcomes back on the loop.
 
 SQLite's waiting for the disk happens here, outside the interpreter lock. A job should be few
-statements: each one takes the interpreter lock back, and may wait for the loop to yield it.
+statements: each one takes the interpreter lock back, and may wait for the loop to yield it; and while
+it waits, whatever the loop does outside the lock (reading and writing TLS, say) wakes it in vain.
 
 Copying the write-ahead log into the file (a checkpoint) would hold up the writes behind it, so
 a second thread does the bulk of it beside them; the writer then only finishes the rest, after
@@ -47,8 +48,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
         self._log_pages = 0
+        """Written to the log since it was last copied."""
         self._checkpoint: threading.Thread | None = None
-        self._hook(connection)
         self._thread = threading.Thread(target=self._run, name="store writer", daemon=True)
         self._thread.start()
 
@@ -104,19 +105,13 @@ class Writer:
         self._log_pages = 0
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
-    def _hook(self, connection: apsw.Connection) -> None:
-        def after_commit(connection: apsw.Connection, name: str, pages: int) -> int:
-            self._log_pages = pages
-            return apsw.SQLITE_OK
-
-        connection.set_wal_hook(after_commit)
-
     def _attempt(self, job: Job) -> StoreError | None:
         try:
             if self._connection is None:
                 self._connection = sqlite_file.open_writer(self._path, self._vfs, self._max_bytes)
-                self._hook(self._connection)
             job(self._connection)
+            # Asked, not told by a hook: that would take the interpreter lock once more in the midst of a commit.
+            self._log_pages += self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)[0]
         except StoreError as error:
             return error
         except apsw.Error as error:
