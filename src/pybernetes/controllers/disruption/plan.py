@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import Condition, OwnerReference
 from pybernetes.api.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetStatus
-from pybernetes.apimachinery.times import format_time, parse_time
+from pybernetes.apimachinery.conditions import with_condition
+from pybernetes.apimachinery.times import parse_time
 from pybernetes.controllers.runtime.amounts import scaled
 from pybernetes.controllers.runtime.owners import controller_of
 from pybernetes.controllers.runtime.pods import condition, is_finished, is_ready
@@ -136,18 +137,8 @@ def failed_status(budget: PodDisruptionBudget, message: str, now: float) -> PodD
 def _with_allowed(
     known: Sequence[Condition], value: str, reason: str, message: str, generation: int | None, now: float
 ) -> list[Condition]:
-    """The time moves only when the value does."""
-    before = next((c for c in known if c.type == ALLOWED), None)
-    same = before is not None and before.status == value
-    told = Condition(
-        type=ALLOWED,
-        status=value,
-        reason=reason,
-        message=message,
-        observedGeneration=generation,
-        lastTransitionTime=before.lastTransitionTime if same and before is not None else format_time(now),
-    )
-    return [told if c.type == ALLOWED else c for c in known] if before is not None else [*known, told]
+    told = Condition(type=ALLOWED, status=value, reason=reason, message=message, observedGeneration=generation)
+    return with_condition(known, told, now)
 
 
 def stale_condition_in(pod: Pod, now: float) -> float | None:

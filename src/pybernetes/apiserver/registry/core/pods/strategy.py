@@ -153,10 +153,10 @@ class PodStrategy(Strategy):
         return columns.row(obj, now)
 
     def subresources(self) -> dict[str, Callable[[Storage], SubresourceBase]]:
+        from pybernetes.apiserver.registry.core.pods.eviction import EvictionSubresource
         from pybernetes.apiserver.registry.core.pods.subresources import (
             BindingSubresource,
             EphemeralContainersSubresource,
-            EvictionSubresource,
             ResizeSubresource,
         )
 
