@@ -6,7 +6,7 @@ import pytest
 
 from pybernetes.apimachinery.errors import NotAcceptable, UnsupportedMediaType
 from pybernetes.apiserver.endpoints import bodies
-from pybernetes.apiserver.endpoints.negotiation import LIST_FORMS, OBJECT_FORMS, PROTOBUF, negotiate
+from pybernetes.apiserver.endpoints.negotiation import LIST_FORMS, OBJECT_FORMS, PROTOBUF, error_form, negotiate
 from pybernetes.http.messages import Request
 
 KUBECTL = (
@@ -53,6 +53,21 @@ def test_forms_of_a_list(accept: str, media_type: str, kind: str, version: str) 
 def test_nothing_acceptable(accept: str) -> None:
     with pytest.raises(NotAcceptable, match="only the following media types are accepted: application/json, "):
         negotiate(asking(accept), OBJECT_FORMS)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (KUBECTL, "application/json"),
+        ("application/yaml", "application/yaml"),
+        ("application/yaml;as=Table;v=v1;g=meta.k8s.io", "application/json"),
+        (f"{PROTOBUF};as=PartialObjectMetadata;v=v1;g=meta.k8s.io", "application/json"),
+        ("text/html", "application/json"),
+        ("application/json;sv=v1", "application/json"),
+    ],
+)
+def test_forms_of_an_error(accept: str, media_type: str) -> None:
+    assert error_form(asking(accept)).media_type == media_type
 
 
 def test_watches_are_never_yaml() -> None:

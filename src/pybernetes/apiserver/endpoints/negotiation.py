@@ -94,8 +94,6 @@ def _form(clause: Clause, media_type: str, transforms: tuple[tuple[str, str], ..
     params = clause.params
     if params.get("stream") and (params["stream"] != "watch" or media_type not in _STREAMED):
         return None
-    if params.get("sv"):
-        return None
     kind, group, version = params.get("as", ""), params.get("g", ""), params.get("v", "")
     if (kind or group or version) and (kind, f"{group}/{version}") not in transforms:
         return None
@@ -122,9 +120,8 @@ def negotiate(
 
 
 def error_form(request: Request) -> Form:
-    """The form of an error answer: what was asked for where served, else JSON."""
-    accept, cbor = request.headers.get("accept", ""), cbor_offered(request)
-    form = _negotiate(accept, OBJECT_FORMS + LIST_FORMS, False, True, cbor) or Form()
+    """The form of an error answer: what was asked for where served, else JSON; errors are no Tables."""
+    form = _negotiate(request.headers.get("accept", ""), (), False, True, cbor_offered(request)) or Form()
     return Form(form.media_type, pretty=form.pretty or pretty(request))
 
 
