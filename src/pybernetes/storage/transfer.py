@@ -17,6 +17,7 @@ from typing import Any
 
 import apsw
 
+from pybernetes.apimachinery.protobuf.varint import varint
 from pybernetes.storage import bbolt, sqlite_file
 from pybernetes.storage.etcd_layout import REGISTRY, EtcdLayout, decode_entry, encode_entry
 from pybernetes.storage.sqlite_file import DELETE, MARK, PUT, plain
@@ -208,12 +209,4 @@ def _key_value(key: bytes, created: int, modified: int, value: bytes, lease: int
 
 def _lease(lease: int, seconds: int) -> bytes:
     """leasepb.Lease: ID = 1, TTL = 2."""
-    return b"\x08" + _varint(lease) + b"\x10" + _varint(seconds)
-
-
-def _varint(number: int) -> bytes:
-    made = bytearray()
-    while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*made, number])
+    return b"\x08" + varint(lease) + b"\x10" + varint(seconds)

@@ -10,10 +10,12 @@ import pytest
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.eviction import thresholds as t
 from pybernetes.kubelet.eviction.manager import Eviction
 from pybernetes.kubelet.eviction.ranking import ContainerUsage, Usage, beyond_its_storage, limits_storage, message, rank
 from pybernetes.kubelet.eviction.thresholds import Amount, Observation, State, Threshold, look, parse
+from pybernetes.sim import loop
 
 from .pods import pod
 
@@ -201,3 +203,22 @@ def test_the_loop() -> None:
     node.now_s += 5
     assert asyncio.run(eviction.look()) is node.pods[1]
     assert node.told[-1] == "evict plain in 7s"
+
+
+def test_a_runtime_that_is_away_ends_no_watch_over_the_node() -> None:
+    class Away(Node):
+        async def free_disk(self) -> None:
+            self.told.append("free disk")
+            raise CriError("UNAVAILABLE", "no such socket")
+
+    node = Away([named("plain")])
+    node.observed = {t.NODEFS: Observation(5, 100)}
+
+    async def main() -> None:
+        eviction = Eviction(KubeletConfig("n", eviction_hard={"nodefs.available": "10%"}), node, node, node)  # type: ignore[arg-type]
+        task = asyncio.create_task(eviction.run())
+        await asyncio.sleep(25)
+        assert not task.done() and node.told.count("free disk") == 3
+        task.cancel()
+
+    loop.run(main())

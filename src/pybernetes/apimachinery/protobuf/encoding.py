@@ -16,12 +16,12 @@ from typing import Any
 import orjson
 
 from pybernetes.apimachinery.protobuf.decoding import MAGIC, ProtobufError, message_of, table_of
+from pybernetes.apimachinery.protobuf.varint import SHORT, varint
 from pybernetes.apimachinery.times import parse_duration, parse_micros, parse_time
 
 Encode = Callable[[Any], bytes]
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
 _REMEMBERED, _REMEMBERED_BYTES = 2048, 8192
-_LENGTHS = [bytes((n,)) for n in range(128)]
 
 
 @functools.lru_cache(1024)
@@ -68,7 +68,7 @@ _remembered = functools.lru_cache(_REMEMBERED)(_written)
 def envelope(api_version: str, kind: str, raw: bytes) -> bytes:
     """`k8s\\0` and a runtime.Unknown."""
     head = _head(api_version, kind)
-    return b"".join((head, _length(len(raw)), raw, b"\x1a\x00\x22\x00"))
+    return b"".join((head, varint(len(raw)), raw, b"\x1a\x00\x22\x00"))
 
 
 def list_message(metadata: dict[str, Any], items: list[bytes]) -> bytes:
@@ -82,7 +82,7 @@ def list_message(metadata: dict[str, Any], items: list[bytes]) -> bytes:
 @functools.lru_cache(4096)
 def _item_head(size: int) -> bytes:
     """Tag and length of a list's item."""
-    return b"\x12" + _length(size)
+    return b"\x12" + varint(size)
 
 
 def watch_frame(type_: str, enveloped: bytes) -> bytes:
@@ -136,7 +136,7 @@ def _one(number: int, code: str) -> Encode:
         return _text(_tag(number, _BYTES))
     if code in ("i", "b"):
         tag = _tag(number, _VARINT)
-        return lambda value: tag + _varint(int(value))
+        return lambda value: tag + varint(int(value))
     if code == "d":
         fixed = _tag(number, _FIXED64)
         return lambda value: fixed + struct.pack("<d", value)
@@ -146,7 +146,7 @@ def _one(number: int, code: str) -> Encode:
     def encode(value: Any) -> bytes:
         raw = payload(value)
         size = len(raw)
-        return tag + (_LENGTHS[size] if size < 128 else _length(size)) + raw
+        return tag + (SHORT[size] if size < 128 else varint(size)) + raw
 
     return encode
 
@@ -155,7 +155,7 @@ def _text(tag: bytes) -> Encode:
     def encode(value: str) -> bytes:
         raw = value.encode()
         size = len(raw)
-        return tag + (_LENGTHS[size] if size < 128 else _length(size)) + raw
+        return tag + (SHORT[size] if size < 128 else varint(size)) + raw
 
     return encode
 
@@ -167,7 +167,7 @@ def _map(number: int, code: str) -> Encode:
         parts: list[bytes] = []
         for key, value in values.items():
             entry = key_of(key) + (value_of(value) if value is not None else b"")
-            parts += (tag, _length(len(entry)), entry)
+            parts += (tag, varint(len(entry)), entry)
         return b"".join(parts)
 
     return encode
@@ -191,17 +191,17 @@ def _micro_time(value: str) -> bytes:
 
 
 def _moment(seconds: int, nanos: int) -> bytes:
-    return b"\x08" + _varint(seconds) + b"\x10" + _varint(nanos)
+    return b"\x08" + varint(seconds) + b"\x10" + varint(nanos)
 
 
 def _duration(value: str) -> bytes:
-    return b"\x08" + _varint(round(parse_duration(value) * 1_000_000_000))
+    return b"\x08" + varint(round(parse_duration(value) * 1_000_000_000))
 
 
 def _int_or_string(value: int | str) -> bytes:
     if isinstance(value, str):
         return b"\x08\x01\x10\x00" + _field(3, value.encode())
-    return b"\x08\x00\x10" + _varint(value) + b"\x1a\x00"
+    return b"\x08\x00\x10" + varint(value) + b"\x1a\x00"
 
 
 def _raw(value: Any) -> bytes:
@@ -221,7 +221,7 @@ def _schema(value: Any) -> bytes:
 
 
 def _schema_or_bool(value: Any) -> bytes:
-    return b"\x08" + _varint(int(value)) if isinstance(value, bool) else b"\x08\x01" + _field(2, _schema(value))
+    return b"\x08" + varint(int(value)) if isinstance(value, bool) else b"\x08\x01" + _field(2, _schema(value))
 
 
 def _schema_or_array(value: Any) -> bytes:
@@ -259,24 +259,8 @@ def _head(api_version: str, kind: str) -> bytes:
 
 
 def _tag(number: int, wire: int) -> bytes:
-    return _varint(number << 3 | wire)
+    return varint(number << 3 | wire)
 
 
 def _field(number: int, raw: bytes) -> bytes:
-    return _tag(number, _BYTES) + _length(len(raw)) + raw
-
-
-def _length(size: int) -> bytes:
-    return _LENGTHS[size] if size < 128 else _varint(size)
-
-
-def _varint(value: int) -> bytes:
-    if 0 <= value < 128:
-        return _LENGTHS[value]
-    value &= (1 << 64) - 1
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
+    return _tag(number, _BYTES) + varint(len(raw)) + raw

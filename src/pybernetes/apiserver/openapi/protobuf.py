@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from pybernetes.apimachinery.protobuf.varint import varint
 from pybernetes.apimachinery.scheme import RESOURCES, Resource
 from pybernetes.apiserver.openapi import documents
 from pybernetes.apiserver.openapi.definitions import Definitions
@@ -92,7 +93,7 @@ def _flag(value: bool) -> bytes:
 
 
 def _count(value: int) -> bytes:
-    return _varint(value)
+    return varint(value)
 
 
 def _double(value: float) -> bytes:
@@ -227,17 +228,8 @@ def _text(number: int, value: str) -> bytes:
 
 
 def _block(number: int, value: bytes | bytearray) -> bytes:
-    return _key(number, 2) + _varint(len(value)) + value
+    return _key(number, 2) + varint(len(value)) + value
 
 
 def _key(number: int, wire_type: int) -> bytes:
-    return _varint(number << 3 | wire_type)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return varint(number << 3 | wire_type)

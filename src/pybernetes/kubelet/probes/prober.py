@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, GRPCAction, HTTPGetAction, Pod, Probe
+from pybernetes.apimachinery.protobuf.varint import varint
 from pybernetes.apimachinery.times import format_duration
 from pybernetes.kubelet.cri.client import CriClient, CriError
 
@@ -180,7 +181,7 @@ async def _grpc(action: GRPCAction, host: str, timeout_s: float) -> Answer:
     import grpc.aio
 
     service = (action.service or "").encode()
-    request = b"\x0a" + _varint(len(service)) + service if service else b""
+    request = b"\x0a" + varint(len(service)) + service if service else b""
     target = f"[{host}]:{action.port}" if ":" in host else f"{host}:{action.port}"
     options = [("grpc.enable_http_proxy", 0), ("grpc.primary_user_agent", "kube-probe/1.36")]
     limit = format_duration(timeout_s)
@@ -215,11 +216,3 @@ def _rpc_failure(error: Any, codes: Any, limit: str) -> str:
         return f"timeout: health rpc did not complete within {limit}"
     code = "".join(word.capitalize() for word in error.code().name.split("_"))
     return f"error: health rpc probe failed: rpc error: code = {code} desc = {error.details()}"
-
-
-def _varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return bytes((*found, number))
