@@ -10,14 +10,10 @@ import orjson
 import pytest
 
 from pybernetes.apimachinery import cbor
-from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.endpoints.negotiation import CBOR, CBOR_SEQUENCE, JSON
 from pybernetes.apiserver.endpoints.watch_socket import split
-from pybernetes.apiserver.server import ApiServer
-from pybernetes.host.clock import SystemClock
-from pybernetes.host.random import Random
 from pybernetes.http.messages import Request, Response
-from pybernetes.storage.memory import MemoryStore
+from tests.unit.apiserver.endpoints.serving import serving
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 APPLY = "application/apply-patch+cbor"
@@ -27,25 +23,16 @@ Ask = Callable[..., Awaitable[Response]]
 
 def run(body: Callable[[Ask], Awaitable[None]], *, gate: bool = True) -> None:
     async def main() -> None:
-        store = MemoryStore()
-        await store.start()
-        gates = {"CBORServingAndStorage": True} if gate else {}
-        config = ApiServerConfig(port=-1, authorization_modes=("AlwaysAllow",), feature_gates=gates)
-        server = ApiServer(config, store, SystemClock(), Random(1))
-        await server.start()
+        async with serving(feature_gates={"CBORServingAndStorage": True} if gate else {}) as handler:
 
-        async def ask(method: str, target: str, data: Any = b"", accept: str = CBOR, kind: str = CBOR) -> Response:
-            path, _, query = target.partition("?")
-            sent = data if isinstance(data, bytes) else cbor.encode(data)
-            answer = await server.handler(Request(method, path, query, {"accept": accept, "content-type": kind}, sent))
-            assert isinstance(answer, Response)
-            return answer
+            async def ask(method: str, target: str, data: Any = b"", accept: str = CBOR, kind: str = CBOR) -> Response:
+                path, _, query = target.partition("?")
+                sent = data if isinstance(data, bytes) else cbor.encode(data)
+                answer = await handler(Request(method, path, query, {"accept": accept, "content-type": kind}, sent))
+                assert isinstance(answer, Response)
+                return answer
 
-        try:
             await body(ask)
-        finally:
-            await server.stop(0)
-            await store.stop()
 
     asyncio.run(main())
 

@@ -10,14 +10,10 @@ import orjson
 
 from pybernetes.apimachinery.protobuf.decoding import decode
 from pybernetes.apimachinery.protobuf.encoding import encode
-from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.endpoints.negotiation import JSON, PROTOBUF
 from pybernetes.apiserver.endpoints.watch_socket import split
-from pybernetes.apiserver.server import ApiServer
-from pybernetes.host.clock import SystemClock
-from pybernetes.host.random import Random
 from pybernetes.http.messages import Request, Response
-from pybernetes.storage.memory import MemoryStore
+from tests.unit.apiserver.endpoints.serving import serving
 
 GO = f"{PROTOBUF},application/json"
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -26,24 +22,16 @@ Ask = Callable[..., Awaitable[Response]]
 
 def run(body: Callable[[Ask], Awaitable[None]]) -> None:
     async def main() -> None:
-        store = MemoryStore()
-        await store.start()
-        config = ApiServerConfig(port=-1, authorization_modes=("AlwaysAllow",))
-        server = ApiServer(config, store, SystemClock(), Random(1))
-        await server.start()
+        async with serving() as handler:
 
-        async def ask(method: str, target: str, tree: Any = None, accept: str = GO) -> Response:
-            path, _, query = target.partition("?")
-            headers = {"accept": accept, "content-type": PROTOBUF}
-            answer = await server.handler(Request(method, path, query, headers, encode(tree) if tree else b""))
-            assert isinstance(answer, Response)
-            return answer
+            async def ask(method: str, target: str, tree: Any = None, accept: str = GO) -> Response:
+                path, _, query = target.partition("?")
+                headers = {"accept": accept, "content-type": PROTOBUF}
+                answer = await handler(Request(method, path, query, headers, encode(tree) if tree else b""))
+                assert isinstance(answer, Response)
+                return answer
 
-        try:
             await body(ask)
-        finally:
-            await server.stop(0)
-            await store.stop()
 
     asyncio.run(main())
 

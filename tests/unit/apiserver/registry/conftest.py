@@ -11,6 +11,7 @@ import msgspec
 import orjson
 import pytest
 
+from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.scheme import find
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.registry.generic.interface import (
@@ -79,6 +80,12 @@ class Cluster:
         self.warnings = ctx.warnings
         assert written.created
         return orjson.loads(written.value)
+
+    async def refused(self, plural: str, tree: dict[str, Any], ns: str = "default") -> str:
+        """What is said of an object that is invalid."""
+        with pytest.raises(errors.Invalid) as caught:
+            await self.create(plural, tree, ns)
+        return caught.value.message
 
     async def get(self, plural: str, name: str, ns: str = "default", sub: str = "") -> Any:
         ctx = self.context(plural, "get", ns, name, subresource=sub)
