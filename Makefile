@@ -25,7 +25,8 @@ bench: install  ## figures; nothing is asserted
 soak: export SOAK = 1
 soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over; then random requests and stores under faults
 	@for round in $$(seq $${COUNT:-10}); do echo "== round $$round"; ./pybernetes test -x -q || exit 1; done
-	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q -s --timeout 0 tests/integration/test_fuzz_requests.py
+	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q -s --timeout 0 tests/integration/test_fuzz_requests.py \
+		tests/integration/test_custom_resources_fuzzed.py tests/unit/apiserver/crd/test_fuzzed_schemas.py
 	SECONDS_EACH=$${SECONDS_EACH:-300} .venv/bin/python -m tests.integration.openapi_campaign
 	POWER_CUTS=$${CUTS:-100000} .venv/bin/python -m pytest -q -s --timeout 0 tests/sim/store/test_power_loss.py
 	WATCH_SECONDS=$${SECONDS_EACH:-300} .venv/bin/python -m pytest -q -s --timeout 0 tests/contract/test_watch_properties.py \

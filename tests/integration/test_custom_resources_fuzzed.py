@@ -1,139 +1,173 @@
-"""Whatever a definition's schema is and whatever is sent against it: an answer, never an internal error."""
+"""Definitions and custom objects drawn at random, over HTTP: an answer in time, and nothing half done.
+
+A request that takes longer than PATIENCE_S hangs. What is accepted can be read, is the same when it is written again
+and is gone with its definition; what is refused has left nothing. FUZZ_EXAMPLES (`make soak`) draws more.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
+import os
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pybernetes.apimachinery import errors
-from tests.integration.test_custom_resources import DEFINITIONS, World, condition, definition, widget
+from tests.definition_strategies import definitions
+from tests.integration.apiserver_in_a_thread import Answer, Served, serving
+from tests.integration.test_fuzz_requests import OPERATIONS
+from tests.rule_strategies import ruled
+from tests.schema_strategies import JSON, schemas, sometimes, value_for
 
 Tree = dict[str, Any]
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b", "c"]), inner, max_size=2),
-    max_leaves=6,
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+fuzzed = settings(
+    max_examples=EXAMPLES or 25,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
-RULES = ["self == oldSelf", "self.a == 1", "size(self) > 0", "self.all(x, x == x)", "(", "has(self.a)", "self > 1"]
-words: dict[str, st.SearchStrategy[Any]] = {
-    "type": st.sampled_from(["object", "string", "integer", "number", "boolean", "array", "", "null", "thing"]),
-    "format": st.sampled_from(["date-time", "int32", "byte", "duration", "ipv4", "x"]),
-    "default": anything,
-    "enum": st.lists(anything, max_size=2),
-    "nullable": st.booleans(),
-    "minimum": st.integers(-3, 3),
-    "maxLength": st.integers(-1, 3),
-    "pattern": st.sampled_from(["^a", "(", "(?=a)", "\\d+", "[["]),
-    "required": st.lists(st.sampled_from(["a", "z"]), max_size=2),
-    "x-kubernetes-preserve-unknown-fields": st.booleans(),
-    "x-kubernetes-int-or-string": st.booleans(),
-    "x-kubernetes-embedded-resource": st.booleans(),
-    "x-kubernetes-list-type": st.sampled_from(["set", "map", "atomic", "odd"]),
-    "x-kubernetes-list-map-keys": st.lists(st.sampled_from(["a", "b"]), max_size=2),
-    "x-kubernetes-map-type": st.sampled_from(["atomic", "granular", "odd"]),
-    "x-kubernetes-validations": st.lists(st.builds(lambda r: {"rule": r}, st.sampled_from(RULES)), max_size=2),
-}
-
-
-def _node(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    deeper = {
-        "properties": st.dictionaries(st.sampled_from(["a", "b", "metadata", "x-y"]), inner, max_size=2),
-        "items": inner | st.lists(inner, max_size=1),
-        "additionalProperties": inner | st.booleans(),
-        "oneOf": st.lists(inner, max_size=2),
-        "allOf": st.lists(inner, max_size=1),
-        "not": inner,
-    }
-    return st.fixed_dictionaries({}, optional={**words, **deeper})
-
-
-schemas = st.recursive(st.fixed_dictionaries({}, optional=words), _node, max_leaves=4)
-good = st.recursive(
-    st.sampled_from(
-        [
-            {"type": "string"},
-            {"type": "integer", "minimum": 0},
-            {"type": "string", "nullable": True, "format": "date-time"},
-            {"x-kubernetes-int-or-string": True},
-            {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
-            {"type": "string", "maxLength": 2, "x-kubernetes-validations": [{"rule": "self.startsWith('a')"}]},
-        ]
-    ),
-    lambda inner: (
-        st.builds(lambda i: {"type": "array", "maxItems": 3, "items": i}, inner)
-        | st.builds(
-            lambda p: {"type": "object", "properties": p}, st.dictionaries(st.sampled_from("abc"), inner, max_size=2)
-        )
-        | st.builds(lambda a: {"type": "object", "maxProperties": 3, "additionalProperties": a}, inner)
-    ),
-    max_leaves=5,
-)
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+GROUP = "/apis/fuzz.example.com"
 _numbers = itertools.count()
 
 
-def _defined(spec: Any) -> Tree:
-    plural = f"things{next(_numbers)}"
-    tree = definition(plural, plural.capitalize())
-    version = tree["spec"]["versions"][0]
-    version["schema"] = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
-    del version["selectableFields"], version["subresources"]
-    return tree
+@pytest.fixture(scope="module")
+def api() -> Iterator[Served]:
+    with serving() as served:
+        yield served
 
 
-async def _ask(world: World, method: str, path: str, body: Any) -> int:
+def send(
+    api: Served, method: str, target: str, tree: Any = None, content_type: str = "application/json"
+) -> tuple[int, Tree]:
+    """Over a socket of its own; every answer is JSON and no failure of the server."""
+    body = b"" if tree is None else json.dumps(tree).encode()
+    answer: Answer = api.send(method, target, body, content_type)
+    assert 200 <= answer.status < 500, (answer.status, answer.message, tree)
+    return answer.status, json.loads(answer.body)
+
+
+def until(api: Served, target: str, status: int) -> None:
+    """Asks until that is the answer: every request lets the apiserver go on."""
+    for _ in range(100_000):
+        if api.ask("GET", target).status == status:
+            return
+    raise AssertionError(f"{target} is never {status}")
+
+
+def established(api: Served, name: str) -> None:
+    for _ in range(100_000):
+        tree = json.loads(api.ask("GET", f"{DEFINITIONS}/{name}").body)
+        conditions = {c["type"]: c["status"] for c in tree["status"]["conditions"]}
+        if "Established" in conditions:
+            assert conditions["Established"] == "True", conditions
+            return
+    raise AssertionError(f"{name} is never established")
+
+
+def removed(api: Served, name: str, collection: str) -> None:
+    """Deletes a definition, the only one of its group; no route, no document and no group of it is left."""
+    group = collection.split("/")[2]
+    send(api, "DELETE", f"{DEFINITIONS}/{name}")
+    until(api, f"{DEFINITIONS}/{name}", 404)
+    until(api, collection, 404)
+    groups = json.loads(api.ask("GET", "/apis").body)["groups"]
+    assert not any(found["name"] == group for found in groups)
+    assert group.encode() not in api.ask("GET", "/openapi/v3").body
+
+
+def defined(spec: Tree) -> tuple[Tree, str]:
+    """A definition with this schema, and the path of its objects."""
+    plural, group = "things", f"fuzz{next(_numbers)}.example.com"
+    schema = {"type": "object", "properties": {"spec": spec}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": plural, "kind": plural.capitalize()}
+    tree = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "scope": "Cluster", "names": names, "versions": [version]},
+    }
+    return tree, f"/apis/{group}/v1/{plural}"
+
+
+@fuzzed
+@given(definitions(), definitions())
+def test_definitions_come_and_go(api: Served, first: Tree, second: Tree) -> None:
+    name = first["metadata"]["name"]
+    status, made = send(api, "POST", DEFINITIONS, first)
+    if status != 201:
+        until(api, f"{DEFINITIONS}/{name}", 404)
+        until(api, f"{GROUP}/v1/gadgets", 404)
+        return
+    assert made["spec"]["names"]["plural"] == "gadgets"
+    held = json.loads(api.ask("GET", f"{DEFINITIONS}/{name}").body)
+    assert held["spec"] == made["spec"]
+    target = f"{DEFINITIONS}/{name}"
+    status, again = send(api, "PUT", target, {**held, "metadata": {"name": name, "resourceVersion": ""}})
+    assert (status, again["metadata"]["generation"]) == (200, made["metadata"]["generation"])
+    forced = f"{target}?fieldManager=f&force=true"
+    status, applied = send(api, "PATCH", forced, {**second, "metadata": {"name": name}}, "application/apply-patch+yaml")
+    now = json.loads(api.ask("GET", target).body)
+    assert now["spec"] == (applied if status == 200 else held)["spec"]
+    removed(api, name, f"{GROUP}/v1/gadgets")
+
+
+@fuzzed
+@given(schemas() | ruled(), st.data())
+def test_objects_are_whole_or_not_there(api: Served, spec: Tree, data: st.DataObject) -> None:
+    tree, collection = defined(spec)
+    status, _ = send(api, "POST", DEFINITIONS, tree)
+    if status != 201:
+        return
     try:
-        await world.raw(method, path, json.loads(json.dumps(body)))
-    except errors.StatusError as error:
-        assert error.code < 500, (error.code, error.message, body)
-        return error.code
-    return 200
+        established(api, tree["metadata"]["name"])
+        _try_objects(api, tree, collection, spec, data)
+    finally:
+        removed(api, tree["metadata"]["name"], collection)
 
 
-def _run(scenario: Any) -> None:
-    async def main() -> None:
-        world = World()
-        await world.store.start()
-        await world.api.start()
-        try:
-            await scenario(world)
-        finally:
-            await world.api.stop()
-            await world.store.stop()
-
-    asyncio.run(main())
-
-
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(schemas, min_size=10, max_size=10))
-def test_schemas_of_any_kind(many: list[Any]) -> None:
-    async def scenario(world: World) -> None:
-        for schema in many:
-            await _ask(world, "POST", CRDS, _defined(schema))
-
-    _run(scenario)
+def _try_objects(api: Served, tree: Tree, collection: str, spec: Tree, data: st.DataObject) -> None:
+    ruled_schema = "x-kubernetes-validations" in json.dumps(spec)
+    api_version = f"{tree['spec']['group']}/v1"
+    kept = []
+    for i in range(4):
+        name = f"o{i}"
+        one = f"{collection}/{name}"
+        body = {"apiVersion": api_version, "kind": tree["spec"]["names"]["kind"], "metadata": {"name": name}}
+        body["spec"] = value_for(data.draw, spec)
+        status, made = send(api, "POST", collection, body)
+        if status != 201:
+            assert api.ask("GET", one).status == 404
+            continue
+        kept.append(name)
+        held = json.loads(api.ask("GET", one).body)
+        assert held == made
+        status, again = send(api, "PUT", one, held)
+        assert (status == 200 and again == held) or (status == 422 and ruled_schema), again
+        alter(api, one, body, spec, data)
+    listed = json.loads(api.ask("GET", collection).body)["items"]
+    assert sorted(item["metadata"]["name"] for item in listed) == kept
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
-@given(good, st.lists(anything, min_size=8, max_size=8))
-def test_objects_of_any_kind(schema: Tree, many: list[Any]) -> None:
-    async def scenario(world: World) -> None:
-        tree = _defined(schema)
-        await world.dynamic.create(DEFINITIONS, tree)
-        await world.until(tree["metadata"]["name"], lambda t: condition(t, "Established") == "True")
-        names = tree["spec"]["names"]
-        path = f"/apis/example.com/v1/namespaces/default/{names['plural']}"
-        for i, spec in enumerate(many):
-            body = {**widget(f"a{i}"), "kind": names["kind"], "spec": spec}
-            if await _ask(world, "POST", path, body) == 200:
-                await _ask(world, "PUT", f"{path}/a{i}", {**body, "spec": many[0]})
-            await _ask(world, "POST", path, {**body, "metadata": spec})
-
-    _run(scenario)
+def alter(api: Served, one: str, body: Tree, spec: Tree, data: st.DataObject) -> None:
+    """A patch of each kind: what is refused has changed nothing, what is not can be read."""
+    value = value_for(data.draw, spec)
+    patches: list[tuple[str, Any, str]] = [
+        ("application/merge-patch+json", {"spec": value}, ""),
+        ("application/json-patch+json", [{"op": "add", "path": "/spec", "value": value}], ""),
+        ("application/apply-patch+yaml", {**body, "spec": value}, "?fieldManager=f&force=true"),
+    ]
+    if sometimes(data.draw, 2):
+        patches.append(("application/json-patch+json", data.draw(st.lists(OPERATIONS, max_size=2)), ""))
+        patches.append(("application/merge-patch+json", data.draw(JSON), ""))
+    for kind, patch, query in patches:
+        before = json.loads(api.ask("GET", one).body)
+        status, answer = send(api, "PATCH", one + query, patch, kind)
+        after = json.loads(api.ask("GET", one).body)
+        assert after == (answer if status == 200 else before)

@@ -172,7 +172,7 @@ def _metadata(tree: Tree, level: Level, at: Path) -> Iterator[FieldError]:
     if tree.get("type") != "object":
         yield FieldError.invalid(at.child("type"), tree.get("type", ""), "must be object")
     if level == "root":
-        rest = {k for k, v in tree.items() if k not in ("type", "default", "description") and v}
+        rest = {k for k, v in tree.items() if k not in ("type", "default") and v}
         names = set(tree.get("properties") or {})
         if rest - {"properties"} or names - {"name", "generateName"}:
             why = "must not specify anything other than name and generateName, but metadata is implicitly specified"
