@@ -41,11 +41,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+from sortedcontainers import SortedList
 
 from pybernetes.storage.canonical import with_resource_version
 from pybernetes.storage.hub import prefix_end
@@ -98,7 +98,8 @@ class WatchCache:
         self._index_functions = indexes or {}
         self._queue_limit = queue_limit
         self._entries: dict[str, Stored] = {}
-        self._keys: list[str] = []
+        self._keys: SortedList[str] = SortedList()
+        """Of the entries; a write costs the same among a thousand and among a hundred thousand."""
         self._indexed: dict[str, dict[str, set[str]]] = {name: {} for name in self._index_functions}
         self._recent = RecentEvents(recent_events, recent_bytes)
         self._watchers: dict[tuple[str, str], dict[Watcher, None]] = {}
@@ -120,6 +121,7 @@ class WatchCache:
             start = page.items[-1].key + "\0"
             page = await self._store.range(self.prefix, start=start, limit=_LOAD_PAGE, revision=revision)
             self._load(page)
+        self._keys.update(self._entries)
         self._recent.restart(revision)
         self._last_change = revision
         backlog, self._backlog = self._backlog, None
@@ -199,9 +201,9 @@ class WatchCache:
             low, high = self._span(scope, start)
             if matches is None:
                 end = min(high, low + limit) if limit else high
-                items = [self._entries[key] for key in self._keys[low:end]]
+                items = list(map(self._entries.__getitem__, self._keys.islice(low, end)))
                 return Listing(items, revision, end < high, high - end)
-            keys = self._keys[low:high]
+            keys = list(self._keys.islice(low, high))
         found_entries: Iterable[Stored] = map(self._entries.__getitem__, keys)
         for needle in needles:
             found_entries = _containing(found_entries, needle)
@@ -295,7 +297,6 @@ class WatchCache:
         for stored in page.items:
             entry = _served(stored)
             self._entries[entry.key] = entry
-            self._keys.append(entry.key)
             for name, function in self._index_functions.items():
                 self._indexed[name].setdefault(function(entry.value), set()).add(entry.key)
 
@@ -320,10 +321,10 @@ class WatchCache:
         if recent.put:
             self._entries[key] = Stored(key, value, change.revision, change.create_revision)
             if before is None:
-                insort(self._keys, key)
+                self._keys.add(key)
         elif before is not None:
             del self._entries[key]
-            del self._keys[bisect_left(self._keys, key)]
+            self._keys.remove(key)
         for name, function in self._index_functions.items():
             old = function(before.value) if before else None
             new = function(value) if recent.put else None
@@ -412,8 +413,8 @@ class WatchCache:
         return f"{self.prefix}{namespace}/" if namespace else self.prefix
 
     def _span(self, scope: str, start: str) -> tuple[int, int]:
-        low = bisect_left(self._keys, max(start, scope))
-        return low, max(low, bisect_left(self._keys, prefix_end(scope)))
+        low = self._keys.bisect_left(max(start, scope))
+        return low, max(low, self._keys.bisect_left(prefix_end(scope)))
 
     def _one(self, key: str) -> Items:
         entry = self._entries.get(key)
