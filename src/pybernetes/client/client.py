@@ -199,12 +199,6 @@ class Client:
         where = target(resource_of(cls).path(namespace, _named(name), subresource))
         return decode_object(returns, await self._send("POST", where, body_of(obj)))
 
-    async def get_subresource(
-        self, cls: type[KubernetesObject], name: str, namespace: str, subresource: str, returns: type[R]
-    ) -> R:
-        where = target(resource_of(cls).path(namespace, _named(name), subresource))
-        return decode_object(returns, await self._send("GET", where))
-
     @overload
     async def update_subresource(
         self, cls: type[KubernetesObject], name: str, namespace: str, subresource: str, obj: R

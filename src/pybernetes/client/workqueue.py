@@ -96,9 +96,6 @@ class RateLimitedQueue(Generic[K]):
         """Ends the back-off of `key`."""
         self._failures.pop(key, None)
 
-    def num_requeues(self, key: K) -> int:
-        return self._failures.get(key, 0)
-
     async def get(self) -> K:
         """The next key; its cause becomes current in the calling task. Raises ShutDown."""
         while not self._waiting:

@@ -111,9 +111,6 @@ class PodRuntime:
         ordered = sorted([sandbox, *others], key=lambda s: (s.created_at_s, s.attempt, s.id), reverse=True)
         return replace(self, sandboxes=tuple(ordered))
 
-    def without_sandbox(self, sandbox_id: str) -> PodRuntime:
-        return replace(self, sandboxes=tuple(s for s in self.sandboxes if s.id != sandbox_id))
-
 
 @dataclass(slots=True)
 class FoundPod:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from pybernetes.proxy.services import Endpoint, ServicePort, usable_endpoints
 
-MASQUERADE_MARK = "0x4000"
+_MASQUERADE = "0x4000"
+"""The bit of a packet's mark that asks for it. Source: pkg/proxy/nftables (masqueradeBit)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def base(table: str, node: NodeView) -> str:
         f"map no-endpoint-services {{ type {address} . inet_proto . inet_service : verdict; }}",
         "map no-endpoint-nodeports { type inet_proto . inet_service : verdict; }",
         f"map firewall-ips {{ type {address} . inet_proto . inet_service : verdict; }}",
-        "chain mark-for-masquerade { mark set mark or 0x4000; }",
+        f"chain mark-for-masquerade {{ mark set mark or {_MASQUERADE}; }}",
         "chain reject-chain { reject; }",
         "chain services {",
         f"  {ip} daddr . meta l4proto . th dport vmap @service-ips",
@@ -86,8 +87,8 @@ def base(table: str, node: NodeView) -> str:
         f"  {local} meta l4proto . th dport vmap @no-endpoint-nodeports",
         "}",
         "chain masquerading {",
-        "  mark and 0x4000 == 0 return",
-        "  mark set mark xor 0x4000",
+        f"  mark and {_MASQUERADE} == 0 return",
+        f"  mark set mark xor {_MASQUERADE}",
         "  masquerade fully-random",
         "}",
         "chain nat-prerouting { type nat hook prerouting priority dstnat; jump services; }",

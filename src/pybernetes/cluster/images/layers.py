@@ -32,12 +32,6 @@ class Layer:
         entry.linkname = target
         self._add(entry, b"")
 
-    def hard_link(self, path: str, target: str) -> None:
-        entry = self._entry(path, 0o755)
-        entry.type = tarfile.LNKTYPE
-        entry.linkname = target.lstrip("/")
-        self._add(entry, b"")
-
     def standard_folders(self) -> None:
         """What programs expect of any root: /tmp, /etc and the mount points."""
         for path, mode in _STANDARD_FOLDERS.items():

@@ -118,10 +118,6 @@ class CriClient:
     async def status(self, verbose: bool = False) -> Any:
         return await self.call("Status", self.pb.StatusRequest(verbose=verbose), timeout_s=10)
 
-    async def update_runtime_config(self, pod_cidr: str) -> None:
-        config = self.pb.RuntimeConfig(network_config=self.pb.NetworkConfig(pod_cidr=pod_cidr))
-        await self.call("UpdateRuntimeConfig", self.pb.UpdateRuntimeConfigRequest(runtime_config=config))
-
     # Pod sandboxes.
 
     async def run_pod_sandbox(self, config: Any, runtime_handler: str = "") -> str:

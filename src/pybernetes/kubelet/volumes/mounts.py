@@ -7,11 +7,8 @@ import os
 from functools import cache
 from pathlib import Path
 
-MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
-MS_NOEXEC = 8
-MS_REMOUNT = 32
 MS_BIND = 4096
 MNT_DETACH = 2
 
