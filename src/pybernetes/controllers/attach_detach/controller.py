@@ -17,6 +17,7 @@ from pybernetes.controllers.attach_detach import plan
 from pybernetes.controllers.runtime.claim_users import BY_CLAIM, claim_keys, index_by_claim
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.nodes import is_ready
 
 _VOLUME, _NODE = "volume:", "node:"
 
@@ -82,7 +83,7 @@ class AttachDetachController(Controller):
             self._tell(volume, new.spec.nodeName, "Warning", "FailedAttachVolume", text)
 
     def _node_updated(self, old: Node, new: Node) -> None:
-        before, now = ((plan.is_well(n), n.status.volumesInUse, n.spec.taints) for n in (old, new))
+        before, now = ((is_ready(n), n.status.volumesInUse, n.spec.taints) for n in (old, new))
         if before != now:
             self._node_changed(new)
 

@@ -18,11 +18,11 @@ from pybernetes.api.storage.v1 import (
     VolumeAttachmentSource,
     VolumeAttachmentSpec,
 )
+from pybernetes.controllers.runtime.nodes import is_out_of_service, is_ready
 from pybernetes.controllers.runtime.pods import is_finished
 
 _MOST_UNMOUNT_S = 360.0
 """How long a node that is not well may keep a volume that nobody uses any more."""
-_OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 _KEEP_TERMINATED = "volumes.kubernetes.io/keep-terminated-pod-volumes"
 _SHARED_MODES = {"ReadWriteMany", "ReadOnlyMany"}
 
@@ -120,13 +120,9 @@ def _must_wait_s(volume: PersistentVolume, node: Node | None, since: float, now:
     """Seconds until the volume may be taken from a node: none once it has unmounted it, for ever while it is well."""
     if node is None or unique_name(volume) not in (node.status.volumesInUse or ()):
         return 0.0
-    if any(taint.key == _OUT_OF_SERVICE for taint in node.spec.taints or ()):
+    if is_out_of_service(node):
         return 0.0
-    return math.inf if is_well(node) else since + _MOST_UNMOUNT_S - now
-
-
-def is_well(node: Node) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in node.status.conditions or ())
+    return math.inf if is_ready(node) else since + _MOST_UNMOUNT_S - now
 
 
 def attached_to(volumes: Sequence[tuple[PersistentVolume, VolumeAttachment]]) -> list[AttachedVolume]:

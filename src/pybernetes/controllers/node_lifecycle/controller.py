@@ -20,6 +20,7 @@ from pybernetes.controllers.node_lifecycle import plan
 from pybernetes.controllers.node_lifecycle.plan import Health, Limiter, Rates, ZoneState
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.nodes import ready_status
 from pybernetes.controllers.runtime.pods import condition as pod_condition
 from pybernetes.controllers.runtime.pods import is_ready
 
@@ -102,7 +103,7 @@ class NodeLifecycleController(Controller):
 
     def _note_readiness(self, name: str, node: Node) -> None:
         """Keeps count by zone, and notices the moment a node stops being ready."""
-        before, status = self._readiness.get(name), plan.ready_status(node)
+        before, status = self._readiness.get(name), ready_status(node)
         self._readiness[name] = status
         if before == "True" and status != "True":
             self._event(node, "NodeNotReady", f"Node {name} status is now: NodeNotReady")
@@ -211,7 +212,7 @@ class NodeLifecycleController(Controller):
         not ready, only once, at the change: after that its word on its Pods counts.
         """
         name = node.metadata.name or ""
-        if plan.ready_status(node) != "Unknown" and name not in self._unmarked:
+        if ready_status(node) != "Unknown" and name not in self._unmarked:
             return
         pods = [pod for pod in self._pods.by_index(BY_NODE, name) if is_ready(pod)]
         slots = asyncio.Semaphore(_PARALLEL_PODS)

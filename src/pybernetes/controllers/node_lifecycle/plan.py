@@ -12,6 +12,7 @@ from enum import Enum
 from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import Node, NodeCondition, Taint
 from pybernetes.apimachinery.times import format_time, parse_time
+from pybernetes.controllers.runtime.nodes import condition, ready_status
 
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -93,15 +94,6 @@ def unknown_conditions(node: Node, now: float) -> list[NodeCondition]:
                 )
             )
     return changed
-
-
-def condition(node: Node, kind: str) -> NodeCondition | None:
-    return next((each for each in node.status.conditions if each.type == kind), None)
-
-
-def ready_status(node: Node) -> str | None:
-    found = condition(node, "Ready")
-    return found.status if found is not None else None
 
 
 def no_schedule_taints(node: Node, taints: list[Taint], now: float) -> list[Taint]:

@@ -12,6 +12,7 @@ from pybernetes.client.indexes import BY_NODE, node_of
 from pybernetes.controllers.pod_gc import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.nodes import is_out_of_service
 from pybernetes.controllers.runtime.pods import is_finished
 
 _TERMINATED = "terminated"
@@ -93,7 +94,7 @@ class PodGarbageCollector(Controller):
             self.queue.add_after(_TERMINATED, _SETTLE_S)
 
     def _node_changed(self, node: Node) -> None:
-        if any(taint.key == plan.OUT_OF_SERVICE for taint in node.spec.taints):
+        if is_out_of_service(node):
             for pod in self._pods.by_index(BY_NODE, node.metadata.name or ""):
                 self._pod_changed(pod)
 

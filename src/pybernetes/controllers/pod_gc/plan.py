@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybernetes.api.core.v1 import Node, Pod
+from pybernetes.controllers.runtime import nodes
 from pybernetes.controllers.runtime.pods import is_finished
 
-OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 QUARANTINE_S = 40.0
 """How long a node must be missing before its Pods are orphans."""
 
@@ -34,5 +34,4 @@ def is_out_of_service(pod: Pod, node: Node | None) -> bool:
     """It terminates on a node that is not ready and that an admin has declared gone."""
     if pod.metadata.deletionTimestamp is None or node is None:
         return False
-    ready = any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
-    return not ready and any(t.key == OUT_OF_SERVICE for t in node.spec.taints)
+    return not nodes.is_ready(node) and nodes.is_out_of_service(node)

@@ -14,6 +14,7 @@ from pybernetes.api.core.v1 import LoadBalancerIngress, LoadBalancerStatus, Node
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.client.objects import key_of
+from pybernetes.controllers.runtime.nodes import is_ready
 
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
@@ -123,9 +124,10 @@ def facts_of(node: Node) -> tuple[bool, list[str]]:
 
 def _usable(node: Node) -> bool:
     """Source: stableNodeSetPredicates, and k3s's rule that the node is ready."""
-    ready = any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
     leaving = any(taint.key == _TO_BE_DELETED for taint in node.spec.taints)
-    return ready and not leaving and EXCLUDED not in node.metadata.labels and not node.metadata.deletionTimestamp
+    return (
+        is_ready(node) and not leaving and EXCLUDED not in node.metadata.labels and not node.metadata.deletionTimestamp
+    )
 
 
 def _addresses_of(node: Node) -> list[str]:
