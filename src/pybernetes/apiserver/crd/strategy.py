@@ -53,6 +53,7 @@ _BLOCKING = (
 
 
 class CustomResourceStrategy(Strategy):
+    finalizer_domains = False
     allow_unconditional_update = False
     reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
 

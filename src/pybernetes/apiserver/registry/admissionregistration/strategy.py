@@ -23,6 +23,7 @@ _HTTPS = 443
 class _WebhookConfigurationStrategy(Strategy):
     """Validating and mutating configurations, which differ only in reinvocation."""
 
+    finalizer_domains = False
     allow_unconditional_update = False
     columns = columns("Name", "Webhooks:integer", "Age")
 
@@ -92,6 +93,7 @@ def _default_resources(match: Any) -> None:
 
 
 class _PolicyStrategy(Strategy):
+    finalizer_domains = False
     allow_unconditional_update = False
     generation = True
 
@@ -135,6 +137,7 @@ class MutatingAdmissionPolicyStrategy(_PolicyStrategy):
 class AdmissionPolicyBindingStrategy(Strategy):
     """Bindings of both kinds of policies; only validating ones have actions."""
 
+    finalizer_domains = False
     allow_unconditional_update = False
     generation = True
     columns = columns("Name", "PolicyName", "ParamRef", "Age")

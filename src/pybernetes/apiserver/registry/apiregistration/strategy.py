@@ -22,6 +22,8 @@ _STATES = ("True", "False", "Unknown")
 
 
 class APIServiceStrategy(Strategy):
+    finalizer_domains = False
+    metadata_again = "whole"
     reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     columns = columns("Name", "Service", "Available", "Age")
 

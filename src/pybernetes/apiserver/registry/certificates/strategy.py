@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 class CertificateSigningRequestStrategy(Strategy):
+    metadata_again = "whole"
     reset_fields: ClassVar = {
         "": ("spec", "status"),
         "status": ("spec", "status.conditions"),

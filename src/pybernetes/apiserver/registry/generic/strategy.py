@@ -44,6 +44,10 @@ class Strategy:
     """Objects vanish this long after their last write; 0: never."""
     generation: ClassVar[bool] = False
     """metadata.generation is 1 at creation and rises when spec changes."""
+    finalizer_domains: bool = True
+    """Finalizers need a domain, but for the standard ones."""
+    metadata_again: Literal["never", "update", "whole"] = "update"
+    """How the kind's own validation of an update sees metadata once more: as changed, also as if it were new."""
     reset_fields: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("status",), "status": ("spec",)}
     """What a write of the main resource ("") or of a subresource cannot set, so that its manager does not own it."""
     columns: ClassVar[Sequence[Column]] = DEFAULT_COLUMNS

@@ -162,7 +162,7 @@ class Writer:
             prefix = names.masked_trailing_dash(meta.generateName)
             at = object_meta.METADATA.child("generateName")
             found += [FieldError.invalid(at, meta.generateName, message) for message in strategy.validate_name(prefix)]
-        found += metadata_checks.on_create(self.resource, meta)
+        found += metadata_checks.on_create(strategy, meta)
         if found:
             found = _unique(found)
         found += strategy.validate(obj)
@@ -322,7 +322,7 @@ class Writer:
         meta.generation = old_meta.generation
         rules.prepare(ctx, obj, old)
         object_meta.carry_over(meta, old_meta)
-        found = metadata_checks.on_update(self.resource, meta, old_meta, ctx.subresource) + rules.validate(obj, old)
+        found = metadata_checks.on_update(self.strategy, meta, old_meta, ctx.subresource) + rules.validate(obj, old)
         if found:
             raise invalid(self.resource.gvk, meta.name or "", found)
         if rules.warns:

@@ -61,6 +61,7 @@ class ServiceCIDRStrategy(Strategy):
 
 
 class IPAddressStrategy(Strategy):
+    metadata_again = "whole"
     columns = columns("Name", "ParentRef")
 
     def validate_name(self, name: str) -> list[str]:

@@ -18,6 +18,7 @@ from pybernetes.apiserver.registry.networking import validation
 
 
 class IngressStrategy(Strategy):
+    metadata_again = "whole"
     generation = True
     columns = columns("Name", "Class", "Hosts", "Address", "Ports", "Age")
 
@@ -58,6 +59,7 @@ class IngressStrategy(Strategy):
 
 
 class IngressClassStrategy(Strategy):
+    metadata_again = "whole"
     generation = True
     columns = columns("Name", "Controller", "Parameters", "Age")
 

@@ -17,6 +17,8 @@ HANDLER = Path("handler")
 
 
 class RuntimeClassStrategy(Strategy):
+    finalizer_domains = False
+    metadata_again = "whole"
     allow_create_on_update = True
     allow_unconditional_update = False
     columns = columns("Name", "Handler", "Age")

@@ -15,6 +15,7 @@ GROUP = "rbac.authorization.k8s.io"
 
 
 class _RbacStrategy(Strategy):
+    metadata_again = "whole"
     allow_create_on_update = True
 
     def validate_name(self, name: str) -> list[str]:

@@ -30,6 +30,7 @@ def _default_claim(spec: resource.ResourceClaimSpec) -> None:
 
 
 class DeviceClassStrategy(Strategy):
+    metadata_again = "whole"
     returns_deleted_object = True
     generation = True
     columns = NAME_AND_AGE
@@ -42,6 +43,7 @@ class DeviceClassStrategy(Strategy):
 
 
 class ResourceClaimStrategy(Strategy):
+    metadata_again = "whole"
     reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     returns_deleted_object = True
     columns = columns("Name", "State", "Age")
@@ -80,6 +82,7 @@ class ResourceClaimStrategy(Strategy):
 
 
 class ResourceClaimTemplateStrategy(Strategy):
+    metadata_again = "whole"
     returns_deleted_object = True
     columns = NAME_AND_AGE
 

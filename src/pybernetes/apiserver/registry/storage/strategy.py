@@ -34,6 +34,7 @@ _MOST_OF_AN_ERROR = 1024
 
 
 class StorageClassStrategy(Strategy):
+    metadata_again = "whole"
     returns_deleted_object = True
     columns = columns("Name", "Provisioner", "ReclaimPolicy", "VolumeBindingMode", "AllowVolumeExpansion", "Age")
 
@@ -292,6 +293,7 @@ class VolumeAttachmentStrategy(Strategy):
 
 
 class CSIStorageCapacityStrategy(Strategy):
+    metadata_again = "whole"
     allow_unconditional_update = False
 
     def validate(self, obj: storage.CSIStorageCapacity) -> list[FieldError]:
@@ -311,6 +313,7 @@ class CSIStorageCapacityStrategy(Strategy):
 
 
 class VolumeAttributesClassStrategy(Strategy):
+    metadata_again = "whole"
     returns_deleted_object = True
     columns = columns("Name", "DriverName", "Age")
 

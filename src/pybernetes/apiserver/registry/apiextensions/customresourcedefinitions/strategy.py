@@ -30,6 +30,7 @@ _NESTED = (*_KEYED, "items", "additionalProperties", "additionalItems", "allOf",
 
 
 class CustomResourceDefinitionStrategy(Strategy):
+    finalizer_domains = False
     reset_fields: ClassVar = {"": ("status",), "status": ("metadata", "spec")}
     columns = (NAME, Column("Created At", "date", "", "When the object was created."))
 

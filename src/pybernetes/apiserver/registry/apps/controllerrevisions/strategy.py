@@ -15,6 +15,7 @@ from pybernetes.apiserver.registry.generic.table import NONE, age, columns
 
 
 class ControllerRevisionStrategy(Strategy):
+    metadata_again = "whole"
     columns = columns("Name", "Controller", "Revision", "Age")
 
     def validate(self, obj: apps.ControllerRevision) -> list[FieldError]:

@@ -50,6 +50,7 @@ def default_failure_policy(spec: batch.JobSpec) -> None:
 
 
 class JobStrategy(Strategy):
+    metadata_again = "whole"
     generation = True
     garbage_collection = "OrphanDependents"
     orphan_warning = (

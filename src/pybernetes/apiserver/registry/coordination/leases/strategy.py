@@ -1,4 +1,4 @@
-"""Leases. Source: pkg/registry/coordination/lease/strategy.go, apis/coordination/validation."""
+"""Leases and their candidates. Source: pkg/registry/coordination/lease/strategy.go, apis/coordination/validation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pybernetes.apiserver.registry.generic.table import age, columns
 
 
 class LeaseStrategy(Strategy):
+    finalizer_domains = False
     allow_create_on_update = True
     allow_unconditional_update = False
     columns = columns("Name", "Holder", "Age")
@@ -40,3 +41,7 @@ class LeaseStrategy(Strategy):
 
     def row(self, obj: coordination.Lease, now: float) -> list[Any]:
         return [obj.metadata.name, obj.spec.holderIdentity or "", age(obj.metadata.creationTimestamp, now)]
+
+
+class LeaseCandidateStrategy(Strategy):
+    finalizer_domains = False

@@ -17,6 +17,7 @@ _DATA = Path("data")
 
 
 class ConfigMapStrategy(Strategy):
+    metadata_again = "whole"
     columns = columns("Name", "Data", "Age")
 
     def validate(self, obj: core.ConfigMap) -> list[FieldError]:

@@ -18,6 +18,7 @@ _SHOWN = 3
 
 
 class EndpointsStrategy(Strategy):
+    metadata_again = "whole"
     allow_create_on_update = True
     columns = columns("Name", "Endpoints", "Age")
 

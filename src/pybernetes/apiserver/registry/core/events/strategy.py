@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError, invalid
@@ -10,6 +10,10 @@ from pybernetes.apiserver.registry.core.events import validation
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import age, columns
+
+if TYPE_CHECKING:
+    from pybernetes.apimachinery.scheme import Resource
+    from pybernetes.apiserver.registry.generic.registry import Registry
 
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 
@@ -24,6 +28,11 @@ class EventStrategy(Strategy):
     extra_fields = frozenset(
         {"reason", "reportingComponent", "source", "type"} | {f"involvedObject.{name}" for name in _INVOLVED}
     )
+
+    def __init__(self, resource: Resource, registry: Registry) -> None:
+        super().__init__(resource, registry)
+        if not resource.group:
+            self.finalizer_domains, self.metadata_again = False, "never"
 
     def selectable_fields(self) -> dict[str, str]:
         """Each of the two groups knows its own names alone."""

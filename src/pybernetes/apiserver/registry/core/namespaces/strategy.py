@@ -23,6 +23,7 @@ KUBERNETES = "kubernetes"
 
 
 class NamespaceStrategy(Strategy):
+    metadata_again = "whole"
     returns_deleted_object = True
     columns = columns("Name", "Status", "Age")
     extra_fields = frozenset({"status.phase"})

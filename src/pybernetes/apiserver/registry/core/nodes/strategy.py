@@ -21,6 +21,7 @@ _ONLY_ONCE = 'node updates may not change {} except from "" to valid'
 
 
 class NodeStrategy(Strategy):
+    metadata_again = "whole"
     columns = columns(
         "Name", "Status", "Roles", "Age", "Version", "Internal-IP*", "External-IP*", "OS-Image*", "Kernel-Version*",
         "Container-Runtime*",

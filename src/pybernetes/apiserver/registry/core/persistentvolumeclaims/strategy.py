@@ -22,6 +22,7 @@ SPEC = Path("spec")
 
 
 class PersistentVolumeClaimStrategy(Strategy):
+    metadata_again = "whole"
     returns_deleted_object = True
     columns = columns(
         "Name", "Status", "Volume", "Capacity", "Access Modes", "StorageClass", "VolumeAttributesClass", "Age",

@@ -39,6 +39,7 @@ def modes_cell(modes: list[str]) -> str:
 
 
 class PersistentVolumeStrategy(Strategy):
+    metadata_again = "whole"
     returns_deleted_object = True
     columns = columns(
         "Name", "Capacity", "Access Modes", "Reclaim Policy", "Status", "Claim", "StorageClass",

@@ -42,6 +42,7 @@ def node_name_of(value: bytes) -> str:
 
 
 class PodStrategy(Strategy):
+    metadata_again = "whole"
     reset_fields: ClassVar = {
         "": ("status",),
         "status": ("spec", "metadata.deletionTimestamp", "metadata.ownerReferences"),

@@ -23,6 +23,7 @@ _DATA = Path("data")
 
 
 class SecretStrategy(Strategy):
+    metadata_again = "whole"
     columns = columns("Name", "Type", "Data", "Age")
     extra_fields = frozenset({"type"})
 

@@ -31,6 +31,7 @@ _MIN_S, _MAX_S, _HOUR_S = 600, 1 << 32, 3600
 
 
 class ServiceAccountStrategy(Strategy):
+    metadata_again = "whole"
     returns_deleted_object = True
     columns = NAME_AND_AGE
 

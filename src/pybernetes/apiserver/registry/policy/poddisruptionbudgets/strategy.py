@@ -19,6 +19,8 @@ _COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPo
 
 
 class PodDisruptionBudgetStrategy(Strategy):
+    finalizer_domains = False
+    metadata_again = "never"
     generation = True
     allow_unconditional_update = False
     columns = columns("Name", "Min Available", "Max Unavailable", "Allowed Disruptions:integer", "Age")
