@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _RUNTIME_RETRY_S = 0.1
 _MIRROR_RETRY_S = 2.0
+_SYSTEM_LOGS = "/var/log"
 
 
 class Kubelet:
@@ -652,6 +653,7 @@ class Kubelet:
                 client_ca_file=config.client_ca_file,
                 node_name=config.node_name,
                 debugging_handlers=config.enable_debugging_handlers,
+                system_log_folder=_SYSTEM_LOGS,
             ),
             self.clock,
         )

@@ -5,7 +5,7 @@ Every request needs a client certificate of the cluster's CA (or what `authentic
 Streams go to the runtime's own streaming server as raw bytes.
 
 Source: pkg/kubelet/server/server.go, auth.go.
-Differs: the read-only port, /debug, /logs and checkpointing are not served.
+Differs: the read-only port, /debug and checkpointing are not served.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _CERTIFICATE_DAYS = 3650
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _SUBRESOURCES = {"metrics": "metrics", "stats": "stats", "logs": "log", "spec": "spec"}
 _FINE_SUBRESOURCES = {"pods": "pods", "runningpods": "pods", "healthz": "healthz", "configz": "configz"}
+_DEBUGGING = ("exec", "attach", "portForward", "run", "containerLogs", "logs")
 _STREAMS = {"stdout": (b"stdout",), "stderr": (b"stderr",), "all": (b"stdout", b"stderr"), "": (b"stdout", b"stderr")}
 
 
@@ -57,7 +58,9 @@ class ServerConfig:
     client_ca_file: str = ""
     node_name: str = "localhost"
     debugging_handlers: bool = True
-    """exec, attach, portForward, run and containerLogs."""
+    """exec, attach, portForward, run, containerLogs and logs."""
+    system_log_folder: str = ""
+    """What `/logs/` shows; nothing when empty."""
 
 
 class KubeletServer:
@@ -117,7 +120,7 @@ class KubeletServer:
 
     async def _route(self, request: Request) -> Response | Upgrade:
         first, *rest = request.path.strip("/").split("/")
-        if first in ("exec", "attach", "portForward", "run", "containerLogs") and not self._config.debugging_handlers:
+        if first in _DEBUGGING and not self._config.debugging_handlers:
             return _text(405, "Debug endpoints are disabled.")
         match first, len(rest):
             case "healthz", _:
@@ -144,6 +147,11 @@ class KubeletServer:
                 return Response(200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], text)
             case "stats", 1 if rest == ["summary"]:
                 return _json(await self._host.stats_summary(_true(request.params(), "only_cpu_and_memory")))
+            case "logs", _ if self._config.system_log_folder:
+                # Imported with the first look into them: nothing at start needs it.
+                from pybernetes.kubelet import system_logs
+
+                return await system_logs.answer(request, Path(self._config.system_log_folder), "/".join(rest))
             case "configz", 0:
                 return _json({"kubeletconfig": self._host.configz()})
         return _text(404, "404 page not found")

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pybernetes.apimachinery.errors import MethodNotAllowed, NotFound
+from pybernetes.http.messages import Request, Response
+from pybernetes.kubelet.system_logs import answer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    logs = tmp_path / "log"
+    (logs / "pods" / "a b").mkdir(parents=True)
+    (logs / "big.log").write_bytes(b"line\n" * 40_000)
+    (logs / "odd").write_bytes(b"\x00\x01")
+    (logs / "empty").touch()
+    (logs / "current").symlink_to("big.log")
+    (logs / "circle").symlink_to("circle")
+    (tmp_path / "secret").write_text("key")
+    (logs / "away").symlink_to(tmp_path / "secret")
+    return logs
+
+
+def ask(folder: Path, below: str, method: str = "GET") -> tuple[Response, bytes]:
+    async def main() -> tuple[Response, bytes]:
+        found = await answer(Request(method, f"/logs/{below}"), folder, below.rstrip("/"))
+        if isinstance(found.body, bytes):
+            return found, found.body
+        return found, b"".join([chunk async for chunk in found.body])
+
+    return asyncio.run(main())
+
+
+def test_a_folder_is_a_list_of_links(folder: Path) -> None:
+    found, page = ask(folder, "")
+    assert (found.status, dict(found.headers)["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert page.startswith(b'<pre>\n<a href="away">away</a>\n')
+    assert b'<a href="pods/">pods/</a>\n' in page
+    assert ask(folder, "pods/")[1] == b'<pre>\n<a href="a%20b/">a b/</a>\n</pre>\n'
+    found, _ = ask(folder, "pods")
+    assert (found.status, dict(found.headers)["Location"]) == (301, "pods/")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "kind"),
+    [("big.log", 200_000, "text/plain; charset=utf-8"), ("current", 200_000, "text/plain; charset=utf-8"),
+     ("odd", 2, "application/octet-stream"), ("empty", 0, "text/plain; charset=utf-8")],
+)  # fmt: skip
+def test_a_file_is_what_it_is(folder: Path, name: str, size: int, kind: str) -> None:
+    found, body = ask(folder, name)
+    assert (found.length, body, dict(found.headers)["Content-Type"]) == (size, (folder / name).read_bytes(), kind)
+    found, body = ask(folder, name, "HEAD")
+    assert (found.length, body) == (size, b"")
+
+
+@pytest.mark.parametrize("name", ["nothing", "away", "../secret", "pods/../../secret", "circle", "big.log/x", "a\0b"])
+def test_nothing_else_is_shown(folder: Path, name: str) -> None:
+    with pytest.raises(NotFound):
+        ask(folder, name)
+
+
+def test_logs_are_only_read(folder: Path) -> None:
+    with pytest.raises(MethodNotAllowed):
+        ask(folder, "big.log", "DELETE")
