@@ -16,7 +16,7 @@ from pybernetes.api.apiextensions.v1 import (
     CustomResourceDefinitionNames,
     CustomResourceDefinitionStatus,
 )
-from pybernetes.apimachinery.times import format_time
+from pybernetes.apimachinery.conditions import with_condition
 
 APPROVAL = "api-approved.kubernetes.io"
 _PROTECTED = ("k8s.io", "kubernetes.io")
@@ -31,23 +31,25 @@ def status_of(
     accepted, problem = _names(definition, others)
     status.acceptedNames = accepted
     if problem is None:
-        _set(
+        set_condition(
             status,
             Condition(type="NamesAccepted", status="True", reason="NoConflicts", message="no conflicts found"),
             now,
         )
         if not is_true(status, "Established"):
             why = "the initial names have been accepted"
-            _set(status, Condition(type="Established", status="True", reason="InitialNamesAccepted", message=why), now)
+            set_condition(
+                status, Condition(type="Established", status="True", reason="InitialNamesAccepted", message=why), now
+            )
     else:
         reason, message = problem
-        _set(status, Condition(type="NamesAccepted", status="False", reason=reason, message=message), now)
+        set_condition(status, Condition(type="NamesAccepted", status="False", reason=reason, message=message), now)
         if not is_true(status, "Established"):
             why = "not all names are accepted"
-            _set(status, Condition(type="Established", status="False", reason="NotAccepted", message=why), now)
+            set_condition(status, Condition(type="Established", status="False", reason="NotAccepted", message=why), now)
     approval = approval_condition(definition)
     if approval is not None:
-        _set(status, approval, now)
+        set_condition(status, approval, now)
     return None if status == definition.status else status
 
 
@@ -97,19 +99,7 @@ def is_true(status: CustomResourceDefinitionStatus, kind: str) -> bool:
 
 
 def set_condition(status: CustomResourceDefinitionStatus, condition: Condition, now: float) -> None:
-    _set(status, condition, now)
-
-
-def _set(status: CustomResourceDefinitionStatus, condition: Condition, now: float) -> None:
-    """Puts a condition in its place; the time of transition moves only with the status."""
-    for i, old in enumerate(status.conditions):
-        if old.type == condition.type:
-            same = old.status == condition.status
-            condition.lastTransitionTime = old.lastTransitionTime if same else format_time(now)
-            status.conditions = [*status.conditions[:i], condition, *status.conditions[i + 1 :]]
-            return
-    condition.lastTransitionTime = format_time(now)
-    status.conditions = [*status.conditions, condition]
+    status.conditions = with_condition(status.conditions, condition, now)
 
 
 def is_protected(group: str) -> bool:

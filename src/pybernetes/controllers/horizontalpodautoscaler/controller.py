@@ -12,12 +12,14 @@ from typing import Any
 
 from pybernetes.api.autoscaling.v2 import (
     HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerCondition,
     HorizontalPodAutoscalerStatus,
     MetricSpec,
     MetricStatus,
 )
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.conditions import with_condition
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
@@ -305,8 +307,8 @@ class _Look:
     # What is told of it.
 
     def _say(self, kind: str, status: str, reason: str, message: str) -> None:
-        held = self._hpa.status.conditions
-        self._hpa.status.conditions = plan.with_condition(held, kind, status, reason, message, self._now)
+        told = HorizontalPodAutoscalerCondition(type=kind, status=status, reason=reason, message=message)
+        self._hpa.status.conditions = with_condition(self._hpa.status.conditions, told, self._now)
 
     def _event(self, kind: str, reason: str, message: str) -> None:
         self._of.recorder.event(self._hpa, kind, reason, message)

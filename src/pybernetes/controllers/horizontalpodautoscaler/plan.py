@@ -25,7 +25,6 @@ from pybernetes.api.autoscaling.v2 import (
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import LabelSelector
 from pybernetes.apimachinery import quantity
-from pybernetes.apimachinery.times import format_time
 from pybernetes.controllers.horizontalpodautoscaler import replicas
 from pybernetes.controllers.horizontalpodautoscaler.replicas import MetricError, Samples, Timing, Tolerances
 
@@ -239,18 +238,6 @@ def outcome(found: Sequence[Suggestion | Failure], current: int) -> Outcome:
         return Outcome(-1, "", statuses, said, error)
     text = f"the HPA was able to successfully calculate a replica count from {best.metric}"
     return Outcome(best.replicas, best.metric, statuses, ("True", "ValidMetricFound", text), error)
-
-
-def with_condition(
-    held: Sequence[HorizontalPodAutoscalerCondition], kind: str, status: str, reason: str, message: str, now: float
-) -> list[HorizontalPodAutoscalerCondition]:
-    """The time moves only when the status does."""
-    before = next((c for c in held if c.type == kind), None)
-    since = before.lastTransitionTime if before is not None and before.status == status else format_time(now)
-    made = HorizontalPodAutoscalerCondition(
-        type=kind, status=status, reason=reason, message=message, lastTransitionTime=since
-    )
-    return [made if c.type == kind else c for c in held] if before is not None else [*held, made]
 
 
 def without_condition(

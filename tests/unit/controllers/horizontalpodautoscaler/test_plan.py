@@ -169,15 +169,6 @@ def test_all_metrics(found: Any, current: int, replicas: int, active: str, error
         assert made.active[1:] == ("FailedGetPodsMetric", "the HPA was unable to compute the replica count: away")
 
 
-def test_a_condition_keeps_its_time_while_its_status_holds() -> None:
-    first = plan.with_condition([], plan.ABLE, "True", "SucceededGetScale", "a", NOW)
-    second = plan.with_condition(first, plan.ABLE, "True", "ReadyForNewScale", "b", NOW + 5)
-    third = plan.with_condition(second, plan.ABLE, "False", "FailedGetScale", "c", NOW + 9)
-    assert first[0].lastTransitionTime == second[0].lastTransitionTime != third[0].lastTransitionTime
-    assert [c.reason for c in (second + third)] == ["ReadyForNewScale", "FailedGetScale"]
-    assert plan.without_condition(third, plan.ABLE) == []
-
-
 @pytest.mark.parametrize(
     ("behavior", "configurable", "expected"),
     [
