@@ -21,7 +21,6 @@ from pybernetes.cluster.process_table import supervisor_command
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import exclusive
 from pybernetes.host.processes import Process, spawn
-from pybernetes.storage import sqlite_snapshot
 
 _UNSUPERVISED_S = 2.0
 """How long the control plane may take to start before there is somebody to start it again."""
@@ -72,7 +71,10 @@ def settled(origin: ClusterSpec, name: str) -> tuple[ClusterSpec, Layout]:
 
 
 def _copy(origin: ClusterSpec, source: Layout, layout: Layout) -> None:
+    # Imported only now: the control plane has begun to start, which takes longer.
     if not origin.etcd_servers:
+        from pybernetes.storage import sqlite_snapshot
+
         sqlite_snapshot.fork(source.store, layout.store)
         return
     import asyncio

@@ -1,4 +1,7 @@
-"""`pybernetes snapshot save|restore|status|list|fork`: backups of everything a cluster stores."""
+"""`pybernetes snapshot save|restore|status|list|fork`: backups of everything a cluster stores.
+
+What reads and writes stores is imported where it is used: a fork is started first, and copied meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,6 @@ from pybernetes.cluster.process_table import record
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import exclusive
 from pybernetes.host.processes import Process
-from pybernetes.storage import sqlite_snapshot
 from pybernetes.storage.store import StoreError
 
 
@@ -57,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _save(args: argparse.Namespace) -> int:
+    from pybernetes.storage import sqlite_snapshot
+
     spec, layout = existing(args.name)
     if spec.etcd_servers:
         if spec.local_etcd and Process.recorded(record(layout, "supervisor")) is None:
@@ -73,6 +77,8 @@ def _save(args: argparse.Namespace) -> int:
 
 
 def _restore(args: argparse.Namespace) -> int:
+    from pybernetes.storage import sqlite_snapshot
+
     is_sqlite = sqlite_snapshot.is_snapshot(args.file)
     found = find(args.name, args.data_dir)
     if found is not None:
@@ -119,6 +125,8 @@ def _restore(args: argparse.Namespace) -> int:
 
 def _new_cluster(args: argparse.Namespace) -> tuple[ClusterSpec, Layout]:
     """A cluster like the one in the snapshot, under the name that was asked for."""
+    from pybernetes.storage import sqlite_snapshot
+
     origin = ClusterSpec.parse(sqlite_snapshot.inspect(args.file).origin)
     simulation = {name: getattr(origin, name) for name in ("simulated_nodes", "simulated_zones", "simulated_capacity")}
     wishes = preparation.Wishes(args.name, origin.nodes, args.data_dir, runtime=origin.runtime, settings=simulation)
@@ -171,6 +179,8 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _told(file: Path) -> dict[str, Any]:
+    from pybernetes.storage import sqlite_snapshot
+
     if sqlite_snapshot.is_snapshot(file):
         found = sqlite_snapshot.inspect(file)
         taken = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(found.taken_s))
