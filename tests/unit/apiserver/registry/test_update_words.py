@@ -351,3 +351,43 @@ def test_the_status_of_a_policy(run):
     assert run(scenario) == [
         (f"{where}.warning", REQUIRED), (f"{where}.fieldRef", REQUIRED), ("status.conditions[0].reason", REQUIRED)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("plural", "tree", "told"),
+    [
+        (
+            "validatingadmissionpolicies.admissionregistration.k8s.io",
+            {"spec": {
+                "matchConstraints": {"resourceRules": [
+                    {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}]},
+                "matchConditions": [{"name": "m", "expression": "1"}],
+                "variables": [{"name": "v", "expression": "Bad!"}],
+                "validations": [{"expression": "params.x == variables.v", "messageExpression": "1"}],
+                "auditAnnotations": [{"key": "k", "valueExpression": "true"}],
+            }},
+            [
+                ("spec.matchConditions[0].expression", "must evaluate to bool but got int"),
+                ("spec.variables[0].expression", "compilation failed: ERROR: <input>:1:4: Syntax error"),
+                ("spec.validations[0].expression", "compilation failed: ERROR"),
+                ("spec.validations[0].messageExpression", "must evaluate to string but got int"),
+                ("spec.auditAnnotations[0].valueExpression", "must evaluate to one of [string null_type] but got bool"),
+            ],
+        ),
+        (
+            "deviceclasses.resource.k8s.io",
+            {"spec": {"selectors": [{"cel": {"expression": "device.driver == 'a'"}}, {"cel": {"expression": "x"}}]}},
+            [("spec.selectors[1].cel.expression", "compilation failed: ERROR: <input>:1:1: undeclared reference")],
+        ),
+    ],
+    ids=["a-policy", "a-class-of-devices"],
+)  # fmt: skip
+def test_expressions_that_do_not_compile(run, plural, tree, told):
+    async def scenario(cluster: Cluster) -> Any:
+        with pytest.raises(errors.Invalid) as caught:
+            await cluster.create(plural, named(**tree))
+        return [(c.field_, c.message) for c in caught.value.details.causes]
+
+    found = run(scenario)
+    assert [field for field, _ in found] == [field for field, _ in told]
+    assert all(why in message for (_, message), (_, why) in zip(found, told, strict=True))

@@ -90,7 +90,7 @@ def _rule(rule: Any, path: Path, place: _Place, env: Any) -> tuple[list[FieldErr
     try:
         compiled = env.compile(expression_of(rule))
     except RuntimeError as error:
-        return [FieldError.invalid(at, _as_told(rule), f"compilation failed: {_plain(error)}")], (0, 0)
+        return [FieldError.invalid(at, _as_told(rule), f"compilation failed: {plain_error(error)}")], (0, 0)
     if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
         found.append(FieldError.invalid(at, _as_told(rule), "cel expression must evaluate to a bool"))
     else:
@@ -111,7 +111,7 @@ def _rule(rule: Any, path: Path, place: _Place, env: Any) -> tuple[list[FieldErr
                     said = cost.exceeded("estimated messageExpression cost", said_spent, cost.LIMIT_PER_RULE)
                     found.append(FieldError.forbidden(message_at, said))
         except RuntimeError as error:
-            why = f"messageExpression compilation failed: {_plain(error)}"
+            why = f"messageExpression compilation failed: {plain_error(error)}"
             found.append(FieldError.invalid(message_at, _as_told(rule), why))
     if uses_old_self(str(rule.get("rule") or "")):
         if place.uncorrelatable is not None:
@@ -135,7 +135,7 @@ def _as_told(rule: Any) -> dict[str, Any]:
     }
 
 
-def _plain(error: RuntimeError) -> str:
+def plain_error(error: RuntimeError) -> str:
     """The compiler's message without the library's codes."""
     text = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
     return re.sub(r"(undefined field '[^']*') not found in struct '[^']*'", r"\1", text)

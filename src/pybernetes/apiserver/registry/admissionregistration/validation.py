@@ -1,4 +1,4 @@
-"""Validation of webhook configurations, admission policies and bindings, without the expressions themselves.
+"""Validation of webhook configurations, admission policies and bindings.
 
 Source: pkg/apis/admissionregistration/validation/validation.go, apiserver/pkg/util/webhook/validation.go.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pybernetes.api.admissionregistration import v1 as admission
@@ -31,6 +31,8 @@ _MAX_CONDITIONS = 64
 _MAX_AUDIT_ANNOTATIONS = 20
 _MAX_VALUE_EXPRESSION_BYTES = 5 * 1024
 _EITHER = "validations or auditAnnotations must contain at least one item"
+_GIVEN = ("object", "oldObject", "request", "authorizer", "namespaceObject")
+"""What every expression may name."""
 _EXCLUSIVE = "name and selector are mutually exclusive"
 _identifier = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*").fullmatch
 
@@ -227,7 +229,24 @@ def _validate_match(match: Any, path: Path, operations: Sequence[str]) -> list[F
     return found
 
 
-def _validate_conditions(conditions: Sequence[Any], path: Path) -> list[FieldError]:
+def _expression(
+    text: str, path: Path, given: Sequence[str] = _GIVEN, returns: Literal["bool", "text", "text or null", ""] = "bool"
+) -> list[FieldError]:
+    """What is wrong with a CEL expression that is given these variables and has to give such a value."""
+    # Imported with the first expression: it brings CEL.
+    from pybernetes.apiserver.crd.cel import expressions
+
+    kinds = {"bool": expressions.BOOL, "text": expressions.TEXT, "text or null": expressions.TEXT_OR_NULL, "": None}
+    why = expressions.problem(text, given, kinds[returns])
+    return [FieldError.invalid(path, text, why)] if why else []
+
+
+def _given(spec: Any) -> Sequence[str]:
+    """What the expressions of a policy may name."""
+    return (*_GIVEN, *(("params",) if spec.paramKind else ()), *(("variables",) if spec.variables else ()))
+
+
+def _validate_conditions(conditions: Sequence[Any], path: Path, given: Sequence[str] = _GIVEN) -> list[FieldError]:
     found: list[FieldError] = []
     if len(conditions) > _MAX_CONDITIONS:
         found.append(FieldError.too_many(path, len(conditions), _MAX_CONDITIONS))
@@ -236,6 +255,8 @@ def _validate_conditions(conditions: Sequence[Any], path: Path) -> list[FieldErr
         at = path.index(index)
         if not condition.expression.strip():
             found.append(FieldError.required(at.child("expression")))
+        else:
+            found += _expression(condition.expression.strip(), at.child("expression"), given)
         if not condition.name:
             found.append(FieldError.required(at.child("name")))
             continue
@@ -262,7 +283,8 @@ def _validate_policy(spec: Any, operations: Sequence[str]) -> list[FieldError]:
         found += _validate_match(spec.matchConstraints, at, operations)
         if not spec.matchConstraints.resourceRules:
             found.append(FieldError.required(at.child("resourceRules")))
-    found += _validate_conditions(spec.matchConditions, SPEC.child("matchConditions"))
+    given = _given(spec)
+    found += _validate_conditions(spec.matchConditions, SPEC.child("matchConditions"), given)
     for index, variable in enumerate(spec.variables):
         where = SPEC.child("variables").index(index)
         if not variable.name.strip():
@@ -271,6 +293,8 @@ def _validate_policy(spec: Any, operations: Sequence[str]) -> list[FieldError]:
             found.append(FieldError.invalid(where.child("name"), variable.name, "must be a valid CEL identifier"))
         if not variable.expression.strip():
             found.append(FieldError.required(where.child("expression"), "expression is not specified"))
+        else:
+            found += _expression(variable.expression.strip(), where.child("expression"), given, "")
     return found
 
 
@@ -302,24 +326,29 @@ def validate_validating_policy(obj: admission.ValidatingAdmissionPolicy) -> list
         found.append(FieldError.required(SPEC.child("validations"), _EITHER))
         found.append(FieldError.required(SPEC.child("auditAnnotations"), _EITHER))
     for index, validation in enumerate(spec.validations):
-        found += _validate_validation(validation, SPEC.child("validations").index(index))
+        found += _validate_validation(validation, SPEC.child("validations").index(index), _given(spec))
     at = SPEC.child("auditAnnotations")
     if len(spec.auditAnnotations) > _MAX_AUDIT_ANNOTATIONS:
         why = f"must not have more than {_MAX_AUDIT_ANNOTATIONS} auditAnnotations"
         found.append(FieldError.invalid(at, spec.auditAnnotations, why))
     seen: set[str] = set()
     for index, annotation in enumerate(spec.auditAnnotations):
-        found += _validate_audit_annotation(annotation, obj.metadata.name or "", at.index(index))
+        found += _validate_audit_annotation(annotation, obj.metadata.name or "", at.index(index), _given(spec))
         if annotation.key in seen:
             found.append(FieldError.duplicate(at.index(index).child("key"), annotation.key))
         seen.add(annotation.key)
     return found
 
 
-def _validate_validation(validation: admission.Validation, path: Path) -> list[FieldError]:
+def _validate_validation(validation: admission.Validation, path: Path, given: Sequence[str]) -> list[FieldError]:
     found: list[FieldError] = []
     if not validation.expression.strip():
         found.append(FieldError.required(path.child("expression"), "expression is not specified"))
+    else:
+        found += _expression(validation.expression.strip(), path.child("expression"), given)
+    if (validation.messageExpression or "").strip():
+        text = (validation.messageExpression or "").strip()
+        found += _expression(text, path.child("messageExpression"), given, "text")
     for name in ("messageExpression", "message"):
         text = getattr(validation, name) or ""
         if text and not text.strip():
@@ -330,7 +359,9 @@ def _validate_validation(validation: admission.Validation, path: Path) -> list[F
     return found + one_of(validation.reason, _REASONS, path.child("reason"))
 
 
-def _validate_audit_annotation(annotation: admission.AuditAnnotation, policy: str, path: Path) -> list[FieldError]:
+def _validate_audit_annotation(
+    annotation: admission.AuditAnnotation, policy: str, path: Path, given: Sequence[str]
+) -> list[FieldError]:
     found: list[FieldError] = []
     at = path.child("key")
     if policy:
@@ -344,6 +375,8 @@ def _validate_audit_annotation(annotation: admission.AuditAnnotation, policy: st
     elif len(text.encode()) > _MAX_VALUE_EXPRESSION_BYTES:
         why = f"must not exceed {_MAX_VALUE_EXPRESSION_BYTES} bytes in length"
         found.append(FieldError.required(path.child("valueExpression"), why))
+    else:
+        found += _expression(text, path.child("valueExpression"), given, "text or null")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Validation of resource.k8s.io, without the CEL selectors themselves.
+"""Validation of resource.k8s.io.
 
 Source: pkg/apis/resource/validation/validation.go.
 """
@@ -17,6 +17,7 @@ SPEC = Path("spec")
 _MOST = 32
 _MOST_DEVICES = 128
 _LONGEST_POOL = 253
+_LONGEST_SELECTOR = 10 * 1024
 _MODES = ("All", "ExactCount")
 _EXACTLY_ONE = "exactly one of `exactly` or `firstAvailable` is required"
 _NO_REQUEST = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
@@ -116,8 +117,23 @@ def _asked(asked: resource.ExactDeviceRequest | resource.DeviceSubRequest, path:
 
 def _selectors(selectors: Sequence[resource.DeviceSelector], path: Path) -> list[FieldError]:
     found = size_errors(selectors, path)
-    found += [FieldError.required(path.index(i).child("cel")) for i, s in enumerate(selectors) if s.cel is None]
+    for index, selector in enumerate(selectors):
+        at = path.index(index).child("cel")
+        if selector.cel is None:
+            found.append(FieldError.required(at))
+        else:
+            found += _selector(selector.cel.expression, at.child("expression"))
     return found
+
+
+def _selector(expression: str, path: Path) -> list[FieldError]:
+    if len(expression.encode()) > _LONGEST_SELECTOR:
+        return [FieldError.too_long(path, _LONGEST_SELECTOR)]
+    # Imported with the first selector: it brings CEL.
+    from pybernetes.apiserver.crd.cel import expressions
+
+    why = expressions.problem(expression, (expressions.DEVICE,), expressions.BOOL)
+    return [FieldError.invalid(path, expression, why)] if why else []
 
 
 def requests_of(spec: resource.ResourceClaimSpec) -> dict[str, set[str]]:
