@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
-from pybernetes.apimachinery.errors import BadRequest
+from pybernetes.apimachinery.errors import BadRequest, Unreadable
 from pybernetes.apimachinery.field_walk import MAX_STRICT_ERRORS, DecodeError, Walk, json_type
 from pybernetes.apimachinery.json_text import Members, json_problem, parse_json
 from pybernetes.apimachinery.scalars import normalise
@@ -188,15 +188,14 @@ def _check_type(api_version: str, kind: str, cls: type[msgspec.Struct]) -> None:
         from pybernetes.apimachinery import scheme
 
         group, version = api_version.rpartition("/")[::2]
-        here = f'{kind} in version "{version}" cannot be handled as a {wanted_kind}: '
         try:
             scheme.struct_of(group, version, kind)
         except KeyError:
-            raise BadRequest(
-                f'{here}no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
-            ) from None
+            why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
+            raise Unreadable(kind, version, wanted_kind, why) from None
         package = wanted_version.rpartition("/")[0].partition(".")[0] or "core"
-        raise BadRequest(f"{here}converting ({version}.{kind}) to ({package}.{wanted_kind}): unknown conversion")
+        why = f"converting ({version}.{kind}) to ({package}.{wanted_kind}): unknown conversion"
+        raise Unreadable(kind, version, wanted_kind, why)
     if api_version and wanted_version and api_version != wanted_version:
         raise BadRequest(
             f"the API version in the data ({api_version}) does not match the expected API version ({wanted_version})"
@@ -217,7 +216,7 @@ def _bad_request(found: Any, cls: type[msgspec.Struct], problem: str) -> BadRequ
     if isinstance(found, dict):
         api_version, kind = found.get("apiVersion") or api_version, found.get("kind") or kind
     version = api_version.rpartition("/")[2]
-    return BadRequest(f'{kind or cls.__name__} in version "{version}" cannot be handled as a {cls.__name__}: {problem}')
+    return Unreadable(kind or cls.__name__, version, cls.__name__, problem)
 
 
 def _unrecognized(cls: type[msgspec.Struct], problem: str, body: bytes) -> str:

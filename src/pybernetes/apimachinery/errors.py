@@ -56,6 +56,15 @@ class BadRequest(StatusError):
     code, reason = 400, "BadRequest"
 
 
+class Unreadable(BadRequest):
+    """What was sent, or what a patch made, is no object of the kind it ought to be."""
+
+    def __init__(self, kind: str, version: str, wanted: str, why: str) -> None:
+        super().__init__(f'{kind} in version "{version}" cannot be handled as a {wanted}: {why}')
+        self.why = why
+        """What is wrong in it."""
+
+
 class Unauthorized(StatusError):
     code, reason = 401, "Unauthorized"
 

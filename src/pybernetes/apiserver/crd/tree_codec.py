@@ -208,17 +208,11 @@ class TreeCodec(Codec):
             said = str(error)
             if isinstance(error, structural.EmbeddedError):
                 said = str(FieldError.invalid(Path(error.path), error.value, said))
-            version = resource.version
-            raise errors.BadRequest(
-                f'{kind} in version "{version}" cannot be handled as a {resource.kind}: {said}'
-            ) from None
+            raise errors.Unreadable(kind, resource.version, resource.kind, said) from None
         problems = problems + [f'unknown field "{path}"' for path in sorted(unknown)]
         if problems and ctx.field_validation == "Strict":
-            version = resource.version
-            raise errors.BadRequest(
-                f'{kind} in version "{version}" cannot be handled as a {resource.kind}: '
-                f"strict decoding error: {', '.join(problems)}"
-            )
+            said = f"strict decoding error: {', '.join(problems)}"
+            raise errors.Unreadable(kind, resource.version, resource.kind, said)
         if ctx.field_validation != "Ignore":
             ctx.warnings += problems
         return CustomObject(self.stored.api_version, kind, metadata, tree)

@@ -143,10 +143,8 @@ def check_kind(api_version: str, kind: str, expected: GroupVersionKind) -> None:
     if kind != expected.kind:
         group, _, version = api_version.rpartition("/")
         ours = f"{expected.group or 'v1'}.{expected.kind}" if expected.group else f"{expected.version}.{expected.kind}"
-        raise errors.BadRequest(
-            f'{kind} in version "{version or api_version}" cannot be handled as a {expected.kind}: '
-            f"converting ({group or version}.{kind}) to ({ours}): unknown conversion"
-        )
+        why = f"converting ({group or version}.{kind}) to ({ours}): unknown conversion"
+        raise errors.Unreadable(kind, version or api_version, expected.kind, why)
     raise errors.BadRequest(
         f"the API version in the data ({api_version}) does not match the expected API version ({expected.api_version})"
     )

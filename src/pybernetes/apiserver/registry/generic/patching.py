@@ -41,7 +41,7 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
         apply_to, repeated = read[0]
         tree = apply_to(writer.codec.tree(current.served))
         if repeated and ctx.field_validation == "Strict":
-            raise invalid_patch(tree, f"strict decoding error: {', '.join(repeated)}", writer.resource.kind)
+            raise invalid_patch(tree, f"strict decoding error: {', '.join(repeated)}")
         ctx.warnings += repeated
         if patch_type == "strategic" and isinstance(tree, dict):
             tree["kind"], tree["apiVersion"] = writer.resource.kind, writer.resource.api_version
@@ -110,7 +110,7 @@ def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> A
             raise errors.BadRequest(f'no kind "{tree["kind"]}" is registered for version "{tree["apiVersion"]}"')
         return writer.codec.from_tree(ctx, tree)
     except errors.BadRequest as error:
-        raise invalid_patch(tree, error.message, resource.kind) from None
+        raise invalid_patch(tree, error) from None
 
 
 def _mark_reset(tree: dict[str, Any]) -> None:
@@ -130,9 +130,9 @@ def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body) -> list[st
     return [prefix + problem for problem in repeated_fields(bytes(body), parsed(body))]
 
 
-def invalid_patch(tree: dict[str, Any], why: str, kind: str) -> errors.Invalid:
+def invalid_patch(tree: dict[str, Any], problem: errors.BadRequest | str) -> errors.Invalid:
     """The error of a patch that makes `tree` of an object, which is none of its kind."""
-    why = why.partition(f"cannot be handled as a {kind}: ")[2] or why
+    why = problem.why if isinstance(problem, errors.Unreadable) else str(problem)
     return invalid(("", ""), "", [FieldError.invalid(Path("patch"), orjson.dumps(tree).decode(), why)])
 
 
@@ -174,13 +174,10 @@ def _applied_object(writer: Writer, ctx: RequestContext, live: dict[str, Any] | 
     tree = writer.managed.applied(ctx, live, applied)
     try:
         obj = writer.codec.from_tree(ctx, tree)
-    except errors.BadRequest as error:
-        why = error.message.partition(f"cannot be handled as a {resource.kind}: ")[2]
-        if not why:
-            raise
+    except errors.Unreadable as error:
         raise errors.BadRequest(
             f"failed to convert new object ({managed_fields.named(applied)}) to proper version: unable to convert "
-            f"unstructured object to {managed_fields.gvk_text(applied)}: error decoding from json: {why}"
+            f"unstructured object to {managed_fields.gvk_text(applied)}: error decoding from json: {error.why}"
         ) from None
     writer.strategy.default(obj)
     return obj

@@ -115,7 +115,7 @@ class ScaleSubresource(SubresourceBase):
             try:
                 obj: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
             except errors.BadRequest as error:
-                raise patching.invalid_patch(tree, error.message, "Scale") from None
+                raise patching.invalid_patch(tree, error) from None
             return obj
 
         return await self._write(ctx, patched)

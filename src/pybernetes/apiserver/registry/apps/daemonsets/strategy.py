@@ -130,4 +130,4 @@ def _template_generation(obj: apps.DaemonSet) -> int:
         return int(text) if text == text.strip() and "_" not in text else int("")
     except ValueError:
         why = f'strconv.ParseInt: parsing "{text}": invalid syntax'
-        raise errors.BadRequest(f'DaemonSet in version "v1" cannot be handled as a DaemonSet: {why}') from None
+        raise errors.Unreadable("DaemonSet", "v1", "DaemonSet", why) from None
