@@ -20,10 +20,11 @@ PROGRAM = os.environ.get("ETCD", "etcd")
 class LocalEtcd:
     """`port` and `data` stay over `kill` and `start`, so that it can come back."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *words: str) -> None:
+        """`words`: further ones of its command line."""
         if shutil.which(PROGRAM) is None:
             pytest.skip("needs etcd; Debian calls it etcd-server")
-        self.folder = folder
+        self.folder, self._words = folder, words
         self.port, self.peer_port = free_ports(2)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,6 +42,7 @@ class LocalEtcd:
                     "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
                     "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                     "--initial-cluster", f"test={peer}", "--heartbeat-interval", "50", "--election-timeout", "500",
+                    *self._words,
                 ],
                 stdout=log, stderr=log, env={**os.environ, "ETCD_ENABLE_V2": "false"},
             )  # fmt: skip
@@ -48,6 +50,14 @@ class LocalEtcd:
         while not _accepts(self.port):
             assert self._process.poll() is None and time.monotonic() < end, (self.folder / "etcd.log").read_text()
             time.sleep(0.01)
+
+    def ctl(self, *words: str) -> str:
+        """What etcdctl prints."""
+        if shutil.which("etcdctl") is None:
+            pytest.skip("needs etcdctl; Debian calls it etcd-client")
+        env = {**os.environ, "ETCDCTL_API": "3"}
+        command = ["etcdctl", "--endpoints", self.url, "--command-timeout", "60s", *words]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
 
     def kill(self) -> None:
         if self._process is not None:

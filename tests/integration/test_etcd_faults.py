@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from pybernetes.storage.etcd import EtcdStore
 from pybernetes.storage.etcd_client import EtcdConfig
 from pybernetes.storage.store import Cause, StoreError
 from tests.integration.apiserver_process import CONFIG_MAPS, Server, ask, config_map, names, until_ready
-from tests.local_etcd import EtcdWithUsers
+from tests.local_etcd import EtcdWithUsers, LocalEtcd
 
 YEAR_S = 365 * 24 * 3600
 WHO = Cause(user="alice", verb="create")
@@ -119,3 +120,45 @@ def test_members_come_and_go_under_an_apiserver(members: EtcdWithUsers, keys: Pa
         asyncio.run(main())
     finally:
         server.kill()
+
+
+def test_a_full_etcd(tmp_path: Path) -> None:
+    etcd = LocalEtcd(tmp_path, "--quota-backend-bytes", str(8 << 20))
+    server = Server(tmp_path, None, "--etcd-servers", etcd.url)
+
+    async def main() -> None:
+        api = server.transport()
+        await until_ready(server, api)
+        made = []
+        for number in range(100):
+            status, answer = await ask(api, "POST", CONFIG_MAPS, config_map(f"m{number}", 500_000))
+            if status != 201:
+                break
+            made.append(f"m{number}")
+        assert (status, answer["reason"]) == (503, "ServiceUnavailable")
+        assert "etcd is full: compact and defragment it" in answer["message"]
+        status, listed = await ask(api, "GET", f"{CONFIG_MAPS}?resourceVersion=0")
+        assert status == 200 and made and set(made) <= {item["metadata"]["name"] for item in listed["items"]}
+        status, one = await ask(api, "GET", f"{CONFIG_MAPS}/{made[0]}?resourceVersion=0")
+        assert status == 200 and one["metadata"]["name"] == made[0]
+
+        # The operator's way out, as the message has it; then everything works again, and nothing is lost.
+        etcd.ctl("del", f"/registry/configmaps/default/{made.pop()}")
+        revision = json.loads(etcd.ctl("endpoint", "status", "-w", "json"))[0]["Status"]["header"]["revision"]
+        etcd.ctl("compact", str(revision))
+        etcd.ctl("defrag")
+        etcd.ctl("alarm", "disarm")
+        async with asyncio.timeout(100):
+            while (await ask(api, "POST", CONFIG_MAPS, config_map("after")))[0] not in (201, 409):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await until_ready(server, api)
+        assert {*made, "after"} <= await names(api)
+        await api.close()
+
+    try:
+        etcd.start()
+        server.start()
+        asyncio.run(main())
+    finally:
+        server.kill()
+        etcd.kill()
