@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import os
 from collections.abc import AsyncIterator
 from io import BufferedReader
 from pathlib import Path
@@ -53,7 +54,7 @@ def _answer(request: Request, folder: Path, below: str) -> Response:
 
 def _listing(folder: Path) -> bytes:
     names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
-    links = (f'<a href="{quote(name)}">{html.escape(name)}</a>\n' for name in names)
+    links = (f'<a href="{quote(os.fsencode(name))}">{html.escape(name)}</a>\n' for name in names)
     return f"<pre>\n{''.join(links)}</pre>\n".encode("utf-8", "surrogateescape")
 
 

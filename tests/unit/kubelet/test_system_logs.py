@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,11 @@ def test_a_folder_is_a_list_of_links(folder: Path) -> None:
     assert ask(folder, "pods/")[1] == b'<pre>\n<a href="a%20b/">a b/</a>\n</pre>\n'
     found, _ = ask(folder, "pods")
     assert (found.status, dict(found.headers)["Location"]) == (301, "pods/")
+
+
+def test_a_name_need_not_be_utf_8(folder: Path) -> None:
+    Path(os.fsdecode(bytes(folder / "pods") + b"/\xff")).touch()
+    assert b'<a href="%FF">\xff</a>\n' in ask(folder, "pods/")[1]
 
 
 @pytest.mark.parametrize(
