@@ -50,6 +50,7 @@ class Writer:
         self._log_pages = 0
         """Written to the log since it was last copied."""
         self._checkpoint: threading.Thread | None = None
+        connection.wal_autocheckpoint(0)  # never within a commit
         self._thread = threading.Thread(target=self._run, name="store writer", daemon=True)
         self._thread.start()
 
@@ -109,6 +110,7 @@ class Writer:
         try:
             if self._connection is None:
                 self._connection = sqlite_file.open_writer(self._path, self._vfs, self._max_bytes)
+                self._connection.wal_autocheckpoint(0)
             job(self._connection)
             # Asked, not told by a hook: that would take the interpreter lock once more in the midst of a commit.
             self._log_pages += self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)[0]
