@@ -18,7 +18,6 @@ _WILDCARD = rf"\*\.{_DNS1123_SUBDOMAIN}"
 _NAME_PART = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_NAME_PART})?"
 _C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
-_ENV_VAR = "[-._a-zA-Z][-._a-zA-Z0-9]*"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _PERCENT = "[0-9]+%"
 _HTTP_HEADER = "[-A-Za-z0-9]+"
@@ -49,10 +48,6 @@ _LABEL_VALUE_TEXT = (
 _C_IDENTIFIER_TEXT = (
     "a valid C identifier must start with alphabetic character or '_', "
     "followed by a string of alphanumeric characters or '_'"
-)
-_ENV_VAR_TEXT = (
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', "
-    "and must not start with a digit"
 )
 _RELAXED_ENV_VAR_TEXT = (
     "a valid environment variable name must consist only of printable ASCII characters other than '='"
@@ -161,13 +156,6 @@ def c_identifier(value: str) -> list[str]:
     if _matcher(_C_IDENTIFIER)(value):
         return []
     return [regex_error(_C_IDENTIFIER_TEXT, _C_IDENTIFIER, "my_name", "MY_NAME", "MyName")]
-
-
-def env_var_name(value: str) -> list[str]:
-    problems = []
-    if not _matcher(_ENV_VAR)(value):
-        problems.append(regex_error(_ENV_VAR_TEXT, _ENV_VAR, "my.env-name", "MY_ENV.NAME", "MyEnvName1"))
-    return problems + _parent_folder(value)
 
 
 def relaxed_env_var_name(value: str) -> list[str]:

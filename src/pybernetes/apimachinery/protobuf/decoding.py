@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from pybernetes.apimachinery.scheme import RESOURCES
 from pybernetes.apimachinery.times import format_duration, format_micros, format_time
 
-MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\0"
 _META_KINDS = (
     "APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "CreateOptions", "DeleteOptions",

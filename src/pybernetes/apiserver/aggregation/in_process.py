@@ -20,7 +20,6 @@ class InProcess:
         self.resources = dict(resources)
         self.openapi_url = openapi_url
         self.serve = serve
-        self.addresses: list[tuple[str, int]] = []
 
     async def openapi_v2(self, known_tag: str) -> tuple[str, dict[str, Any]] | None:
         """It is described in OpenAPI v3 alone."""

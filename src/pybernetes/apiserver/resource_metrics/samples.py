@@ -49,11 +49,6 @@ class Usage:
     at: float
     window_s: float
 
-    def __add__(self, other: Usage) -> Usage:
-        """Both together; the time is the earlier's."""
-        first = self if self.at <= other.at else other
-        return Usage(self.cpu_nano + other.cpu_nano, self.memory_bytes + other.memory_bytes, first.at, first.window_s)
-
 
 def parse(text: str, now: float) -> Scrape:
     """The text of /metrics/resource; samples without a time were taken `now`. Raises ValueError."""

@@ -59,7 +59,3 @@ def test_a_container_that_cannot_be_told_yet_is_left_out() -> None:
     before, now = parse(TEXT, 5.0), parse(TEXT.replace("2.25 1767225600500", "3.25 1767225602500"), 6.0)
     assert pod_usage(before, now, ("ns", "p")) == {"c": Usage(500_000_000, 4096, 1767225602.5, 2.0)}
     assert pod_usage(before, now, ("ns", "other")) == {}
-
-
-def test_usages_add_up_with_the_earlier_time() -> None:
-    assert Usage(1, 2, 10, 5) + Usage(3, 4, 9, 6) == Usage(4, 6, 9, 6)
