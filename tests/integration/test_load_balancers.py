@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.api.core.v1 import Event, Node, Pod, Service
+from pybernetes.api.discovery.v1 import EndpointSlice
 from tests.integration.cluster_world import NODE, World, in_world
 
 
@@ -91,6 +92,21 @@ def test_with_local_traffic_only_nodes_with_an_endpoint_count() -> None:
         await w.create(Pod, {"metadata": {"name": "p", "labels": {"app": "web"}}, "spec": {"containers": [container]}})
         ips = {"status": {"podIP": "10.244.0.5", "podIPs": [{"ip": "10.244.0.5"}]}}
         await w.client.patch(Pod, "p", "default", ips, subresource="status")
+        await until_has(w, "web", "192.0.2.7")
+
+    in_world(body)
+
+
+def test_with_local_traffic_endpoints_that_people_made_count() -> None:
+    async def body(w: World) -> None:
+        await node_has(w, "192.0.2.7")
+        await make(w, "web", externalTrafficPolicy="Local", selector={})
+        meta = {"name": "by-hand", "labels": {"kubernetes.io/service-name": "web"}}
+        endpoint = {"addresses": ["10.244.0.5"], "nodeName": NODE, "conditions": {"ready": True}}
+        await w.create(
+            EndpointSlice,
+            {"metadata": meta, "addressType": "IPv4", "endpoints": [endpoint], "ports": [{"name": "", "port": 80}]},
+        )
         await until_has(w, "web", "192.0.2.7")
 
     in_world(body)
