@@ -30,36 +30,43 @@ def counts(api: Served) -> collections.Counter[str]:
     return found
 
 
-def run(api: Served, group: str, seconds: str) -> int:
-    """Whether schemathesis tells of a failure in one group's document."""
+def run(api: Served, group: str, *bounds: str) -> str:
+    """What schemathesis tells of one group's document; `bounds` are options that say how long it goes on."""
     url = f"http://127.0.0.1:{api.server.port}/openapi/v3/{group}"
     command = [
         Path(sys.executable).with_name("st"), "run", url, "-H", f"Authorization: Bearer {TOKEN}",
-        "--checks", "not_a_server_error", "--exclude-path-regex", _LEFT_OUT, "--max-time", seconds,
+        "--checks", "not_a_server_error", "--exclude-path-regex", _LEFT_OUT, *bounds,
         "--request-timeout", "5", "--continue-on-failure", "--no-shrink", "--suppress-health-check", "all",
         "--warnings", "off", "--no-color", "--generation-database", "none",
     ]  # fmt: skip
     hooks = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.integration.openapi_hooks"}
     done = subprocess.run(command, capture_output=True, text=True, env=hooks)
-    failed = "= FAILURES =" in done.stdout or "Test cases:" not in done.stdout
-    if failed:  # a watch that is still open when its time is up is told as an error, and is none
-        print(done.stdout[-5000:], done.stderr[-1000:])
-    return int(failed)
+    return done.stdout + done.stderr
+
+
+def failed(told: str) -> bool:
+    """A watch that is still open when its time is up is told as an error, and is none."""
+    return "= FAILURES =" in told or "Test cases:" not in told
 
 
 def main() -> int:
-    failed = 0
+    failures = 0
     with serving(runtime_config={"api/all": True}, min_request_timeout_s=1) as api:
         documents = json.loads(api.ask("GET", "/openapi/v3").body)["paths"]
         groups = sys.argv[1:] or [path for path in documents if re.fullmatch(r"api/v1|apis/.+/v[^/]+", path)]
         for group in groups:
             before = counts(api)
-            failed += run(api, group, os.environ.get("SECONDS_EACH", "300"))
+            told = run(api, group, "--max-time", os.environ.get("SECONDS_EACH", "300"))
+            if failed(told):
+                failures += 1
+                print(told[-6000:])
             after = counts(api)
-            told = {code: after[code] - before[code] for code in sorted(after) if after[code] > before[code]}
-            print(f"{group}: {sum(told.values())} requests {told}", flush=True)
-        failed += counts(api)["500"]
-    return 1 if failed else 0
+            answers = {code: after[code] - before[code] for code in sorted(after) if after[code] > before[code]}
+            operations = re.search(r"Operations:\s+(.+)", told)
+            which = f", operations {operations[1]}" if operations else ""
+            print(f"{group}: {sum(answers.values())} requests {answers}{which}", flush=True)
+        failures += counts(api)["500"]
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
