@@ -61,11 +61,6 @@ def run(backend: Handler, scenario: Callable[[Proxied], Awaitable[None]]) -> Non
     asyncio.run(main())
 
 
-@pytest.fixture(autouse=True)
-def _a_short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pybernetes.http.server._LINGER_S", 0.05)
-
-
 async def arriving(request: Request) -> AsyncIterator[bytes]:
     assert not isinstance(request.body, bytes)
     while data := await request.body.read():
