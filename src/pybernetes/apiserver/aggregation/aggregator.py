@@ -26,12 +26,14 @@ from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource, find, resource_of
 from pybernetes.apimachinery.times import format_time
+from pybernetes.apiserver import service_backends
 from pybernetes.apiserver.aggregation import local, merging, plan
 from pybernetes.apiserver.bootstrap.writing import context, ensure
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.feeds import APISERVER, Feed, Key
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions, RequestContext
 from pybernetes.apiserver.registry.generic.registry import Registry
+from pybernetes.apiserver.service_backends import Problem
 from pybernetes.host.clock import Clock
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
 
@@ -262,7 +264,7 @@ class Aggregator:
                     problem = await self._check(remote, backend)
                     await self._publish(remote.api_service, problem)
                 except StatusError as error:
-                    problem = plan.Problem("ServiceAccessError", str(error))
+                    problem = Problem("ServiceAccessError", str(error))
                     log.warning("availability of %s: %s", remote.api_service.metadata.name, error)
                 failing = problem is not None and problem.reason in ("FailedDiscoveryCheck", "ServiceAccessError")
                 delay_s = min(delay_s * 2, _LAST_RETRY_S) if failing else _FIRST_RETRY_S
@@ -272,19 +274,19 @@ class Aggregator:
         finally:
             await backend.close()
 
-    async def _check(self, remote: Remote, backend: Backend) -> plan.Problem | None:
+    async def _check(self, remote: Remote, backend: Backend) -> Problem | None:
         namespace, name = remote.target
         service = await self._registry.read(Service, name, namespace)
         slices = await self._registry.read_all(EndpointSlice, namespace)
         wanted = remote.api_service.spec.service
         assert wanted is not None
-        found = plan.addresses(wanted, service, slices)
-        if isinstance(found, plan.Problem):
+        found = service_backends.addresses(wanted, service, slices)
+        if isinstance(found, Problem):
             backend.addresses = []
             return found
         backend.addresses = found
         answer = await backend.discover()
-        if isinstance(answer, plan.Problem):
+        if isinstance(answer, Problem):
             return answer
         if answer != remote.resources:
             remote.resources = answer
@@ -293,7 +295,7 @@ class Aggregator:
         return None
 
     async def _publish(
-        self, api_service: APIService, problem: plan.Problem | None, passed: tuple[str, str] = plan.PASSED
+        self, api_service: APIService, problem: Problem | None, passed: tuple[str, str] = plan.PASSED
     ) -> None:
         """Writes the condition when it changed; a conflict is looked at with the next check."""
         resource = resource_of(APIService)

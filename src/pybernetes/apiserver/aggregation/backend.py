@@ -17,9 +17,10 @@ import orjson
 
 from pybernetes.api.apiregistration.v1 import APIService
 from pybernetes.apimachinery.user import SYSTEM_MASTERS, UserInfo
-from pybernetes.apiserver.aggregation.plan import OPENAPI_V2, OPENAPI_V3, Problem
+from pybernetes.apiserver.aggregation.plan import OPENAPI_V2, OPENAPI_V3
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.endpoints import answers
+from pybernetes.apiserver.service_backends import Problem
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient
 from pybernetes.http.messages import Request, Response, Upgrade

@@ -1,82 +1,17 @@
-"""Where the requests of a remote APIService go, and why none can. Pure.
+"""Whether a remote APIService is available, as its status tells it. Pure.
 
-Source: kube-aggregator/pkg/controllers/status/remote/remote_available_controller.go,
-apiserver/pkg/util/proxy/proxy.go (ResolveEndpoint).
-Differs: requests go to a ready endpoint of the Service rather than to its ClusterIP, so that this process
-needs no Service proxy beside it.
+Source: kube-aggregator/pkg/controllers/status/remote/remote_available_controller.go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
-
 from pybernetes.api.apiregistration.v1 import APIService, APIServiceCondition
-from pybernetes.api.core.v1 import Service
-from pybernetes.api.discovery.v1 import EndpointSlice
-from pybernetes.client.indexes import SERVICE_NAME
+from pybernetes.apiserver.service_backends import Problem
 
 PASSED = ("Passed", "all checks passed")
 LOCAL = ("Local", "Local APIServices are always available")
 OPENAPI_V2, OPENAPI_V3 = "/openapi/v2", "/openapi/v3"
 _AVAILABLE = "Available"
-
-
-@dataclass(slots=True, frozen=True)
-class Problem:
-    """Why the backend cannot be asked: a condition's reason and message."""
-
-    reason: str
-    message: str
-
-
-class ServiceReference(Protocol):
-    """A Service that is asked over HTTPS: every group that refers to one has a type of this shape."""
-
-    @property
-    def name(self) -> str | None: ...
-
-    @property
-    def namespace(self) -> str | None: ...
-
-    @property
-    def port(self) -> int | None: ...
-
-
-def addresses(
-    wanted: ServiceReference, service: Service | None, slices: Sequence[EndpointSlice]
-) -> list[tuple[str, int]] | Problem:
-    """The backend's hosts and ports, each as good as the other."""
-    name, namespace, port = wanted.name or "", wanted.namespace or "", wanted.port or 443
-    if service is None:
-        return Problem("ServiceNotFound", f'service/{name} in "{namespace}" is not present')
-    if service.spec.type == "ExternalName":
-        return [(service.spec.externalName or "", port)]
-    found = next((p for p in service.spec.ports if p.port == port), None)
-    if found is None:
-        return Problem("ServicePortError", f'service/{name} in "{namespace}" is not listening on port {port}')
-    mine = [s for s in slices if (s.metadata.labels or {}).get(SERVICE_NAME) == name]
-    if not mine:
-        return Problem("EndpointsNotFound", f'cannot find endpointslices for service/{name} in "{namespace}"')
-    ready = _ready(mine, found.name or "")
-    if not ready:
-        return Problem(
-            "MissingEndpoints",
-            f'endpointslices for service/{name} in "{namespace}" have no addresses with port name "{found.name or ""}"',
-        )
-    return ready
-
-
-def _ready(slices: Sequence[EndpointSlice], port_name: str) -> list[tuple[str, int]]:
-    return [
-        (endpoint.addresses[0], port.port)
-        for each in slices
-        for port in (each.ports or [])
-        if (port.name or "") == port_name and port.port
-        for endpoint in (each.endpoints or [])
-        if endpoint.addresses and (endpoint.conditions is None or endpoint.conditions.ready is not False)
-    ]
 
 
 def is_available(api_service: APIService) -> bool:

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
-from pybernetes.apiserver.aggregation import plan
+from pybernetes.apiserver import service_backends
+from pybernetes.apiserver.service_backends import Problem
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient, HttpResponse
 
@@ -47,7 +48,7 @@ _REFUSALS = {
 Address = tuple[str, int]
 
 
-class ServiceReference(plan.ServiceReference, Protocol):
+class ServiceReference(service_backends.ServiceReference, Protocol):
     """A Service and what to ask of it: the groups that have webhooks each have a type of this shape."""
 
     @property
@@ -123,8 +124,8 @@ class Webhooks:
         """Raises OSError with one line: no such Service, or none that is ready."""
         service = await self._registry.read(Service, wanted.name or "", wanted.namespace or "")
         slices = await self._registry.read_all(EndpointSlice, wanted.namespace or "")
-        found = plan.addresses(wanted, service, slices)
-        if isinstance(found, plan.Problem):
+        found = service_backends.addresses(wanted, service, slices)
+        if isinstance(found, Problem):
             short = {
                 "ServiceNotFound": f'service "{wanted.name}" not found',
                 "EndpointsNotFound": f'no endpoints available for service "{wanted.name}"',
