@@ -183,6 +183,21 @@ def test_the_address_of_a_pod_is_the_first_of_its_addresses(run, given, shown):
     assert (status["podIP"], [each["ip"] for each in status["podIPs"]]) == shown
 
 
+def test_the_template_generation_of_a_daemon_set_is_a_number(run):
+    async def scenario(cluster: Cluster) -> str:
+        labels = {"a": "b"}
+        template = {"metadata": {"labels": labels}, "spec": cluster.pod()["spec"]}
+        made = await cluster.create(
+            "daemonsets.apps", named(spec={"selector": {"matchLabels": labels}, "template": template})
+        )
+        made["metadata"]["annotations"]["deprecated.daemonset.template.generation"] = "x"
+        with pytest.raises(errors.BadRequest) as caught:
+            await cluster.update("daemonsets.apps", made)
+        return caught.value.message
+
+    assert run(scenario).endswith('strconv.ParseInt: parsing "x": invalid syntax')
+
+
 def test_the_fields_of_coordinated_elections_go(run):
     async def scenario(cluster: Cluster) -> Any:
         spec = {"holderIdentity": "a", "strategy": "OldestEmulationVersion", "preferredHolder": "b"}

@@ -51,6 +51,7 @@ class DaemonSetStrategy(Strategy):
         templates.drop_in_template(self, obj, None)
 
     def prepare_for_update(self, ctx: RequestContext, obj: apps.DaemonSet, old: apps.DaemonSet) -> None:
+        _template_generation(obj)  # refused where it is no number, though the old one counts
         templates.drop_in_template(self, obj, old)
         super().prepare_for_update(ctx, obj, old)
         generation = _template_generation(old)
