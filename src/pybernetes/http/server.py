@@ -339,25 +339,26 @@ class _HttpConnection(asyncio.Protocol):
         length = self._headers.get("content-length", "")
         invited = self._headers.get("expect", "").lower() == "100-continue" and not self._body
         body = ArrivingBody(self.throttle, int(length) if length.isdigit() else None, self._invite if invited else None)
-        self._arriving = body
         for chunk in self._body:
             body.feed(chunk)
         self._body = []
-        self._enqueue(body)
+        if self._enqueue(body):
+            self._arriving = body
 
     def _invite(self) -> None:
         if self._arriving is not None and not self._answering:
             self._transport.write(_CONTINUE)
 
-    def _enqueue(self, body: bytes | Body) -> None:
+    def _enqueue(self, body: bytes | Body) -> bool:
+        """Puts the request in line whose head was parsed; False: it was refused."""
         version = self._parser.get_http_version()
         host = self._headers.get("host", "")
         if "," in host or " " in host:
             self._refuse(_Refusal(400, b"400 Bad Request: malformed Host header"))
-            return
+            return False
         if self._headers.get("transfer-encoding", "chunked").lower() != "chunked":
             self._refuse(_Refusal(501, b"Unsupported transfer encoding"))
-            return
+            return False
         try:
             raw_path, raw_query = _target(self._url)
             path, query = raw_path.decode("utf-8"), raw_query.decode("utf-8")
@@ -365,7 +366,7 @@ class _HttpConnection(asyncio.Protocol):
                 path = _unquoted(path)
         except (httptools.HttpParserError, UnicodeDecodeError):
             self._refuse(_Refusal(400, b"400 Bad Request"))
-            return
+            return False
         request = Request(
             method=self._parser.get_method().decode("latin-1"),
             path=path,
@@ -380,6 +381,7 @@ class _HttpConnection(asyncio.Protocol):
             self._next()
         elif len(self._queue) >= _MAX_PIPELINED:
             self._pause_reading()
+        return True
 
     # the requests, one after the other
 

@@ -193,6 +193,21 @@ def test_an_answer_that_does_not_wait_for_the_body(head: bytes, sent: int, kept:
     run(ok, scenario)
 
 
+@pytest.mark.usefixtures("short_farewell")
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [(b"Host: a, b\r\nContent-Length: 9", 400), (b"Transfer-Encoding: gzip, chunked", 501)],
+    ids=["host", "encoding"],
+)
+def test_a_bad_head_is_refused_before_its_body(head: bytes, status: int) -> None:
+    async def scenario(server: HttpServer, reader: Reader, writer: Writer) -> None:
+        writer.write(b"PUT / HTTP/1.1\r\n" + head + b"\r\n\r\n")
+        assert (await read_answer(reader))[0] == status
+        assert await reader.read() == b""
+
+    run(ok, scenario)
+
+
 def test_an_answer_reaches_a_client_that_still_sends() -> None:
     async def scenario(server: HttpServer, reader: Reader, writer: Writer) -> None:
         writer.write(b"PUT / HTTP/1.1\r\nContent-Length: 70000000\r\n\r\n" + bytes(4 * MEGABYTE))
