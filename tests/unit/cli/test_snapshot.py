@@ -19,6 +19,7 @@ def test_a_snapshot_of_another_kind_of_store(
     kind: str, way_out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PYBERNETES_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYBERNETES_COMMAND", "pybernetes")
 
     async def make() -> None:
         store = SqliteStore(tmp_path / "store.db")
