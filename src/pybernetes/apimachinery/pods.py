@@ -1,16 +1,28 @@
-"""Facts about Pods that several parts of a cluster go by. Pure. Source: core/v1/types.go, pkg/api/v1/pod/util.go."""
+"""Facts about Pods that several parts of a cluster go by. Pure.
+
+Source: core/v1/types.go, pkg/api/v1/pod/util.go.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pybernetes.api.core.v1 import Container, EphemeralContainer, PodSpec
+from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, PodSpec
 from pybernetes.apimachinery.field_errors import Path
 
 AnyContainer = Container | EphemeralContainer
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 """On what stands in the API for a Pod that a node runs by itself."""
+
+
+def is_finished(pod: Pod) -> bool:
+    """None of it will run again."""
+    return is_terminal(pod.status.phase)
+
+
+def is_terminal(phase: str | None) -> bool:
+    return phase in ("Succeeded", "Failed")
 
 
 def containers_of(spec: PodSpec) -> list[AnyContainer]:

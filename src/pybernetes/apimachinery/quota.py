@@ -13,6 +13,7 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.pod_resources import Amounts, add, amounts_of
 from pybernetes.apimachinery.pod_resources import total as total_of
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apimachinery.volume_claims import class_of_claim
 
@@ -113,7 +114,7 @@ def _pod_usage(pod: core.Pod, now: float) -> Amounts:
 
 def is_charged(pod: core.Pod, now: float) -> bool:
     """Not when it has ended, or should have ended by now."""
-    if pod.status.phase in ("Succeeded", "Failed"):
+    if is_finished(pod):
         return False
     meta = pod.metadata
     if meta.deletionTimestamp is None or meta.deletionGracePeriodSeconds is None:

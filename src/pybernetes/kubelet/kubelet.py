@@ -24,6 +24,7 @@ from pybernetes.api.core.v1 import Node as NodeObject
 from pybernetes.api.core.v1 import ObjectReference, Pod, Service
 from pybernetes.api.node.v1 import RuntimeClass
 from pybernetes.apimachinery import errors, quantity
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, is_finished
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informer
@@ -357,7 +358,7 @@ class Kubelet:
         rejection = None
         if adopted:
             self.grants.remembered(pod)
-        if not adopted and not pod_spec.is_terminal(pod.status.phase) and pod.metadata.deletionTimestamp is None:
+        if not adopted and not is_finished(pod) and pod.metadata.deletionTimestamp is None:
             node = self._own_node()
             if uid in self._making_room:
                 return
@@ -488,7 +489,7 @@ class Kubelet:
             if (
                 existing is None
                 or existing.metadata.deletionTimestamp is not None
-                or existing.metadata.annotations.get(pod_spec.MIRROR_ANNOTATION) != digest
+                or existing.metadata.annotations.get(MIRROR_ANNOTATION) != digest
             ):
                 self.spawn(self._ensure_mirror(pod, existing), f"mirror of {name[1]}")
 

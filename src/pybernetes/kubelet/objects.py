@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import ConfigMap, Pod, Secret
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.pods import containers_of
 from pybernetes.client.client import Client
-from pybernetes.kubelet.pod_spec import all_containers, uid_of
+from pybernetes.kubelet.pod_spec import uid_of
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 1.0
@@ -29,7 +30,7 @@ def references(pod: Pod) -> set[Reference]:
     """Every ConfigMap and Secret a pod's containers, volumes and image pulls name."""
     namespace = pod.metadata.namespace or ""
     found: set[tuple[str, str | None]] = set()
-    for container in all_containers(pod):
+    for container in containers_of(pod.spec):
         for source in container.envFrom:
             if source.configMapRef is not None:
                 found.add(("configmap", source.configMapRef.name))

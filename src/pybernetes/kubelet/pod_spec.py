@@ -7,15 +7,14 @@ import hashlib
 import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, PodCondition, PodStatus, Probe
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, AnyContainer, containers_of
 
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 HASH_ANNOTATION = "kubernetes.io/config.hash"
 SOURCE_ANNOTATION = "kubernetes.io/config.source"
 SEEN_ANNOTATION = "kubernetes.io/config.seen"
 
 RESTART_ALL = "RestartAllContainers"
 _SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
-AnyContainer = Container | EphemeralContainer
 
 
 def uid_of(pod: Pod) -> str:
@@ -54,16 +53,8 @@ def may_preempt(preemptor: Pod, victim: Pod) -> bool:
     return one is not None and other is not None and one > other
 
 
-def is_terminal(phase: str | None) -> bool:
-    return phase in ("Succeeded", "Failed")
-
-
-def all_containers(pod: Pod) -> list[AnyContainer]:
-    return [*pod.spec.initContainers, *pod.spec.containers, *pod.spec.ephemeralContainers]
-
-
 def find_container(pod: Pod, name: str) -> AnyContainer | None:
-    return next((c for c in all_containers(pod) if c.name == name), None)
+    return next((c for c in containers_of(pod.spec) if c.name == name), None)
 
 
 def field_path(pod: Pod, name: str) -> str:

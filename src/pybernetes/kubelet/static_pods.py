@@ -21,6 +21,7 @@ from pybernetes.api.core.v1 import Node, Pod, Toleration
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.fresh import fresh
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
@@ -222,13 +223,13 @@ class MirrorPods:
         """Makes the mirror, replacing one of an earlier version of the pod. Raises StatusError, OSError."""
         digest = pod.metadata.annotations[pod_spec.HASH_ANNOTATION]
         if existing is not None:
-            same = existing.metadata.annotations.get(pod_spec.MIRROR_ANNOTATION) == digest
+            same = existing.metadata.annotations.get(MIRROR_ANNOTATION) == digest
             if same and existing.metadata.deletionTimestamp is None:
                 return
             await self.remove(existing)
         mirror = fresh(pod)
         mirror.metadata.uid = None
-        mirror.metadata.annotations[pod_spec.MIRROR_ANNOTATION] = digest
+        mirror.metadata.annotations[MIRROR_ANNOTATION] = digest
         node = self._node()
         if node is not None and node.metadata.uid:
             mirror.metadata.ownerReferences = [

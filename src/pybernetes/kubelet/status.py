@@ -30,9 +30,10 @@ from pybernetes.api.core.v1 import (
     VolumeMountStatus,
 )
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.pods import AnyContainer, is_terminal
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec
-from pybernetes.kubelet.pod_spec import AnyContainer, find_condition, is_sidecar, should_restart
+from pybernetes.kubelet.pod_spec import find_condition, is_sidecar, should_restart
 from pybernetes.kubelet.resources import pod_cgroup_values, pod_limits, pod_requests, qos_class
 from pybernetes.kubelet.runtime import Container, PodRuntime
 
@@ -111,14 +112,14 @@ def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
     reason, message = old.reason, old.message
     if inputs.override is not None:
         found_phase, reason, message = inputs.override
-    if pod_spec.is_terminal(old.phase):
+    if is_terminal(old.phase):
         found_phase = old.phase or ""
-    elif inputs.ended and not pod_spec.is_terminal(found_phase):
+    elif inputs.ended and not is_terminal(found_phase):
         found_phase = "Failed"
-    elif pod_spec.is_terminal(found_phase) and not inputs.ended:
+    elif is_terminal(found_phase) and not inputs.ended:
         found_phase = old.phase or "Pending"  # told when nothing of the pod can run any more
         reason, message = old.reason, old.message
-    if not pod_spec.is_terminal(found_phase) and inputs.override is None:
+    if not is_terminal(found_phase) and inputs.override is None:
         reason, message = None, None
     status = PodStatus(
         phase=found_phase,
@@ -506,7 +507,7 @@ def _conditions(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus
         found.append(("AllContainersRestarting", *_restarting_all(inputs, status)))
     now = format_time(inputs.now_s)
     result = list(others)
-    if not pod_spec.is_terminal(status.phase):
+    if not is_terminal(status.phase):
         result += _resize_conditions(inputs, now)
     result += _disruption(pod, inputs, now)
     for kind, value, reason, message in found:
@@ -526,7 +527,7 @@ def _conditions(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus
 
 
 def _restarting_all(inputs: Inputs, status: PodStatus) -> _Verdict:
-    if pod_spec.is_terminal(status.phase):
+    if is_terminal(status.phase):
         return "False", "PodCompleted" if status.phase == "Succeeded" else "PodFailed", None
     if inputs.restarting_all:
         return "True", "RestartAllContainersStarted", "container exited with restart policy rule"

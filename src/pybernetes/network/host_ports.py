@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import ContainerPort, Pod
+from pybernetes.apimachinery.pods import is_finished
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +36,7 @@ def host_ports(pods: Iterable[Pod]) -> list[HostPort]:
     found: set[HostPort] = set()
     for pod in pods:
         address = pod.status.podIP or ""
-        if not uses_host_ports(pod) or "." not in address or pod.status.phase in ("Succeeded", "Failed"):
+        if not uses_host_ports(pod) or "." not in address or is_finished(pod):
             continue
         for port in _declared(pod):
             host_ip = "" if port.hostIP in (None, "", "0.0.0.0", "::") else port.hostIP or ""

@@ -10,6 +10,7 @@ import logging
 
 from pybernetes.api.core.v1 import Namespace, Pod
 from pybernetes.api.networking.v1 import NetworkPolicy
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
@@ -89,5 +90,5 @@ class NetworkPolicies:
 
 def _shape(pod: Pod) -> tuple[object, ...]:
     """What the rules depend on."""
-    ended = pod.status.phase in ("Succeeded", "Failed")
+    ended = is_finished(pod)
     return pod.metadata.labels, pod.status.podIP, ended, pod.spec.nodeName

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Namespace, Pod
 from pybernetes.api.networking.v1 import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.selectors import LabelSelector
 
 _DIRECTIONS = {"Ingress": ("in", "saddr"), "Egress": ("out", "daddr")}
@@ -191,7 +192,7 @@ def _named(pod: Pod, name: str, protocol: str) -> list[int]:
 
 def _address(pod: Pod) -> str:
     """The Pod's own IPv4 address; "" while it has none, shares the node's, or has ended."""
-    if pod.spec.hostNetwork or pod.status.phase in ("Succeeded", "Failed"):
+    if pod.spec.hostNetwork or is_finished(pod):
         return ""
     address = pod.status.podIP or ""
     return address if "." in address else ""

@@ -21,6 +21,7 @@ from pybernetes.api.apps.v1 import ReplicaSet, StatefulSet
 from pybernetes.api.core.v1 import Namespace, Node, Pod, ReplicationController, Service
 from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.errors import NotFound, StatusError
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client import cause
 from pybernetes.client.client import Client
@@ -189,7 +190,7 @@ class Scheduler:
         self.queue.move(events.NODE_DELETE, node, None)
 
     def _pod_added(self, pod: Pod) -> None:
-        if _finished(pod):
+        if is_finished(pod):
             return
         if pod.spec.nodeName:
             self._pod_placed(pod)
@@ -199,8 +200,8 @@ class Scheduler:
             self.queue.add(pod)
 
     def _pod_updated(self, old: Pod, new: Pod) -> None:
-        if _finished(new):
-            if not _finished(old):
+        if is_finished(new):
+            if not is_finished(old):
                 self._pod_deleted(new)
         elif not new.spec.nodeName:
             self._waiting_pod_updated(old, new)
@@ -503,10 +504,6 @@ async def _answered(work: Coroutine[Any, Any, Status], info: PodInfo) -> Status:
         # A fault in a plugin must not end the scheduler.
         log.exception("binding %s failed", info.key)
         return failed(error)
-
-
-def _finished(pod: Pod) -> bool:
-    return pod.status.phase in ("Succeeded", "Failed")
 
 
 def _status_change(pod: Pod, message: str, reason: str, nominate: str | None, now: str) -> dict[str, Any] | None:

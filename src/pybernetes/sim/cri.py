@@ -15,12 +15,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from pybernetes.api.core.v1 import ContainerStatus, Pod
+from pybernetes.apimachinery.pods import AnyContainer, containers_of, is_finished
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.images import ImageError, with_default_tag
-from pybernetes.kubelet.pod_spec import AnyContainer, all_containers, container_hash, find_container, uid_of
+from pybernetes.kubelet.pod_spec import container_hash, find_container, uid_of
 from pybernetes.sim.script import Script, ScriptError, script_of
 
 NAME = "simulated"
@@ -117,7 +118,7 @@ class SimulatedCri(CriClient):
         """Goes on with a Pod as its status says: same addresses, containers, starts and counts."""
         status = pod.status
         started = [s for s in (*status.initContainerStatuses, *status.containerStatuses) if s.containerID]
-        if not started or status.phase in ("Succeeded", "Failed"):
+        if not started or is_finished(pod):
             return
         began = _ns(status.startTime)
         ips = [] if pod.spec.hostNetwork else [each.ip or "" for each in status.podIPs]
@@ -327,7 +328,7 @@ class SimulatedCri(CriClient):
     # Images: all are there, but for those that a script wants to be pulled.
 
     def _expect_pulls(self, pod: Pod) -> None:
-        for spec in all_containers(pod):
+        for spec in containers_of(pod.spec):
             script = _script(pod, spec)
             if script.pulls:
                 image = with_default_tag(spec.image or "")
@@ -341,7 +342,7 @@ class SimulatedCri(CriClient):
 
     async def pull_image(self, image: str, auth: Any | None = None, sandbox_config: Any | None = None) -> str:
         asked: SandboxConfig | None = sandbox_config
-        for spec in all_containers(asked.pod) if asked is not None else ():
+        for spec in containers_of(asked.pod.spec) if asked is not None else ():
             if asked is None or not spec.image or with_default_tag(spec.image) != image:
                 continue
             script = _script(asked.pod, spec)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.apimachinery.times import parse_duration
-from pybernetes.kubelet.pod_spec import AnyContainer, is_sidecar
+from pybernetes.kubelet.pod_spec import is_sidecar
 
 PREFIX = "simulation.pybernetes.io/"
 _SHORT_S = 1.0

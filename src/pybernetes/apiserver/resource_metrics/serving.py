@@ -16,6 +16,7 @@ import orjson
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.errors import MethodNotAllowed, NotFound, not_found
+from pybernetes.apimachinery.pods import is_terminal
 from pybernetes.apimachinery.scheme import Resource, resource_of
 from pybernetes.apimachinery.times import format_duration, format_time
 from pybernetes.apiserver.endpoints import answers, tables
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 _NOT_ALLOWED = "the server does not allow this method on the requested resource"
 _FRESH_S = 1.0
-_FINISHED = ("Succeeded", "Failed")
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -134,7 +134,7 @@ class Serving:
                 if (pair := sampled.get(subject.metadata.name)) is not None
                 and (usage := used(pair[0].node, pair[1].node)) is not None
             ]
-        running = [s for s in subjects if s.spec.nodeName and s.status.phase not in _FINISHED]
+        running = [s for s in subjects if s.spec.nodeName and not is_terminal(s.status.phase)]
         sampled = await self._sampler.sampled(subject.spec.nodeName for subject in running)
         unseen = {s.spec.nodeName for s in running if s.spec.nodeName in sampled and not _usages(s, sampled)}
         if unseen:

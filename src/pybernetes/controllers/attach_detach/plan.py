@@ -18,8 +18,8 @@ from pybernetes.api.storage.v1 import (
     VolumeAttachmentSource,
     VolumeAttachmentSpec,
 )
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.controllers.runtime.nodes import is_out_of_service, is_ready
-from pybernetes.controllers.runtime.pods import is_finished
 
 _MOST_UNMOUNT_S = 360.0
 """How long a node that is not well may keep a volume that nobody uses any more."""

@@ -13,6 +13,7 @@ from pybernetes.api.meta.v1 import LabelSelector as SelectorStruct
 from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.fresh import fresh
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.controllers.deployment import plan, progress, revisions, sizes, templates
 from pybernetes.controllers.runtime.context import ControllerContext
@@ -25,7 +26,6 @@ from pybernetes.controllers.runtime.owners import (
     orphans_in,
 )
 from pybernetes.controllers.runtime.pod_control import is_namespace_terminating
-from pybernetes.controllers.runtime.pods import is_finished
 
 
 @dataclass(slots=True)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pybernetes.api.core.v1 import Node, Pod, PodCondition
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client.indexes import BY_NODE, node_of
 from pybernetes.controllers.pod_gc import plan
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.nodes import is_out_of_service
-from pybernetes.controllers.runtime.pods import is_finished
 
 _TERMINATED = "terminated"
 _NODE, _POD = "node:", "pod:"

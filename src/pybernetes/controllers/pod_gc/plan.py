@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybernetes.api.core.v1 import Node, Pod
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.controllers.runtime import nodes
-from pybernetes.controllers.runtime.pods import is_finished
 
 QUARANTINE_S = 40.0
 """How long a node must be missing before its Pods are orphans."""

@@ -12,8 +12,8 @@ from pybernetes.api.core.v1 import Pod, PodResourceClaim
 from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
 from pybernetes.api.resource.v1 import ResourceClaim, ResourceClaimConsumerReference, ResourceClaimTemplate
 from pybernetes.apimachinery.fresh import fresh
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.controllers.runtime.owners import controller_of
-from pybernetes.controllers.runtime.pods import is_finished
 
 FINALIZER = "resource.kubernetes.io/delete-protection"
 POD_CLAIM = "resource.kubernetes.io/pod-claim-name"

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 from pybernetes.api.core.v1 import Pod, PodCondition
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import parse_time
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -18,10 +19,6 @@ _PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 def condition(pod: Pod, kind: str) -> PodCondition | None:
     return next((c for c in pod.status.conditions if c.type == kind), None)
-
-
-def is_finished(pod: Pod) -> bool:
-    return pod.status.phase in ("Succeeded", "Failed")
 
 
 def is_terminating(pod: Pod) -> bool:

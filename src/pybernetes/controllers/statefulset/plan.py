@@ -12,6 +12,7 @@ from enum import Enum
 
 from pybernetes.api.apps.v1 import ControllerRevision, StatefulSet, StatefulSetStatus
 from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.controllers.runtime.amounts import scaled
 from pybernetes.controllers.runtime.pods import available_in
 from pybernetes.controllers.runtime.revisions import template_of
@@ -136,7 +137,7 @@ def plan(view: View) -> Plan:
 
 def _replica_steps(view: View, pod: Pod) -> tuple[list[Step], bool]:
     """(steps for one Pod that should be, whether the next ordinal may be looked at in order)."""
-    if pod.status.phase in ("Failed", "Succeeded"):
+    if is_finished(pod):
         return ([] if pod.metadata.deletionTimestamp else [Step(Action.DELETE, pod)]), False
     if not is_created(pod):
         return ([] if _has_stale_claim(view, pod) else [Step(Action.CREATE, pod)]), False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.storage.v1 import StorageClass
 from pybernetes.apimachinery import quantity, volume_claims
-from pybernetes.controllers.runtime.pods import is_finished
+from pybernetes.apimachinery.pods import is_finished
 
 FAILED_BINDING = "FailedBinding"
 MISMATCH = "VolumeMismatch"

@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
+from pybernetes.apimachinery.pods import is_finished, is_terminal
 from pybernetes.apimachinery.times import format_duration, parse_time
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.backoff import BackOff
@@ -138,7 +139,7 @@ class PodWorker:
             case m.PodUpdated(pod=pod):
                 self.pod = pod
                 self._resize_told(event)
-                if pod_spec.is_terminal(pod.status.phase) and not pod_spec.is_terminal(self.status.phase):
+                if is_finished(pod) and not is_terminal(self.status.phase):
                     self.status = pod.status
             case m.PodRemoved():
                 self.removed = True
@@ -340,7 +341,7 @@ class PodWorker:
         if self.removed or self.pod.metadata.deletionTimestamp is not None or self.override is not None:
             self._go(Stage.TERMINATING, now_s)
             return
-        if pod_spec.is_terminal(self.pod.status.phase) or pod_spec.is_terminal(self.status.phase):
+        if is_finished(self.pod) or is_terminal(self.status.phase):
             self._go(Stage.TERMINATING, now_s)
             return
         if not self.host_ready:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Container as ContainerSpec
 from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.kubelet.pod_spec import (
-    AnyContainer,
     container_hash,
     is_sidecar,
     probe_grace_period_s,

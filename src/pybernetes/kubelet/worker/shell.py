@@ -18,6 +18,7 @@ from typing import Any
 
 from pybernetes.api.core.v1 import EphemeralContainer, Pod, Probe
 from pybernetes.apimachinery.errors import StatusError
+from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.client import cause
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet import pod_spec, resizing
@@ -441,7 +442,7 @@ class PodRunner:
             self._node.on_exit(container.id)
         self.post(m.ContainerStopped(container.id, left))
 
-    async def _pre_stop(self, pod: Pod, asked: m.StopContainer, spec: pod_spec.AnyContainer) -> int:
+    async def _pre_stop(self, pod: Pod, asked: m.StopContainer, spec: AnyContainer) -> int:
         """Runs the hook within the grace period and answers what is left of that, at least two seconds."""
         assert spec.lifecycle is not None and spec.lifecycle.preStop is not None
         loop = asyncio.get_running_loop()
@@ -538,7 +539,7 @@ class PodRunner:
 
     # Probes.
 
-    def _running(self, pod: Pod, spec: pod_spec.AnyContainer, container_id: str) -> prober.Running:
+    def _running(self, pod: Pod, spec: AnyContainer, container_id: str) -> prober.Running:
         ips = pod_spec.pod_ips_of(self.worker.status)
         return prober.Running(self._node.cri, pod, spec, container_id, ips[0] if ips else "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apiserver.registry.generic.interface import Column
 from pybernetes.apiserver.registry.generic.table import AGE, NAME, NONE, age, human_duration
@@ -67,7 +68,7 @@ class _Summary:
         if pod.metadata.deletionTimestamp is not None:
             if status.reason == "NodeLost":
                 self.reason = "Unknown"
-            elif status.phase not in ("Succeeded", "Failed"):
+            elif not is_finished(pod):
                 self.reason = "Terminating"
 
     def _initialization(self, pod: core.Pod) -> tuple[int, str, bool]:

@@ -10,6 +10,7 @@ import msgspec
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError
 from pybernetes.apimachinery.names import dns1123_label
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.registry.core.pods import columns, defaults, validation
 from pybernetes.apiserver.registry.core.pods.annotated import apparmor_fields_from_annotations
@@ -131,7 +132,7 @@ class PodStrategy(Strategy):
         period_s = options.grace_period_s
         if period_s is None:
             period_s = obj.spec.terminationGracePeriodSeconds or 0
-        if not obj.spec.nodeName or obj.status.phase in ("Succeeded", "Failed"):
+        if not obj.spec.nodeName or is_finished(obj):
             period_s = 0
         options.grace_period_s = 1 if period_s < 0 else period_s
         return True
