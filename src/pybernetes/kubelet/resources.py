@@ -1,6 +1,6 @@
 """What pods ask of the node: quality of service, sums of requests, cgroup values. Pure.
 
-Source: pkg/apis/core/v1/helper/qos, pkg/kubelet/qos/policy.go, pkg/kubelet/cm/helpers_linux.go.
+Source: pkg/kubelet/qos/policy.go, pkg/kubelet/cm/helpers_linux.go.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceRequirements
-from pybernetes.apimachinery import pod_resources, quantity
+from pybernetes.apimachinery import pod_resources, quality_of_service, quantity
 from pybernetes.kubelet.pod_spec import is_sidecar
 from pybernetes.kubelet.runtime import Size
 
@@ -27,27 +27,8 @@ def resources_of(holder: Container | EphemeralContainer) -> ResourceRequirements
 
 
 def qos_class(pod: Pod) -> str:
-    """Guaranteed, Burstable or BestEffort, from cpu and memory alone."""
-    if pod.status.qosClass:
-        return pod.status.qosClass
-    everything = [resources_of(c) for c in (*pod.spec.containers, *pod.spec.initContainers)]
-    if pod.spec.resources is not None and (pod.spec.resources.requests or pod.spec.resources.limits):
-        everything = [pod.spec.resources]
-    asked = any(_positive(r.requests) or _positive(r.limits) for r in everything)
-    if not asked:
-        return "BestEffort"
-    for one in everything:
-        limits = _positive(one.limits)
-        if set(limits) != {"cpu", "memory"}:
-            return "Burstable"
-        requests = {**limits, **_positive(one.requests)}
-        if any(quantity.compare(requests[name], limits[name]) for name in limits):
-            return "Burstable"
-    return "Guaranteed"
-
-
-def _positive(amounts: dict[str, str]) -> dict[str, str]:
-    return {k: v for k, v in amounts.items() if k in ("cpu", "memory") and quantity.compare(v, "0") > 0}
+    """As it was told, or what the spec comes to. Source: helper/qos GetPodQOS."""
+    return pod.status.qosClass or quality_of_service.qos_class(pod.spec)
 
 
 def pod_requests(pod: Pod) -> dict[str, str]:

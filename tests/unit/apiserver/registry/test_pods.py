@@ -8,7 +8,6 @@ import pytest
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors
 from pybernetes.apiserver.registry.core.pods.defaults import default_pod, pull_policy
-from pybernetes.apiserver.registry.core.pods.quality_of_service import qos_class
 from pybernetes.apiserver.registry.core.pods.validation import validate_pod_create
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions
 
@@ -292,22 +291,6 @@ def test_a_rich_pod_is_valid():
         topologySpreadConstraints=[{"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "ScheduleAnyway"}],
     )
     assert [str(error) for error in validate_pod_create(pod)] == []
-
-
-@pytest.mark.parametrize(
-    ("resources", "wanted"),
-    [
-        ([{}], "BestEffort"),
-        ([{"requests": {"cpu": "1"}}], "Burstable"),
-        ([{"limits": {"cpu": "1", "memory": "1Gi"}}], "Guaranteed"),
-        ([{"limits": {"cpu": "1", "memory": "1Gi"}}, {}], "Burstable"),
-        ([{"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}], "Burstable"),
-        ([{"requests": {"cpu": "0"}}], "BestEffort"),
-    ],
-)
-def test_quality_of_service(resources, wanted):
-    pod = make(containers=[{"name": f"c{i}", "image": "i", "resources": r} for i, r in enumerate(resources)])
-    assert qos_class(pod.spec) == wanted
 
 
 def test_only_a_few_fields_of_a_pod_change(run):

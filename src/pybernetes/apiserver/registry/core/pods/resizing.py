@@ -9,8 +9,8 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
+from pybernetes.apimachinery.quality_of_service import qos_class
 from pybernetes.apiserver.registry.core.pods import validation
-from pybernetes.apiserver.registry.core.pods.quality_of_service import qos_class
 
 _RESIZABLE = ("cpu", "memory")
 _EMPTY = core.ResourceRequirements()

@@ -11,12 +11,12 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError
 from pybernetes.apimachinery.names import dns1123_label
 from pybernetes.apimachinery.pods import is_finished
+from pybernetes.apimachinery.quality_of_service import qos_class
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.registry.core.pods import columns, defaults, validation
 from pybernetes.apiserver.registry.core.pods.annotated import apparmor_fields_from_annotations
 from pybernetes.apiserver.registry.core.pods.gated_fields import drop_disabled
 from pybernetes.apiserver.registry.core.pods.placement import merge_label_keys
-from pybernetes.apiserver.registry.core.pods.quality_of_service import qos_class
 from pybernetes.apiserver.registry.core.pods.warnings import pod_warnings
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions, RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy

@@ -1,4 +1,4 @@
-"""A Pod's QoS class. Source: pkg/apis/core/helper/qos/qos.go."""
+"""A Pod's QoS class. Pure. Source: pkg/apis/core/v1/helper/qos/qos.go."""
 
 from __future__ import annotations
 
