@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pybernetes.http import server
+from pybernetes.http import connection, server
 from tests.integration.apiserver_in_a_thread import TOKEN, Served, read_answer, serving
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -392,7 +392,7 @@ def test_a_watcher_that_does_not_read_is_ended(monkeypatch: pytest.MonkeyPatch) 
 def test_a_request_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Headers or a body, byte by byte: the connection goes after the time that a whole request may take."""
     monkeypatch.setattr(server, "_SWEEP_S", 0.05)
-    monkeypatch.setattr(server, "_HEADER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(connection, "_HEADER_TIMEOUT_S", 0.3)
     begun = [b"GET / HTTP/1.1\r\nX-A: b\r\n", b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{", b"GET / HT"]
     with serving() as api:
         for start in begun:

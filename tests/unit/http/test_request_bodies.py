@@ -22,7 +22,7 @@ MEGABYTE = 1 << 20
 @pytest.fixture
 def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
     """For clients that have nothing on its way any more."""
-    monkeypatch.setattr("pybernetes.http.server._LINGER_S", 0.05)
+    monkeypatch.setattr("pybernetes.http.connection._LINGER_S", 0.05)
 
 
 async def chunks(request: Request) -> AsyncIterator[bytes]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from pybernetes.http import tls
+from pybernetes.http.connection import GZIP_FROM_BYTES
 from pybernetes.http.messages import Connection, Request, Response, Upgrade
-from pybernetes.http.server import GZIP_FROM_BYTES, HttpServer
+from pybernetes.http.server import HttpServer
 from tests.unit.http.certificates import Authority
 from tests.unit.http.talking import read_answer, run
 
@@ -235,6 +236,30 @@ def test_upgrade_hands_over_the_raw_connection_with_early_bytes() -> None:
         assert await reader.readexactly(4) == b"LATE"
         writer.write_eof()
         assert await reader.read() == b""
+
+    run(handler, scenario)
+
+
+def test_much_that_follows_a_refused_upgrade_is_read_on() -> None:
+    held: asyncio.Event
+
+    async def handler(request: Request) -> Response:
+        if request.path == "/no":
+            await held.wait()
+        return Response(200, [], b"%d" % len(request.headers.get("x-long", "")))
+
+    async def scenario(server: HttpServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal held
+        held = asyncio.Event()
+        writer.write(b"GET /no HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\nGET / HTTP/1.1\r\nX-Long: ")
+        for _ in range(6):
+            writer.write(b"x" * 100_000)
+        while not any(not connection.reading for connection in server.connections):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        held.set()
+        assert (await read_answer(reader))[2] == b"0"
+        writer.write(b"\r\n\r\n")
+        assert (await read_answer(reader))[2] == b"600000"
 
     run(handler, scenario)
 
