@@ -124,6 +124,26 @@ def test_the_pod_that_was_meant(run: Any) -> None:
     assert deleted and condition_type == "DisruptionTarget"
 
 
+def test_a_wrong_precondition_uses_one_disruption_at_most(run: Any) -> None:
+    budgets = "poddisruptionbudgets.policy"
+
+    async def scenario(cluster: Any) -> int:
+        labelled = {"name": "web", "labels": {"app": "web"}}
+        await cluster.create("pods", {**cluster.pod(nodeName="n1"), "metadata": labelled})
+        ready = [{"type": "Ready", "status": "True"}]
+        await cluster.patch("pods", "web", {"status": {"phase": "Running", "conditions": ready}}, sub="status")
+        spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}
+        await cluster.create(budgets, {"metadata": {"name": "pdb"}, "spec": spec})
+        status = {"observedGeneration": 1, "disruptionsAllowed": 5, "currentHealthy": 6, "desiredHealthy": 1}
+        await cluster.patch(budgets, "pdb", {"status": status | {"expectedPods": 6}}, sub="status")
+        with pytest.raises(errors.Conflict):
+            await cluster.post("pods", "web", "eviction", evicting(preconditions={"uid": "other"}))
+        left: int = (await cluster.get(budgets, "pdb"))["status"]["disruptionsAllowed"]
+        return left
+
+    assert run(scenario) == 4
+
+
 def test_evictions_that_make_no_sense(run: Any) -> None:
     async def scenario(cluster: Any) -> list[str]:
         await cluster.create("pods", {**cluster.pod(nodeName="n1"), "metadata": {"name": "web"}})

@@ -40,9 +40,10 @@ def steps(text: str, schema: Structural) -> Iterator[tuple[str, bool]]:
 
 def is_valid(text: str, schema: Structural) -> bool:
     try:
-        return list(steps(text, schema)) is not None
+        list(steps(text, schema))
     except FieldPathError:
         return False
+    return True
 
 
 def joined(path: Path, text: str, schema: Structural) -> Path:

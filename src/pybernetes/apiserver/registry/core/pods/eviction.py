@@ -41,24 +41,28 @@ class EvictionSubresource(SubresourceBase):
         options = _delete_options(ctx, eviction)
         await self.storage.registry.admission.admit(Attributes(ctx, "CREATE", eviction))
         await self.storage.registry.admission.validate(Attributes(ctx, "CREATE", eviction))
+        await self._evict(ctx, options)
+        return Written(msgspec.json.encode(Status(status="Success", code=201)), created=True)
+
+    async def _evict(self, ctx: RequestContext, options: DeleteOptions) -> None:
+        """Raises TooManyRequests, Conflict when the Pod is another or another one than it was, NotFound."""
         for attempt in range(1, _ATTEMPTS + 1):
+            pod = await self._pod(ctx)
+            if not ignores_budget(pod):
+                await self._evict_counted(ctx, pod, options)
+                return
+            # A Pod that waits may become ready, and counted, at any moment.
+            waits = pod.status.phase == "Pending" and pod.metadata.deletionTimestamp is None
             try:
-                await self._evict(ctx, options)
-                break
+                await self._delete(ctx, _at_version(options, pod) if waits else options)
+                return
             except errors.Conflict:
                 # The caller named no version, so the newest is meant.
                 if options.resource_version is not None or attempt == _ATTEMPTS:
                     raise
-        return Written(msgspec.json.encode(Status(status="Success", code=201)), created=True)
 
-    async def _evict(self, ctx: RequestContext, options: DeleteOptions) -> None:
-        """Once. Raises TooManyRequests, Conflict when the Pod is another or another one than it was, NotFound."""
-        pod = await self._pod(ctx)
-        if ignores_budget(pod):
-            # A Pod that waits may become ready, and counted, at any moment.
-            waits = pod.status.phase == "Pending" and pod.metadata.deletionTimestamp is None
-            await self._delete(ctx, _at_version(options, pod) if waits else options)
-            return
+    async def _evict_counted(self, ctx: RequestContext, pod: core.Pod, options: DeleteOptions) -> None:
+        """Once only: what was taken from a budget is taken, whatever becomes of the Pod."""
         budget = await self._budget_of(pod)
         if budget is None:
             await self._delete(ctx, options)
