@@ -48,7 +48,9 @@ class LocalEtcd:
             )  # fmt: skip
         end = time.monotonic() + 60
         while not _accepts(self.port):
-            assert self._process.poll() is None and time.monotonic() < end, (self.folder / "etcd.log").read_text()
+            if self._process.poll() is not None or time.monotonic() > end:
+                self.kill()
+                raise AssertionError((self.folder / "etcd.log").read_text())
             time.sleep(0.01)
 
     def ctl(self, *words: str) -> str:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from pybernetes.client.transport import HttpTransport
 from pybernetes.storage.etcd import EtcdStore
@@ -35,14 +32,6 @@ def configure(file: Path, *keys: str) -> None:
 
 def secret(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": {"password": VALUE}}
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[LocalEtcd]:
-    made = LocalEtcd(tmp_path)
-    made.start()
-    yield made
-    made.kill()
 
 
 async def reloads(server: HttpTransport) -> int:

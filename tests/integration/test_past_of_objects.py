@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,26 +21,9 @@ from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
 from pybernetes.host.clock import SystemClock
 from pybernetes.host.random import Random
-from pybernetes.storage.etcd import EtcdStore
-from pybernetes.storage.etcd_client import EtcdConfig
-from pybernetes.storage.sqlite import SqliteStore
 from pybernetes.storage.store import Store
-from tests.local_etcd import LocalEtcd
 
 ALICE, BOB = (UserInfo(name, groups=(SYSTEM_MASTERS, AUTHENTICATED)) for name in ("alice", "bob"))
-
-
-@pytest.fixture(params=["sqlite", "etcd"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        yield SqliteStore(tmp_path / "store.db")
-        return
-    etcd = LocalEtcd(tmp_path)
-    etcd.start()
-    try:
-        yield EtcdStore(EtcdConfig((etcd.url,)))
-    finally:
-        etcd.kill()
 
 
 def test_history_then_and_undo(store: Store) -> None:

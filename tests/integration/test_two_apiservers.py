@@ -38,9 +38,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    etcd = LocalEtcd(tmp_path)
-    etcd.start()
+def pair(etcd: LocalEtcd, tmp_path: Path) -> Iterator[Pair]:
     servers: list[Server] = []
     try:
         for name in ("first", "second"):
@@ -51,7 +49,6 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     finally:
         for server in servers:
             server.kill()
-        etcd.kill()
 
 
 def service(name: str, node_port: int = 0) -> dict[str, Any]:

@@ -14,10 +14,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,12 +25,9 @@ from pybernetes.apiserver.server import ApiServer
 from pybernetes.client.transport import HttpTransport
 from pybernetes.host.clock import SystemClock
 from pybernetes.host.random import Random
-from pybernetes.storage.etcd import EtcdStore
-from pybernetes.storage.etcd_client import EtcdConfig
-from pybernetes.storage.sqlite import SqliteStore
 from pybernetes.storage.store import Change, Store
 from pybernetes.storage.watch_cache import WatchCache
-from tests.local_etcd import LocalEtcd
+from tests.integration.apiserver_process import ask
 
 SECONDS = float(os.environ.get("WATCH_SECONDS", "2"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -72,12 +66,6 @@ def _verb(change: Change) -> str:
     if change.kind == "delete":
         return "delete"
     return "create" if change.previous is None else "update"
-
-
-async def ask(server: HttpTransport, method: str, path: str, tree: Any = None) -> tuple[int, Any]:
-    body = json.dumps(tree).encode() if tree is not None else b""
-    answer = await server.request(method, path, {"Content-Type": "application/json"}, body)
-    return answer.status, json.loads(answer.body)
 
 
 async def write(world: World, rng: random.Random, number: int) -> None:
@@ -160,21 +148,8 @@ async def compact(world: World) -> None:
         world.told["compactions"] += 1
 
 
-@pytest.fixture(params=["sqlite", "etcd"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        yield SqliteStore(tmp_path / "store.db")
-        return
-    etcd = LocalEtcd(tmp_path)
-    etcd.start()
-    try:
-        yield EtcdStore(EtcdConfig((etcd.url,)))
-    finally:
-        etcd.kill()
-
-
 @pytest.mark.timeout(0)
-def test_watches_keep_their_promises(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watches_keep_their_promises(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "BOOKMARK_EVERY_S", _BOOKMARK_S)
     # Most of the past comes out of the store's history, and meets the compaction.
     monkeypatch.setitem(WatchCache.__init__.__kwdefaults__, "recent_events", 20)
