@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_BLOCK = re.compile(rb"-----BEGIN ([^\n-]+)-----\s.*?-----END \1-----", re.S)
+_LINE = re.compile(rb"-----(?:BEGIN ([^\n-]+)-----\s|END ([^\n-]+)-----)")
 
 
 class Block(NamedTuple):
@@ -16,4 +16,14 @@ class Block(NamedTuple):
 
 
 def blocks(text: bytes) -> list[Block]:
-    return [Block(found[1].decode(errors="replace"), found[0] + b"\n") for found in _BLOCK.finditer(text)]
+    """In time that grows with the text alone: the lines are looked for once, and paired as they come."""
+    found: list[Block] = []
+    begun: re.Match[bytes] | None = None
+    for line in _LINE.finditer(text):
+        if line[1] is not None:
+            begun = line
+            continue
+        if begun is not None and begun[1] == line[2]:
+            found.append(Block(line[2].decode(errors="replace"), text[begun.start() : line.end()] + b"\n"))
+        begun = None
+    return found
