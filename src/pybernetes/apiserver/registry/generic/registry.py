@@ -23,7 +23,7 @@ from pybernetes.apiserver.registry.generic.interface import RequestContext, Toke
 from pybernetes.apiserver.registry.generic.storage import Storage
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.turns import Turns
-from pybernetes.apiserver.registry.generic.writing import Current, UpdateRules
+from pybernetes.apiserver.registry.generic.writing import OWN_WRITE, Current
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.storage.store import Store
@@ -236,7 +236,7 @@ class Registry:
             change(newest)
             return newest
 
-        await storage.replace(inner, transform, UpdateRules(lambda *_: None, lambda *_: []))
+        await storage.replace(inner, transform, OWN_WRITE)
 
     def _decode(self, storage: Storage, key: str, revision: int, value: bytes) -> Any:
         held = self._decoded.get(key)

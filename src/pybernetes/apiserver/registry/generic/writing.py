@@ -56,6 +56,9 @@ class UpdateRules:
     warns: bool = False
 
 
+OWN_WRITE = UpdateRules(lambda *_: None, lambda *_: [])
+"""Of a write that the server makes up itself: nothing to reset, nothing to find."""
+
 Transform = Callable[[Any, Current], Any]
 """(old object, current) -> the new object, before preparation; called again when a write is overtaken."""
 

@@ -20,10 +20,9 @@ from pybernetes.apimachinery.scheme import GroupVersionKind
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.admission.interface import Attributes
-from pybernetes.apiserver.registry.core.pods.subresources import OWN_WRITE
 from pybernetes.apiserver.registry.generic.interface import Body, DeleteOptions, RequestContext, Written
 from pybernetes.apiserver.registry.generic.subresources import SubresourceBase
-from pybernetes.apiserver.registry.generic.writing import Current
+from pybernetes.apiserver.registry.generic.writing import OWN_WRITE, Current
 
 EVICTION = GroupVersionKind("policy", "v1", "Eviction")
 _ALLOWED = "DisruptionAllowed"

@@ -20,16 +20,12 @@ from pybernetes.apiserver.registry.core.pods.strategy import scheduled_condition
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext, Written
 from pybernetes.apiserver.registry.generic.object_meta import match_namespace
 from pybernetes.apiserver.registry.generic.subresources import SubresourceBase, ViewSubresource, reset_meta_for_status
-from pybernetes.apiserver.registry.generic.writing import Current, UpdateRules
+from pybernetes.apiserver.registry.generic.writing import OWN_WRITE, Current, UpdateRules
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
 BINDING = GroupVersionKind("", "v1", "Binding")
-
-
-OWN_WRITE = UpdateRules(lambda *_: None, lambda *_: [])
-"""Of a write that the server makes up itself: nothing to reset, nothing to find."""
 
 
 class BindingSubresource(SubresourceBase):
