@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.definition_strategies import definitions
+from tests.fuzzing import fuzzed
 from tests.integration.apiserver_in_a_thread import Answer, Served, serving
 from tests.integration.test_fuzz_requests import OPERATIONS
 from tests.rule_strategies import ruled
 from tests.schema_strategies import JSON, schemas, sometimes, value_for
 
 Tree = dict[str, Any]
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-fuzzed = settings(
-    max_examples=EXAMPLES or 25,
-    derandomize=not EXAMPLES,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+sampled = fuzzed(25)
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 GROUP = "/apis/fuzz.example.com"
 _numbers = itertools.count()
@@ -96,7 +89,7 @@ def defined(spec: Tree) -> tuple[Tree, str]:
     return tree, f"/apis/{group}/v1/{plural}"
 
 
-@fuzzed
+@sampled
 @given(definitions(), definitions())
 def test_definitions_come_and_go(api: Served, first: Tree, second: Tree) -> None:
     name = first["metadata"]["name"]
@@ -118,7 +111,7 @@ def test_definitions_come_and_go(api: Served, first: Tree, second: Tree) -> None
     removed(api, name, f"{GROUP}/v1/gadgets")
 
 
-@fuzzed
+@sampled
 @given(schemas() | ruled(), st.data())
 def test_objects_are_whole_or_not_there(api: Served, spec: Tree, data: st.DataObject) -> None:
     tree, collection = defined(spec)

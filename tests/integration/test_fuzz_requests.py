@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -17,22 +16,16 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.apimachinery import cbor
 from pybernetes.apimachinery.protobuf import encoding as protobuf
 from pybernetes.apimachinery.scheme import RESOURCES, Resource
+from tests.fuzzing import fuzzed
 from tests.integration.apiserver_in_a_thread import TOKEN, Answer, Served, read_answer, serving
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-fuzzed = settings(
-    max_examples=EXAMPLES or 120,
-    derandomize=not EXAMPLES,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+sampled = fuzzed(120)
 NAMESPACE = "default"
 STORED = {
     "pods": ("v1", "Pod", {"spec": {"containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80}]}]}}),
@@ -144,7 +137,7 @@ def readable(api: Served, plural: str) -> None:
         assert again.status in (200, 409), again.message
 
 
-@fuzzed
+@sampled
 @given(plural=st.sampled_from(list(STORED)), operations=st.lists(OPERATIONS, max_size=4) | TREES)
 def test_json_patches(api: Served, plural: str, operations: Any) -> None:
     answer = api.ask(
@@ -155,7 +148,7 @@ def test_json_patches(api: Served, plural: str, operations: Any) -> None:
         readable(api, plural)
 
 
-@fuzzed
+@sampled
 @given(
     plural=st.sampled_from(list(STORED)),
     kind=st.sampled_from(["merge", "strategic-merge"]),
@@ -183,7 +176,7 @@ def altered(tree: Any, path: list[int], value: Any) -> Any:
 PATHS = st.lists(st.integers(0, 30), min_size=1, max_size=8)
 
 
-@fuzzed
+@sampled
 @given(
     plural=st.sampled_from(list(STORED)),
     path=PATHS,
@@ -220,7 +213,7 @@ def creatable() -> list[Resource]:
     return [r for r in RESOURCES if "create" in r.verbs]
 
 
-@fuzzed
+@sampled
 @given(resource=st.sampled_from(creatable()), fields=st.dictionaries(NAMES, TREES, max_size=4), name=TEXT)
 def test_objects_of_every_kind(api: Served, resource: Resource, fields: dict[str, Any], name: str) -> None:
     tree = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name}} | fields
@@ -244,7 +237,7 @@ QUERY = st.dictionaries(
 )  # fmt: skip
 
 
-@fuzzed
+@sampled
 @given(
     plural=st.sampled_from(list(STORED)),
     query=QUERY,
@@ -270,7 +263,7 @@ QUANTITY = (
 )
 
 
-@fuzzed
+@sampled
 @given(limit=QUANTITY, request=QUANTITY)
 def test_quantities(api: Served, limit: Any, request: Any) -> None:
     resources = {"limits": {"memory": limit}, "requests": {"memory": request}}
@@ -297,7 +290,7 @@ def damaged(data: bytes, places: list[tuple[int, bytes]], end: int | None) -> by
 DAMAGE = st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=4)), max_size=4)
 
 
-@fuzzed
+@sampled
 @given(
     plural=st.sampled_from(list(STORED)),
     form=st.sampled_from(["application/vnd.kubernetes.protobuf", "application/cbor", "application/apply-patch+cbor"]),
@@ -339,7 +332,7 @@ SELECTORS = st.lists(
 ).map("".join)
 
 
-@fuzzed
+@sampled
 @given(plural=st.sampled_from(list(STORED)), token=TOKENS, labels=SELECTORS, fields=SELECTORS)
 def test_selectors_and_continue_tokens(api: Served, plural: str, token: str, labels: str, fields: str) -> None:
     fresh(api, plural)
@@ -357,7 +350,7 @@ STEPS = st.lists(
 )
 
 
-@fuzzed
+@sampled
 @given(steps=STEPS)
 def test_maps_follow_a_model(api: Served, steps: list[tuple[str, str, dict[str, str]]]) -> None:
     """What is answered with success is there whole, what is answered with an error has changed nothing."""
@@ -414,7 +407,7 @@ REQUESTS = (
 )
 
 
-@fuzzed
+@sampled
 @given(request=st.sampled_from(REQUESTS), damage=DAMAGE, end=st.none() | st.integers(0, 2000))
 def test_damaged_requests(api: Served, request: bytes, damage: list[tuple[int, bytes]], end: int | None) -> None:
     """Whatever comes over the wire: an answer that is no failure, or the end; and the next request is served."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.apimachinery.field_errors import Path
@@ -19,18 +18,12 @@ from pybernetes.apiserver.crd.structural import Structural
 from pybernetes.apiserver.crd.validation import SchemaValidator, duplicates
 from pybernetes.apiserver.registry.apiextensions.customresourcedefinitions import schema_rules
 from tests.definition_strategies import paths
+from tests.fuzzing import fuzzed
 from tests.rule_strategies import ruled
 from tests.schema_strategies import JSON, schemas, spoiled, value_for
 
 Tree = dict[str, Any]
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-fuzzed = settings(
-    max_examples=EXAMPLES or 150,
-    derandomize=not EXAMPLES,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+sampled = fuzzed(150)
 
 
 def refused(spec: Tree) -> list[str]:
@@ -38,7 +31,7 @@ def refused(spec: Tree) -> list[str]:
     return [str(error) for error in schema_rules.validate(whole, Path("schema"), False)]
 
 
-@fuzzed
+@sampled
 @given(st.one_of(schemas(), spoiled(), ruled()))
 def test_a_schema_is_accepted_or_told_what_is_wrong_with_it(spec: Tree) -> None:
     before = json.dumps(spec)
@@ -47,7 +40,7 @@ def test_a_schema_is_accepted_or_told_what_is_wrong_with_it(spec: Tree) -> None:
     assert all(text.startswith(("schema", "<nil>")) for text in found), found
 
 
-@fuzzed
+@sampled
 @given(schemas() | ruled(), st.data())
 def test_what_is_accepted_of_objects_stays_as_it_is(spec: Tree, data: st.DataObject) -> None:
     if refused(spec):
@@ -76,7 +69,7 @@ def test_what_is_accepted_of_objects_stays_as_it_is(spec: Tree, data: st.DataObj
         assert (validator.validate(again) == []) or errors
 
 
-@fuzzed
+@sampled
 @given(paths, JSON)
 def test_paths_of_columns(path: str, tree: Any) -> None:
     try:

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.apimachinery.field_errors import Path
@@ -138,7 +138,6 @@ nodes = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 @given(nodes, st.dictionaries(st.sampled_from("abcd"), trees, max_size=3))
 def test_bringing_into_form_twice_changes_nothing(node: Tree, tree: Tree) -> None:
     schema = Structural({"type": "object", "properties": {"a": node, "b": TEXT}})
