@@ -26,13 +26,14 @@ from pybernetes.http.messages import Connection, Request, Response, Upgrade
 from pybernetes.http.proxying import list_values
 from pybernetes.http.server import HttpServer
 from pybernetes.http.spdy import Session, Stream
-from pybernetes.http.websocket import V4, V4_BASE64, Channels, WebSocket, accept, is_websocket
+from pybernetes.http.websocket import WebSocket, accept
 from pybernetes.kubelet.log_reader import LogOptions
 from pybernetes.kubelet.log_stream import log_stream
 from pybernetes.kubelet.server import KubeletServer, ServerConfig
 from pybernetes.kubelet.server_host import ContainerLog, StreamOptions
 from tests.unit.http.certificates import Authority
 
+V4, V4_BASE64 = "v4.channel.k8s.io", "v4.base64.channel.k8s.io"
 SUCCESS = b'{"metadata":{},"status":"Success"}'
 
 
@@ -65,8 +66,8 @@ class Runtime:
             return Upgrade(headers, self._forward)
         command = query.get("command", [])
         count = 1 + sum(query[name] == ["True"] for name in ("stdin", "stdout", "stderr", "tty"))
-        if is_websocket(request):
-            return accept(request, [V4, V4_BASE64, ""], lambda socket: self._websocket(socket, command))
+        if request.headers["upgrade"].lower() == "websocket":
+            return accept(request, [V4, V4_BASE64], self._websocket)
         assert V4 in list_values(request.headers, "x-stream-protocol-version")
 
         async def run(connection: Connection) -> None:
@@ -111,14 +112,11 @@ class Runtime:
         await streams["error"].close()
         await streams["error"].read_all()
 
-    async def _websocket(self, socket: WebSocket, command: list[str]) -> None:
-        channels = Channels(socket)
-        await channels.send(1, b"")
-        if command == ["cat"]:
-            message = await channels.receive()
-            assert message is not None
-            await channels.send(1, message[1] or b"")
-        await channels.send(3, failed(int(command[1])) if command[0] == "exit" else SUCCESS)
+    async def _websocket(self, socket: WebSocket) -> None:
+        """Says once what it is told, whatever the protocol means by it."""
+        message = await socket.receive()
+        assert message is not None
+        await socket.send(message)
 
     async def _forward(self, connection: Connection) -> None:
         """Answers every port with its number and what was sent, in capitals."""

@@ -23,7 +23,7 @@ from pybernetes.http.server import HttpServer
 from pybernetes.http.spdy import Session, StreamReset
 from pybernetes.http.websocket import Channels, Tunnel, WebSocket
 from pybernetes.kubelet.server_host import ContainerLog
-from tests.integration.streaming_parts import SUCCESS, Parts, failed, started
+from tests.integration.streaming_parts import SUCCESS, V4, V4_BASE64, Parts, failed, started
 from tests.unit.http.certificates import Authority
 
 EXEC = "/api/v1/namespaces/shop/pods/web/exec?container=app"
@@ -62,13 +62,13 @@ async def outcome(channels: Channels) -> dict[int, bytes]:
 
 def test_v5_stdin_to_its_end(tmp_path: Path) -> None:
     async def body(parts: Parts, client: HttpClient) -> None:
-        socket = await websocket(client, EXEC + "&command=cat&stdin=true&stdout=true", ws.V5, ws.V4)
+        socket = await websocket(client, EXEC + "&command=cat&stdin=true&stdout=true", ws.V5, V4)
         assert socket.protocol == ws.V5
         channels = Channels(socket)
         assert await channels.receive() == (1, b""), "the client learns that it is connected"
         await channels.send(0, b"one ")
         await channels.send(0, b"two")
-        await channels.close_channel(0)
+        await socket.send(bytes((ws.CLOSE_CHANNEL, 0)))
         assert await outcome(channels) == {1: b"one two", 3: SUCCESS}
         assert socket.close_code == 1000
 
@@ -132,12 +132,14 @@ def test_v5_failures_come_as_a_status(tmp_path: Path) -> None:
     run(tmp_path, body)
 
 
-@pytest.mark.parametrize("protocol", [ws.V4, ws.V4_BASE64])
-def test_v4_websockets_reach_the_runtime_as_they_are(tmp_path: Path, protocol: str) -> None:
+@pytest.mark.parametrize(("protocol", "message"), [(V4, b"\x00hello\x00"), (V4_BASE64, b"0aGVsbG8=")])
+def test_v4_websockets_reach_the_runtime_as_they_are(tmp_path: Path, protocol: str, message: bytes) -> None:
     async def body(parts: Parts, client: HttpClient) -> None:
-        channels = Channels(await websocket(client, EXEC + "&command=cat&stdin=true&stdout=true", protocol))
-        await channels.send(0, b"hello\x00")
-        assert await outcome(channels) == {1: b"hello\x00", 3: SUCCESS}
+        socket = await websocket(client, EXEC + "&command=cat&stdin=true&stdout=true", protocol)
+        assert socket.protocol == protocol
+        await socket.send(message, text=protocol == V4_BASE64)
+        assert await socket.receive() == message
+        assert (await socket.receive(), socket.close_code) == (None, 1000)
 
     run(tmp_path, body)
 

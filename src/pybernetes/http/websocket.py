@@ -3,9 +3,9 @@
 Framing, masking, fragmentation and control frames are wsproto's (docs/adr/0005-websocket.md); here are
 the handshake, whole messages with a bound on their size, answers to pings, and the close exchange.
 
-Subprotocols: `channel.k8s.io` and its versions put a channel number before every message
-(`v4.base64.channel.k8s.io`: as a digit, the rest in base64); `v5.channel.k8s.io` adds a message that
-closes one channel; `SPDY/3.1+portforward.k8s.io` tunnels a SPDY connection in binary messages.
+Subprotocols: `v5.channel.k8s.io` puts a channel number before every message, and has one that closes a channel
+(its earlier versions are spoken by container runtimes alone); `SPDY/3.1+portforward.k8s.io` tunnels a SPDY
+connection in binary messages.
 
 Source: staging/src/k8s.io/streaming/pkg/httpstream/wsstream/conn.go, RFC 6455.
 """
@@ -29,10 +29,6 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from pybernetes.http.messages import Connection, Request, Response, Upgrade
 
 V5 = "v5.channel.k8s.io"
-V4 = "v4.channel.k8s.io"
-V4_BASE64 = "v4.base64.channel.k8s.io"
-V1 = "channel.k8s.io"
-V1_BASE64 = "base64.channel.k8s.io"
 TUNNEL_PREFIX = "SPDY/3.1+"
 TUNNELLED_PORT_FORWARD = "SPDY/3.1+portforward.k8s.io"
 CLOSE_CHANNEL = 255
@@ -43,12 +39,6 @@ NORMAL, GOING_AWAY, PROTOCOL_ERROR, TOO_BIG, INTERNAL_ERROR = 1000, 1001, 1002, 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CLOSE_TIMEOUT_S = 5.0
 MAX_MESSAGE_BYTES = 16 << 20
-
-
-def is_websocket(request: Request) -> bool:
-    """Does the request ask for a WebSocket?"""
-    connection = request.headers.get("connection", "").lower()
-    return request.headers.get("upgrade", "").lower() == "websocket" and "upgrade" in connection
 
 
 def offered_protocols(request: Request) -> list[str]:
@@ -175,12 +165,6 @@ class WebSocket:
         """Sends one message, waiting while the peer is slow. Raises ConnectionError when it is gone."""
         await self._send(TextMessage(data.decode()) if text else BytesMessage(data))
 
-    async def ping(self, payload: bytes = b"") -> None:
-        await self._send(Ping(payload))
-
-    async def pong(self, payload: bytes = b"") -> None:
-        await self._send(Pong(payload))
-
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Says good-bye, waits a moment for the peer's, closes the connection."""
         try:
@@ -214,7 +198,7 @@ class WebSocket:
         except ConnectionError:
             return b""
 
-    async def _send(self, event: BytesMessage | TextMessage | Ping | Pong | CloseConnection) -> None:
+    async def _send(self, event: BytesMessage | TextMessage | Pong | CloseConnection) -> None:
         async with self._writing:
             try:
                 data = self._codec.send(event)
@@ -224,44 +208,22 @@ class WebSocket:
 
 
 class Channels:
-    """Numbered channels in one WebSocket, in the encoding that its subprotocol says."""
+    """Numbered channels in one WebSocket of `V5`."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
-        self._base64 = socket.protocol in (V4_BASE64, V1_BASE64)
-        self.can_close = socket.protocol == V5
-        """Whether the peer can end one channel (`receive` then gives it with None)."""
 
     async def receive(self) -> tuple[int, bytes | None] | None:
         """(channel, data); (channel, None) when that channel ended; None at the end of everything."""
         while (message := await self._socket.receive()) is not None:
-            if not message:
-                continue
-            if self._base64:
-                channel = message[0] - 0x30
-                try:
-                    return channel, base64.b64decode(message[1:])
-                except binascii.Error:
-                    await self._socket.close(PROTOCOL_ERROR, "base64 is expected after the channel digit")
-                    return None
-            channel = message[0]
-            if channel == CLOSE_CHANNEL and self.can_close:
-                if len(message) == 2:
-                    return message[1], None
-                continue
-            return channel, message[1:]
+            if message and message[0] != CLOSE_CHANNEL:
+                return message[0], message[1:]
+            if len(message) == 2:
+                return message[1], None
         return None
 
     async def send(self, channel: int, data: bytes) -> None:
-        if self._base64:
-            await self._socket.send(b"%d%b" % (channel, base64.b64encode(data)), text=True)
-        else:
-            await self._socket.send(bytes((channel,)) + data)
-
-    async def close_channel(self, channel: int) -> None:
-        """Ends one channel towards the peer; only with v5."""
-        if self.can_close:
-            await self._socket.send(bytes((CLOSE_CHANNEL, channel)))
+        await self._socket.send(bytes((channel,)) + data)
 
 
 class Tunnel:
