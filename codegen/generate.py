@@ -6,7 +6,7 @@ How a property becomes a field:
 
 * A required scalar, list or map has Go's zero value as its default and is always encoded, as
   Go encodes a field without omitempty; a required time is null then.
-* An optional list or map is empty by default and left out when empty.
+* An optional list or map is empty by default and left out when empty; a list of ABSENT_LISTS is None by default.
 * An optional scalar or object is None by default and left out then.
 * `metadata` is always there; so are other structs, and times as null, where Go has no pointer there.
 * A pointer without omitempty, and a list of NULL_LISTS, is None by default and encoded as null.
@@ -77,6 +77,8 @@ NULL_LISTS = {
     "Role": ("rules",),
 }
 """Lists without omitempty that validation lets be empty: Go has nil for these and writes null."""
+ABSENT_LISTS = {"HPAScalingRules": ("policies",)}
+"""Optional lists that are given a default when they are absent, and refused when they are there and empty."""
 ABSENT = {"str": "ZeroStr", "bool": "ZeroBool", "Int32": "ZeroInt32", "Int64": "ZeroInt64", "float": "ZeroFloat"}
 RESERVED = {"list", "dict", "str", "int", "bool", "float", "Any", "field"}
 
@@ -170,6 +172,8 @@ def field_line(
         return f"    {python}: {kind} = {made(f'lambda: {kind}()')}"
     if name in NULL_LISTS.get(place(owner)[2], ()) and kind.startswith("list["):
         return f"    {python}: {kind} | None = {made('zero.null')}"
+    if name in ABSENT_LISTS.get(place(owner)[2], ()):
+        return f"    {python}: {kind} | None = None"
     if fact == "dropped":
         required = False
         if kind == "str":

@@ -99,8 +99,16 @@ def _steps(struct: type[msgspec.Struct]) -> tuple[tuple[str, _Visit], ...]:
 
 
 def _zeros(struct: type[msgspec.Struct]) -> tuple[str, ...]:
-    """The attributes whose zero value counts as absent: Zero… scalars, and lists that are null rather than empty."""
-    return tuple(name for name in struct.__struct_fields__ if _ZERO(struct.__annotations__[name]))
+    """The attributes whose zero value counts as absent: Zero… scalars, and lists that are null rather than empty.
+
+    A list that is left out when it is None is there when it is empty.
+    """
+    fields, defaults = struct.__struct_fields__, struct.__struct_defaults__
+    optional = {name for name, default in zip(reversed(fields), reversed(defaults), strict=False) if default is None}
+    kinds = struct.__annotations__
+    return tuple(
+        name for name in fields if _ZERO(kinds[name]) and not (name in optional and kinds[name].startswith("list["))
+    )
 
 
 def _visit(schema: Schema) -> _Visit | None:

@@ -43,7 +43,7 @@ class HPAScalingPolicy(Struct, kw_only=True, omit_defaults=True, forbid_unknown_
 
 
 class HPAScalingRules(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    policies: list[HPAScalingPolicy] = []
+    policies: list[HPAScalingPolicy] | None = None
     selectPolicy: str | None = None
     stabilizationWindowSeconds: Int32 | None = None
     tolerance: Quantity | None = None

@@ -14,17 +14,14 @@ import hashlib
 import logging
 import os
 
-import msgspec
-
 from pybernetes.api.coordination.v1 import Lease, LeaseSpec
 from pybernetes.api.meta.v1 import Condition, ObjectMeta
 from pybernetes.api.networking.v1 import ServiceCIDR, ServiceCIDRSpec
 from pybernetes.apimachinery.errors import StatusError
-from pybernetes.apimachinery.scheme import resource_of
 from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.apiserver.bootstrap.flow_conditions import keep_conditions
 from pybernetes.apiserver.bootstrap.master_leases import MasterLeases
-from pybernetes.apiserver.bootstrap.writing import context, ensure
+from pybernetes.apiserver.bootstrap.writing import ensure
 from pybernetes.apiserver.filters.flow_control import FlowTable
 from pybernetes.apiserver.registry.flowcontrol import built_in
 from pybernetes.apiserver.registry.generic.registry import Registry
@@ -52,24 +49,24 @@ async def default_service_cidr(registry: Registry, cidr: str, clock: Clock) -> N
     """The ServiceCIDR of the configured range, ready."""
     wanted = ServiceCIDR(metadata=ObjectMeta(name=DEFAULT_SERVICE_CIDR), spec=ServiceCIDRSpec(cidrs=[cidr]))
     await ensure(registry, wanted)
-    resource = resource_of(ServiceCIDR)
-    storage = registry.storage_for(resource)
-    held = msgspec.json.decode(await storage.get(context(resource, "get", "", DEFAULT_SERVICE_CIDR)), type=ServiceCIDR)
-    if held.metadata.deletionTimestamp is not None or any(c.type == "Ready" for c in held.status.conditions):
-        return
-    if held.spec.cidrs != wanted.spec.cidrs:
-        log.warning("the ServiceCIDR %s says %s, not %s", DEFAULT_SERVICE_CIDR, held.spec.cidrs, cidr)
-        return
-    ready = Condition(
-        type="Ready",
-        status="True",
-        message="Kubernetes default Service CIDR is ready",
-        lastTransitionTime=format_time(clock.now()),
-    )
-    held.status.conditions = [*held.status.conditions, ready]
-    ctx = context(resource, "update", "", DEFAULT_SERVICE_CIDR)
-    ctx.subresource = "status"
-    await storage.subresources["status"].update(ctx, held)
+
+    def make_ready(held: ServiceCIDR, wanted: ServiceCIDR) -> bool:
+        if held.metadata.deletionTimestamp is not None or any(c.type == "Ready" for c in held.status.conditions):
+            return False
+        if held.spec.cidrs != wanted.spec.cidrs:
+            log.warning("the ServiceCIDR %s says %s, not %s", DEFAULT_SERVICE_CIDR, held.spec.cidrs, cidr)
+            return False
+        ready = Condition(
+            type="Ready",
+            status="True",
+            message="Kubernetes default Service CIDR is ready",
+            lastTransitionTime=format_time(clock.now()),
+        )
+        held.status.conditions = [*held.status.conditions, ready]
+        return True
+
+    # Its controller puts a finalizer on it meanwhile, and its own condition when it is the first.
+    await ensure(registry, wanted, make_ready, subresource="status")
 
 
 def identity(address: str = "") -> str:

@@ -19,10 +19,13 @@ _PAUSE_S = 0.3
 _AGENT = "kube-apiserver"
 
 
-async def ensure(registry: Registry, wanted: T, reconcile: Callable[[T, T], bool] | None = None) -> None:
+async def ensure(
+    registry: Registry, wanted: T, reconcile: Callable[[T, T], bool] | None = None, *, subresource: str = ""
+) -> None:
     """Creates `wanted`; when it is there, lets `reconcile(existing, wanted)` change it and writes that.
 
-    `reconcile` returns whether it changed anything. Safe against other writers at the same time.
+    `reconcile` returns whether it changed anything; `subresource` is where that is written. Safe against other
+    writers at the same time.
     """
     resource = resource_of(type(wanted))
     storage = registry.storage_for(resource)
@@ -48,8 +51,10 @@ async def ensure(registry: Registry, wanted: T, reconcile: Callable[[T, T], bool
         existing = msgspec.json.decode(held, type=type(wanted))
         if not reconcile(existing, wanted):
             return
+        ctx = context(resource, "update", namespace, name)
+        ctx.subresource = subresource
         try:
-            await storage.update(context(resource, "update", namespace, name), existing)
+            await (storage.subresources[subresource] if subresource else storage).update(ctx, existing)
         except (Conflict, NotFound):
             continue
         return

@@ -52,7 +52,7 @@ class History:
         if behavior is None:
             return
         rules, change = (behavior.scaleUp, after - before) if after > before else (behavior.scaleDown, before - after)
-        period_s = max((policy.periodSeconds for policy in rules.policies), default=0) if rules is not None else 0
+        period_s = max((policy.periodSeconds for policy in rules.policies or []), default=0) if rules is not None else 0
         events = self.ups if after > before else self.downs
         events[:] = [*(event for event in events if event[0] >= now - period_s), (now, change)]
 
@@ -133,7 +133,7 @@ def _up_limit(history: History, rules: HPAScalingRules, current: int, now: float
     if rules.selectPolicy == "Disabled":
         return current
     proposed = []
-    for policy in rules.policies:
+    for policy in rules.policies or []:
         start = _at_start(history, policy.periodSeconds, current, now)
         # Rounded up: a small percentage of few Pods would never add one.
         grown = math.ceil(start * (1 + policy.value / 100)) if policy.type == "Percent" else start + policy.value
@@ -147,7 +147,7 @@ def _down_limit(history: History, rules: HPAScalingRules, current: int, now: flo
     if rules.selectPolicy == "Disabled":
         return current
     proposed = []
-    for policy in rules.policies:
+    for policy in rules.policies or []:
         start = _at_start(history, policy.periodSeconds, current, now)
         proposed.append(int(start * (1 - policy.value / 100)) if policy.type == "Percent" else start - policy.value)
     if not proposed:

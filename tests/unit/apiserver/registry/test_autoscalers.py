@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from pybernetes.api.autoscaling.v2 import HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec
+from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.field_errors import Path
 from pybernetes.apiserver.registry.autoscaling.targets import targets_text
 from pybernetes.apiserver.registry.autoscaling.validation import validate_spec
@@ -128,3 +129,24 @@ def test_no_more_than_two_targets_are_shown() -> None:
     metrics = [{"type": "Resource", "resource": _utilization(averageUtilization=n)} for n in (1, 2, 3)]
     obj = msgspec.convert({"spec": {"metrics": metrics}}, HorizontalPodAutoscaler)
     assert targets_text(obj) == "cpu: <unknown>/1%, cpu: <unknown>/2% + 1 more..."
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"), [({}, 1), ({"policies": None}, 1), ({"policies": []}, 0)], ids=["absent", "null", "empty"]
+)
+def test_only_absent_policies_get_a_default(run: Any, rules: dict[str, Any], kept: int) -> None:
+    tree = {"maxReplicas": 3, "scaleTargetRef": WEB, "behavior": {"scaleDown": rules}}
+
+    async def scenario(cluster: Any) -> Any:
+        return await cluster.create(
+            "horizontalpodautoscalers.autoscaling/v2", {"metadata": {"name": "web"}, "spec": tree}
+        )
+
+    if kept:
+        assert len(run(scenario)["spec"]["behavior"]["scaleDown"]["policies"]) == kept
+        return
+    with pytest.raises(errors.Invalid) as caught:
+        run(scenario)
+    assert [(cause.field_, cause.message) for cause in caught.value.details.causes] == [
+        ("spec.behavior.scaleDown.policies", "Required value: must specify at least one Policy")
+    ]

@@ -98,7 +98,7 @@ def _rules(
         rules.selectPolicy = "Max"
     if rules.stabilizationWindowSeconds is None:
         rules.stabilizationWindowSeconds = window_s
-    if not rules.policies:
+    if rules.policies is None:
         rules.policies = [
             autoscaling.HPAScalingPolicy(type=kind, value=value, periodSeconds=_PERIOD_S) for kind, value in policies
         ]

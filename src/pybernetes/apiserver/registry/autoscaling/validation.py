@@ -234,7 +234,7 @@ def _validate_rules(rules: autoscaling.HPAScalingRules, path: Path) -> list[Fiel
         found.append(FieldError.not_supported(path.child("selectPolicy"), rules.selectPolicy, _SELECTS))
     if not rules.policies:
         found.append(FieldError.required(path.child("policies"), "must specify at least one Policy"))
-    for index, policy in enumerate(rules.policies):
+    for index, policy in enumerate(rules.policies or []):
         where = path.child("policies").index(index)
         if policy.type not in _POLICIES:
             found.append(FieldError.not_supported(where.child("type"), policy.type, _POLICIES))
