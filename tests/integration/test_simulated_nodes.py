@@ -7,8 +7,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
+
 from pybernetes.api.coordination.v1 import Lease
-from pybernetes.api.core.v1 import ConfigMap, ConfigMapVolumeSource, Container, HTTPGetAction, Node, Pod, Probe, Volume
+from pybernetes.api.core.v1 import (
+    ConfigMap,
+    ConfigMapVolumeSource,
+    Container,
+    EnvVar,
+    HTTPGetAction,
+    Node,
+    Pod,
+    Probe,
+    Volume,
+)
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
 from pybernetes.apiserver.config import ApiServerConfig
@@ -285,6 +297,18 @@ def test_logs_grow_with_the_age_of_a_container() -> None:
         assert await read(LogOptions(follow=True)) == ""
         assert world.clock.now() - began > 3500, "until the container ends"
         await world.phase("p", "Succeeded")
+
+    simulated(play)
+
+
+def test_a_variable_out_of_a_file_holds_nothing_up() -> None:
+    async def play(world: World) -> None:
+        made = pod("p")
+        file = {"volumeName": "shared", "path": "env", "key": "COLOR"}
+        made.spec.containers[0].env = [msgspec.convert({"name": "COLOR", "valueFrom": {"fileKeyRef": file}}, EnvVar)]
+        made.spec.volumes = [msgspec.convert({"name": "shared", "emptyDir": {}}, Volume)]
+        await world.client.create(made, "default")
+        await world.phase("p", "Running")
 
     simulated(play)
 

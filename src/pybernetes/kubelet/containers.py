@@ -190,7 +190,7 @@ class Configs:
         """Raises ConfigError."""
         facts = self.facts(new.pod, new.pod_ips)
         return container_environment(
-            new.pod, new.spec, self._objects, self._services(), facts, self._file_reader(new.pod)
+            new.pod, new.spec, self._objects, self._services(), facts, self.file_reader(new.pod)
         )
 
     def container(self, new: NewContainer) -> Any:
@@ -231,7 +231,9 @@ class Configs:
             ),
         )
 
-    def _file_reader(self, pod: Pod) -> Callable[[str, str, str], str | None]:
+    def file_reader(self, pod: Pod) -> Callable[[str, str, str], str | None] | None:
+        """For variables out of files in volumes: `read(volume, path, key)`."""
+
         def read(volume_name: str, path: str, key: str) -> str | None:
             volume = next((v for v in pod.spec.volumes if v.name == volume_name), None)
             place = self._volumes.path(pod, volume) if volume is not None else None

@@ -223,6 +223,10 @@ class _Configs(Configs):
     def sandbox(self, pod: Pod, attempt: int) -> tuple[Any, list[str]]:
         return SandboxConfig(pod, attempt), []
 
+    def file_reader(self, pod: Pod) -> None:
+        """Nothing writes files here, so variables out of them are left out."""
+        return
+
     def container(self, new: NewContainer) -> Any:
         pod, spec = new.pod, new.spec
         if spec.env or spec.envFrom:
