@@ -5,6 +5,7 @@ Source: sigs.k8s.io/yaml (YAMLToJSON, YAMLToJSONStrict).
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -70,15 +71,21 @@ def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
     return str(node.value).lower() in ("y", "yes", "true", "on")
 
 
-def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    text = str(node.value).replace("_", "").replace("0o", "0")
+def _int(loader: _Loader, node: yaml.ScalarNode) -> int | float | str:
+    """One that 64 bits do not hold is read as Go reads it: as a float, and where that is none either, as text."""
+    plain = str(node.value).replace("_", "")
+    text = plain.replace("0o", "0")
     sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.removeprefix("+"))
     base = {"0b": 2, "0x": 16}.get(digits[:2].lower(), 8 if len(digits) > 1 and digits[0] == "0" else 10)
-    return sign * int(digits[2:] if base in (2, 16) else digits, base)
+    number = sign * int(digits[2:] if base in (2, 16) else digits, base)
+    if -(2**63) <= number < 2**64:
+        return number
+    return _float(loader, node) if plain == text and base in (8, 10) else str(node.value)
 
 
-def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
-    return float(node.value)
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float | str:
+    number = float(str(node.value).replace("_", ""))
+    return number if math.isfinite(number) else str(node.value)
 
 
 def _binary(loader: _Loader, node: yaml.ScalarNode) -> str:
