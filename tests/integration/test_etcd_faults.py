@@ -142,6 +142,14 @@ def test_a_full_etcd(tmp_path: Path) -> None:
         status, one = await ask(api, "GET", f"{CONFIG_MAPS}/{made[0]}?resourceVersion=0")
         assert status == 200 and one["metadata"]["name"] == made[0]
 
+        # Deletions make room, so they are taken; the rest is refused as before.
+        gone = made.pop()
+        status, answer = await ask(api, "DELETE", f"{CONFIG_MAPS}/{gone}")
+        assert status == 200, answer
+        assert (await ask(api, "GET", f"{CONFIG_MAPS}/{gone}"))[0] == 404
+        assert (await ask(api, "DELETE", f"{CONFIG_MAPS}/{gone}"))[0] == 404
+        assert (await ask(api, "POST", CONFIG_MAPS, config_map("again")))[0] == 503
+
         # The operator's way out, as the message has it; then everything works again, and nothing is lost.
         while len(made) > 6:
             etcd.ctl("del", f"/registry/configmaps/default/{made.pop()}")

@@ -259,28 +259,38 @@ class EtcdStore:
         entry = encode_entry(key, now, cause)
         unique = f"{int(now * 1e6):015x}-{self._instance}-{next(self._numbers):x}"
         entry_key = layout.journal_of(key) + unique.encode()
+        recorded = True
         while True:
-            lease = await self._leases.lease(ttl_s) if ttl_s else 0
-            journal_lease = await self._leases.lease(self._journal_keep_s)
-            if value is None:
-                change = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=name))
-            else:
-                change = _put(pb, name, value, lease)
-            request = pb.TxnRequest(
-                compare=[there, self._compare_bytes(entry_key, create_revision=0)],
-                success=[change, _put(pb, entry_key, entry, journal_lease), _put(pb, layout.last, entry, 0)],
-                failure=[
-                    pb.RequestOp(request_range=pb.RangeRequest(key=name)),
-                    pb.RequestOp(request_range=pb.RangeRequest(key=entry_key)),
-                ],
-            )
+            lease = journal_lease = 0
             try:
+                if ttl_s:
+                    lease = await self._leases.lease(ttl_s)
+                if value is None:
+                    changes = [pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=name))]
+                else:
+                    changes = [_put(pb, name, value, lease)]
+                if recorded:
+                    journal_lease = await self._leases.lease(self._journal_keep_s)
+                    changes += [_put(pb, entry_key, entry, journal_lease), _put(pb, layout.last, entry, 0)]
+                request = pb.TxnRequest(
+                    compare=[there, self._compare_bytes(entry_key, create_revision=0)],
+                    success=changes,
+                    failure=[
+                        pb.RequestOp(request_range=pb.RangeRequest(key=name)),
+                        pb.RequestOp(request_range=pb.RangeRequest(key=entry_key)),
+                    ],
+                )
                 answer = await self._client.call("KV/Txn", request)
                 break
             except EtcdRefusal as refusal:
-                if not refusal.lease_unknown:
+                if refusal.full and value is None and recorded:
+                    # Deletions make room, so a full etcd takes them, but nothing is put beside them: the journal
+                    # does not tell of this one, who and why is lost, and it looks as if the object had expired.
+                    recorded = False
+                elif refusal.lease_unknown:
+                    self._leases.forget(lease, journal_lease)
+                else:
                     raise
-                self._leases.forget(lease, journal_lease)
         revision = int(answer.header.revision)
         if not answer.succeeded:
             current, earlier = (response.response_range.kvs for response in answer.responses)

@@ -29,6 +29,7 @@ _PAUSE_S = 0.05
 _AGAIN = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "INTERNAL", "UNKNOWN"})
 _LEADER = (("hasleader", "true"),)
 """A member that lost its leader says so instead of waiting for one."""
+_FULL = "database space exceeded"
 _AUTHENTICATE = "Auth/Authenticate"
 _TOKEN_IS_OLD = ("invalid auth token", "revision of auth store is old")
 
@@ -54,11 +55,12 @@ class EtcdRefusal(StoreError):
         self.compacted = "has been compacted" in message
         self.future = "future revision" in message
         self.lease_unknown = "lease not found" in message
+        self.full = _FULL in message
 
 
 def _plain(message: str) -> str:
     reason = message.removeprefix("etcdserver: ")
-    if "database space exceeded" in message:
+    if _FULL in message:
         return "etcd is full: compact and defragment it, then disarm its alarm with: etcdctl alarm disarm"
     if "user name is empty" in message or "permission denied" in message:
         return f"etcd lets this user not do that ({reason}): check the etcd user and its roles"
