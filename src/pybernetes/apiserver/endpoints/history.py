@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.apimachinery.errors import BadRequest, Gone, NotFound, ServiceUnavailable
-from pybernetes.apimachinery.times import TimeError, parse_time
+from pybernetes.apimachinery.times import TimeError, format_time, parse_time
 from pybernetes.apiserver.authorizers.attributes import forbidden
 from pybernetes.apiserver.endpoints.answers import answer
 from pybernetes.apiserver.endpoints.journal import NOBODY, JournalPage, Params, number
@@ -42,7 +42,7 @@ class HistoryPage:
         except StoreError as error:
             raise ServiceUnavailable(str(error)) from None
         except Compacted:
-            raise Gone(_TOO_OLD) from None
+            raise Gone(await self._too_old()) from None
         except FutureRevision:
             raise BadRequest("that revision has not happened yet") from None
         return answer(request, error_form(request), msgspec.json.encode(tree))
@@ -82,5 +82,17 @@ class HistoryPage:
         revision = await self._store.revision_at(moment_s)
         entry = await self._store.journal_at(revision)
         if revision <= 0 or (entry is not None and entry.time_s > moment_s):
-            raise Gone(_TOO_OLD)
+            raise Gone(await self._too_old())
         return revision
+
+    async def _too_old(self) -> str:
+        """With the beginning where that is known: of a cluster whose versions are all there still."""
+        first = await self._store.journal(limit=1)
+        if first:
+            try:
+                await self._store.range(first[0].key, limit=1, revision=first[0].revision)
+            except (Compacted, FutureRevision):
+                return _TOO_OLD
+            begins = format_time(first[0].time_s)
+            return f"that is before the history of this cluster begins: {begins}, revision {first[0].revision}"
+        return _TOO_OLD

@@ -63,9 +63,11 @@ def test_an_object_then_and_its_writes() -> None:
         assert (await ask("time=2999-01-01T00:00:00Z"))["revision"] == second
         with pytest.raises(NotFound):
             await ask(f"{OBJECT}&at={first - 1}")
-        with pytest.raises(Gone):
+        with pytest.raises(Gone, match=f"before the history of this cluster begins: 20.*Z, revision {first}"):
             await ask(f"{OBJECT}&time=2001-01-01T00:00:00Z")
         await store.compact(second)
+        with pytest.raises(Gone, match="older than the history which is kept"):
+            await ask(f"{OBJECT}&time=2001-01-01T00:00:00Z")
         with pytest.raises(Gone):
             await ask(f"{OBJECT}&at={first}")
         assert "object" not in (await ask(OBJECT))["items"][0]
