@@ -31,6 +31,10 @@ class Tabular(Protocol):
         """The cells of one object, in order of `columns`; `now` is epoch seconds for ages."""
         ...
 
+    def row_conditions(self, value: bytes) -> list[dict[str, str]]:
+        """TableRowConditions: what there is to know of the row as a whole."""
+        ...
+
 
 class _Head(msgspec.Struct):
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
@@ -93,6 +97,8 @@ def table(
     rows = []
     for item in items:
         row: dict[str, Any] = {"cells": storage.row(item, now)}
+        if conditions := storage.row_conditions(item):
+            row["conditions"] = conditions
         if include == "Object":
             row["object"] = orjson.Fragment(item)
         elif include != "None":

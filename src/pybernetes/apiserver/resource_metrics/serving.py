@@ -83,6 +83,9 @@ class Shown:
         cells = [quantity.from_nano(cpu), quantity.from_value(memory, "BinarySI")]
         return [tree["metadata"]["name"], *cells, tree["window"]]
 
+    def row_conditions(self, value: bytes) -> list[dict[str, str]]:
+        return []
+
 
 class Serving:
     def __init__(self, registry: Registry, sampler: Sampler, clock: Clock) -> None:

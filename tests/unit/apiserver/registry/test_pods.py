@@ -7,6 +7,8 @@ import pytest
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors
+from pybernetes.apiserver.endpoints.negotiation import Form
+from pybernetes.apiserver.endpoints.tables import transformed
 from pybernetes.apiserver.registry.core.pods.defaults import default_pod, pull_policy
 from pybernetes.apiserver.registry.core.pods.validation import validate_pod_create
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions
@@ -475,6 +477,27 @@ def test_the_row_of_a_pod(run, given, cells):
     row = run(scenario)
     assert row[:5] == ["web", *cells, "0s"]
     assert row[5:] == ["<none>", "<none>", "<none>", "<none>"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "expected"),
+    [
+        ("Running", None),
+        ("Succeeded", ("Completed", "True", "Succeeded", "The pod has completed successfully.")),
+        ("Failed", ("Completed", "True", "Failed", "The pod failed.")),
+    ],
+)
+def test_the_row_of_a_finished_pod_says_so(run, phase, expected):
+    async def scenario(cluster):
+        await cluster.create("pods", cluster.pod())
+        await cluster.patch("pods", "web", {"status": {"phase": phase}}, sub="status")
+        context = cluster.context("pods", "get", "default", "web")
+        storage = cluster.storage(context)
+        form = Form(kind="Table", group="meta.k8s.io", version="v1")
+        return orjson.loads(transformed(storage, await storage.get(context), form, "None", cluster.clock.now()))
+
+    (row,) = run(scenario)["rows"]
+    assert [tuple(each.values()) for each in row.get("conditions", [])] == ([expected] if expected else [])
 
 
 def test_the_row_of_a_pod_that_goes_and_of_one_that_initializes(run):

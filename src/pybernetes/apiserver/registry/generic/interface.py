@@ -197,6 +197,10 @@ class ResourceStorage(Protocol):
         """The cells of one object, in order of `columns`; `now` is epoch seconds for ages."""
         ...
 
+    def row_conditions(self, value: bytes) -> list[dict[str, str]]:
+        """TableRowConditions of one object."""
+        ...
+
     async def get(self, ctx: RequestContext, resource_version: str = "") -> bytes: ...
 
     async def list(self, ctx: RequestContext, options: ListOptions) -> ListResult:

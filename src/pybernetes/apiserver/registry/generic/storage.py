@@ -77,6 +77,9 @@ class Storage(Writer):
         obj = self.codec.to_storage(self.codec.decode_served(value))
         return self.strategy.row(obj, now)
 
+    def row_conditions(self, value: bytes) -> list[dict[str, str]]:
+        return self.strategy.row_conditions(value)
+
     @property
     def subresources(self) -> Mapping[str, Subresource]:
         return self._subresources

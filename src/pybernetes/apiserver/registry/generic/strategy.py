@@ -153,6 +153,10 @@ class Strategy:
         """One cell a column."""
         return [obj.metadata.name, obj.metadata.creationTimestamp or ""]
 
+    def row_conditions(self, value: bytes) -> list[dict[str, str]]:
+        """TableRowConditions of an object's row, from its bytes."""
+        return []
+
     # -- subresources --------------------------------------------------------------------------
 
     def subresources(self) -> dict[str, Callable[[Storage], SubresourceBase]]:

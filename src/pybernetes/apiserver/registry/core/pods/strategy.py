@@ -154,6 +154,9 @@ class PodStrategy(Strategy):
     def row(self, obj: Any, now: float) -> list[Any]:
         return columns.row(obj, now)
 
+    def row_conditions(self, value: bytes) -> list[dict[str, str]]:
+        return columns.conditions(value)
+
     def subresources(self) -> dict[str, Callable[[Storage], SubresourceBase]]:
         from pybernetes.apiserver.registry.core.pods.eviction import EvictionSubresource
         from pybernetes.apiserver.registry.core.pods.subresources import (
