@@ -506,3 +506,12 @@ def _notice_a_dead_peer(sock: socket.socket) -> None:
         if hasattr(socket, name):
             with contextlib.suppress(OSError):
                 sock.setsockopt(level, getattr(socket, name), value)
+
+
+def what_failed(error: OSError | ValueError) -> str:
+    """The one line that Go's clients have of it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"tls: failed to verify certificate: {error.verify_message}"
+    if isinstance(error, ConnectionRefusedError):
+        return "connect: connection refused"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

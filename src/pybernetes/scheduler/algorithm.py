@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pybernetes.scheduler import extender_answers
 from pybernetes.scheduler.columns import Ints
+from pybernetes.scheduler.extender_answers import EXTENDER
 from pybernetes.scheduler.framework import CycleState, Diagnosis
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import Profile
@@ -63,6 +65,9 @@ def schedule(
     rows, diagnosis, status = profile.find_feasible(state, info, snapshot)
     if not status.success and not status.rejected:
         raise PluginFailed(status)
+    answers = extender_answers.told(state)
+    if answers is not None:
+        rows = answers.strike_out(diagnosis, rows)
     if not len(rows):
         node_name, status = profile.post_filter(state, info, snapshot, diagnosis)
         diagnosis.post_filter_message = status.message
@@ -77,6 +82,9 @@ def schedule(
     total, parts, status = profile.score(state, info, snapshot, rows)
     if not status.success:
         raise PluginFailed(status)
+    if answers is not None and answers.scores:
+        parts[EXTENDER] = answers.score(names, rows)
+        total += parts[EXTENDER]
     best = np.flatnonzero(total == total.max())
     chosen = int(best[choose(len(best))])
     return Decision(

@@ -13,7 +13,7 @@ import numpy as np
 from pybernetes.scheduler import framework as fw
 from pybernetes.scheduler.columns import Bools, Ints
 from pybernetes.scheduler.config import ConfigError, ProfileConfig
-from pybernetes.scheduler.events import Registration
+from pybernetes.scheduler.events import ANYTHING, Registration
 from pybernetes.scheduler.framework import CycleState, Diagnosis
 from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.plugins.registry import FACTORIES, factory
@@ -51,6 +51,11 @@ class Profile:
         self.registrations: dict[str, list[Registration]] = {
             name: list(plugin.events_to_register()) for name, plugin in _of(plugins, fw.EnqueueExtensions)
         }
+
+    def extend(self, name: str, binder: fw.BindPlugin) -> None:
+        """Lets extenders take part: they bind before the plugins do, and whatever happens may please them."""
+        self.bind_plugins.insert(0, (name, binder))
+        self.registrations[name] = [Registration(ANYTHING)]
 
     def pre_enqueue(self, info: PodInfo) -> Status:
         """The first plugin that keeps the Pod out of the queue, or success."""

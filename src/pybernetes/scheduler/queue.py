@@ -26,6 +26,9 @@ from pybernetes.scheduler.events import UNSCHEDULABLE_TIMEOUT, ClusterEvent, Hin
 from pybernetes.scheduler.pod_info import PodInfo, QueuedPodInfo
 from pybernetes.scheduler.status import Status
 
+_FORGOTTEN_AT_ONCE = 1000
+"""Events that happened before the oldest attempt began."""
+
 
 class Strategy(Enum):
     SKIP = 0
@@ -181,6 +184,12 @@ class SchedulingQueue:
         self._in_flight.pop(uid, None)
         if not self._in_flight:
             self._events.clear()
+            return
+        oldest = next(iter(self._in_flight.values()))
+        if oldest >= _FORGOTTEN_AT_ONCE:
+            # Attempts that wait for others may overlap for ever.
+            del self._events[:oldest]
+            self._in_flight = {each: seen - oldest for each, seen in self._in_flight.items()}
 
     def add_unschedulable(self, queued: QueuedPodInfo) -> None:
         """A Pod whose attempt failed. Without rejecting plugins it was an error: it backs off and comes back.

@@ -11,6 +11,7 @@ NumPy and the plugins are imported when the scheduler starts to run.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import Counter
@@ -39,7 +40,10 @@ from pybernetes.scheduler.queue import QueueProfile, SchedulingQueue
 if TYPE_CHECKING:
     from pybernetes.scheduler.algorithm import Decision, NoFit
     from pybernetes.scheduler.explain import Explanations
+    from pybernetes.scheduler.extender_answers import Answers
+    from pybernetes.scheduler.extenders import Extenders
     from pybernetes.scheduler.framework import CycleState, Diagnosis
+    from pybernetes.scheduler.preemption import Candidate
     from pybernetes.scheduler.profile import Profile
     from pybernetes.scheduler.snapshot import Snapshot
     from pybernetes.scheduler.status import Status
@@ -50,6 +54,8 @@ _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 _EVENT_MESSAGE_LIMIT = 1024
 _NO_NODES = "NoNodes"
 """Stands for a plugin: it rejects every Pod while there is no node. Differs: upstream tries again and again."""
+_EXTENDED_AT_ONCE = 16
+"""Pods that extenders are asked about at the same time."""
 
 
 class Scheduler:
@@ -106,13 +112,19 @@ class Scheduler:
                 if not self.snapshot.node_count:
                     log.info("no nodes are registered yet; pods will wait")
                 self.synced.set()
+                if self._extenders:
+                    for number in range(_EXTENDED_AT_ONCE):
+                        group.create_task(self._schedule_extended(), name=f"extenders {number}")
                 await self._schedule_forever()
         finally:
             self.queue.close()
+            await self._extenders.close()
             await self._recorder.stop()
 
     def _start(self) -> None:
         from pybernetes.scheduler.explain import Explanations
+        from pybernetes.scheduler.extender_answers import EXTENDER
+        from pybernetes.scheduler.extenders import Extenders
         from pybernetes.scheduler.handle import Handle
         from pybernetes.scheduler.profile import Profile
         from pybernetes.scheduler.snapshot import Snapshot
@@ -138,6 +150,11 @@ class Scheduler:
         self.profiles: dict[str, Profile] = {
             profile.scheduler_name: Profile(profile, handle) for profile in self._config.profiles
         }
+        self._extenders: Extenders = Extenders(self._config.extenders)
+        self._extended: asyncio.PriorityQueue[tuple[Any, int, QueuedPodInfo]] = asyncio.PriorityQueue()
+        if self._extenders:
+            for profile in self.profiles.values():
+                profile.extend(EXTENDER, self._extenders)
         self.snapshot: Snapshot = Snapshot()
         self.explanations: Explanations = Explanations()
         self.queue = SchedulingQueue(
@@ -152,6 +169,7 @@ class Scheduler:
             self._config,
             self._clock,
         )
+        self._attempts = itertools.count()
         self._binding_slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._nodes.add_handler(self._node_added, self._node_updated, self._node_deleted)
         self._pods.add_handler(self._pod_added, self._pod_updated, self._pod_deleted)
@@ -309,44 +327,91 @@ class Scheduler:
                 await self._schedule_one(queued)
             await asyncio.sleep(0)
 
-    async def _schedule_one(self, queued: QueuedPodInfo) -> None:
-        from pybernetes.scheduler.algorithm import Decision, PluginFailed, schedule
-        from pybernetes.scheduler.framework import CycleState
+    async def _schedule_extended(self) -> None:
+        """Decides the Pods that extenders want to see, one after the other, beside the loop."""
+        while True:
+            *_, queued = await self._extended.get()
+            with cause.caused_by(queued.cause):
+                if not self._is_settled(queued):
+                    await self._schedule_with_extenders(queued)
 
+    async def _schedule_one(self, queued: QueuedPodInfo) -> None:
         info = queued.info
-        if info.terminating:
-            message = f"skip schedule deleting pod: {info.key}"
-            self._recorder.event(info.pod, "Warning", "FailedScheduling", message)
-            self.queue.done(info.uid)
-            return
-        if (
-            info.uid in self._assumed
-            or self._pods.lister.get(info.pod.metadata.namespace or "", info.pod.metadata.name or "") is None
-        ):
-            self.queue.done(info.uid)
+        if self._is_settled(queued):
             return
         if not self.snapshot.node_count:
             self._fail(queued, "no nodes available to schedule pods", None, rejectors={_NO_NODES})
             return
+        if self._extenders and self._extenders.want(info):
+            key = self.profiles[info.pod.spec.schedulerName or ""].queue_sort.sort_key(queued)
+            self._extended.put_nowait((key, next(self._attempts), queued))
+            return
+        await self._decide(queued, None)
+
+    async def _schedule_with_extenders(self, queued: QueuedPodInfo) -> None:
+        from pybernetes.scheduler.extenders import ExtenderFailed, ask
+
+        info = queued.info
+        try:
+            profile = self.profiles[info.pod.spec.schedulerName or ""]
+            answers = await ask(self._extenders, profile, info, self.snapshot)
+            candidates = None if self._is_settled(queued) else await self._decide(queued, answers)
+            if candidates:
+                answers.candidates = await self._extenders.preempt(info, candidates, self.snapshot)
+                if not self._is_settled(queued):
+                    await self._decide(queued, answers)
+        except ExtenderFailed as error:
+            self._fail(queued, str(error), None, reason="SchedulerError")
+        except Exception as error:
+            log.exception("scheduling %s failed", info.key)
+            self._fail(queued, f"running the plugins: {error}", None, reason="SchedulerError")
+
+    def _is_settled(self, queued: QueuedPodInfo) -> bool:
+        """Whether there is nothing to decide: the Pod is gone or going, or has its node."""
+        info = queued.info
+        if info.terminating:
+            message = f"skip schedule deleting pod: {info.key}"
+            self._recorder.event(info.pod, "Warning", "FailedScheduling", message)
+        elif info.uid not in self._assumed:
+            current = self._pods.lister.get(info.pod.metadata.namespace or "", info.pod.metadata.name or "")
+            if current is not None and current.metadata.uid == info.uid and not current.spec.nodeName:
+                return False
+        self.queue.done(info.uid)
+        return True
+
+    async def _decide(self, queued: QueuedPodInfo, answers: Answers | None) -> list[Candidate] | None:
+        """Decides, and sees to it. What it returns, extenders have to be asked about before anything is decided."""
+        from pybernetes.scheduler.algorithm import Decision, PluginFailed, schedule
+        from pybernetes.scheduler.extender_answers import tell, to_ask_about
+        from pybernetes.scheduler.framework import CycleState
+
+        info = queued.info
         profile = self.profiles[info.pod.spec.schedulerName or ""]
         state = CycleState()
-        start_s = queued.attempt_started_s = time.perf_counter()
+        if answers is not None:
+            tell(state, answers)
+        start_s = time.perf_counter()
+        queued.attempt_started_s = start_s
         try:
             result = schedule(profile, state, info, self.snapshot, self._random.choice_index)
         except PluginFailed as error:
             self._fail(queued, str(error), None, reason="SchedulerError")
-            return
+            return None
         except Exception as error:
             # A fault in a plugin must not end scheduling for every other Pod.
             log.exception("scheduling %s failed", info.key)
             self._fail(queued, f"running the plugins: {error}", None, reason="SchedulerError")
-            return
+            return None
         self.metrics.algorithm.add(time.perf_counter() - start_s)
+        candidates = to_ask_about(state)
+        if candidates:
+            return candidates
         self.explanations.keep(info, result, self._clock.now())
         if isinstance(result, Decision):
             await self._take(profile, state, queued, result)
         else:
             self._unschedulable(queued, result)
+        return None
 
     def _unschedulable(self, queued: QueuedPodInfo, result: NoFit) -> None:
         self._fail(queued, result.diagnosis.message(), result.diagnosis, nominate=result.nominate)

@@ -19,7 +19,7 @@ from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apiserver import service_backends
 from pybernetes.apiserver.service_backends import Problem
 from pybernetes.http import tls
-from pybernetes.http.client import HttpClient, HttpResponse
+from pybernetes.http.client import HttpClient, HttpResponse, what_failed
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
@@ -99,7 +99,7 @@ class Webhooks:
         except TimeoutError:
             raise CallError(f'Post "{base}{target}": context deadline exceeded') from None
         except (OSError, ValueError) as error:
-            raise CallError(f'Post "{base}{target}": {_reason(error)}') from None
+            raise CallError(f'Post "{base}{target}": {what_failed(error)}') from None
         if not 200 <= answer.status < 300:
             raise CallError(refusal(answer))
         return answer.body
@@ -189,14 +189,6 @@ class _Server:
 
 def _url(host: str, port: int) -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"tls: failed to verify certificate: {error.verify_message}"
-    if isinstance(error, ConnectionRefusedError):
-        return "connect: connection refused"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def refusal(answer: HttpResponse) -> str:

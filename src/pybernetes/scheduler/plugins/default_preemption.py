@@ -15,6 +15,7 @@ import numpy as np
 
 from pybernetes.scheduler.columns import Ints
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
+from pybernetes.scheduler.extender_answers import left_to_evict
 from pybernetes.scheduler.framework import (
     CycleState,
     Diagnosis,
@@ -68,7 +69,10 @@ class DefaultPreemption:
         if not candidates:
             text = fit_error_message(diagnosis.node_count, +counts)
             return "", unschedulable(f"preemption: {text}")
-        best = pick(candidates)
+        left = left_to_evict(state, candidates)
+        if not left:
+            return None, unschedulable("preemption: extenders leave no node")
+        best = pick(left)
         self._handle.metrics.preemption_victims.add(len(best.victims))
         self._executor.start(best, info, snapshot.nominations.below(info.priority, best.node_name))
         return best.node_name, SUCCESS
