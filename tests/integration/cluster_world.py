@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -41,11 +41,13 @@ WITHOUT_NODE_HEALTH = ["*", "-node-lifecycle-controller", "-taint-eviction-contr
 
 
 class World:
+    api_config: ClassVar[ApiServerConfig] = ApiServerConfig(bind_addresses=(), port=-1)
+
     def __init__(self, seed: int, config: ControllerManagerConfig) -> None:
         self.clock = LoopClock()
         self.random = Random(seed)
         self.store = MemoryStore()
-        self.api = ApiServer(ApiServerConfig(bind_addresses=(), port=-1), self.store, self.clock, self.random)
+        self.api = ApiServer(self.api_config, self.store, self.clock, self.random)
         self.client = Client(LocalTransport(self.api.handler, _ADMIN), "test")
         self._config = config
         self._tasks: list[asyncio.Task[None]] = []
@@ -213,7 +215,8 @@ def binding_answer() -> Any:
 @contextlib.asynccontextmanager
 async def world(seed: int = 1, made: type[World] = World, **config: Any) -> AsyncIterator[World]:
     config.setdefault("controllers", WITHOUT_NODE_HEALTH)
-    found = made(seed, ControllerManagerConfig(root_ca_pem="the CA", **config))
+    config.setdefault("root_ca_pem", "the CA")
+    found = made(seed, ControllerManagerConfig(**config))
     await found.start()
     try:
         yield found

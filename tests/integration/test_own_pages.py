@@ -11,30 +11,23 @@ import pytest
 from pybernetes.api.core.v1 import Secret, ServiceAccount
 from pybernetes.api.rbac.v1 import ClusterRole, ClusterRoleBinding
 from pybernetes.apimachinery.errors import Forbidden, Unauthorized
-from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
+from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo
 from pybernetes.apiserver.config import ApiServerConfig
-from pybernetes.apiserver.server import ApiServer
 from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
 from pybernetes.cmd.delegated_access import DelegatedAccess
 from pybernetes.cmd.secure_serving import Pages, serving
-from pybernetes.controllers.config import ControllerManagerConfig
 from pybernetes.controllers.manager import ControllerManager
 from pybernetes.host.clock import SystemClock
 from pybernetes.http.messages import Request, Response
 from tests.fake_api import FakeApi
 from tests.integration.cluster_world import World, in_world
 
-ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 MANAGER = UserInfo("system:kube-controller-manager", groups=(AUTHENTICATED,))
 
 
 class WithBootstrapTokens(World):
-    def __init__(self, seed: int, config: ControllerManagerConfig) -> None:
-        super().__init__(seed, config)
-        wanted = ApiServerConfig(bind_addresses=(), port=-1, bootstrap_token_auth=True)
-        self.api = ApiServer(wanted, self.store, self.clock, self.random)
-        self.client = Client(LocalTransport(self.api.handler, ADMIN), "test")
+    api_config = ApiServerConfig(bind_addresses=(), port=-1, bootstrap_token_auth=True)
 
 
 def request(path: str, token: str = "") -> Request:

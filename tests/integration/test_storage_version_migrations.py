@@ -5,27 +5,18 @@ from __future__ import annotations
 from pybernetes.api.core.v1 import ConfigMap
 from pybernetes.api.storagemigration.v1beta1 import StorageVersionMigration
 from pybernetes.apimachinery.features import FeatureGates
-from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
 from pybernetes.apiserver.config import ApiServerConfig
-from pybernetes.apiserver.server import ApiServer
-from pybernetes.client.client import Client
-from pybernetes.client.transport import LocalTransport
-from pybernetes.controllers.config import ControllerManagerConfig
 from tests.integration.cluster_world import World, in_world
 
-ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 GATE = {"StorageVersionMigrator": True}
 
 
 class Migrating(World):
     """Where the API is served."""
 
-    def __init__(self, seed: int, config: ControllerManagerConfig) -> None:
-        super().__init__(seed, config)
-        served = {"storagemigration.k8s.io/v1beta1": True}
-        wanted = ApiServerConfig(bind_addresses=(), port=-1, feature_gates=GATE, runtime_config=served)
-        self.api = ApiServer(wanted, self.store, self.clock, self.random)
-        self.client = Client(LocalTransport(self.api.handler, ADMIN), "test")
+    api_config = ApiServerConfig(
+        bind_addresses=(), port=-1, feature_gates=GATE, runtime_config={"storagemigration.k8s.io/v1beta1": True}
+    )
 
 
 async def outcome(w: World, name: str) -> dict[str, tuple[str, str | None]]:

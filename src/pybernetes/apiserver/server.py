@@ -20,7 +20,11 @@ from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.scheme import Resource, find
 from pybernetes.apiserver import chain
-from pybernetes.apiserver.admission.certificate_signers import CertificateApproval, CertificateSigning
+from pybernetes.apiserver.admission.certificate_signers import (
+    CertificateApproval,
+    CertificateSigning,
+    ClusterTrustBundleAttest,
+)
 from pybernetes.apiserver.admission.chain import AdmissionChain
 from pybernetes.apiserver.admission.create_on_update import CreateOnUpdate
 from pybernetes.apiserver.admission.interface import Plugin
@@ -133,7 +137,8 @@ class ApiServer:
         creation = CreateOnUpdate(self.registry, self.authorizer)
         approval = CertificateApproval(self.registry, self.authorizer)
         signing = CertificateSigning(self.registry, self.authorizer)
-        self.registry.admission = AdmissionChain([*self._plugins(), check, creation, approval, signing])
+        attest = ClusterTrustBundleAttest(self.registry, self.authorizer)
+        self.registry.admission = AdmissionChain([*self._plugins(), check, creation, approval, attest, signing])
         self._authentication = authentication.Authentication(
             ClientCertificates(
                 clock,
@@ -180,7 +185,7 @@ class ApiServer:
         self._tasks.append(asyncio.create_task(self._compact(), name="compaction"))
         await self._listen()
         self._leases.port = self.port
-        await Bootstrap(self.registry, self.config, self._leases).run()
+        await Bootstrap(self.registry, self.config, self._leases, self.features).run()
         for feed in feeds:
             await feed.synced.wait()
         self._bootstrapped = True

@@ -75,6 +75,20 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "certificate_cleaner",
         "CertificateCleanerController",
     ),
+    Descriptor(
+        "podcertificaterequest-cleaner-controller",
+        "podcertificaterequestcleaner",
+        "pod_certificate_cleaner",
+        "PodCertificateCleanerController",
+        feature="PodCertificateRequest",
+    ),
+    Descriptor(
+        "kube-apiserver-serving-clustertrustbundle-publisher-controller",
+        "kube-apiserver-serving-clustertrustbundle-publisher",
+        "trust_bundle_publisher",
+        "TrustBundlePublisher",
+        feature="ClusterTrustBundle",
+    ),
     Descriptor("service-lb-controller", "service-controller", "service_lb", "ServiceLoadBalancerController"),
     Descriptor("resourceclaim-controller", "resource-claim-controller", "resourceclaim", "ResourceClaimController"),
     Descriptor(
@@ -170,12 +184,19 @@ _ALIASES = {
     "resource-claim-controller": "resourceclaim-controller",
     "root-ca-cert-publisher": "root-ca-certificate-publisher-controller",
     "service": "service-lb-controller",
+    "storage-version-gc": "storageversion-garbage-collector-controller",
     "svm": "storage-version-migrator-controller",
     "tokencleaner": "token-cleaner-controller",
 }
 """Names of old. Further ones are the name without -controller."""
-_ELSEWHERE = frozenset({"cloud-node-lifecycle", "cloud-node-lifecycle-controller", "route", "node-route-controller"})
-"""Of cloud providers; known, and never run."""
+_CLOUD = frozenset({"cloud-node-lifecycle", "cloud-node-lifecycle-controller", "route", "node-route-controller"})
+"""Of cloud providers; known, and never run, as upstream."""
+_LACKING = {
+    "resourcepoolstatusrequest-controller": "its feature, DRAResourcePoolStatus, is alpha",
+    "selinux-warning-controller": "no volume is mounted with an SELinux label",
+    "storageversion-garbage-collector-controller": "its feature, StorageVersionAPI, is alpha",
+}
+"""Of upstream, off by default there, and why they are not here."""
 
 
 def chosen(names: list[str], gates: FeatureGates | None = None) -> list[Descriptor]:
@@ -184,7 +205,9 @@ def chosen(names: list[str], gates: FeatureGates | None = None) -> list[Descript
     known = {d.name for d in DESCRIPTORS}
     asked = [_canonical(name, known) for name in names]
     for name in asked:
-        if name != "*" and name.removeprefix("-") not in known | _ELSEWHERE:
+        if name in _LACKING:
+            raise ValueError(f"there is no {name} here: {_LACKING[name]}")
+        if name != "*" and name.removeprefix("-") not in known | _CLOUD | _LACKING.keys():
             raise ValueError(f"unknown controller {name.removeprefix('-')!r}; known are: {', '.join(sorted(known))}")
     return [d for d in DESCRIPTORS if _is_chosen(d, asked) and (not d.feature or gates.enabled(d.feature))]
 

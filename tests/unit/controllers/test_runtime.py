@@ -161,6 +161,9 @@ def test_choosing_controllers() -> None:
     assert [d.name for d in chosen(["job-controller"])] == ["job-controller"]
     with pytest.raises(ValueError, match="unknown controller 'jobs'"):
         chosen(["jobs"])
+    assert chosen(["job", "-storage-version-gc"]) == chosen(["job"]), "what is not here need not be left out"
+    with pytest.raises(ValueError, match="no selinux-warning-controller here: no volume is mounted"):
+        chosen(["*", "selinux-warning-controller"])
 
 
 @pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=lambda d: d.name)

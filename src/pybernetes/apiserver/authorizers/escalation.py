@@ -40,7 +40,7 @@ class EscalationCheck(Plugin):
         self._authorizer = authorizer
 
     async def validate(self, attributes: Write) -> None:
-        if SYSTEM_MASTERS in attributes.user.groups or _only_collection_fields(attributes):
+        if SYSTEM_MASTERS in attributes.user.groups or only_collection_fields(attributes):
             return
         written = attributes.object
         if isinstance(written, Role | ClusterRole):
@@ -99,7 +99,7 @@ def _aggregates(role: object) -> bool:
     )
 
 
-def _only_collection_fields(attributes: Write) -> bool:
+def only_collection_fields(attributes: Write) -> bool:
     """Whether an update touches nothing but ownerReferences and finalizers (the garbage collector's)."""
     old, new = attributes.old_object, attributes.object
     if attributes.operation != "UPDATE" or old is None:

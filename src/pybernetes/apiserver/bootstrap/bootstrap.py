@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apiserver.bootstrap import roles, system_objects
 from pybernetes.apiserver.bootstrap.master_leases import MasterLeases
 from pybernetes.apiserver.bootstrap.writing import ensure
@@ -24,6 +25,7 @@ class Bootstrap:
     registry: Registry
     config: ApiServerConfig
     leases: MasterLeases
+    features: FeatureGates
 
     async def run(self) -> None:
         """Namespaces first, then everything at once, so that the store commits it together."""
@@ -31,10 +33,10 @@ class Bootstrap:
         await _all(itertools.chain(self._roles(), self._objects()))
 
     def _roles(self) -> itertools.chain[Coroutine[Any, Any, None]]:
-        registry = self.registry
+        registry, features = self.registry, self.features
         return itertools.chain(
-            (ensure(registry, role, roles.reconciled_role) for role in roles.default_cluster_roles()),
-            (ensure(registry, b, roles.reconciled_binding) for b in roles.default_cluster_role_bindings()),
+            (ensure(registry, role, roles.reconciled_role) for role in roles.default_cluster_roles(features)),
+            (ensure(registry, b, roles.reconciled_binding) for b in roles.default_cluster_role_bindings(features)),
             (ensure(registry, role, roles.reconciled_role) for role in roles.default_roles()),
             (ensure(registry, b, roles.reconciled_binding) for b in roles.default_role_bindings()),
         )

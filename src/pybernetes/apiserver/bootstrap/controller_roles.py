@@ -227,10 +227,6 @@ CONTROLLER_ROLES: dict[str, tuple[RuleText, ...]] = {
         ("create", "core", "serviceaccounts"),
         ("create patch update", "core events.k8s.io", "events"),
     ),
-    "system:controller:service-ca-cert-publisher": (
-        ("create update", "core", "configmaps"),
-        ("create patch update", "core events.k8s.io", "events"),
-    ),
     "system:controller:service-cidrs-controller": (
         ("get list patch update watch", "networking.k8s.io", "servicecidrs"),
         ("patch update", "networking.k8s.io", "servicecidrs/finalizers"),
@@ -282,6 +278,22 @@ CONTROLLER_ROLES: dict[str, tuple[RuleText, ...]] = {
         ("create patch update", "core events.k8s.io", "events"),
     ),
 }
+
+GATED_CONTROLLER_ROLES: dict[str, tuple[str, tuple[RuleText, ...]]] = {
+    "system:controller:kube-apiserver-serving-clustertrustbundle-publisher": (
+        "ClusterTrustBundle",
+        (
+            ("attest", "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-serving"),
+            ("create delete list update watch", "certificates.k8s.io", "clustertrustbundles"),
+            ("create patch update", "core events.k8s.io", "events"),
+        ),
+    ),
+    "system:controller:podcertificaterequestcleaner": (
+        "PodCertificateRequest",
+        (("delete get list watch", "certificates.k8s.io", "podcertificaterequests"),),
+    ),
+}
+"""With the gates without which there are no such roles."""
 
 NAMESPACE_ROLES: dict[tuple[str, str], tuple[RuleText, ...]] = {
     ("kube-public", "system:controller:bootstrap-signer"): (

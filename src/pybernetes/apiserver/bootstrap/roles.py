@@ -20,6 +20,7 @@ from pybernetes.api.rbac.v1 import (
     RoleRef,
     Subject,
 )
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apiserver.authorizers.rules import uncovered
 from pybernetes.apiserver.bootstrap import cluster_roles, controller_roles
 from pybernetes.apiserver.bootstrap.cluster_roles import RuleText
@@ -123,8 +124,8 @@ def node_rules() -> list[PolicyRule]:
     return rules(cluster_roles.CLUSTER_ROLES["system:node"])
 
 
-def default_cluster_roles() -> Iterator[ClusterRole]:
-    texts = {**cluster_roles.CLUSTER_ROLES, **_OWN_ROLES, **controller_roles.CONTROLLER_ROLES}
+def default_cluster_roles(features: FeatureGates) -> Iterator[ClusterRole]:
+    texts = {**cluster_roles.CLUSTER_ROLES, **_OWN_ROLES, **_controller_roles(features)}
     for name, text in texts.items():
         labels = dict(_LABEL)
         if name in cluster_roles.LABELS:
@@ -137,11 +138,16 @@ def default_cluster_roles() -> Iterator[ClusterRole]:
         yield ClusterRole(metadata=_metadata(name, labels), rules=made, aggregationRule=aggregation)
 
 
-def default_cluster_role_bindings() -> Iterator[ClusterRoleBinding]:
+def default_cluster_role_bindings(features: FeatureGates) -> Iterator[ClusterRoleBinding]:
     for name, subjects in _BY_USERS:
         yield _cluster_binding(name, subjects)
-    for name in controller_roles.CONTROLLER_ROLES:
+    for name in _controller_roles(features):
         yield _cluster_binding(name, (f"account:kube-system/{name.removeprefix('system:controller:')}",))
+
+
+def _controller_roles(features: FeatureGates) -> dict[str, tuple[RuleText, ...]]:
+    gated = controller_roles.GATED_CONTROLLER_ROLES.items()
+    return controller_roles.CONTROLLER_ROLES | {name: text for name, (gate, text) in gated if features.enabled(gate)}
 
 
 def default_roles() -> Iterator[Role]:

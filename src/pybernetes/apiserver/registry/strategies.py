@@ -57,6 +57,7 @@ STRATEGIES: dict[tuple[str, str], str] = {
     ("batch", "cronjobs"): "batch.cronjobs.strategy:CronJobStrategy",
     ("batch", "jobs"): "batch.jobs.strategy:JobStrategy",
     ("certificates.k8s.io", "certificatesigningrequests"): "certificates.strategy:CertificateSigningRequestStrategy",
+    ("certificates.k8s.io", "clustertrustbundles"): "certificates.trust_bundles:ClusterTrustBundleStrategy",
     ("coordination.k8s.io", "leasecandidates"): "coordination.leases.strategy:LeaseCandidateStrategy",
     ("coordination.k8s.io", "leases"): "coordination.leases.strategy:LeaseStrategy",
     ("discovery.k8s.io", "endpointslices"): "discovery.endpointslices.strategy:EndpointSliceStrategy",

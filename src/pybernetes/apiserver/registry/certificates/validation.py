@@ -62,7 +62,7 @@ def validate_request(obj: certificates.CertificateSigningRequest) -> list[FieldE
         why = "the legacy signerName is not allowed via this API version"
         found.append(FieldError.invalid(SPEC.child("signerName"), spec.signerName, why))
     else:
-        found += _signer_errors(spec.signerName, SPEC.child("signerName"))
+        found += signer_errors(spec.signerName, SPEC.child("signerName"))
     seconds = spec.expirationSeconds
     if seconds is not None and seconds < _SHORTEST_S:
         why = "may not specify a duration less than 600 seconds (10 minutes)"
@@ -144,7 +144,7 @@ def _usage_errors(usages: list[str]) -> list[FieldError]:
     return found
 
 
-def _signer_errors(signer: str, path: Path) -> list[FieldError]:
+def signer_errors(signer: str, path: Path) -> list[FieldError]:
     if not signer:
         return [FieldError.required(path)]
     domain, slash, name = signer.partition("/")

@@ -1,0 +1,1 @@
+"""Deletes PodCertificateRequests that have had their time."""

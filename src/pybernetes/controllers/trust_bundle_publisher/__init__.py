@@ -1,0 +1,1 @@
+"""Publishes the CA of the API server's certificate as a ClusterTrustBundle."""
