@@ -88,6 +88,14 @@ VERBS: dict[str, Verb] = {
         _LOOK,
         "examples:\n  pybernetes why pod/hello-6d4cf56db6-x2x7k\n  pybernetes why deployment/hello\n",
     ),
+    "schedule": Verb(
+        "pybernetes.cli.schedule",
+        "where Pods would go, and why, without creating them",
+        _LOOK,
+        "examples:\n  pybernetes schedule --dry-run -f pods.yaml\n"
+        "  pybernetes schedule --dry-run -f pods.yaml --snapshot backup.db -o json\n"
+        "exit code: 0 when every Pod gets a node, 3 when one would wait\n",
+    ),
     "history": Verb(
         "pybernetes.cli.history",
         "what happened to an object, write by write, and how it was",

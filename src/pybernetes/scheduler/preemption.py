@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
-from pybernetes.scheduler.framework import NodeTrial, Refusal
+from pybernetes.scheduler.framework import CycleState, NodeTrial, Refusal
 from pybernetes.scheduler.pod_info import PodInfo
 
 _LATER_THAN_ANY = "~"
 """Stands for the start of a Pod that has not started: RFC 3339 times sort before it."""
 _PRIORITIES_FROM = 2**31
+_CHOSEN = "PreemptionCandidate"
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,6 +56,16 @@ class Candidate:
     """Most important first."""
     violations: int
     """Victims whose eviction breaks a disruption budget."""
+
+
+def choose(state: CycleState, candidate: Candidate) -> None:
+    """Notes the cycle's candidate."""
+    state.write(_CHOSEN, candidate)
+
+
+def chosen(state: CycleState) -> Candidate | None:
+    """On which node the cycle makes room, and how; None: on none."""
+    return state.peek(_CHOSEN, Candidate)
 
 
 def started(info: PodInfo) -> str:

@@ -141,7 +141,7 @@ class Scheduler:
             namespaces=lambda selector: [n.metadata.name or "" for n in self._namespaces.lister.list("", selector)],
             pod=self._pods.lister.get,
             choose=self._random.choice_index,
-            start=lambda work, name: self._group.create_task(work, name=name),
+            start=self._beside,
             activate=lambda uid: self.queue.activate(uid),
             event=self._recorder.event,
             withdraw=lambda uid: self.snapshot.nominations.remove(uid),
@@ -176,6 +176,9 @@ class Scheduler:
         storage.follow(self.queue.move)
         self._pods.add_handler(on_delete=storage.pod_gone)
         self._nodes.add_handler(on_delete=lambda node: storage.node_gone())
+
+    def _beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._group.create_task(work, name=name)
 
     def _namespace_labels(self, name: str) -> Mapping[str, str]:
         namespace = self._namespaces.lister.get("", name)

@@ -27,7 +27,7 @@ from pybernetes.scheduler.framework import (
 )
 from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.pod_info import PodInfo
-from pybernetes.scheduler.preemption import Candidate, budgets, pick, select_victims, terminating_by_preemption
+from pybernetes.scheduler.preemption import Candidate, budgets, choose, pick, select_victims, terminating_by_preemption
 from pybernetes.scheduler.preemption_executor import PreemptionExecutor
 from pybernetes.scheduler.resources import PODS
 from pybernetes.scheduler.snapshot import Snapshot
@@ -73,6 +73,7 @@ class DefaultPreemption:
         if not left:
             return None, unschedulable("preemption: extenders leave no node")
         best = pick(left)
+        choose(state, best)
         self._handle.metrics.preemption_victims.add(len(best.victims))
         self._executor.start(best, info, snapshot.nominations.below(info.priority, best.node_name))
         return best.node_name, SUCCESS
@@ -118,7 +119,7 @@ class DefaultPreemption:
                 continue
             victims, violations = found
             if not victims:
-                # Refused by a filter without trials, which no eviction changes.
+                # Refused by what is no filter, which no eviction changes.
                 counts[NOT_HELPFUL] += 1
                 continue
             (violating if violations else kind).append(Candidate(node_name, tuple(victims), violations))
