@@ -11,6 +11,7 @@ from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.client.objects import key_of, split_key
 from pybernetes.controllers.endpointslice import plan as planning
+from pybernetes.controllers.endpointslice import topology
 from pybernetes.controllers.endpointslice.service_pods import (
     TRIGGER_TIME,
     TriggerTimes,
@@ -22,9 +23,12 @@ from pybernetes.controllers.endpointslice.service_pods import (
 )
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.nodes import is_ready
 from pybernetes.controllers.runtime.pod_control import is_namespace_terminating
 
 _MANAGED = "service of a managed slice"
+_NODES = ""
+"""The key under which the hints of all Services are compared with the nodes."""
 _STALE_S = 60.0
 _MISSING_NODE_S = 1.0
 
@@ -42,6 +46,10 @@ class EndpointSliceController(Controller):
         self._trigger_times = TriggerTimes()
         self._unseen: dict[str, dict[str, tuple[int, float]]] = {}
         """Own writes not yet seen by the informer: service -> slice -> (resourceVersion, 0 for a deletion; when)."""
+        self._ratios: dict[str, float] | None = None
+        """Of the zones' CPUs; None until somebody asks."""
+        self._hinted: dict[str, dict[str, topology.Sharing]] = {}
+        """Services with topology aware hints: service -> address type."""
         services.add_index("first-pair", first_pair)
         slices.add_index(_MANAGED, _managed_of)
         self.enqueue_all(services)
@@ -49,11 +57,15 @@ class EndpointSliceController(Controller):
         slices.add_handler(
             on_add=self._slice_seen, on_update=lambda old, new: self._slice_seen(new), on_delete=self._slice_gone
         )
-        nodes.add_handler(on_update=self._node_updated)
+        nodes.add_handler(self._node_counts, self._node_updated, self._node_counts)
 
     async def reconcile(self, key: str) -> None:
+        if key == _NODES:
+            self._look_for_overload()
+            return
         service = self._services.by_key(key)
         if service is None:
+            self._hinted.pop(key, None)
             self._trigger_times.forget(key)
             self._unseen.pop(key, None)
             return
@@ -67,7 +79,9 @@ class EndpointSliceController(Controller):
         pods.sort(key=lambda pod: pod.metadata.name or "")
         slices = [s for s in self._slices.by_index(_MANAGED, key) if s.metadata.deletionTimestamp is None]
         trigger_time = self._trigger_times.compute(key, service, pods)
-        result = planning.plan(service, pods, slices, lambda name: self._nodes.get("", name))
+        result = planning.plan(
+            service, pods, slices, lambda name: self._nodes.get("", name), cpu_ratios=self._cpu_ratios
+        )
         try:
             await self._apply(key, service, result, trigger_time)
         except errors.StatusError as error:
@@ -78,6 +92,7 @@ class EndpointSliceController(Controller):
                 f"Error updating Endpoint Slices for Service {key}: {error}",
             )
             raise
+        self._tell_of_hints(key, service, result.sharing)
         if result.missing_nodes:
             self.log.info("%s: Pods on unknown nodes %s are left out", key, sorted(result.missing_nodes))
             self.queue.add_after(key, _MISSING_NODE_S)
@@ -160,9 +175,45 @@ class EndpointSliceController(Controller):
 
     def _node_updated(self, old: Node, new: Node) -> None:
         """A node that moves to another zone takes its endpoints with it; rare, so everything is looked at."""
-        if old.metadata.labels.get(planning.ZONE) != new.metadata.labels.get(planning.ZONE):
+        moved = old.metadata.labels.get(topology.ZONE) != new.metadata.labels.get(topology.ZONE)
+        if moved:
             for service in self._services.list():
                 self.enqueue(service)
+        if moved or is_ready(old) != is_ready(new):
+            self._node_counts(new)
+
+    # Hints
+
+    def _node_counts(self, node: Node) -> None:
+        """The zones have other CPUs from now on."""
+        self._ratios = None
+        if self._hinted:
+            self.queue.add(_NODES)
+
+    def _cpu_ratios(self) -> dict[str, float]:
+        if self._ratios is None:
+            self._ratios = topology.cpu_ratios(self._nodes.list())
+        return self._ratios
+
+    def _look_for_overload(self) -> None:
+        ratios = self._cpu_ratios()
+        for key, sharing in self._hinted.items():
+            if any(topology.is_overloaded(each.by_zone, ratios) for each in sharing.values()):
+                self.queue.add(key)
+
+    def _tell_of_hints(self, key: str, service: Service, sharing: dict[str, topology.Sharing]) -> None:
+        before = self._hinted.pop(key, {})
+        hinted = {family: each for family, each in sharing.items() if not each.problem}
+        if hinted:
+            self._hinted[key] = hinted
+        said = [("Warning", each.problem, family) for family, each in sharing.items() if each.problem]
+        if not before:
+            said += [("Normal", "Topology Aware Hints has been enabled", family) for family in hinted]
+        elif not sharing:
+            said += [("Warning", "Topology Aware Hints has been disabled", family) for family in before]
+        for kind, message, family in said:
+            reason = "TopologyAwareHintsEnabled" if kind == "Normal" else "TopologyAwareHintsDisabled"
+            self.recorder.event(service, kind, reason, f"{message}, addressType: {family}")
 
 
 def _managed_of(each: EndpointSlice) -> list[str]:

@@ -23,6 +23,7 @@ from pybernetes.api.discovery.v1 import (
 )
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.client.indexes import SERVICE_NAME
+from pybernetes.controllers.endpointslice import topology
 from pybernetes.controllers.endpointslice.service_pods import (
     HEADLESS,
     addresses,
@@ -31,13 +32,12 @@ from pybernetes.controllers.endpointslice.service_pods import (
     has_cluster_ip,
     hostname,
 )
+from pybernetes.controllers.endpointslice.topology import Sharing
 from pybernetes.controllers.runtime.owners import controller_reference
 from pybernetes.controllers.runtime.pods import is_ready
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
-ZONE = "topology.kubernetes.io/zone"
-
 _RESERVED = {SERVICE_NAME, MANAGED_BY, HEADLESS}
 _CLOSE = {"PreferClose", "PreferSameZone", "PreferSameNode"}
 
@@ -51,8 +51,11 @@ class Plan:
     update: list[EndpointSlice] = field(default_factory=list)
     """With the names and resourceVersions of existing slices."""
     delete: list[EndpointSlice] = field(default_factory=list)
+    unchanged: list[EndpointSlice] = field(default_factory=list)
     missing_nodes: set[str] = field(default_factory=set)
     """Nodes of selected Pods that are not known; the Pods were left out."""
+    sharing: dict[str, Sharing] = field(default_factory=dict)
+    """By address type, where the Service asks for topology aware hints."""
 
 
 def plan(
@@ -61,14 +64,26 @@ def plan(
     slices: Sequence[EndpointSlice],
     node: Callable[[str], Node | None],
     max_endpoints: int = 100,
+    cpu_ratios: Callable[[], Mapping[str, float]] = dict,
 ) -> Plan:
-    """`slices` are those labelled as this controller's, for this Service; they are not changed."""
+    """`slices` are those labelled as this controller's, for this Service; they are not changed.
+
+    `cpu_ratios`: each zone's part of all CPUs; asked for only where hints are shared out by it.
+    """
     result = Plan()
     types = address_types(service)
     result.delete += [each for each in slices if each.addressType not in types]
     for address_type in types:
         existing = [each for each in slices if each.addressType == address_type]
-        _plan_type(result, service, pods, existing, node, address_type, max_endpoints)
+        planned = _plan_type(service, pods, existing, node, address_type, max_endpoints)
+        if topology.is_asked(service):
+            result.sharing[address_type] = topology.share(
+                planned.create, planned.update, planned.unchanged, cpu_ratios()
+            )
+        result.create += planned.create
+        result.update += planned.update
+        result.delete += planned.delete
+        result.missing_nodes |= planned.missing_nodes
     return result
 
 
@@ -81,41 +96,36 @@ def address_types(service: Service) -> list[str]:
 
 
 def _plan_type(
-    result: Plan,
     service: Service,
     pods: Sequence[Pod],
     existing: Sequence[EndpointSlice],
     node: Callable[[str], Node | None],
     address_type: str,
     max_endpoints: int,
-) -> None:
+) -> Plan:
     mine = [each for each in existing if _owned(each, service)]
-    create: list[EndpointSlice] = []
-    update: list[EndpointSlice] = []
-    delete = [each for each in existing if not _owned(each, service)]
+    result = Plan(delete=[each for each in existing if not _owned(each, service)])
     by_ports: dict[PortKey, list[EndpointSlice]] = {}
     for each in mine:
         by_ports.setdefault(port_key(each.ports or []), []).append(each)
-    desired, missing = _desired(service, pods, node, address_type)
-    result.missing_nodes |= missing
+    desired, result.missing_nodes = _desired(service, pods, node, address_type)
     for key, (ports, endpoints) in desired.items():
         filled = _fill(service, by_ports.get(key, []), ports, endpoints, address_type, max_endpoints)
-        create += filled.create
-        update += filled.update
-        delete += filled.delete
+        result.create += filled.create
+        result.update += filled.update
+        result.delete += filled.delete
+        result.unchanged += filled.unchanged
     for key, obsolete in by_ports.items():
         if key not in desired:
-            delete += obsolete
-    if len(existing) == len(delete) and not create:
+            result.delete += obsolete
+    if len(existing) == len(result.delete) and not result.create:
         placeholder = new_slice(service, [], address_type)
-        if len(delete) == 1 and _same_placeholder(delete[0], placeholder):
-            delete.clear()
+        if len(result.delete) == 1 and _same_placeholder(result.delete[0], placeholder):
+            result.delete.clear()
         else:
-            create.append(placeholder)
-    _reuse(service, create, update, delete)
-    result.create += create
-    result.update += update
-    result.delete += delete
+            result.create.append(placeholder)
+    _reuse(service, result.create, result.update, result.delete)
+    return result
 
 
 def _desired(
@@ -150,6 +160,7 @@ def _fill(
 ) -> Plan:
     """The least change that puts the desired endpoints into slices with these ports."""
     todo = dict(desired)
+    shared_out = topology.is_asked(service)
     result = Plan()
     changed: list[EndpointSlice] = []
     unchanged: list[EndpointSlice] = []
@@ -159,6 +170,8 @@ def _fill(
         for old in each.endpoints or []:
             new = todo.pop(endpoint_key(old), None)
             if new is not None:
+                if shared_out:
+                    new.hints = old.hints  # Whether they are good is seen when the zones are.
                 keep.append(new)
                 differs = differs or not _equal(new, old)
         if differs or len(keep) != len(each.endpoints or []):
@@ -187,7 +200,7 @@ def _fill(
         room = max_endpoints - len(made.endpoints or [])
         made.endpoints = [*(made.endpoints or []), *waiting[:room]]
         del waiting[:room]
-    result.update = changed
+    result.update, result.unchanged = changed, unchanged
     return result
 
 
@@ -218,7 +231,7 @@ def endpoint(pod: Pod, node: Node | None, service: Service, address_type: str) -
     serving = is_ready(pod)
     terminating = pod.metadata.deletionTimestamp is not None
     ready = bool(service.spec.publishNotReadyAddresses) or (serving and not terminating)
-    zone = node.metadata.labels.get(ZONE) or None if node is not None else None
+    zone = node.metadata.labels.get(topology.ZONE) or None if node is not None else None
     meta = pod.metadata
     return Endpoint(
         addresses=addresses(pod, ipv6=address_type == "IPv6"),
@@ -234,7 +247,7 @@ def endpoint(pod: Pod, node: Node | None, service: Service, address_type: str) -
 def _hints(service: Service, zone: str | None, node_name: str | None) -> EndpointHints | None:
     """For trafficDistribution: whom the endpoint is meant for. Source: k8s.io/endpointslice/trafficdist."""
     wanted = service.spec.trafficDistribution
-    if wanted not in _CLOSE:
+    if wanted not in _CLOSE or topology.is_asked(service):
         return None
     for_nodes = [ForNode(name=node_name)] if wanted == "PreferSameNode" and node_name else []
     for_zones = [ForZone(name=zone)] if zone else []
