@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pybernetes.api.meta.v1 import StatusCause
@@ -170,6 +170,32 @@ def invalid(kind: _Kind | tuple[str, str] | str, name: str, errors: Sequence[Fie
         message = f"{message}: {aggregate(errors)}"
     causes = [StatusCause(reason=e.type, message=e.body, field_=e.field) for e in errors]
     return Invalid(message, group=group, kind=kind_name, name=name, causes=causes)
+
+
+_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+
+
+def as_sent(errors: Iterable[FieldError], sent: Any) -> list[FieldError]:
+    """The errors, with empty values shown as they were sent: `null` for a field left out, `{}`, `[]` or `""`.
+
+    A Struct keeps no difference between an empty map or list and none. `sent` is the tree that was made into one.
+    """
+    return [error if error.value or _is_scalar(error.value) else _as_sent(error, sent) for error in errors]
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (str, bool, int, float))
+
+
+def _as_sent(error: FieldError, sent: Any) -> FieldError:
+    for key, name in _STEP.findall(error.field):
+        if isinstance(sent, list) and key.isdecimal() and int(key) < len(sent):
+            sent = sent[int(key)]
+        elif isinstance(sent, dict):
+            sent = sent.get(key or name)
+        elif sent is not None:
+            return error
+    return error if sent else replace(error, value=sent)
 
 
 def one_of(value: str | None, supported: Sequence[str], path: Path) -> list[FieldError]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pybernetes.api.core.v1 import ContainerPort
-from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.field_errors import FieldError, Path, as_sent, invalid
 
 AT = Path("spec").child("containers").index(0).key("x").child("name")
 
@@ -37,6 +37,33 @@ def test_paths() -> None:
 def test_texts(error: FieldError, text: str) -> None:
     assert error.body == text
     assert str(error) == f"{AT}: {text}"
+
+
+@pytest.mark.parametrize(
+    ("value", "sent", "shown"),
+    [
+        (None, {}, "null"),
+        (None, {"spec": {"c": [{"m": {}}]}}, "{}"),
+        (None, {"spec": {"c": [{"m": []}]}}, "[]"),
+        (None, {"spec": {"c": [{"m": ""}]}}, '""'),
+        ({}, {"spec": {"c": [{"m": None}]}}, "null"),
+        ([], {"spec": {"c": [{}]}}, "null"),
+        ([], {"spec": {}}, "null"),
+        ({}, {"spec": {"c": [{"m": {"a": 1}}]}}, "{}"),
+        ({}, {"spec": {"c": []}}, "{}"),
+        ("", {"spec": {"c": [{}]}}, '""'),
+        (0, {}, "0"),
+        ({"a": 1}, {}, '{"a":1}'),
+    ],
+)
+def test_what_is_empty_is_shown_as_it_was_sent(value: object, sent: object, shown: str) -> None:
+    error = FieldError.invalid(Path("spec", "c").index(0).child("m"), value, "no")
+    assert as_sent([error], sent)[0].body == f"Invalid value: {shown}: no"
+
+
+def test_keys_of_maps_are_found_in_what_was_sent() -> None:
+    error = FieldError.invalid(Path("metadata", "annotations").key("a.io/b"), None, "no")
+    assert as_sent([error], {"metadata": {"annotations": {"a.io/b": ""}}})[0].value == ""
 
 
 def test_invalid_says_all_errors_and_each_as_a_cause() -> None:

@@ -5,6 +5,7 @@ Source: apimachinery/pkg/util/managedfields/internal/{managedfields,buildmanager
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -85,33 +86,49 @@ def decode(entries: list[Any] | None) -> Managers:
     return found
 
 
-def check(managers: Managers) -> None:
-    """Raises EntriesError when a field set has an element that is none: managedFields as clients write them."""
-    for owned in managers.values():
-        _check_elements(owned.fields)
+def known(managers: Managers) -> Managers:
+    """managedFields as clients write them, without path elements of a type from some later release.
+
+    Raises EntriesError when a field set has an element that is none.
+    """
+    return {manager: owned._replace(fields=_known_elements(owned.fields)) for manager, owned in managers.items()}
 
 
-def _check_elements(fields: Any) -> None:
+def _known_elements(fields: Any) -> FieldSet:
     if not isinstance(fields, dict):
         raise EntriesError("error decoding set: a field set is an object")
+    found: FieldSet = {}
     for element, below in fields.items():
-        kind, colon, rest = element.partition(":")
+        kind, rest = element[:2], element[2:]
         try:
-            if kind in ("v", "k"):
+            if kind in ("v:", "k:"):
                 orjson.loads(rest)
-            elif kind == "i":
+            elif kind == "i:":
                 int(rest)
-            elif element != "." and not (kind == "f" and colon):
+            elif element != "." and kind[1:] != ":":
                 raise EntriesError(f"error decoding set: unknown path element {element!r}")
+            elif element != "." and kind != "f:":
+                continue
         except ValueError as error:
             raise EntriesError(f"error decoding set: {error}") from None
-        _check_elements(below)
+        found[element] = _known_elements(below)
+    return found
 
 
-def encode(managers: Managers) -> list[dict[str, Any]]:
-    """The managedFields list: appliers first, then by time, name, version and subresource."""
+def identity(manager: Manager) -> str:
+    """What conflicts are sorted by: the manager's entry, without its fields, as JSON text."""
+    told = {"manager": manager.name, "operation": manager.operation, "apiVersion": manager.api_version}
+    told["subresource"] = manager.subresource
+    return orjson.dumps({name: value for name, value in told.items() if value}).decode()
+
+
+def encode(*managers: Managers) -> list[dict[str, Any]]:
+    """The managedFields list: appliers first, then by time, name, version and subresource.
+
+    Who stands in several of `managers` has an entry for each.
+    """
     ordered = sorted(
-        managers.items(),
+        chain.from_iterable(some.items() for some in managers),
         key=lambda pair: (
             pair[0].operation,
             pair[1].time or "",

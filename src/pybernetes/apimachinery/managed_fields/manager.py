@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -157,11 +157,12 @@ class _Apply:
         convert: Convert | None,
     ) -> None:
         self.convert = convert
+        self.ignored = tuple(ignored)
         self.live, self.applied, self.schema = live, applied, schema
         self.managers, self.who = managers, who
         previous = managers.get(who)
         self.last: FieldSet = previous.fields if previous else {}
-        self.mine = _without(typed.field_set(applied, schema), ignored)
+        self.mine = _without(typed.field_set(applied, schema), self.ignored)
         self.time = time
         self.own = Owned(entries.stripped(self.mine), api_version, previous.time if previous else None)
 
@@ -169,24 +170,24 @@ class _Apply:
         """(object, managers, conflicts); the object and the managers are those of a forced apply."""
         merged = typed.merge(self.live, self.applied, self.schema)
         merged = self._pruned(merged)
-        comparisons = _Comparisons(self.live, merged, self.schema, self.own.api_version, self.convert)
+        changes = _Changes(self.live, merged, self.schema, self.own.api_version, self.ignored, self.convert)
         conflicts: _Conflicts = []
         owners: Managers = {}
         for manager, owned in self.managers.items():
-            comparison = comparisons.of(owned.api_version) if manager != self.who else None
-            if comparison is None:
+            change = changes.of(owned.api_version) if manager != self.who else None
+            if change is None:
                 continue
-            fields, changed = owned.fields, comparison.changed
-            if changed and (lost := intersection(fields, changed)):
+            fields = owned.fields
+            if change.changed and (lost := intersection(fields, change.changed)):
                 conflicts += [(manager, path) for path in paths(lost)]
                 fields = difference(fields, lost)
-            fields = difference(fields, comparison.removed)
+            fields = difference(fields, change.removed)
             if fields:
                 owners[manager] = owned if fields is owned.fields else owned._replace(fields=fields)
         if self.own.fields:
             unchanged = merged == self.live
             owners[self.who] = self.own if unchanged and self.own.time else self.own._replace(time=self.time)
-        conflicts.sort(key=lambda c: (c[0].name, c[0].operation, c[0].api_version, c[0].subresource))
+        conflicts.sort(key=lambda conflict: entries.identity(conflict[0]))
         return merged, owners, conflicts
 
     def _pruned(self, merged: Tree) -> Any:
@@ -234,15 +235,34 @@ class _Apply:
         return typed.merge(pruned, self.applied, self.schema)
 
 
-class _Comparisons:
+class _Change(NamedTuple):
+    """What is new or other and what is gone, of the fields that an operation can write."""
+
+    changed: FieldSet
+    removed: FieldSet
+
+
+class _Changes:
     """What a change is in each version that somebody owns fields in; made when first asked for."""
 
-    def __init__(self, before: Tree, after: Tree, schema: Schema, api_version: str, convert: Convert | None) -> None:
-        self._before, self._after, self._convert = before, after, convert
-        self.own = typed.Comparison(before, after, schema)
-        self._made: dict[str, typed.Comparison | None] = {api_version: self.own}
+    def __init__(
+        self,
+        before: Tree,
+        after: Tree,
+        schema: Schema,
+        api_version: str,
+        ignored: Iterable[str],
+        convert: Convert | None,
+    ) -> None:
+        self._before, self._after, self._ignored, self._convert = before, after, ignored, convert
+        self.own = self._change(before, after, schema)
+        self._made: dict[str, _Change | None] = {api_version: self.own}
 
-    def of(self, api_version: str) -> typed.Comparison | None:
+    def _change(self, before: Tree, after: Tree, schema: Schema) -> _Change:
+        found = typed.Comparison(before, after, schema)
+        return _Change(_without(found.changed, self._ignored), _without(found.removed, self._ignored))
+
+    def of(self, api_version: str) -> _Change | None:
         """None when the kind has no such version any more."""
         if self._convert is None:
             return self.own
@@ -250,7 +270,7 @@ class _Comparisons:
             before, after = self._convert(self._before, api_version), self._convert(self._after, api_version)
             found = None
             if before is not None and after is not None:
-                found = typed.Comparison(before[0], after[0], after[1])
+                found = self._change(before[0], after[0], after[1])
             self._made[api_version] = found
         return self._made[api_version]
 
@@ -265,24 +285,18 @@ def _updated(
     ignored: Iterable[str],
     convert: Convert | None = None,
 ) -> Managers:
-    comparisons = _Comparisons(_plain(before), _plain(new), schema, new.get("apiVersion", ""), convert)
-    comparison = comparisons.own
-    changed = _without(comparison.changed, ignored)
-    if not changed and not comparison.removed:
-        return managers
-    removed = _without(comparison.removed, ignored)
+    changes = _Changes(_plain(before), _plain(new), schema, new.get("apiVersion", ""), ignored, convert)
+    if not changes.own.changed and not changes.own.removed:
+        return {manager: owned for manager, owned in managers.items() if owned.fields}
     result: Managers = {}
     for manager, owned in managers.items():
-        there = comparisons.of(owned.api_version)
-        if there is None:
+        change = changes.of(owned.api_version)
+        if change is None:
             continue
-        lost, gone = changed, removed
-        if there is not comparison:
-            lost, gone = _without(there.changed, ignored), _without(there.removed, ignored)
-        fields = difference(difference(owned.fields, lost), gone)
+        fields = difference(difference(owned.fields, change.changed), change.removed)
         if fields:
             result[manager] = owned if fields is owned.fields else owned._replace(fields=fields)
-    mine = entries.stripped(changed)
+    mine = entries.stripped(changes.own.changed)
     if mine:
         previous = result.get(who)
         fields = union(mine, previous.fields) if previous else mine
@@ -299,9 +313,7 @@ def _managers_for_update(before: Tree, new: Tree, subresource: str) -> Managers:
             return {}
         try:
             if managers := entries.decode(sent):
-                if sent != live:
-                    entries.check(managers)
-                return managers
+                return managers if sent == live else entries.known(managers)
         except (entries.EntriesError, AttributeError, TypeError):
             pass
     try:

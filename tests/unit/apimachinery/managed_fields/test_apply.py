@@ -119,6 +119,25 @@ def deployment_with(live: Tree, **changes: Any) -> Tree:
     return tree
 
 
+def test_managers_with_a_subresource_stand_before_those_without() -> None:
+    live = update(None, deployment(minReadySeconds=1), "a", schema=DEPLOYMENT, now=1e9)
+    live = update(live, deployment(minReadySeconds=1, replicas=4), "a", "Update", DEPLOYMENT, 2e9, "scale")
+    with pytest.raises(Conflict) as caught:
+        apply(live, deployment(minReadySeconds=7, replicas=5), "me", schema=DEPLOYMENT, now=3e9)
+    assert caught.value.message == (
+        'Apply failed with 2 conflicts: conflicts with "a" with subresource "scale" using apps/v1:\n- .spec.replicas\n'
+        'conflicts with "a" using apps/v1:\n- .spec.minReadySeconds'
+    )
+
+
+def test_what_the_operation_cannot_write_is_no_conflict_and_stays_owned() -> None:
+    live = update(None, deployment(), "a", schema=DEPLOYMENT, now=1e9)
+    status = {**deployment(replicas=9), "status": {"replicas": 1}}
+    tree = apply(live, status, "me", schema=DEPLOYMENT, now=2e9, subresource="status", ignored=["spec"])
+    assert fields_of(tree, "me") == {"f:status": {"f:replicas": {}}}
+    assert "f:replicas" in fields_of(tree, "a")["f:spec"]
+
+
 def test_force_takes_the_field_over() -> None:
     live = apply(None, deployment(), "a", schema=DEPLOYMENT)
     tree = apply(live, deployment(replicas=5), "b", True, DEPLOYMENT)

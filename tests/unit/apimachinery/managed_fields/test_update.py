@@ -170,7 +170,18 @@ def test_a_client_may_make_it_forget_all_managers() -> None:
     assert entries(update(live, reset, "me", "Update", POD, 2e9)) == []
 
 
-@pytest.mark.parametrize("element", ["x:y", "k:{", "i:a", "f"])
+def test_path_elements_of_a_later_release_are_left_out() -> None:
+    live = update(None, pod(), "first", "Update", POD, 1e9)
+    sent = copy.deepcopy(live)
+    entries(sent)[0]["fieldsV1"] = {"x:y": {}, "f:spec": {"f:containers": {"z:1": {}, ".": {}}}}
+    assert entries(update(live, sent, "me", "Update", POD, 2e9))[0]["fieldsV1"] == {
+        "f:spec": {"f:containers": {".": {}}}
+    }
+    entries(sent)[0]["fieldsV1"] = {"x:y": {}}
+    assert entries(update(live, sent, "me", "Update", POD, 2e9)) == []
+
+
+@pytest.mark.parametrize("element", ["k:{", "i:a", "f"])
 def test_field_sets_of_clients_that_are_none_are_not_taken(element: str) -> None:
     live = update(None, pod(), "first", "Update", POD, 1e9)
     wrong = copy.deepcopy(live)

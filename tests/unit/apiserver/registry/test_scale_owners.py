@@ -28,12 +28,32 @@ def test_a_scale_has_the_managers_of_the_replicas_alone() -> None:
     assert scale_owners.of_scale(PARENT, PATH) == [entry("a", REPLICAS, version="autoscaling/v1")]
 
 
+def replicas_of(manager: str, operation: str = "Update") -> dict[str, Any]:
+    """The entry for replicas that came from the Scale, which has no time."""
+    return {k: v for k, v in entry(manager, REPLICAS, operation).items() if k != "time"}
+
+
 def test_the_object_keeps_its_other_fields() -> None:
     taken = [entry("c", REPLICAS, "Apply", "autoscaling/v1")]
-    found = {e["manager"]: e for e in scale_owners.of_parent(PARENT, taken, PATH, "apps/v1")}
-    assert found["a"]["fieldsV1"] == {"f:spec": {"f:paused": {}}}
-    assert found["b"]["fieldsV1"] == {"f:spec": {"f:paused": {}}}
-    assert found["c"] == entry("c", REPLICAS, "Apply")
+    found = scale_owners.of_parent(PARENT, taken, PATH, "apps/v1")
+    paused = {"f:spec": {"f:paused": {}}}
+    assert found == [replicas_of("c", "Apply"), entry("a", paused), entry("b", paused)]
+
+
+def test_an_updater_that_keeps_the_replicas_has_them_apart() -> None:
+    kept = scale_owners.of_scale(PARENT, PATH)
+    found = scale_owners.of_parent(PARENT, kept, PATH, "apps/v1")
+    assert found == [replicas_of("a"), entry("a", {"f:spec": {"f:paused": {}}}), PARENT[1]]
+
+
+def test_an_applier_that_keeps_the_replicas_stays_as_it_is() -> None:
+    parent = [entry("a", {"f:spec": {"f:replicas": {}, "f:paused": {}}}, "Apply")]
+    assert scale_owners.of_parent(parent, scale_owners.of_scale(parent, PATH), PATH, "apps/v1") == parent
+
+
+def test_who_wrote_nothing_of_the_scale_but_its_labels_owns_nothing() -> None:
+    labelled = [entry("c", {"f:metadata": {"f:labels": {"f:q": {}}}}, version="autoscaling/v1")]
+    assert scale_owners.of_parent(PARENT[1:], labelled, PATH, "apps/v1") == PARENT[1:]
 
 
 def test_who_owned_only_the_replicas_is_gone() -> None:

@@ -35,6 +35,16 @@ def drivers(**fields: Any) -> dict[str, Any]:
 SLICE = {"driver": "d.io", "nodeName": "n", "pool": {"name": "p", "resourceSliceCount": 1, "generation": 1}}
 CASES = [
     pytest.param(
+        CLASSES, named(provisioner="a.io/b", parameters={"a": "b"}), {"parameters": {}},
+        [("parameters", INVALID, f"Invalid value: {{}}: {IMMUTABLE}")],
+        id="an empty map is shown as one",
+    ),
+    pytest.param(
+        CLASSES, named(provisioner="a.io/b", parameters={"a": "b"}), {"parameters": None},
+        [("parameters", INVALID, f"Invalid value: null: {IMMUTABLE}")],
+        id="a map that was left out is null",
+    ),
+    pytest.param(
         CLASSES, named(provisioner="a.io/b"), {"provisioner": "c.io", "parameters": {"a": "b"}},
         [
             ("parameters", INVALID, f'Invalid value: {{"a":"b"}}: {IMMUTABLE}'),

@@ -102,6 +102,7 @@ class Codec:
 
         Adds field validation warnings to ctx. Raises BadRequest.
         """
+        ctx.sent = body
         return self.to_storage(self.read(ctx, body, self.cls, self.resource.gvk))
 
     def read(self, ctx: RequestContext, body: Body, cls: Any, gvk: GroupVersionKind) -> Any:
@@ -122,6 +123,7 @@ class Codec:
 
     def from_tree(self, ctx: RequestContext, tree: dict[str, Any]) -> Any:
         """The object that a patch made of `tree`, in the storage version. Raises BadRequest, Invalid."""
+        ctx.sent = tree
         obj, warnings = decoding.from_tree(tree, self.cls, ctx.field_validation)
         ctx.warnings += warnings
         return self.to_storage(obj)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.codec import Codec
 
 _MANAGER_LIMIT = 128
-_Entries = list[ManagedFieldsEntry]
+Entries = list[ManagedFieldsEntry]
 
 
 def manager_of(ctx: RequestContext) -> str:
@@ -84,7 +84,7 @@ class Managed:
             convert=self._codec.in_version,
         )
         found = tree["metadata"].get("managedFields") or []
-        obj.metadata.managedFields = msgspec.convert(found, _Entries)
+        obj.metadata.managedFields = msgspec.convert(found, Entries)
 
     def applied(self, ctx: RequestContext, live: dict[str, Any] | None, tree: dict[str, Any]) -> dict[str, Any]:
         """Server-side apply of `tree` (in the served version). Raises Conflict with its causes."""

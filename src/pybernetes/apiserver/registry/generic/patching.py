@@ -17,7 +17,7 @@ from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.field_walk import json_type
 from pybernetes.apimachinery.json_text import json_problem
 from pybernetes.apimachinery.schema import schema_of
-from pybernetes.apimachinery.trees import copy_tree
+from pybernetes.apimachinery.trees import copy_tree, go_text
 from pybernetes.apiserver.registry.generic import object_meta
 from pybernetes.apiserver.registry.generic.interface import Body, PatchType, RequestContext, Written
 
@@ -45,7 +45,7 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
         ctx.warnings += repeated
         if patch_type == "strategic" and isinstance(tree, dict):
             tree["kind"], tree["apiVersion"] = writer.resource.kind, writer.resource.api_version
-        obj = from_patched(writer, ctx, tree)
+        obj = from_patched(writer, ctx, tree, parsed(body) if patch_type == "strategic" else None)
         writer.strategy.default(obj)
         writer.managed.updated(ctx, obj, current.served)
         return obj
@@ -94,8 +94,10 @@ def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> 
     return lambda tree: strategic.apply(tree, patch_tree, schema)
 
 
-def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> Any:
-    """The Struct of a patched tree. Raises Invalid on the field `patch`, as upstream."""
+def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any], strategic: Any = None) -> Any:
+    """The Struct of a patched tree. Raises Invalid on the field `patch`, as upstream, which shows a strategic patch
+    in the place of what it made.
+    """
     resource = writer.resource
     if not isinstance(tree, dict):
         why = f"json: cannot unmarshal {json_type(tree)} into Go value of type {resource.kind}"
@@ -110,7 +112,7 @@ def from_patched(writer: Writer, ctx: RequestContext, tree: dict[str, Any]) -> A
             raise errors.BadRequest(f'no kind "{tree["kind"]}" is registered for version "{tree["apiVersion"]}"')
         return writer.codec.from_tree(ctx, tree)
     except errors.BadRequest as error:
-        raise invalid_patch(tree, error) from None
+        raise invalid_patch(tree if strategic is None else go_text(strategic), error) from None
 
 
 def _mark_reset(tree: dict[str, Any]) -> None:
@@ -130,10 +132,11 @@ def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body) -> list[st
     return [prefix + problem for problem in repeated_fields(bytes(body), parsed(body))]
 
 
-def invalid_patch(tree: dict[str, Any], problem: errors.BadRequest | str) -> errors.Invalid:
-    """The error of a patch that makes `tree` of an object, which is none of its kind."""
+def invalid_patch(made: dict[str, Any] | str, problem: errors.BadRequest | str) -> errors.Invalid:
+    """The error of a patch that made something of an object which is none of its kind."""
     why = problem.why if isinstance(problem, errors.Unreadable) else str(problem)
-    return invalid(("", ""), "", [FieldError.invalid(Path("patch"), orjson.dumps(tree).decode(), why)])
+    shown = made if isinstance(made, str) else orjson.dumps(made, option=orjson.OPT_SORT_KEYS).decode()
+    return invalid(("", ""), "", [FieldError.invalid(Path("patch"), shown, why)])
 
 
 async def _apply(writer: Writer, ctx: RequestContext, body: Body, rules: UpdateRules) -> Written:

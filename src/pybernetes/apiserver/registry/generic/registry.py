@@ -101,6 +101,7 @@ class Registry:
                 raise KeyError(resource.qualified)
             stored = versions.stored_as(resource)
             codec = Codec(resource, stored, versions.conversion_of(resource))
+            codec.in_version = versions.in_version_of(resource)
             found = self._storages[key] = Storage(self, self._strategy(stored, resource), codec, keys.prefix(stored))
         return found
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pybernetes.apimachinery.managed_fields import entries
 from pybernetes.apimachinery.managed_fields.entries import Manager, Managers, Owned
-from pybernetes.apimachinery.managed_fields.field_set import FieldSet, difference, has, union
+from pybernetes.apimachinery.managed_fields.field_set import FieldSet, difference, has
 
 SCALE_VERSION = "autoscaling/v1"
 _REPLICAS = ("f:spec", "f:replicas")
@@ -29,18 +29,26 @@ def of_scale(parent: list[Any], path: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def of_parent(parent: list[Any], scale: list[Any], path: Sequence[str], api_version: str) -> list[dict[str, Any]]:
-    """The managedFields of the object after its Scale was written; `api_version` is the object's."""
-    replicas = _set(tuple(f"f:{name}" for name in path))
+    """The managedFields of the object after its Scale was written; `api_version` is the object's.
+
+    As upstream's, an updater that keeps the replicas gets an entry for them alone, and those that come from the Scale
+    have no time.
+    """
+    elements = tuple(f"f:{name}" for name in path)
+    replicas = _set(elements)
+    owners = {who: owned for who, owned in _decoded(scale).items() if has(owned.fields, _REPLICAS)}
     found: Managers = {}
     for manager, owned in _decoded(parent).items():
-        fields = difference(owned.fields, replicas)
-        if fields:
-            found[manager] = Owned(fields, owned.api_version, owned.time)
-    for manager, owned in _decoded(scale).items():
+        # An applier of the Scale is the object's; an updater, being of another version, is not.
+        if not has(owned.fields, elements) or owners.pop(manager, None) is not None:
+            found[manager] = owned
+        elif fields := difference(owned.fields, replicas):
+            found[manager] = owned._replace(fields=fields)
+    moved: Managers = {}
+    for manager in owners:
         who = Manager.of(manager.name, manager.operation, api_version, manager.subresource)
-        before = found.get(who)
-        found[who] = Owned(union(before.fields, replicas) if before else replicas, api_version, owned.time)
-    return entries.encode(found)
+        moved[who] = Owned(replicas, api_version, None)
+    return entries.encode(found, moved)
 
 
 def _decoded(managed: list[Any]) -> Managers:

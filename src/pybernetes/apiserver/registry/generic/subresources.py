@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from pybernetes.api.autoscaling.v1 import Scale, ScaleSpec, ScaleStatus
-from pybernetes.api.meta.v1 import ManagedFieldsEntry, ObjectMeta
+from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors, managed_fields
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.schema import schema_of
@@ -20,6 +20,7 @@ from pybernetes.apimachinery.scheme import GroupVersionKind
 from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.apiserver.registry.generic import object_meta, patching, scale_owners
 from pybernetes.apiserver.registry.generic.interface import Body, PatchType, RequestContext, Written
+from pybernetes.apiserver.registry.generic.managed import Entries, manager_of
 from pybernetes.apiserver.registry.generic.writing import Current, UpdateRules
 
 if TYPE_CHECKING:
@@ -102,11 +103,11 @@ class ScaleSubresource(SubresourceBase):
 
     async def update(self, ctx: RequestContext, body: Body) -> Written:
         scale: Scale = self.storage.codec.read(ctx, body, Scale, SCALE)
-        return await self._write(ctx, lambda _current: scale)
+        return await self._write(ctx, lambda current: self._updated(ctx, scale, current))
 
     async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
         if patch_type == "apply":
-            return await self._write(ctx, self._applied(ctx, body), applied=True)
+            return await self._write(ctx, self._applied(ctx, body))
 
         patching.refuse_strategic(self.storage, patch_type)
 
@@ -116,18 +117,30 @@ class ScaleSubresource(SubresourceBase):
                 obj: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
             except errors.BadRequest as error:
                 raise patching.invalid_patch(tree, error) from None
-            return obj
+            return self._updated(ctx, obj, current)
 
         return await self._write(ctx, patched)
 
+    def _live(self, current: bytes) -> dict[str, Any]:
+        """The Scale that is written to, whose managers are those of the object's replicas."""
+        live: dict[str, Any] = orjson.loads(self._patchable(current))
+        managers = orjson.loads(current)["metadata"].get("managedFields") or []
+        live["metadata"]["managedFields"] = scale_owners.of_scale(managers, self.replicas_path)
+        return live
+
+    def _updated(self, ctx: RequestContext, scale: Scale, current: bytes) -> Scale:
+        new, now = msgspec.to_builtins(scale), self.storage.registry.clock.now()
+        who, schema = manager_of(ctx), schema_of(Scale)
+        tree = managed_fields.update(self._live(current), new, who, "Update", schema, now, ctx.subresource)
+        scale.metadata.managedFields = msgspec.convert(tree["metadata"].get("managedFields", []), Entries)
+        return scale
+
     def _applied(self, ctx: RequestContext, body: Body) -> Callable[[bytes], Scale]:
-        """Server-side apply of a Scale: its managers are those of the object's replicas."""
+        """Server-side apply of a Scale."""
         wanted = patching.applied_tree(ctx, body)
 
         def scale_of(current: bytes) -> Scale:
-            live = orjson.loads(self._patchable(current))
-            managers = orjson.loads(current)["metadata"].get("managedFields") or []
-            live["metadata"]["managedFields"] = scale_owners.of_scale(managers, self.replicas_path)
+            live = self._live(current)
             if (wanted.get("apiVersion"), wanted.get("kind")) != (SCALE.api_version, SCALE.kind):
                 raise errors.BadRequest(f"invalid object type: {managed_fields.gvk_text(wanted)}")
             schema = schema_of(Scale)
@@ -138,9 +151,7 @@ class ScaleSubresource(SubresourceBase):
 
         return scale_of
 
-    async def _write(
-        self, ctx: RequestContext, scale_of: Callable[[bytes], Scale], *, applied: bool = False
-    ) -> Written:
+    async def _write(self, ctx: RequestContext, scale_of: Callable[[bytes], Scale]) -> Written:
         def transform(old: Any, current: Current) -> Any:
             scale = scale_of(current.served)
             object_meta.match_name(scale.metadata, ctx.name)
@@ -162,10 +173,7 @@ class ScaleSubresource(SubresourceBase):
             if scale.metadata.resourceVersion:
                 obj.metadata.resourceVersion = scale.metadata.resourceVersion
             self.set_replicas(obj, replicas)
-            if applied:
-                self._own(obj, scale)
-            else:
-                self.storage.managed.updated(ctx, obj, current.served)
+            self._own(obj, scale)
             return obj
 
         served, _ = await self.storage.replace(ctx, transform, self.storage.rules)
@@ -174,7 +182,7 @@ class ScaleSubresource(SubresourceBase):
     def _own(self, obj: Any, scale: Scale) -> None:
         before, after = (msgspec.to_builtins(of.metadata.managedFields) for of in (obj, scale))
         found = scale_owners.of_parent(before, after, self.replicas_path, self.storage.resource.api_version)
-        obj.metadata.managedFields = msgspec.convert(found, list[ManagedFieldsEntry])
+        obj.metadata.managedFields = msgspec.convert(found, Entries)
 
     @property
     def replicas_path(self) -> Sequence[str]:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
+from pybernetes.apimachinery.schema import Schema, schema_of
 from pybernetes.apimachinery.scheme import RESOURCES, Resource, find
+from pybernetes.apimachinery.trees import copy_tree
 from pybernetes.apiserver.registry.generic.codec import Conversion
 
 _STORED: dict[tuple[str, str], tuple[str, str]] = {
@@ -41,6 +44,34 @@ def conversion_of(resource: Resource) -> Conversion | None:
     """How a version of another shape is converted; None where only apiVersion differs."""
     make = _CONVERSIONS.get((resource.group, resource.version, resource.plural))
     return make() if make is not None else None
+
+
+InVersion = Callable[[dict[str, Any], str], tuple[dict[str, Any], Schema] | None]
+
+
+def in_version_of(resource: Resource) -> InVersion | None:
+    """Objects of a resource in other versions, for managers of fields that wrote in them; None where paths are alike.
+
+    Upstream converts for them within a group alone, so Events have managers in the group that was written last.
+    """
+    if resource.plural == "events":
+        return lambda _tree, _api_version: None
+    if (resource.group, resource.plural) == ("autoscaling", "horizontalpodautoscalers"):
+        return functools.partial(_in_version, resource)
+    return None
+
+
+def _in_version(resource: Resource, tree: dict[str, Any], api_version: str) -> tuple[dict[str, Any], Schema] | None:
+    group, _, version = api_version.rpartition("/")
+    wanted = find(group, version, resource.plural)
+    if wanted is None:
+        return None
+    tree = copy_tree(tree)
+    if (before := conversion_of(resource)) is not None:
+        tree = before.to_storage(tree)
+    if (after := conversion_of(wanted)) is not None:
+        tree = after.from_storage(tree)
+    return tree, schema_of(wanted.struct())
 
 
 def _events() -> Conversion:

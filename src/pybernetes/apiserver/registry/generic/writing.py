@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybernetes.api.meta.v1 import ManagedFieldsEntry
 from pybernetes.apimachinery import errors, names
-from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.field_errors import FieldError, Path, as_sent, invalid
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.admission.interface import Attributes
-from pybernetes.apiserver.registry.generic import deletion, metadata_checks, object_meta
+from pybernetes.apiserver.registry.generic import deletion, metadata_checks, object_meta, patching
 from pybernetes.apiserver.registry.generic.codec import Codec
 from pybernetes.apiserver.registry.generic.interface import Body, Deleted, DeleteOptions, RequestContext, Written
 from pybernetes.apiserver.registry.generic.managed import Managed
@@ -155,6 +155,12 @@ class Writer:
         finally:
             await finish(done and not ctx.dry_run)
 
+    def _refusal(self, ctx: RequestContext, meta: Any, found: list[FieldError]) -> errors.Invalid:
+        """The 422 for an object with something wrong."""
+        if ctx.sent:
+            found = as_sent(found, patching.parsed(ctx.sent, applied=True))
+        return invalid(self.resource.gvk, meta.name or "", found)
+
     def _check_created(self, ctx: RequestContext, obj: Any) -> None:
         strategy, meta = self.strategy, obj.metadata
         found: list[FieldError] = []
@@ -170,7 +176,7 @@ class Writer:
             found = _unique(found)
         found += strategy.validate(obj)
         if found:
-            raise invalid(self.resource.gvk, meta.name or "", found)
+            raise self._refusal(ctx, meta, found)
         ctx.warnings += strategy.warnings(obj, None)
         strategy.canonicalize(obj)
 
@@ -327,7 +333,7 @@ class Writer:
         object_meta.carry_over(meta, old_meta)
         found = metadata_checks.on_update(self.strategy, meta, old_meta, ctx.subresource) + rules.validate(obj, old)
         if found:
-            raise invalid(self.resource.gvk, meta.name or "", found)
+            raise self._refusal(ctx, meta, found)
         if rules.warns:
             ctx.warnings += self.strategy.warnings(obj, old)
         self.strategy.canonicalize(obj)
