@@ -18,8 +18,9 @@ import orjson
 
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.trees import equal
-from pybernetes.apiserver.crd import numbers, patterns
-from pybernetes.apiserver.crd.formats import FORMATS
+from pybernetes.apimachinery import patterns
+from pybernetes.apiserver.crd import numbers
+from pybernetes.apimachinery.formats import FORMATS
 from pybernetes.apiserver.crd.structural import Structural
 
 Tree = Mapping[str, Any]

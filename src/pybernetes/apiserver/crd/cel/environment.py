@@ -18,7 +18,7 @@ from cel_expr_python.ext import ext_bindings, ext_optional
 
 from pybernetes.apimachinery import names
 from pybernetes.apiserver.crd.cel import opaque, texts
-from pybernetes.apiserver.crd.formats import FORMATS
+from pybernetes.apimachinery.formats import FORMATS
 
 T = cel.Type
 _S, _I, _B, _D = T.STRING, T.INT, T.BOOL, T.DYN

@@ -11,7 +11,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from pybernetes.apiserver.crd import patterns
+from pybernetes.apimachinery import patterns
 
 
 def char_at(text: str, index: int) -> str:

@@ -16,7 +16,7 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
 
 from pybernetes.apiserver.crd.cel import environment, opaque
-from pybernetes.apiserver.crd.formats import seconds_of
+from pybernetes.apimachinery.formats import seconds_of
 from pybernetes.apiserver.crd.structural import META_FIELDS, Structural
 
 T = cel.Type

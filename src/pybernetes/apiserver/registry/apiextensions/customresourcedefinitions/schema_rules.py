@@ -194,7 +194,7 @@ def _value_validation(
     if tree.get("not") is not None:
         yield from _nested(tree["not"], at.child("not"))
     if pattern := tree.get("pattern"):
-        from pybernetes.apiserver.crd import patterns
+        from pybernetes.apimachinery import patterns
 
         if problem := patterns.problem(pattern):
             why = f"must be a valid regular expression, but isn't: {problem}"
