@@ -16,11 +16,11 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apimachinery.trees import equal
 from pybernetes.apimachinery import patterns
-from pybernetes.apiserver.crd import numbers
+from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.formats import FORMATS
+from pybernetes.apimachinery.trees import equal
+from pybernetes.apiserver.crd import numbers
 from pybernetes.apiserver.crd.structural import Structural
 
 Tree = Mapping[str, Any]

@@ -17,8 +17,8 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional
 
 from pybernetes.apimachinery import names
-from pybernetes.apiserver.crd.cel import opaque, texts
 from pybernetes.apimachinery.formats import FORMATS
+from pybernetes.apiserver.crd.cel import opaque, texts
 
 T = cel.Type
 _S, _I, _B, _D = T.STRING, T.INT, T.BOOL, T.DYN

@@ -15,8 +15,8 @@ from typing import Any
 from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
 
-from pybernetes.apiserver.crd.cel import environment, opaque
 from pybernetes.apimachinery.formats import seconds_of
+from pybernetes.apiserver.crd.cel import environment, opaque
 from pybernetes.apiserver.crd.structural import META_FIELDS, Structural
 
 T = cel.Type
