@@ -27,7 +27,7 @@ import httptools
 import msgspec
 
 from pybernetes.apimachinery.errors import StatusError
-from pybernetes.http.inflow import ArrivingBody, Inflow
+from pybernetes.http.inflow import HIGH_BYTES, ArrivingBody, Inflow
 from pybernetes.http.messages import Body, Handler, Request, Response, Upgrade
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,6 @@ _ONE_WRITE_BYTES = 16 * 1024
 _SLICE_BYTES = 512 * 1024
 """A larger answer is written so much at a time: others have their turn, and a slow client costs no copy of it all."""
 _MAX_PIPELINED = 8
-_TUNNEL_HIGH_BYTES = 256 * 1024
 _DROPPED_BYTES = 256 * 1024
 """So much of a body that nobody read is taken off the connection, so that it can be used again. As Go's server does."""
 _UNSENT_HIGH_BYTES = 64 * 1024
@@ -112,6 +111,8 @@ class HttpConnection(asyncio.Protocol):
         self._header_bytes = 0
         self._in_headers = False
         self._in_message = False
+        self._body_follows = False
+        """The head that was just parsed asks for an upgrade and has a body."""
         self._body: list[bytes] = []
         self._arriving: ArrivingBody | None = None
         """The body of the last request in line, while it is not whole."""
@@ -137,7 +138,7 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._upgrade_rest is not None:
             self._upgrade_rest += data
-            if len(self._upgrade_rest) > _TUNNEL_HIGH_BYTES:
+            if len(self._upgrade_rest) > HIGH_BYTES:
                 self._pause_reading()
             return
         if self._deaf:
@@ -147,7 +148,12 @@ class HttpConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade_rest = bytes(data[upgrade.args[0] :])
+            rest = bytes(data[upgrade.args[0] :])
+            if self._body_follows:
+                self._decline_upgrade()
+                self.data_received(rest)
+                return
+            self._upgrade_rest = rest
         except httptools.HttpParserError:
             self._refuse(_Refusal(400, b"400 Bad Request"))
             return
@@ -207,6 +213,9 @@ class HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
+        if "upgrade" in self._headers and self._parser.should_upgrade():
+            length = self._headers.get("content-length", "0")
+            self._body_follows = "transfer-encoding" in self._headers or length.strip("0") != ""
 
     def on_body(self, body: bytes) -> None:
         if self._arriving is not None:
@@ -215,6 +224,8 @@ class HttpConnection(asyncio.Protocol):
             self._body.append(body)
 
     def on_message_complete(self) -> None:
+        if self._body_follows:
+            return
         self._in_message = False
         self._header_bytes = 0
         if self._arriving is not None:
@@ -222,6 +233,21 @@ class HttpConnection(asyncio.Protocol):
             arriving.feed_eof()
         elif not self._deaf:
             self._enqueue(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+
+    def _decline_upgrade(self) -> None:
+        """Has the body parsed of a request that asks for another protocol, too: no protocol of ours begins with one.
+
+        The parser takes all that follows the head of such a request for the other protocol's.
+        """
+        url, headers = self._url, {name: value for name, value in self._headers.items() if name != "upgrade"}
+        head = [b"%b / HTTP/%b" % (self._parser.get_method(), self._parser.get_http_version().encode())]
+        for name in ("connection", "content-length", "transfer-encoding"):
+            if name in headers:
+                head.append(f"{name}: {headers[name]}".encode("latin-1"))
+        self._body_follows = False
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(b"\r\n".join([*head, b"", b""]))
+        self._url, self._headers = url, headers
 
     def _begin_with_the_head(self) -> None:
         """Puts the request in line whose body has not all come with its head."""
@@ -363,10 +389,6 @@ class HttpConnection(asyncio.Protocol):
 
     def _can_go_on(self, request: Request) -> bool:
         """Can the connection be used again after an answer that begins now, whatever becomes of the request's body?"""
-        if self._upgrade_rest is not None:
-            # The parser takes all that follows the head of such a request for the other protocol's, a body too.
-            headers = request.headers
-            return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
         unread = self._unfinished(request)
         if unread is None:
             return True

@@ -9,7 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-_HIGH_BYTES = 256 * 1024
+HIGH_BYTES = 256 * 1024
+"""A client waits when more than this of what it sent is unread."""
 
 
 class Inflow:
@@ -26,7 +27,7 @@ class Inflow:
     def feed(self, data: bytes) -> None:
         self._chunks.append(data)
         self._size += len(data)
-        if self._size > _HIGH_BYTES:
+        if self._size > HIGH_BYTES:
             self._hold(True)
         self._wake()
 
@@ -56,7 +57,7 @@ class Inflow:
             self._chunks.appendleft(data[limit:])
             data = data[:limit]
         self._size -= len(data)
-        if self._size <= _HIGH_BYTES // 2:
+        if self._size <= HIGH_BYTES // 2:
             self._hold(False)
         return data
 

@@ -172,7 +172,7 @@ def test_a_client_that_leaves_ends_the_reading() -> None:
         (b"Content-Length: 70000000", 10, False),
         (b"Transfer-Encoding: chunked", 0, False),
         (b"Content-Length: 3\r\nExpect: 100-continue", 0, False),
-        (b"Content-Length: 3\r\nConnection: Upgrade\r\nUpgrade: h2c", 0, False),
+        (b"Content-Length: 70000\r\nConnection: Upgrade\r\nUpgrade: h2c", 10, True),
     ],
     ids=["short", "long", "chunks", "not invited", "upgrade"],
 )
@@ -214,6 +214,35 @@ def test_an_answer_reaches_a_client_that_still_sends() -> None:
         assert (await read_answer(reader))[::2] == (200, b"ok")
 
     run(ok, scenario)
+
+
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"],
+    ids=["length", "chunks"],
+)  # fmt: skip
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_a_request_with_a_body_that_offers_another_protocol(body: bytes, step: int) -> None:
+    seen: list[tuple[str, str, str, bool]] = []
+
+    async def handler(request: Request) -> Response:
+        seen.append((request.method, request.path, request.query, "upgrade" in request.headers))
+        return Response(200, [], await request.whole())
+
+    async def scenario(server: HttpServer, reader: Reader, writer: Writer) -> None:
+        message = b"PUT /x?a=b HTTP/1.1\r\n" + UPGRADE + body + b"GET /next HTTP/1.1\r\n\r\n"
+        for start in range(0, len(message), step):
+            writer.write(message[start : start + step])
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert (await read_answer(reader))[::2] == (200, b"hello")
+        assert (await read_answer(reader))[0] == 200
+
+        assert seen[-2:] == [("PUT", "/x", "a=b", False), ("GET", "/next", "", False)]
+
+    run(handler, scenario)
 
 
 def test_a_client_is_asked_for_its_body_when_it_is_read() -> None:
