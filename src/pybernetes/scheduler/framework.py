@@ -37,6 +37,8 @@ class CycleState:
         self._data: dict[str, Any] = {}
         self.skip_filter: set[str] = set()
         self.skip_score: set[str] = set()
+        self.fixed: dict[str, Verdict | None] = {}
+        """What Filter plugins without trials said: it holds for the whole cycle."""
 
     def write(self, key: str, value: Any) -> None:
         self._data[key] = value
@@ -65,6 +67,14 @@ class Verdict:
     @staticmethod
     def of(failed: Bools, reason: str, *, unresolvable: bool) -> Verdict:
         return Verdict((reason,), failed.astype(np.uint64), unresolvable)
+
+    def refusal(self, row: int) -> Refusal | None:
+        """What it says of one node."""
+        bits = int(self.failures[row])
+        if not bits:
+            return None
+        never = self.unresolvable if isinstance(self.unresolvable, bool) else bool(self.unresolvable[row])
+        return Refusal(tuple(reason for bit, reason in enumerate(self.reasons) if bits >> bit & 1), never)
 
 
 @dataclass(slots=True)
@@ -212,6 +222,20 @@ class FilterWithoutPlugin(Protocol):
     """A Filter plugin that can say for all nodes at once what removing every Pod of lower priority would change."""
 
     def filter_without(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> Verdict | None: ...
+
+
+class FixedTrial:
+    """A refusal that no coming and going of Pods changes."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+
+    def add(self, other: PodInfo) -> None: ...
+
+    def remove(self, other: PodInfo) -> None: ...
+
+    def refusal(self) -> Refusal:
+        return self._refusal
 
 
 class NodeTrial:

@@ -40,6 +40,15 @@ class PodInfo:
         return requests.get(CPU, 0), requests.get(MEMORY, 0)
 
     @cached_property
+    def scored_requests(self) -> dict[str, int]:
+        """What the Pod counts for when NodeResourcesFit scores nodes for it.
+
+        Not what it asks for as a whole, which counts once it is placed.
+        Source: noderesources/resource_allocation.go, whose scorer of Fit is never told of pod-level resources.
+        """
+        return pod_requests(self.pod, non_missing=True, pod_level=False)
+
+    @cached_property
     def host_ports(self) -> tuple[HostPort, ...]:
         """Of containers and sidecars. Source: pkg/scheduler/util/utils.go, GetHostPorts."""
         spec = self.pod.spec

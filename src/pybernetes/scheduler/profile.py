@@ -33,7 +33,7 @@ class Profile:
         self.pre_enqueue_plugins = _of(plugins, fw.PreEnqueuePlugin)
         self.pre_filter_plugins = _of(plugins, fw.PreFilterPlugin)
         self.filter_plugins = _of(plugins, fw.FilterPlugin)
-        self._trial_plugins = _of(plugins, fw.TrialPlugin)
+        self._trials = dict(_of(plugins, fw.TrialPlugin))
         self.post_filter_plugins = _of(plugins, fw.PostFilterPlugin)
         self.pre_score_plugins = _of(plugins, fw.PreScorePlugin)
         self.score_plugins = _of(plugins, fw.ScorePlugin)
@@ -80,7 +80,7 @@ class Profile:
         for name, plugin in self.filter_plugins:
             if name in state.skip_filter or name == without:
                 continue
-            verdict = plugin.filter(state, info, snapshot)
+            verdict = self._verdict(state, info, snapshot, name, plugin)
             if verdict is None:
                 continue
             refused = feasible & (verdict.failures != 0)
@@ -100,13 +100,30 @@ class Profile:
         """What the filters would say of a node with other Pods on it; those it is promised to count as there."""
 
         def trials() -> list[tuple[str, fw.Trial]]:
-            return [
-                (name, plugin.trial(state, info, snapshot, row))
-                for name, plugin in self._trial_plugins
-                if name not in state.skip_filter
-            ]
+            found: list[tuple[str, fw.Trial]] = []
+            for name, plugin in self.filter_plugins:
+                if name in state.skip_filter:
+                    continue
+                tried = self._trials.get(name)
+                if tried is not None:
+                    found.append((name, tried.trial(state, info, snapshot, row)))
+                    continue
+                verdict = self._verdict(state, info, snapshot, name, plugin)
+                refusal = verdict.refusal(row) if verdict is not None else None
+                if refusal is not None:
+                    found.append((name, fw.FixedTrial(refusal)))
+            return found
 
         return fw.NodeTrial(trials, snapshot.nominations.to_yield_to(info, snapshot.names()[row]))
+
+    def _verdict(
+        self, state: CycleState, info: PodInfo, snapshot: Snapshot, name: str, plugin: fw.FilterPlugin
+    ) -> fw.Verdict | None:
+        if name in self._trials:
+            return plugin.filter(state, info, snapshot)
+        if name not in state.fixed:
+            state.fixed[name] = plugin.filter(state, info, snapshot)
+        return state.fixed[name]
 
     def _yield_promised(
         self, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis, feasible: Bools
@@ -132,7 +149,7 @@ class Profile:
 
     def without_lower(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> tuple[str, fw.Verdict] | None:
         """What the first filter that counts Pods says of all nodes once Pods of lower priority are gone, if it can."""
-        for name, plugin in self._trial_plugins:
+        for name, plugin in self._trials.items():
             if name in state.skip_filter:
                 continue
             if not isinstance(plugin, fw.FilterWithoutPlugin):

@@ -44,19 +44,22 @@ def is_extended_resource(name: str) -> bool:
     return "/" in name and not name.startswith("kubernetes.io/") and ".kubernetes.io/" not in name
 
 
-def pod_requests(pod: Pod, *, use_status: bool = True, non_missing: bool = False) -> dict[str, int]:
+def pod_requests(
+    pod: Pod, *, use_status: bool = True, non_missing: bool = False, pod_level: bool = True
+) -> dict[str, int]:
     """The resources a Pod takes on a node: containers, init containers and sidecars, pod-level requests, overhead.
 
     Init containers run one after another beside the sidecars started before them, so each is a lower
     bound, not a summand. With `non_missing`, a container without a cpu or memory request counts with
     the defaults. With `use_status`, a running container counts with the largest of what its spec asks,
-    what the kubelet allocated and what it enforces (in-place resize).
+    what the kubelet allocated and what it enforces (in-place resize). Without `pod_level`, what the
+    Pod asks for as a whole is not looked at.
     Source: component-helpers/resource/helpers.go, PodRequests.
     """
-    return {name: _scaled(name, milli) for name, milli in _pod_milli(pod, use_status, non_missing).items()}
+    return {name: _scaled(name, milli) for name, milli in _pod_milli(pod, use_status, non_missing, pod_level).items()}
 
 
-def _pod_milli(pod: Pod, use_status: bool, non_missing: bool) -> dict[str, int]:
+def _pod_milli(pod: Pod, use_status: bool, non_missing: bool, pod_level: bool) -> dict[str, int]:
     spec = pod.spec
     statuses: dict[str, ContainerStatus] = {}
     infeasible = False
@@ -81,7 +84,7 @@ def _pod_milli(pod: Pod, use_status: bool, non_missing: bool) -> dict[str, int]:
                 _add(needed, sidecars)
             _raise_to(peak, needed)
         _raise_to(total, peak)
-    if spec.resources is not None:
+    if pod_level and spec.resources is not None:
         for name, text in spec.resources.requests.items():
             if name in (CPU, MEMORY) or name.startswith("hugepages-"):
                 total[name] = _milli(text)

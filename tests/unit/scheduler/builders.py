@@ -24,11 +24,13 @@ from pybernetes.api.core.v1 import (
 )
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.selectors import LabelSelector
+from pybernetes.client.informer import Informer
 from pybernetes.scheduler.config import ProfileConfig
 from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import Profile
 from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.storage_view import StorageView
 
 _uids = itertools.count(1)
 
@@ -103,6 +105,29 @@ def pod(
             **spec,
         ),
     )
+
+
+class _Nowhere:
+    name = "nothing"
+
+
+class Storage:
+    """A view that is filled by hand."""
+
+    def __init__(self, *objects: Any) -> None:
+        self.informers: dict[Any, Informer[Any]] = {}
+        self.view = StorageView(self._informer)
+        self._version = 0
+        for obj in objects:
+            self.put(obj)
+
+    def _informer(self, cls: Any) -> Informer[Any]:
+        return self.informers.setdefault(cls, Informer(_Nowhere()))  # type: ignore[arg-type]
+
+    def put(self, obj: Any) -> None:
+        self._version += 1
+        obj.metadata.resourceVersion = str(self._version)
+        self.informers[type(obj)]._put(obj)
 
 
 def requirement(key: str, operator: str, values: list[str]) -> NodeSelectorRequirement:

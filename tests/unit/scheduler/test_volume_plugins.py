@@ -9,37 +9,12 @@ import pytest
 
 from pybernetes.api.core.v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.storage.v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
-from pybernetes.client.informer import Informer
 from pybernetes.scheduler.algorithm import Decision, NoFit, schedule
 from pybernetes.scheduler.framework import CycleState
 from pybernetes.scheduler.pod_info import PodInfo
-from pybernetes.scheduler.storage_view import StorageView
-from tests.unit.scheduler.builders import profile, snapshot_of
+from tests.unit.scheduler.builders import Storage, profile, snapshot_of
 
 _ROOM = {"cpu": "8", "memory": "8Gi", "pods": "110"}
-
-
-class _Nowhere:
-    name = "nothing"
-
-
-class Storage:
-    """A view that is filled by hand."""
-
-    def __init__(self, *objects: Any) -> None:
-        self.informers: dict[Any, Informer[Any]] = {}
-        self.view = StorageView(self._informer)
-        self._version = 0
-        for obj in objects:
-            self.put(obj)
-
-    def _informer(self, cls: Any) -> Informer[Any]:
-        return self.informers.setdefault(cls, Informer(_Nowhere()))  # type: ignore[arg-type]
-
-    def put(self, obj: Any) -> None:
-        self._version += 1
-        obj.metadata.resourceVersion = str(self._version)
-        self.informers[type(obj)]._put(obj)
 
 
 def node(name: str, **labels: str) -> Node:

@@ -175,16 +175,16 @@ def _columns(
     """(weight, (allocatable, allocated, allocated with the Pod)) of each resource that counts for the Pod."""
     result = []
     for name, weight in weights:
-        request = info.requests.get(name, 0)
+        request = (info.scored_requests if non_zero else info.requests).get(name, 0)
         if request == 0 and name not in _NATIVE:
             continue
         allocatable = snapshot.allocatable(name)
         if allocatable is None:
             continue
         if non_zero and name == CPU:
-            allocated, request = snapshot.non_zero_cpu, info.non_zero_requests[0]
+            allocated = snapshot.non_zero_cpu
         elif non_zero and name == MEMORY:
-            allocated, request = snapshot.non_zero_memory, info.non_zero_requests[1]
+            allocated = snapshot.non_zero_memory
         else:
             allocated = snapshot.requested(name)
         before = allocated[rows]

@@ -53,7 +53,8 @@ class NodeVolumeLimits:
             name = node.metadata.name or ""
             row, most = snapshot.row_of.get(name, -1), limits(node)
             if row >= 0 and most:
-                failed[row] = too_many(wanted, self._there(snapshot, name), most)
+                used = _used(self._view, snapshot.pods_on(name))
+                failed[row] = too_many(wanted, used, self._attached(name), most)
         return Verdict.of(failed, REASON, unresolvable=False)
 
     def trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> Trial:
@@ -61,13 +62,6 @@ class NodeVolumeLimits:
         name = snapshot.names()[row]
         most = next((limits(node) for node in self._view.csi_nodes() if node.metadata.name == name), {})
         return _LimitTrial(self._view, state.read(_STATE, set), snapshot.pods_on(name), self._attached(name), most)
-
-    def _there(self, snapshot: Snapshot, node_name: str) -> set[CsiVolume]:
-        assert self._view is not None
-        there = self._attached(node_name)
-        for other in snapshot.pods_on(node_name):
-            there |= csi_volumes(self._view, other)
-        return there
 
     def _attached(self, node_name: str) -> set[CsiVolume]:
         """Also volumes whose Pods are gone, until they are detached."""
@@ -113,8 +107,8 @@ class _LimitTrial:
         self._pods.pop(other.uid, None)
 
     def refusal(self) -> Refusal | None:
-        there = self._attached.union(*(csi_volumes(self._view, pod) for pod in self._pods.values()))
-        return Refusal((REASON,)) if too_many(self._wanted, there, self._most) else None
+        used = _used(self._view, self._pods.values())
+        return Refusal((REASON,)) if too_many(self._wanted, used, self._attached, self._most) else None
 
 
 def limits(node: CSINode) -> dict[str, int]:
@@ -126,9 +120,14 @@ def limits(node: CSINode) -> dict[str, int]:
     }
 
 
-def too_many(wanted: set[CsiVolume], there: set[CsiVolume], most: dict[str, int]) -> bool:
-    new, old = Counter(driver for driver, _ in wanted - there), Counter(driver for driver, _ in there)
+def too_many(wanted: set[CsiVolume], used: set[CsiVolume], attached: set[CsiVolume], most: dict[str, int]) -> bool:
+    """A volume that a Pod there uses takes no more room; one that is only attached counts as there and as new."""
+    new, old = Counter(driver for driver, _ in wanted - used), Counter(driver for driver, _ in used | attached)
     return any(old[driver] + count > most[driver] for driver, count in new.items() if driver in most)
+
+
+def _used(view: StorageView, pods: Iterable[PodInfo]) -> set[CsiVolume]:
+    return {volume for pod in pods for volume in csi_volumes(view, pod)}
 
 
 def csi_volumes(view: StorageView, info: PodInfo) -> set[CsiVolume]:
