@@ -6,13 +6,14 @@ Source: pkg/quota/v1/evaluator/core, apiserver/pkg/quota/v1/generic/evaluator.go
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pybernetes.api.core import v1 as core
+from pybernetes.api.resource import v1 as resource
 from pybernetes.apimachinery import quantity
-from pybernetes.apimachinery.pod_resources import Amounts, add, amounts_of
-from pybernetes.apimachinery.pod_resources import total as total_of
+from pybernetes.apimachinery.pod_resources import Amounts, add, amounts_of, held
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apimachinery.volume_claims import class_of_claim
@@ -23,6 +24,7 @@ ResourceKey = tuple[str, str]
 PODS: ResourceKey = ("", "pods")
 SERVICES: ResourceKey = ("", "services")
 CLAIMS: ResourceKey = ("", "persistentvolumeclaims")
+DEVICE_CLAIMS: ResourceKey = ("resource.k8s.io", "resourceclaims")
 
 IGNORED: frozenset[ResourceKey] = frozenset({
     ("", "bindings"), ("", "componentstatuses"), ("", "events"), ("events.k8s.io", "events"),
@@ -43,6 +45,10 @@ _POD_PREFIXES = ("hugepages-", "requests.hugepages-")
 _SERVICE_NAMES = frozenset({"services", "services.nodeports", "services.loadbalancers"})
 _CLAIM_NAMES = ("persistentvolumeclaims", "requests.storage")
 _STORAGE_CLASS = ".storageclass.storage.k8s.io/"
+_DEVICES = ".deviceclass.resource.k8s.io/devices"
+_DEVICES_OF_PODS = "requests.deviceclass.resource.kubernetes.io/"
+_MOST_DEVICES = 32
+"""Of one allocation: what a request for all devices of a class counts for."""
 _MUST_SAY = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 
@@ -71,12 +77,15 @@ def _is_own(key: ResourceKey, name: str) -> bool:
         return name in _POD_NAMES or name.startswith(_POD_PREFIXES) or _is_extended(name)
     if key == SERVICES:
         return name in _SERVICE_NAMES
+    if key == DEVICE_CLAIMS:
+        return name.endswith(_DEVICES)
     return key == CLAIMS and (name in _CLAIM_NAMES or name.endswith(tuple(_STORAGE_CLASS + n for n in _CLAIM_NAMES)))
 
 
 def _is_extended(name: str) -> bool:
-    """requests.VENDOR/RESOURCE."""
-    return name.startswith("requests.") and "/" in name and "kubernetes.io/" not in name
+    """requests.VENDOR/RESOURCE, or devices of a class that are asked for like one."""
+    vendors = name.startswith("requests.") and "/" in name and "kubernetes.io/" not in name
+    return vendors or name.startswith(_DEVICES_OF_PODS)
 
 
 # Usage.
@@ -93,6 +102,8 @@ def usage(key: ResourceKey, obj: Any, now: float) -> Amounts:
         found.update(_service_usage(obj.spec))
     elif key == CLAIMS:
         found.update(_claim_usage(obj))
+    elif key == DEVICE_CLAIMS:
+        found.update(_device_usage(obj))
     return found
 
 
@@ -100,7 +111,7 @@ def _pod_usage(pod: core.Pod, now: float) -> Amounts:
     if not is_charged(pod, now):
         return {}
     found = {"pods": "1"}
-    for prefix, amounts in (("requests.", total_of(pod.spec, "requests")), ("limits.", total_of(pod.spec, "limits"))):
+    for prefix, amounts in (("requests.", held(pod, "requests")), ("limits.", held(pod, "limits"))):
         for name, amount in amounts.items():
             if name in _COMPUTE:
                 found[prefix + name] = amount
@@ -143,6 +154,18 @@ def _claim_usage(claim: core.PersistentVolumeClaim) -> Amounts:
     if storage_class:
         found.update({storage_class + _STORAGE_CLASS + name: amount for name, amount in dict(found).items()})
     return found
+
+
+def _device_usage(claim: resource.ResourceClaim) -> Amounts:
+    """By device class; of alternatives the most that one of them takes."""
+    found: Counter[str] = Counter()
+    for request in claim.spec.devices.requests or []:
+        most: Counter[str] = Counter()
+        for wanted in request.firstAvailable or ([request.exactly] if request.exactly is not None else []):
+            count = _MOST_DEVICES if wanted.allocationMode == "All" else wanted.count or 0
+            most |= Counter({wanted.deviceClassName + _DEVICES: count})
+        found += most
+    return {name: str(count) for name, count in found.items()}
 
 
 # Which quotas.
@@ -215,10 +238,15 @@ _POD_SCOPES: dict[str, Callable[[core.Pod], bool]] = {
 def _claim_in_scope(requirement: core.ScopedResourceSelectorRequirement, claim: core.PersistentVolumeClaim) -> bool:
     if requirement.scopeName != "VolumeAttributesClass":
         return False
+    return _selected(requirement, attributes_classes(claim))
+
+
+def attributes_classes(claim: core.PersistentVolumeClaim) -> list[str]:
+    """The VolumeAttributesClasses that a claim has, wants, or is on its way to."""
     status = claim.status
     target = status.modifyVolumeStatus.targetVolumeAttributesClassName if status.modifyVolumeStatus else None
     names = (claim.spec.volumeAttributesClassName, status.currentVolumeAttributesClassName, target)
-    return _selected(requirement, [name for name in names if name])
+    return [name for name in names if name]
 
 
 def _selected(requirement: core.ScopedResourceSelectorRequirement, names: Sequence[str]) -> bool:

@@ -15,8 +15,9 @@ from pybernetes.apimachinery.pod_resources import Amounts
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
 
-_CHANGEABLE = (quota.PODS, quota.SERVICES, quota.CLAIMS)
+_CHANGEABLE = (quota.PODS, quota.SERVICES, quota.CLAIMS, quota.DEVICE_CLAIMS)
 """Those that may count for more, or for less, after an update."""
+_COUNTED_SUBRESOURCES = frozenset({(quota.PODS, "resize"), (quota.CLAIMS, "status")})
 
 
 class ResourceQuotas(Plugin):
@@ -29,7 +30,7 @@ class ResourceQuotas(Plugin):
         if operation not in self.operations or key in quota.IGNORED:
             return False
         if subresource:
-            return (key, subresource, operation) == (quota.PODS, "resize", "UPDATE")
+            return operation == "UPDATE" and (key, subresource) in _COUNTED_SUBRESOURCES
         return operation == "CREATE" or key in _CHANGEABLE
 
     async def validate(self, attributes: Attributes) -> None:
@@ -93,7 +94,9 @@ def _usage(key: ResourceKey, obj: Any) -> Amounts:
 
 
 def _check(attributes: Attributes, found: core.ResourceQuota, delta: Amounts) -> None:
-    """Raises Forbidden when the charge is too much for the quota."""
+    """Raises Forbidden when the charge is too much for the quota. What a status tells has happened, and is charged."""
+    if attributes.subresource == "status":
+        return
     used, hard = found.status.used, found.status.hard
     over = quota.exceeded(used, delta, hard)
     if not over:

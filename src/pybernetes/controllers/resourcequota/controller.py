@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod, ResourceQuota, Service
+from pybernetes.api.resource.v1 import ResourceClaim
 from pybernetes.apimachinery import errors, quota
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.quota import ResourceKey
@@ -30,6 +31,7 @@ _KINDS: dict[ResourceKey, type[Any]] = {
     quota.PODS: Pod,
     quota.SERVICES: Service,
     quota.CLAIMS: PersistentVolumeClaim,
+    quota.DEVICE_CLAIMS: ResourceClaim,
     ("", "resourcequotas"): ResourceQuota,
 }
 """Looked at as a whole; of all other resources the metadata is enough."""
@@ -121,9 +123,11 @@ class ResourceQuotaController(Controller):
         informer.add_handler(on_update=updated, on_delete=gone)
 
     def _counts_otherwise(self, key: ResourceKey, old: Any, new: Any) -> bool:
-        if key not in (quota.PODS, quota.SERVICES, quota.CLAIMS):
+        if key not in _KINDS:
             return False
         if bool(old.metadata.deletionTimestamp) != bool(new.metadata.deletionTimestamp) or old.spec != new.spec:
+            return True
+        if key == quota.CLAIMS and quota.attributes_classes(old) != quota.attributes_classes(new):
             return True
         now = self.clock.now()
         return quota.usage(key, old, now) != quota.usage(key, new, now)

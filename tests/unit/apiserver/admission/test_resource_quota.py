@@ -83,6 +83,20 @@ def test_a_service_that_gets_node_ports_is_charged_for_them_alone() -> None:
     assert charged(found, update) == {"services": "1", "services.nodeports": "1"}
 
 
+def test_what_a_status_tells_is_charged_and_never_refused() -> None:
+    def claim(allocated: str) -> core.PersistentVolumeClaim:
+        wanted = core.VolumeResourceRequirements(requests={"storage": "1Gi"})
+        status = core.PersistentVolumeClaimStatus(allocatedResources={"storage": allocated})
+        return core.PersistentVolumeClaim(
+            metadata=meta("c"), spec=core.PersistentVolumeClaimSpec(resources=wanted), status=status
+        )
+
+    found = quota({"requests.storage": "1Gi"}, used={"requests.storage": "1Gi"})
+    given = attributes("persistentvolumeclaims", claim("2Gi"), "UPDATE", claim("1Gi"), sub="status")
+    assert charged(found, given) == {"requests.storage": "2Gi"}
+    assert "exceeded quota" in refusal(found, attributes("persistentvolumeclaims", claim("1Gi")))
+
+
 def test_any_kind_can_be_counted_and_reading_subresources_costs_nothing() -> None:
     found = quota({"count/replicasets.apps": "1"})
     given = attributes("replicasets.apps", ReplicaSet(metadata=meta("r")))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod, ResourceQuota, Secret, Service
+from pybernetes.api.resource.v1 import ResourceClaim
 from pybernetes.apimachinery import quota
 from pybernetes.controllers.resourcequota import plan
 from tests.unit.controllers.builders import NOW, make, pod
@@ -68,6 +69,55 @@ def test_services_claims_and_plain_counts() -> None:
         "requests.storage": "1Gi", "gold.storageclass.storage.k8s.io/requests.storage": "1Gi", "secrets": "2",
         "count/secrets": "2",
     }  # fmt: skip
+
+
+def test_a_pod_counts_for_the_most_that_a_resize_may_take() -> None:
+    def resized(wanted: str, allocated: str, actual: str, **status: Any) -> Pod:
+        resources = {"requests": {"cpu": wanted}, "limits": {"cpu": wanted}}
+        actuated = {"requests": {"cpu": actual}, "limits": {"cpu": actual}}
+        told = {"name": "c", "image": "", "imageID": "", "ready": True, "restartCount": 0}
+        return make(
+            Pod,
+            {
+                "spec": {"containers": [{"name": "c", "resources": resources}]},
+                "status": {
+                    "containerStatuses": [{**told, "resources": actuated, "allocatedResources": {"cpu": allocated}}],
+                    **status,
+                },
+            },
+        )
+
+    def used(found: Pod) -> dict[str, str]:
+        return plan.status(quota_of({"requests.cpu": "9", "limits.cpu": "9"}), {quota.PODS: [found]}, NOW).used
+
+    assert used(resized("1", "2", "1")) == {"requests.cpu": "2", "limits.cpu": "1"}
+    assert used(resized("3", "2", "1")) == {"requests.cpu": "3", "limits.cpu": "3"}
+    refused = [{"type": "PodResizePending", "status": "True", "reason": "Infeasible"}]
+    assert used(resized("3", "2", "1", conditions=refused)) == {"requests.cpu": "2", "limits.cpu": "1"}
+
+
+def test_device_claims_count_by_class_and_for_the_greediest_alternative() -> None:
+    def request(mode: str, count: int, device_class: str = "gpu") -> dict[str, Any]:
+        return {"deviceClassName": device_class, "allocationMode": mode, "count": count}
+
+    alternatives = [{"name": "a", **request("ExactCount", 2)}, {"name": "b", **request("ExactCount", 5)}]
+    alternatives.append({"name": "c", **request("ExactCount", 3, "nic")})
+    requests = [
+        {"name": "one", "exactly": request("ExactCount", 1)},
+        {"name": "all", "exactly": request("All", 0, "disk")},
+        {"name": "some", "firstAvailable": alternatives},
+    ]
+    claim = make(ResourceClaim, {"spec": {"devices": {"requests": requests}}})
+    expected = {"gpu": "6", "nic": "3", "disk": "32", "none": "0"}
+    wanted = {f"{name}.deviceclass.resource.k8s.io/devices": count for name, count in expected.items()}
+    wanted["count/resourceclaims.resource.k8s.io"] = "1"
+    assert plan.status(quota_of(dict.fromkeys(wanted, "99")), {quota.DEVICE_CLAIMS: [claim]}, NOW).used == wanted
+
+
+def test_devices_asked_for_like_other_resources_count_for_pods() -> None:
+    name = "deviceclass.resource.kubernetes.io/gpu"
+    one = make(Pod, {"spec": {"containers": [{"name": "c", "resources": {"requests": {name: "2"}}}]}})
+    assert plan.status(quota_of({f"requests.{name}": "4"}), {quota.PODS: [one]}, NOW).used == {f"requests.{name}": "2"}
 
 
 def test_what_cannot_be_counted_yet_keeps_its_number() -> None:
