@@ -2,6 +2,7 @@
 
 A key waits at most once, is worked on by one worker at a time, and comes back after `done` when it
 was added meanwhile. After an error it waits for its own back-off or, when many fail at once, for its turn.
+A key whose work grows with what it controls can `rest`: what is added meanwhile is one piece of work, not many.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ K = TypeVar("K", bound=Hashable)
 
 _RETRIES_PER_S = 10.0
 _RETRIES_AT_ONCE = 100
+_SHORTEST_REST_S = 0.001
 BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
 """Of the histograms of queues and workers, in seconds."""
 
@@ -41,7 +43,8 @@ class RateLimitedQueue(Generic[K]):
         self._waiting: OrderedDict[K, float] = OrderedDict()
         self._processing: set[K] = set()
         self._dirty: set[K] = set()
-        """Added while being worked on."""
+        """Added while being worked on, or resting."""
+        self._resting: dict[K, asyncio.TimerHandle] = {}
         self._causes: dict[K, Cause] = {}
         self._failures: dict[K, int] = {}
         self._timers: dict[K, tuple[float, asyncio.TimerHandle, Cause]] = {}
@@ -54,7 +57,7 @@ class RateLimitedQueue(Generic[K]):
     @property
     def idle(self) -> bool:
         """Nothing waits and nothing is worked on; delayed keys do not count."""
-        return not self._waiting and not self._processing
+        return not self._waiting and not self._processing and not self._dirty
 
     def add(self, key: K) -> None:
         """Queues `key` now, with the current cause when that is newer than the one it waits with."""
@@ -85,6 +88,14 @@ class RateLimitedQueue(Generic[K]):
         self.retries += 1
         own_s = min(self._base_delay_s * 2 ** min(failures, 64), self._max_delay_s)
         self.add_after(key, max(own_s, self._turn_s()))
+
+    def rest(self, key: K, rest_s: float) -> None:
+        """Hands `key` out again only after `rest_s`, however often it is added; said by who works on it."""
+        if rest_s < _SHORTEST_REST_S or self._shut_down:
+            return
+        if (earlier := self._resting.pop(key, None)) is not None:
+            earlier.cancel()
+        self._resting[key] = asyncio.get_running_loop().call_later(rest_s, self._rested, key)
 
     def _turn_s(self) -> float:
         """Seconds until the bucket of all keys has a token. Source: DefaultTypedControllerRateLimiter."""
@@ -121,10 +132,7 @@ class RateLimitedQueue(Generic[K]):
         """Ends the work on `key`; what was added meanwhile is queued."""
         self._processing.discard(key)
         causes.set_current(causes.NONE)
-        if key in self._dirty:
-            self._dirty.discard(key)
-            self._waiting[key] = asyncio.get_running_loop().time()
-            self._wake_one()
+        self._again(key)
 
     def shut_down(self) -> None:
         """No more adds; get() hands out what waits, then raises ShutDown."""
@@ -132,12 +140,26 @@ class RateLimitedQueue(Generic[K]):
         for _, timer, _ in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        for key, timer in list(self._resting.items()):
+            timer.cancel()
+            self._rested(key)
         while self._getters:
             self._wake_one()
 
     def _due(self, key: K) -> None:
         _, _, cause = self._timers.pop(key)
         self._add(key, cause)
+
+    def _rested(self, key: K) -> None:
+        del self._resting[key]
+        self._again(key)
+
+    def _again(self, key: K) -> None:
+        """Queues what was added meanwhile, once it is neither worked on nor resting."""
+        if key in self._dirty and key not in self._processing and key not in self._resting:
+            self._dirty.discard(key)
+            self._waiting[key] = asyncio.get_running_loop().time()
+            self._wake_one()
 
     def _add(self, key: K, cause: Cause) -> None:
         if self._shut_down:
@@ -147,7 +169,7 @@ class RateLimitedQueue(Generic[K]):
         if key in self._waiting or key in self._dirty:
             return
         self.adds += 1
-        if key in self._processing:
+        if key in self._processing or key in self._resting:
             self._dirty.add(key)
             return
         self._waiting[key] = asyncio.get_running_loop().time()

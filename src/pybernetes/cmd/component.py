@@ -10,8 +10,8 @@ from typing import Any
 
 from pybernetes.cluster.logs import log_to_stderr
 
-_YOUNG_OBJECTS = 10_000
-"""Objects made before the collector looks for cycles among them; a request makes about a hundred and no cycle."""
+_YOUNG_OBJECTS = 100_000
+"""Objects made before the collector looks for cycles among them: more than all requests of a busy moment hold."""
 
 
 def run_component(name: str, work: Coroutine[Any, Any, Any]) -> int:
@@ -19,7 +19,7 @@ def run_component(name: str, work: Coroutine[Any, Any, Any]) -> int:
     import uvloop
 
     log_to_stderr(name)
-    gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+    gc.set_threshold(_YOUNG_OBJECTS, 5, 10)
     return uvloop.run(_until_told(work))
 
 

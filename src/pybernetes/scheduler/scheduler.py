@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 _EVENT_MESSAGE_LIMIT = 1024
+_AT_A_STRETCH = 16
+"""Decisions before everything else in the process has its turn: a turn of a busy one takes longer than they do."""
 _NO_NODES = "NoNodes"
 """Stands for a plugin: it rejects every Pod while there is no node. Differs: upstream tries again and again."""
 _EXTENDED_AT_ONCE = 16
@@ -324,11 +326,12 @@ class Scheduler:
     # Deciding
 
     async def _schedule_forever(self) -> None:
-        while True:
+        for number in itertools.count(1):
             queued = await self.queue.pop()
             with cause.caused_by(queued.cause):
                 await self._schedule_one(queued)
-            await asyncio.sleep(0)
+            if number % _AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
 
     async def _schedule_extended(self) -> None:
         """Decides the Pods that extenders want to see, one after the other, beside the loop."""

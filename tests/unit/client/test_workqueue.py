@@ -113,3 +113,59 @@ def test_a_cancelled_getter_loses_no_key() -> None:
         assert await asyncio.wait_for(second, 60) == "a"
 
     run(main())
+
+
+def test_a_resting_key_comes_once_after_its_rest() -> None:
+    async def main() -> None:
+        queue: RateLimitedQueue[str] = RateLimitedQueue()
+        loop = asyncio.get_running_loop()
+        queue.add("a")
+        start = loop.time()
+        await queue.get()
+        queue.rest("a", 3)
+        queue.done("a")
+        for _ in range(5):
+            queue.add("a")
+        queue.add("b")
+        assert await queue.get() == "b", "others need not wait"
+        queue.done("b")
+        assert not queue.idle, "there is work left"
+        assert await queue.get() == "a"
+        assert loop.time() - start == 3
+        queue.done("a")
+        assert queue.idle
+        queue.add("a")
+        assert await queue.get() == "a", "rested enough"
+
+    run(main())
+
+
+def test_work_that_lasts_longer_than_the_rest_does_not_meet_itself() -> None:
+    async def main() -> None:
+        queue: RateLimitedQueue[str] = RateLimitedQueue()
+        queue.add("a")
+        await queue.get()
+        queue.rest("a", 1)
+        queue.add("a")
+        await asyncio.sleep(5)
+        assert len(queue) == 0, "a is still being worked on"
+        queue.done("a")
+        assert await queue.get() == "a"
+
+    run(main())
+
+
+def test_shut_down_ends_rests() -> None:
+    async def main() -> None:
+        queue: RateLimitedQueue[str] = RateLimitedQueue()
+        queue.add("a")
+        await queue.get()
+        queue.rest("a", 60)
+        queue.done("a")
+        queue.add("a")
+        queue.shut_down()
+        assert await queue.get() == "a"
+        with pytest.raises(ShutDown):
+            await queue.get()
+
+    run(main())

@@ -70,6 +70,7 @@ class ReplicaSetController(Controller):
         failure: Exception | None = None
         if satisfied and not replica_set.metadata.deletionTimestamp:
             failure = await self._scale(key, replica_set, active)
+        self.queue.rest(key, len(candidates) * plan.REST_S_PER_POD)
         now = self.clock.now()
         status = plan.status(replica_set, active, terminating, failure, now)
         await self._write_status(replica_set, status)

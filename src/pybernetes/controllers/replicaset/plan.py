@@ -25,6 +25,8 @@ ReplicaStatus = ReplicaSetStatus | ReplicationControllerStatus
 Condition = ReplicaSetCondition | ReplicationControllerCondition
 BURST = 500
 """Most Pods created or deleted in one reconcile."""
+REST_S_PER_POD = 50e-6
+"""Between two looks at a ReplicaSet, for each of its Pods: every look counts them all, so that many events are one."""
 REPLICA_FAILURE = "ReplicaFailure"
 
 

@@ -21,7 +21,10 @@ class HasMetadata(Protocol):
 
 def controller_of(obj: HasMetadata) -> OwnerReference | None:
     """The owner reference with controller: true."""
-    return next((ref for ref in obj.metadata.ownerReferences if ref.controller), None)
+    for ref in obj.metadata.ownerReferences:
+        if ref.controller:
+            return ref
+    return None
 
 
 def controller_reference(owner: KubernetesObject) -> OwnerReference:
@@ -77,26 +80,25 @@ class Claims(Generic[T]):
         claimed: list[T] = []
         failure: Exception | None = None
         for obj in objects:
+            matches, ref = self._selector.matches(obj.metadata.labels), controller_of(obj)
             try:
-                if await self._claim_one(obj):
-                    claimed.append(obj)
+                if ref is None:
+                    if matches and await self._adopted(obj):
+                        claimed.append(obj)
+                elif ref.uid == self._owner.metadata.uid:
+                    if matches:
+                        claimed.append(obj)
+                    elif not self._owner.metadata.deletionTimestamp:
+                        await self._release(obj)
             except (errors.StatusError, OSError) as error:
                 failure = failure or error
         if failure is not None:
             raise failure
         return claimed
 
-    async def _claim_one(self, obj: T) -> bool:
+    async def _adopted(self, obj: T) -> bool:
         meta, owner = obj.metadata, self._owner.metadata
-        matches = self._selector.matches(meta.labels)
-        ref = controller_of(obj)
-        if ref is not None:
-            if ref.uid != owner.uid:
-                return False
-            if not matches and not owner.deletionTimestamp:
-                await self._release(obj)
-            return matches
-        if owner.deletionTimestamp or not matches or meta.deletionTimestamp or owner.namespace != meta.namespace:
+        if owner.deletionTimestamp or meta.deletionTimestamp or owner.namespace != meta.namespace:
             return False
         try:
             await self._adopt(obj)
