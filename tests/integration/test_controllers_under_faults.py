@@ -15,6 +15,7 @@ from pybernetes.api.batch.v1 import CronJob, Job
 from pybernetes.api.core.v1 import Namespace, Pod
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.api.policy.v1 import PodDisruptionBudget
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo
 from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport, RawResponse, ResponseStream
@@ -108,7 +109,7 @@ def test_what_is_wanted_comes_out(seed: int) -> None:
             d = await w.client.get(Deployment, "web", "default")
             j = await w.client.get(Job, "work", "default")
             done = (d.status.updatedReplicas, d.status.replicas, d.status.availableReplicas) == (6, 6, 6)
-            complete = any(c.type == "Complete" and c.status == "True" for c in j.status.conditions)
+            complete = condition_holds(j.status.conditions, "Complete")
             return done and complete and await w.gone(Namespace, "gone", "")
 
         await w.until(converged, within_s=1200)

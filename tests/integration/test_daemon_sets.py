@@ -7,7 +7,7 @@ from typing import Any
 
 from pybernetes.api.apps.v1 import ControllerRevision, DaemonSet
 from pybernetes.api.core.v1 import Event, Node, Pod
-from pybernetes.controllers.runtime.pods import is_ready
+from pybernetes.apimachinery.pods import is_ready
 from tests.integration.cluster_world import NODE, World, in_world, pod_template
 
 

@@ -6,8 +6,9 @@ import asyncio
 
 from pybernetes.api.apps.v1 import Deployment, ReplicaSet
 from pybernetes.api.core.v1 import Event, Pod
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.client.informer import InformerFactory
-from pybernetes.controllers.runtime.pods import is_active, is_ready
+from pybernetes.controllers.runtime.pods import is_active
 from tests.integration.cluster_world import World, deployment, in_world, pod_template
 
 REVISION = "deployment.kubernetes.io/revision"

@@ -11,7 +11,7 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import ObjectMeta, Status
 from pybernetes.api.policy.v1 import Eviction, PodDisruptionBudget, PodDisruptionBudgetStatus
 from pybernetes.apimachinery import errors
-from pybernetes.controllers.runtime.pods import is_ready
+from pybernetes.apimachinery.pods import is_ready
 from tests.integration.cluster_world import World, deployment, in_world, pod_template
 
 

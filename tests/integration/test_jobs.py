@@ -6,12 +6,13 @@ import asyncio
 
 from pybernetes.api.batch.v1 import Job
 from pybernetes.api.core.v1 import Event, Pod
+from pybernetes.apimachinery.conditions import condition_holds
 from tests.integration.cluster_world import World, in_world, job
 
 
 async def ended(w: World, kind: str, name: str = "work") -> bool:
     found = await w.client.get(Job, name, "default")
-    return any(c.type == kind and c.status == "True" for c in found.status.conditions)
+    return condition_holds(found.status.conditions, kind)
 
 
 def test_a_job_completes() -> None:

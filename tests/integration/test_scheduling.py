@@ -19,6 +19,7 @@ from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.api.scheduling.v1 import PriorityClass
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
 from pybernetes.apiserver.config import ApiServerConfig
@@ -105,8 +106,7 @@ class Cluster:
         return sorted(
             pod.spec.nodeName or ""
             for pod in await self.pods()
-            if pod.metadata.deletionTimestamp is None
-            and any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions)
+            if pod.metadata.deletionTimestamp is None and condition_holds(pod.status.conditions, "Ready")
         )
 
     async def node(self, name: str) -> Node:

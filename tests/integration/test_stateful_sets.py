@@ -7,7 +7,7 @@ from typing import Any
 
 from pybernetes.api.apps.v1 import ControllerRevision, StatefulSet
 from pybernetes.api.core.v1 import Event, PersistentVolumeClaim, Pod
-from pybernetes.controllers.runtime.pods import is_ready
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.controllers.runtime.revisions import REVISION_LABEL
 from tests.integration.cluster_world import World, in_world, pod_template
 

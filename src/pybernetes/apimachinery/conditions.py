@@ -1,27 +1,45 @@
-"""Lists of conditions, one of a type. Source: apimachinery/pkg/api/meta/conditions.go (SetStatusCondition)."""
+"""Lists of conditions, one of a type. Source: apimachinery/pkg/api/meta/conditions.go."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pybernetes.apimachinery.times import format_time
 
 
 class AnyCondition(Protocol):
-    """Every kind has a struct of its own for them."""
+    """Every kind has a struct of its own for them, which may hold none where another must."""
 
-    type: str
-    status: str
+    type: Any
+    status: Any
+
+
+class TimedCondition(AnyCondition, Protocol):
     lastTransitionTime: Any
 
 
-C = TypeVar("C", bound=AnyCondition)
+A = TypeVar("A", bound=AnyCondition)
+C = TypeVar("C", bound=TimedCondition)
+
+
+def condition_of(conditions: Iterable[A], kind: str) -> A | None:
+    """The condition of a type, where there is one."""
+    for found in conditions:
+        if found.type == kind:
+            return found
+    return None
+
+
+def condition_holds(conditions: Iterable[AnyCondition], kind: str) -> bool:
+    """Whether it is said to be true."""
+    found = condition_of(conditions, kind)
+    return found is not None and found.status == "True"
 
 
 def with_condition(known: Sequence[C], told: C, now: float) -> list[C]:
     """`known` with `told`, which gets its time, in the place of what it says anew: that moves only with the status."""
-    before = next((each for each in known if each.type == told.type), None)
+    before = condition_of(known, told.type)
     if before is None:
         told.lastTransitionTime = format_time(now)
         return [*known, told]

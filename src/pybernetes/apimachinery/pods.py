@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, PodSpec
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.field_errors import Path
 
 AnyContainer = Container | EphemeralContainer
@@ -23,6 +24,10 @@ def is_finished(pod: Pod) -> bool:
 
 def is_terminal(phase: str | None) -> bool:
     return phase in ("Succeeded", "Failed")
+
+
+def is_ready(pod: Pod) -> bool:
+    return condition_holds(pod.status.conditions, "Ready")
 
 
 def containers_of(spec: PodSpec) -> list[AnyContainer]:

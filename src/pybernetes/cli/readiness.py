@@ -10,6 +10,7 @@ from typing import TypeVar
 from pybernetes.api.apps.v1 import Deployment
 from pybernetes.api.core.v1 import Node, Pod, Service
 from pybernetes.api.networking.v1 import Ingress
+from pybernetes.apimachinery.conditions import condition_holds, condition_of
 from pybernetes.apimachinery.errors import NotFound, StatusError
 from pybernetes.client.client import Client
 from pybernetes.client.objects import KubernetesObject
@@ -80,7 +81,7 @@ async def nodes_ready(client: Client, spec: ClusterSpec, layout: Layout, timeout
             async for node in _observe(client, Node):
                 if node.metadata.name not in names:
                     continue
-                ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
+                ready = condition_of(node.status.conditions, "Ready")
                 if ready is not None and ready.status == "True":
                     waiting.discard(node.metadata.name)
                 else:
@@ -99,11 +100,7 @@ async def every_node_ready(client: Client, timeout_s: float) -> None:
     deadline = asyncio.get_running_loop().time() + timeout_s
     while True:
         nodes = (await client.list(Node)).items
-        waiting = [
-            node.metadata.name or ""
-            for node in nodes
-            if not any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
-        ]
+        waiting = [node.metadata.name or "" for node in nodes if not condition_holds(node.status.conditions, "Ready")]
         if not waiting:
             return
         if asyncio.get_running_loop().time() > deadline:

@@ -16,6 +16,7 @@ from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import Node, NodeStatus
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
@@ -242,4 +243,4 @@ def _is_ready(status: NodeStatus) -> bool:
 
 
 def _is_true(status: NodeStatus, kind: str) -> bool:
-    return any(c.type == kind and c.status == "True" for c in status.conditions)
+    return condition_holds(status.conditions, kind)

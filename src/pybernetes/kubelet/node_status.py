@@ -25,6 +25,7 @@ from pybernetes.api.core.v1 import (
     Taint,
 )
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.eviction.thresholds import MEMORY, parse
@@ -201,7 +202,7 @@ def node_status(
     names = {kind for kind, *_ in wanted}
     conditions = [c for c in old.conditions if c.type not in names]
     for kind, value, reason, message in wanted:
-        before = next((c for c in old.conditions if c.type == kind), None)
+        before = condition_of(old.conditions, kind)
         since = before.lastTransitionTime if before is not None and before.status == value else now
         conditions.append(
             NodeCondition(

@@ -7,6 +7,7 @@ import hashlib
 import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, PodCondition, PodStatus, Probe
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, AnyContainer, containers_of
 
 HASH_ANNOTATION = "kubernetes.io/config.hash"
@@ -66,7 +67,7 @@ def field_path(pod: Pod, name: str) -> str:
 
 
 def find_condition(status: PodStatus, kind: str) -> PodCondition | None:
-    return next((c for c in status.conditions if c.type == kind), None)
+    return condition_of(status.conditions, kind)
 
 
 def container_hash(container: AnyContainer) -> str:

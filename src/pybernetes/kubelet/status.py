@@ -30,6 +30,7 @@ from pybernetes.api.core.v1 import (
     VolumeMountStatus,
 )
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.pods import AnyContainer, is_terminal
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec
@@ -588,7 +589,7 @@ def _pod_ready(pod: Pod, conditions: list[PodCondition], containers_ready: _Verd
         return containers_ready
     messages = []
     for gate in pod.spec.readinessGates:
-        found = next((c for c in conditions if c.type == gate.conditionType), None)
+        found = condition_of(conditions, gate.conditionType)
         if found is None:
             messages.append(f'corresponding condition of pod readiness gate "{gate.conditionType}" does not exist.')
         elif found.status != "True":

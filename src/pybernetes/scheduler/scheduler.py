@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.api.apps.v1 import ReplicaSet, StatefulSet
 from pybernetes.api.core.v1 import Namespace, Node, Pod, ReplicationController, Service
 from pybernetes.api.policy.v1 import PodDisruptionBudget
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.errors import NotFound, StatusError
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import format_time
@@ -582,7 +583,7 @@ def _status_change(pod: Pod, message: str, reason: str, nominate: str | None, no
     change: dict[str, Any] = {}
     if nominate is not None and (pod.status.nominatedNodeName or "") != nominate:
         change["nominatedNodeName"] = nominate or None
-    old = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
+    old = condition_of(pod.status.conditions, "PodScheduled")
     if old is None or (old.status, old.reason, old.message) != ("False", reason, message):
         changed = old is None or old.status != "False"
         condition: dict[str, Any] = {

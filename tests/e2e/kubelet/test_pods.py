@@ -20,6 +20,7 @@ import pytest
 from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import ConfigMap, Node, Pod, Secret, Service, ServicePort
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.kubelet.cgroups import detect
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.volumes import mounts
@@ -36,7 +37,7 @@ def test_node_is_registered_and_alive(containerd: PrivateContainerd) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 node = next(iter((await k.admin.list(Node)).items), None)
-                if node is not None and any(c.type == "Ready" and c.status == "True" for c in node.status.conditions):
+                if node is not None and condition_holds(node.status.conditions, "Ready"):
                     break
                 await asyncio.sleep(0.05)
         assert node.status.nodeInfo is not None

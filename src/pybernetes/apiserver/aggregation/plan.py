@@ -6,6 +6,7 @@ Source: kube-aggregator/pkg/controllers/status/remote/remote_available_controlle
 from __future__ import annotations
 
 from pybernetes.api.apiregistration.v1 import APIService, APIServiceCondition
+from pybernetes.apimachinery.conditions import condition_holds, condition_of
 from pybernetes.apiserver.service_backends import Problem
 
 PASSED = ("Passed", "all checks passed")
@@ -15,7 +16,7 @@ _AVAILABLE = "Available"
 
 
 def is_available(api_service: APIService) -> bool:
-    return any(c.type == _AVAILABLE and c.status == "True" for c in api_service.status.conditions)
+    return condition_holds(api_service.status.conditions, _AVAILABLE)
 
 
 def with_condition(
@@ -26,7 +27,7 @@ def with_condition(
     status = "True" if problem is None else "False"
     made = APIServiceCondition(type=_AVAILABLE, status=status, reason=reason, message=message, lastTransitionTime=now)
     conditions = api_service.status.conditions
-    held = next((c for c in conditions if c.type == _AVAILABLE), None)
+    held = condition_of(conditions, _AVAILABLE)
     if held is None:
         api_service.status.conditions = [*conditions, made]
         return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from pybernetes.api.flowcontrol.v1 import FlowSchema, FlowSchemaCondition
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.errors import Conflict, NotFound, StatusError
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import resource_of
@@ -27,7 +28,7 @@ def condition(schema: FlowSchema, exists: bool, now: str) -> FlowSchemaCondition
     status, reason = ("False", "Found") if exists else ("True", "NotFound")
     how = "and it exists" if exists else "but there is no such object"
     message = f'This FlowSchema references the PriorityLevelConfiguration object named "{level}" {how}'
-    held = next((c for c in schema.status.conditions if c.type == _DANGLING), None)
+    held = condition_of(schema.status.conditions, _DANGLING)
     if held is not None and (held.status, held.reason, held.message) == (status, reason, message):
         return None
     return FlowSchemaCondition(type=_DANGLING, status=status, reason=reason, message=message, lastTransitionTime=now)

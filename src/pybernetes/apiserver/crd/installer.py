@@ -17,6 +17,7 @@ import msgspec
 
 from pybernetes.api.apiextensions.v1 import CustomResourceDefinition, CustomResourceDefinitionCondition
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.scheme import find
 from pybernetes.apiserver.feeds import APISERVER, Feed, Key
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions, ListOptions, RequestContext
@@ -260,7 +261,7 @@ class CustomResources:
 
 
 def _is_true(definition: CustomResourceDefinition, kind: str) -> bool:
-    return any(c.type == kind and c.status == "True" for c in definition.status.conditions)
+    return condition_holds(definition.status.conditions, kind)
 
 
 def _same(held: CustomResourceDefinition, new: CustomResourceDefinition) -> bool:

@@ -16,7 +16,7 @@ from pybernetes.api.apiextensions.v1 import (
     CustomResourceDefinitionNames,
     CustomResourceDefinitionStatus,
 )
-from pybernetes.apimachinery.conditions import with_condition
+from pybernetes.apimachinery.conditions import condition_holds, with_condition
 
 APPROVAL = "api-approved.kubernetes.io"
 _PROTECTED = ("k8s.io", "kubernetes.io")
@@ -95,7 +95,7 @@ def _names(
 
 
 def is_true(status: CustomResourceDefinitionStatus, kind: str) -> bool:
-    return any(c.type == kind and c.status == "True" for c in status.conditions)
+    return condition_holds(status.conditions, kind)
 
 
 def set_condition(status: CustomResourceDefinitionStatus, condition: Condition, now: float) -> None:

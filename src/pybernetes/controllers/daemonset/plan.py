@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pybernetes.api.apps.v1 import ControllerRevision, DaemonSet, DaemonSetStatus
 from pybernetes.api.core.v1 import Node, Pod
-from pybernetes.apimachinery.pods import is_finished
+from pybernetes.apimachinery.pods import is_finished, is_ready
 from pybernetes.controllers.daemonset.placement import (
     GENERATION_LABEL,
     Placement,
@@ -18,7 +18,7 @@ from pybernetes.controllers.daemonset.placement import (
     template_generation,
 )
 from pybernetes.controllers.runtime.amounts import scaled
-from pybernetes.controllers.runtime.pods import available_in, is_ready
+from pybernetes.controllers.runtime.pods import available_in
 from pybernetes.controllers.runtime.revisions import REVISION_LABEL
 
 BURST = 250

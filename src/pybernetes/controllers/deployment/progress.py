@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybernetes.api.apps.v1 import Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.times import format_time, parse_time
 from pybernetes.controllers.deployment.sizes import max_unavailable, replicas_of, wanted_sum
 
@@ -26,7 +27,7 @@ def has_deadline(deployment: Deployment) -> bool:
 
 
 def find(conditions: Conditions, kind: str) -> DeploymentCondition | None:
-    return next((c for c in conditions if c.type == kind), None)
+    return condition_of(conditions, kind)
 
 
 def condition(kind: str, status: str, reason: str, message: str, now: float) -> DeploymentCondition:

@@ -12,11 +12,11 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import Condition, OwnerReference
 from pybernetes.api.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetStatus
 from pybernetes.apimachinery.conditions import with_condition
-from pybernetes.apimachinery.pods import is_finished
+from pybernetes.apimachinery.pods import is_finished, is_ready
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.controllers.runtime.amounts import scaled
 from pybernetes.controllers.runtime.owners import controller_of
-from pybernetes.controllers.runtime.pods import condition, is_ready
+from pybernetes.controllers.runtime.pods import condition
 
 DELETION_TIMEOUT_S = 120.0
 """An evicted Pod that is not being deleted after this long counts again."""

@@ -16,6 +16,7 @@ from pybernetes.api.core.v1 import (
     Service,
 )
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.controllers.endpointslice.service_pods import (
     HEADLESS,
     TRIGGER_TIME,
@@ -25,7 +26,6 @@ from pybernetes.controllers.endpointslice.service_pods import (
     has_cluster_ip,
     hostname,
 )
-from pybernetes.controllers.runtime.pods import is_ready
 
 MAX_CAPACITY = 1000
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"

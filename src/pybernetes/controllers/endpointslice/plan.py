@@ -22,6 +22,7 @@ from pybernetes.api.discovery.v1 import (
     ForZone,
 )
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.controllers.endpointslice import topology
 from pybernetes.controllers.endpointslice.service_pods import (
@@ -34,7 +35,6 @@ from pybernetes.controllers.endpointslice.service_pods import (
 )
 from pybernetes.controllers.endpointslice.topology import Sharing
 from pybernetes.controllers.runtime.owners import controller_reference
-from pybernetes.controllers.runtime.pods import is_ready
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"

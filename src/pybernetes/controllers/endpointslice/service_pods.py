@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Pod, Service, ServicePort
-from pybernetes.apimachinery.pods import is_finished
+from pybernetes.apimachinery.pods import is_finished, is_ready
 from pybernetes.apimachinery.times import format_time, parse_time
-from pybernetes.controllers.runtime.pods import is_ready, ready_since
+from pybernetes.controllers.runtime.pods import ready_since
 
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 HEADLESS = "service.kubernetes.io/headless"

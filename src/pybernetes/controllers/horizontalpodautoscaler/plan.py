@@ -25,6 +25,7 @@ from pybernetes.api.autoscaling.v2 import (
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import LabelSelector
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.controllers.horizontalpodautoscaler import replicas
 from pybernetes.controllers.horizontalpodautoscaler.replicas import MetricError, Samples, Timing, Tolerances
 
@@ -247,7 +248,7 @@ def without_condition(
 
 
 def was_scaled_to_zero(autoscaler: HorizontalPodAutoscaler) -> bool:
-    return any(c.type == TO_ZERO and c.status == "True" for c in autoscaler.status.conditions)
+    return condition_holds(autoscaler.status.conditions, TO_ZERO)
 
 
 def has_outside_metric(autoscaler: HorizontalPodAutoscaler) -> bool:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.times import parse_time
-from pybernetes.controllers.runtime.pods import condition, is_ready
+from pybernetes.controllers.runtime.pods import condition
 
 MAX_REPLICAS = 2**31 - 1
 MAX_AMOUNT = 2**63 - 1

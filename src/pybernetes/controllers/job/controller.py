@@ -9,6 +9,7 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.fresh import fresh
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.client.objects import key_of
 from pybernetes.controllers.job import backoff, plan, tracking
@@ -23,7 +24,6 @@ from pybernetes.controllers.runtime.pod_control import (
     pod_from_template,
     slow_start,
 )
-from pybernetes.controllers.runtime.pods import is_ready
 
 _OURS = "kubernetes.io/job-controller"
 _BATCH_S = 0.1

@@ -12,6 +12,7 @@ from pybernetes.api.batch.v1 import Job, JobCondition
 from pybernetes.api.core.v1 import Container, EnvVar, EnvVarSource, ObjectFieldSelector, Pod, PodTemplateSpec
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.fresh import fresh
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.times import format_time, parse_time
 from pybernetes.controllers.job import backoff, indexes, policies
 from pybernetes.controllers.job.pods import (
@@ -29,7 +30,7 @@ from pybernetes.controllers.job.pods import (
     only_replaces_failed,
     restart_total,
 )
-from pybernetes.controllers.runtime.pods import by_deletion_preference, is_active, is_ready, is_terminating
+from pybernetes.controllers.runtime.pods import by_deletion_preference, is_active, is_terminating
 
 COMPLETE, FAILED, SUSPENDED = "Complete", "Failed", "Suspended"
 FAILURE_TARGET, SUCCESS_MET = "FailureTarget", "SuccessCriteriaMet"

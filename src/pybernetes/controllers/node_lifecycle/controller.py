@@ -14,6 +14,7 @@ import msgspec
 from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import Node, ObjectReference, Pod, Taint
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client.indexes import BY_NODE, node_of
 from pybernetes.controllers.node_lifecycle import plan
@@ -22,7 +23,6 @@ from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.nodes import ready_status
 from pybernetes.controllers.runtime.pods import condition as pod_condition
-from pybernetes.controllers.runtime.pods import is_ready
 
 _LEASES = "kube-node-lease"
 _PARALLEL_PODS = 8

@@ -16,9 +16,10 @@ from pybernetes.api.core.v1 import (
     ReplicationControllerCondition,
     ReplicationControllerStatus,
 )
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.apimachinery.times import format_time
-from pybernetes.controllers.runtime.pods import available_in, by_deletion_preference, is_active, is_ready
+from pybernetes.controllers.runtime.pods import available_in, by_deletion_preference, is_active
 
 ReplicaOwner = ReplicaSet | ReplicationController
 ReplicaStatus = ReplicaSetStatus | ReplicationControllerStatus

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pybernetes.api.core.v1 import Node, NodeCondition
+from pybernetes.apimachinery.conditions import condition_of
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """Taint: an admin says that the machine is gone."""
 
 
 def condition(node: Node, kind: str) -> NodeCondition | None:
-    return next((each for each in node.status.conditions if each.type == kind), None)
+    return condition_of(node.status.conditions, kind)
 
 
 def ready_status(node: Node) -> str | None:

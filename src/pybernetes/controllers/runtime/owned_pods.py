@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.meta.v1 import OwnerReference
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.client.informer import Informer
 from pybernetes.client.lister import Lister
@@ -18,7 +19,6 @@ from pybernetes.client.objects import KubernetesObject, key_of
 from pybernetes.client.workqueue import RateLimitedQueue
 from pybernetes.controllers.runtime.expectations import Expectations
 from pybernetes.controllers.runtime.owners import controller_of
-from pybernetes.controllers.runtime.pods import is_ready
 
 S = TypeVar("S", bound=KubernetesObject)
 

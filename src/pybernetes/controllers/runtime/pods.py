@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 
 from pybernetes.api.core.v1 import Pod, PodCondition
-from pybernetes.apimachinery.pods import is_finished
+from pybernetes.apimachinery.conditions import condition_of
+from pybernetes.apimachinery.pods import is_finished, is_ready
 from pybernetes.apimachinery.times import parse_time
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -18,7 +19,7 @@ _PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
 def condition(pod: Pod, kind: str) -> PodCondition | None:
-    return next((c for c in pod.status.conditions if c.type == kind), None)
+    return condition_of(pod.status.conditions, kind)
 
 
 def is_terminating(pod: Pod) -> bool:
@@ -28,11 +29,6 @@ def is_terminating(pod: Pod) -> bool:
 
 def is_active(pod: Pod) -> bool:
     return not is_finished(pod) and pod.metadata.deletionTimestamp is None
-
-
-def is_ready(pod: Pod) -> bool:
-    found = condition(pod, "Ready")
-    return found is not None and found.status == "True"
 
 
 def ready_since(pod: Pod) -> float | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pybernetes.api.meta.v1 import Condition
 from pybernetes.api.networking.v1 import IPAddress, ServiceCIDR
+from pybernetes.apimachinery.conditions import condition_of
 
 FINALIZER = "networking.k8s.io/service-cidr-finalizer"
 ALLOCATOR_LABEL, ALLOCATOR = "ipaddress.kubernetes.io/managed-by", "ipallocator.k8s.io"
@@ -38,7 +39,7 @@ def may_go(cidr: ServiceCIDR, others: Sequence[ServiceCIDR], addresses: Sequence
 def condition(cidr: ServiceCIDR, in_use: bool, now: str) -> Condition | None:
     """The Ready condition to write; None when it is right already."""
     status, reason, message = ("False", "Terminating", _IN_USE) if in_use else ("True", "", _READY)
-    held = next((c for c in cidr.status.conditions if c.type == "Ready"), None)
+    held = condition_of(cidr.status.conditions, "Ready")
     if held is not None and (held.status == "True" if not in_use else held.reason == reason):
         return None
     return Condition(type="Ready", status=status, reason=reason, message=message, lastTransitionTime=now)

@@ -17,8 +17,9 @@ from pybernetes.api.core.v1 import (
 )
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.fresh import fresh
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.controllers.runtime.pod_control import pod_from_template
-from pybernetes.controllers.runtime.pods import available_in, is_ready
+from pybernetes.controllers.runtime.pods import available_in
 from pybernetes.controllers.runtime.revisions import REVISION_LABEL
 
 POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"

@@ -10,6 +10,7 @@ from typing import Any
 
 from pybernetes.api.meta.v1 import Condition
 from pybernetes.api.storagemigration.v1beta1 import StorageVersionMigration
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.times import parse_time
 
@@ -24,7 +25,7 @@ _REASONS = {
 
 
 def is_true(migration: StorageVersionMigration, kind: str) -> bool:
-    return any(c.type == kind and c.status == "True" for c in migration.status.conditions)
+    return condition_holds(migration.status.conditions, kind)
 
 
 def is_over(migration: StorageVersionMigration) -> bool:

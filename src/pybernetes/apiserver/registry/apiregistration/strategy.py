@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from pybernetes.api.apiregistration import v1 as registration
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.names import dns1035_label, dns1123_subdomain
 from pybernetes.apimachinery.times import format_time
@@ -78,7 +79,7 @@ class APIServiceStrategy(Strategy):
     def row(self, obj: registration.APIService, now: float) -> list[Any]:
         service = obj.spec.service
         shown = "Local" if service is None else f"{service.namespace}/{service.name}"
-        condition = next((c for c in obj.status.conditions if c.type == AVAILABLE), None)
+        condition = condition_of(obj.status.conditions, AVAILABLE)
         state = "Unknown" if condition is None else condition.status
         if condition is not None and condition.status != "True" and condition.reason:
             state = f"{condition.status} ({condition.reason})"

@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from pybernetes.api.storagemigration.v1beta1 import StorageVersionMigration
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.names import dns1035_label, dns1123_subdomain
 from pybernetes.apiserver.registry.generic.interface import RequestContext
@@ -67,4 +68,4 @@ class StorageVersionMigrationStrategy(Strategy):
 
 
 def _is_true(obj: StorageVersionMigration, kind: str) -> bool:
-    return any(c.type == kind and c.status == "True" for c in obj.status.conditions)
+    return condition_holds(obj.status.conditions, kind)

@@ -7,6 +7,7 @@ import msgspec
 from pybernetes.api.batch import v1 as batch
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.field_errors import OMITTED, FieldError, Path
 from pybernetes.apimachinery.selectors import LabelSelector as Selector
@@ -337,7 +338,7 @@ def _validate_template_update(obj: batch.Job, old: batch.Job, features: FeatureG
     """A suspended Job that runs no Pods may still be told where its Pods go and what they get."""
     new, before = obj.spec.template, old.spec.template
     suspended, not_started = bool(old.spec.suspend), old.status.startTime is None
-    took_effect = any(c.type == "Suspended" and c.status == "True" for c in old.status.conditions)
+    took_effect = condition_holds(old.status.conditions, "Suspended")
     idle = suspended and (not_started or took_effect) and not old.status.active
     places = idle if features.enabled("MutableSchedulingDirectivesForSuspendedJobs") else suspended and not_started
     whole = new is None or before is None or new.spec is None or before.spec is None

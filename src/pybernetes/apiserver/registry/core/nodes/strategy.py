@@ -7,6 +7,7 @@ from typing import Any
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apiserver.registry.core.ip_values import cidr_warnings, validate_cidr
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_name
@@ -109,7 +110,7 @@ class NodeStrategy(Strategy):
 
     def row(self, obj: core.Node, now: float) -> list[Any]:
         meta, info = obj.metadata, obj.status.nodeInfo or core.NodeSystemInfo()
-        ready = next((c for c in obj.status.conditions if c.type == "Ready"), None)
+        ready = condition_of(obj.status.conditions, "Ready")
         status = "Unknown" if ready is None else "Ready" if ready.status == "True" else "NotReady"
         if obj.spec.unschedulable:
             status += ",SchedulingDisabled"

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.core import v1 as core
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apiserver.registry.generic.interface import Column
@@ -83,7 +84,7 @@ class _Summary:
             if condition.type == "PodScheduled" and condition.reason == "SchedulingGated":
                 self.reason = "SchedulingGated"
         sidecar_restarts, sidecar_last, initializing = self._initialization(pod)
-        initialized = any(c.type == "Initialized" and c.status == "True" for c in status.conditions)
+        initialized = condition_holds(status.conditions, "Initialized")
         if not initializing or initialized:
             self.restarts, self.last_restart = sidecar_restarts, sidecar_last
             self._containers(status)
@@ -136,7 +137,7 @@ class _Summary:
                 running = True
                 self.ready += 1
         if self.reason == "Completed":
-            if running and any(c.type == "Ready" and c.status == "True" for c in status.conditions):
+            if running and condition_holds(status.conditions, "Ready"):
                 self.reason = "Running"
             elif error:
                 self.reason = error

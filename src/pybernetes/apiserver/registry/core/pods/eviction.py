@@ -3,7 +3,6 @@
 What is decided is pure (`why_not`, `take`, `ignores_budget`, `evicts_unhealthy`); the shell reads, writes, and begins
 anew when the Pod changed meanwhile.
 Source: pkg/registry/core/pod/storage/eviction.go.
-Differs: two budgets for one Pod are a 500 by the answer's own code too, where upstream answers 201 with that Status.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import Condition, Status, StatusCause
 from pybernetes.api.policy import v1 as policy
 from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.conditions import with_condition
+from pybernetes.apimachinery.conditions import condition_of, with_condition
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.scheme import GroupVersionKind
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.times import format_time
@@ -65,7 +65,7 @@ class EvictionSubresource(SubresourceBase):
         budget = await self._budget_of(pod)
         if budget is None:
             await self._delete(ctx, options)
-        elif not _is_ready(pod) and evicts_unhealthy(budget):
+        elif not is_ready(pod) and evicts_unhealthy(budget):
             try:
                 await self._delete(ctx, _at_version(options, pod))
             except errors.Conflict:
@@ -90,7 +90,7 @@ class EvictionSubresource(SubresourceBase):
         budgets = await self.storage.registry.read_all(policy.PodDisruptionBudget, namespace)
         found = [budget for budget in budgets if _selects(budget, pod)]
         if len(found) > 1:
-            raise errors.InternalError(
+            raise errors.Unknown(
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
             )
         return found[0] if found else None
@@ -212,7 +212,7 @@ def _check_preconditions(pod: core.Pod, options: DeleteOptions) -> None:
 
 
 def _mark(pod: core.Pod, now: float) -> None:
-    before = next((c for c in pod.status.conditions if c.type == _TARGET), None)
+    before = condition_of(pod.status.conditions, _TARGET)
     since = before.lastTransitionTime if before is not None and before.status == "True" else format_time(now)
     told = core.PodCondition(
         type=_TARGET,
@@ -239,10 +239,6 @@ def _pods_ctx(ctx: RequestContext) -> RequestContext:
         cause_revision=ctx.cause_revision,
         warnings=ctx.warnings,
     )
-
-
-def _is_ready(pod: core.Pod) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions)
 
 
 def _selects(budget: policy.PodDisruptionBudget, pod: core.Pod) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.api.core import v1 as core
 from pybernetes.api.networking import v1 as networking
 from pybernetes.apimachinery import errors, names
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.field_errors import FieldError, invalid
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
@@ -471,7 +472,7 @@ class ServiceStrategy(Strategy):
 
 
 def _ready(found: networking.ServiceCIDR) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions)
+    return condition_holds(found.status.conditions, "Ready")
 
 
 def _addresses_of(obj: core.Service) -> list[str]:
