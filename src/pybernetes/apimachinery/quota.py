@@ -161,7 +161,8 @@ def _device_usage(claim: resource.ResourceClaim) -> Amounts:
     found: Counter[str] = Counter()
     for request in claim.spec.devices.requests or []:
         most: Counter[str] = Counter()
-        for wanted in (*request.firstAvailable, *([request.exactly] if request.exactly is not None else [])):
+        choices: list[Any] = request.firstAvailable or [request.exactly or resource.ExactDeviceRequest()]
+        for wanted in choices:
             count = _MOST_DEVICES if wanted.allocationMode == "All" else wanted.count or 0
             most |= Counter({wanted.deviceClassName + _DEVICES: count})
         found += most
