@@ -11,6 +11,8 @@ HERE = Path(__file__).parent
 TARGETS = {
     "cri.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "containerd_events.proto": HERE.parent / "src/pybernetes/kubelet/cri",
+    "csi.proto": HERE.parent / "src/pybernetes/kubelet/volumes/csi",
+    "plugin_registration.proto": HERE.parent / "src/pybernetes/kubelet",
     "etcd.proto": HERE.parent / "src/pybernetes/storage",
     "kms.proto": HERE.parent / "src/pybernetes/storage/encryption",
 }

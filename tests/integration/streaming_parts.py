@@ -193,7 +193,7 @@ class KubeletHost:
     def healthy(self) -> str:
         return ""
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         return b"# nothing\n"
 
 

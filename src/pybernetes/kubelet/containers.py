@@ -35,7 +35,8 @@ from pybernetes.kubelet.resources import (
     size_of,
 )
 from pybernetes.kubelet.runtime import Size
-from pybernetes.kubelet.volumes.manager import Volumes, is_read_only
+from pybernetes.kubelet.volumes.claims import is_read_only
+from pybernetes.kubelet.volumes.manager import Volumes
 
 _PROTOCOLS = {"TCP": 0, "UDP": 1, "SCTP": 2}
 _PROPAGATION = {"None": 0, "HostToContainer": 1, "Bidirectional": 2}
@@ -220,6 +221,7 @@ class Configs:
             working_dir=spec.workingDir or "",
             envs=[pb.KeyValue(key=k, value=v.encode(errors="surrogateescape")) for k, v in environment.items()],
             mounts=self._mounts(pod, spec, environment, new.pod_ips),
+            devices=self._devices(pod, spec),
             labels={**self._pod_labels(pod), runtime.CONTAINER_NAME_LABEL: spec.name},
             annotations=_annotations(pod, spec, new.restart_count),
             log_path=f"{spec.name}/{new.restart_count}.log",
@@ -259,6 +261,16 @@ class Configs:
             memory_swap_limit_in_bytes=size.memory_limit_bytes,
             oom_score_adj=max(adjust, lowest_oom_score_adjust()),
         )
+
+    def _devices(self, pod: Pod, spec: Container | EphemeralContainer) -> list[Any]:
+        """Source: pkg/kubelet/kubelet_pods.go makeBlockVolumes."""
+        found = []
+        for device in spec.volumeDevices:
+            source, read_only = self._volumes.device_source(pod, device)
+            made = self._cri.pb.Device(host_path=str(source), container_path=device.devicePath)
+            made.permissions = "r" if read_only else "mrw"
+            found.append(made)
+        return found
 
     def _mounts(
         self, pod: Pod, spec: Container | EphemeralContainer, environment: Mapping[str, str], ips: tuple[str, ...]

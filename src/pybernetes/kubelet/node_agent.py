@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -49,6 +49,7 @@ class NodeAgent:
         clock: Clock,
         server_port: Callable[[], int],
         record: Callable[[Node, str, str, str], None],
+        volumes_in_use: Callable[[], Sequence[str]],
     ) -> None:
         self._client = client
         self._cri = cri
@@ -58,6 +59,7 @@ class NodeAgent:
         self._clock = clock
         self._server_port = server_port
         self._record = record
+        self._volumes_in_use = volumes_in_use
         self.health = RuntimeHealth()
         self.pressure: frozenset[str] = frozenset()
         """Conditions of what the node is short of."""
@@ -138,6 +140,7 @@ class NodeAgent:
             self._server_port(),
             self._clock.now(),
             pressure=self.pressure,
+            volumes_in_use=self._volumes_in_use(),
         )
 
     async def _register(self) -> None:

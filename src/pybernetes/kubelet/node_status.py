@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -174,6 +175,7 @@ def node_status(
     now_s: float,
     *,
     pressure: frozenset[str] = frozenset(),
+    volumes_in_use: Sequence[str] = (),
 ) -> NodeStatus:
     """The status to report; times of transition are kept from `old`. Pure but for its inputs."""
     info = msgspec.structs.replace(
@@ -188,6 +190,7 @@ def node_status(
         nodeInfo=info,
         addresses=addresses,
         images=images,
+        volumesInUse=list(volumes_in_use),
     )
     if server_port > 0:
         status.daemonEndpoints = NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=server_port))

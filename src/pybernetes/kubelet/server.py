@@ -139,9 +139,8 @@ class KubeletServer:
             case "run", 3 | 4:
                 return await self._run(request, rest)
             case "metrics", 0:
-                return Response(
-                    200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], self._host.metrics()
-                )
+                text = await self._host.metrics()
+                return Response(200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], text)
             case "metrics", 1 if rest == ["resource"]:
                 text = resource_metrics(await self._host.stats_summary(only_cpu_and_memory=True))
                 return Response(200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], text)

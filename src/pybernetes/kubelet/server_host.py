@@ -91,6 +91,6 @@ class ServerHost(Protocol):
         """ "" or what is wrong: the sync loop does not turn, the runtime is away."""
         ...
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """The Prometheus text of this process."""
         ...

@@ -23,6 +23,7 @@ from pybernetes.kubelet.log_reader import LogOptions
 from pybernetes.kubelet.log_stream import log_stream
 from pybernetes.kubelet.server_host import ContainerLog, StreamOptions
 from pybernetes.kubelet.stats import Stats
+from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.worker.machine import Stage
 from pybernetes.kubelet.worker.shell import PodRunner
 
@@ -220,7 +221,7 @@ class Host:
         agent = self._kubelet.agent
         return agent.health.error if agent is not None and self._kubelet.started.is_set() else ""
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         runners = self._kubelet.runners.values()
         states: dict[str, int] = {"running": 0, "exited": 0, "created": 0, "unknown": 0}
         for runner in runners:
@@ -228,7 +229,7 @@ class Host:
                 states[container.state] += 1
         running = sum(1 for r in runners if any(s.ready for s in r.worker.runtime.sandboxes))
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        resident = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+        resident = _resident_bytes()
         lines = [
             "# HELP kubelet_running_pods Number of pods that have a running pod sandbox",
             "# TYPE kubelet_running_pods gauge",
@@ -236,6 +237,7 @@ class Host:
             "# HELP kubelet_running_containers Number of containers by state",
             "# TYPE kubelet_running_containers gauge",
             *(f'kubelet_running_containers{{container_state="{k}"}} {v}' for k, v in states.items()),
+            *volume_stats.metrics(await self._stats.of_claims()),
             "# TYPE kubelet_node_name gauge",
             f'kubelet_node_name{{node="{self._kubelet.config.node_name}"}} 1',
             "# TYPE process_cpu_seconds_total counter",
@@ -244,6 +246,10 @@ class Host:
             f"process_resident_memory_bytes {resident}",
         ]
         return ("\n".join(lines) + "\n").encode()
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 class Exits:

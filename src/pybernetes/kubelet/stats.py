@@ -2,7 +2,7 @@
 
 Read from the cgroups when somebody asks, never in between; without cgroups the runtime is asked.
 Source: pkg/kubelet/server/stats/summary.go, pkg/kubelet/stats/cri_stats_provider.go.
-Differs: volumes, networks, processes and swap are not told.
+Differs: networks, processes and swap are not told.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.containers import instance_of
 from pybernetes.kubelet.usage import Usage, meminfo, usage
+from pybernetes.kubelet.volumes import stats as volume_stats
+from pybernetes.kubelet.volumes.stats import NamedStats
 
 if TYPE_CHECKING:
     from pybernetes.kubelet.kubelet import Kubelet
@@ -41,7 +43,21 @@ class Stats:
         stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
         found = await self._read(now, format_time(now), stats)
         self._add_rates(found, now)
+        await self._add_volumes(found, format_time(now))
         return found
+
+    async def _add_volumes(self, summary: dict[str, Any], shown: str) -> None:
+        for told in summary["pods"]:
+            runner = self._kubelet.runners.get(told["podRef"]["uid"])
+            if runner is not None:
+                volumes = await self._kubelet.node.volumes.stats(runner.worker.pod)
+                told["volume"] = [volume_stats.summary(each, shown) for each in volumes]
+
+    async def of_claims(self) -> list[NamedStats]:
+        """Of volumes that claims have given to pods."""
+        pods = [runner.worker.pod for runner in list(self._kubelet.runners.values())]
+        volumes = self._kubelet.node.volumes
+        return [each for pod in pods for each in await volumes.stats(pod, only_claims=True)]
 
     async def resources(self) -> dict[str, Any]:
         """The same without files and rates, with times to the microsecond."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from pybernetes.api.core.v1 import LifecycleHandler, Probe
+from pybernetes.api.core.v1 import LifecycleHandler, Node, Probe
 from pybernetes.client.client import Client
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import InformerFactory
@@ -27,6 +27,9 @@ from pybernetes.kubelet.eviction.signals import HostSignals, Signals
 from pybernetes.kubelet.node_status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes import prober
+from pybernetes.kubelet.volumes.csi.drivers import Drivers
+from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
+from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.tokens import Tokens
 
@@ -71,8 +74,17 @@ class Surroundings:
     ) -> ReferencedObjects:
         return ReferencedObjects(client, on_change)
 
-    def volumes(self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None) -> Volumes:
-        return Volumes(Path(config.root_dir), objects, tokens, objects.client)
+    def csi(
+        self, client: Client, config: KubeletConfig, clock: Clock, node: Callable[[], Awaitable[Node]]
+    ) -> CsiVolumes | None:
+        """Volumes of CSI drivers; `node` waits for the registered Node. None has no drivers."""
+        drivers = Drivers(NodeInfo(client, node))
+        return CsiVolumes(Path(config.root_dir), client, drivers, Tokens(client, clock), config.node_name, clock)
+
+    def volumes(
+        self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None, csi: CsiVolumes | None
+    ) -> Volumes:
+        return Volumes(Path(config.root_dir), objects, tokens, objects.client, csi)
 
     def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
         """Where it is kept what a pod, by uid, was granted; None keeps it nowhere."""

@@ -1,17 +1,20 @@
-"""What a cgroup used, read from the kernel's files of cgroup v1 and v2, and what the machine has of memory.
+"""What a cgroup used, read from the kernel's files of cgroup v1 and v2, what a folder holds, what memory there is.
 
 Source: cadvisor container/libcontainer/handler.go (working set), runc libcontainer/cgroups/fs and fs2.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pybernetes.kubelet.cgroups import Hierarchies
 
+_BLOCK = 512
 Read = Callable[[Path], str]
 
 
@@ -41,6 +44,21 @@ def meminfo() -> dict[str, int]:
     """Bytes of the machine's memory, by the kernel's names."""
     text = Path("/proc/meminfo").read_text()
     return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^([\w()]+):\s+(\d+) kB", text, re.MULTILINE)}
+
+
+def disk_usage(folder: Path) -> tuple[int, int]:
+    """Bytes on the disk and number of files below a folder, which may change meanwhile."""
+    size = files = 0
+    waiting = [folder]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+                    files += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+    return size, files
 
 
 def _unified(folder: Path, read: Read) -> Usage:

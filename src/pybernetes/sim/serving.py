@@ -87,7 +87,7 @@ class FleetHost:
     def healthy(self) -> str:
         return ""
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         pods = sum(len(kubelet.runners) for kubelet in self._kubelets.values())
         return (
             "# HELP kubelet_running_pods Number of pods that have a running pod sandbox\n"

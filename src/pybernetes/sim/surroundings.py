@@ -7,7 +7,7 @@ name (`Shared`); each kubelet is shown its part of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,8 +41,10 @@ from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.pod_spec import container_hash
 from pybernetes.kubelet.probes.prober import Answer, Running
 from pybernetes.kubelet.surroundings import Events, Surroundings
+from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes, Recorder
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, payload
+from pybernetes.kubelet.volumes.stats import NamedStats
 from pybernetes.kubelet.volumes.tokens import Tokens
 from pybernetes.sim.cri import ContainerConfig, SandboxConfig, SimulatedCri, SimulatedEvents
 from pybernetes.sim.script import Script, ScriptError, script_of
@@ -187,7 +189,7 @@ class _Volumes(Volumes):
     def known_pods(self) -> set[str]:
         return set()
 
-    async def prepare(self, pod: Pod, facts: Facts) -> None:
+    async def prepare(self, pod: Pod, facts: Facts, record: Recorder) -> None:
         for volume in pod.spec.volumes:
             if not is_payload(volume):
                 continue
@@ -198,13 +200,16 @@ class _Volumes(Volumes):
             except (VolumeError, ValueError) as error:
                 raise VolumeError(f'MountVolume.SetUp failed for volume "{volume.name}" : {error}') from error
 
+    async def stats(self, pod: Pod, *, only_claims: bool = False) -> list[NamedStats]:
+        return []
+
     async def refresh(self, pod: Pod, facts: Facts) -> bool:
         return False
 
-    def unmount(self, uid: str) -> None:
+    async def unmount(self, uid: str) -> None:
         return
 
-    def remove(self, uid: str) -> None:
+    async def remove(self, uid: str) -> None:
         return
 
 
@@ -319,7 +324,14 @@ class SimulatedSurroundings(Surroundings):
     ) -> ReferencedObjects:
         return _Objects(self._shared, on_change)
 
-    def volumes(self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None) -> Volumes:
+    def csi(
+        self, client: Client, config: KubeletConfig, clock: Clock, node: Callable[[], Awaitable[Node]]
+    ) -> CsiVolumes | None:
+        return None
+
+    def volumes(
+        self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None, csi: CsiVolumes | None
+    ) -> Volumes:
         return _Volumes(objects)
 
     def signals(self, config: KubeletConfig, cri: CriClient, cgroups: Cgroups | None) -> Signals | None:

@@ -102,6 +102,8 @@ class SimulatedNode:
                 self.events.append(f"{reason}: {message}")
             case m.CancelStart(name=name):
                 self._cancel(name)
+            case m.CancelPrepare():
+                self._cancel_prepare()
             case m.StartProbes() | m.StopProbes():
                 pass
             case _:
@@ -116,6 +118,12 @@ class SimulatedNode:
             if isinstance(answer[2], m.ImageReady) and answer[2].name == name:
                 self.answers.remove(answer)
                 self._later(m.ImageFailed(name, "ErrImagePull", "cancelled"))
+
+    def _cancel_prepare(self) -> None:
+        for answer in list(self.answers):
+            if isinstance(answer[2], m.HostPrepared):
+                self.answers.remove(answer)
+                self._later(m.HostPrepared("the pod ends"))
 
     def _answer(self, instruction: m.Instruction) -> m.Event:
         bad = self.random.random() < self.fault

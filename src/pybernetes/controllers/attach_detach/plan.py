@@ -5,7 +5,6 @@ Source: pkg/controller/volume/attachdetach/reconciler/reconciler.go, pkg/volume/
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pybernetes.api.storage.v1 import (
     VolumeAttachmentSource,
     VolumeAttachmentSpec,
 )
+from pybernetes.apimachinery import csi_volumes
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.controllers.runtime.nodes import is_out_of_service, is_ready
 
@@ -39,10 +39,7 @@ class Steps:
 
 
 def needs_attach(volume: PersistentVolume, driver: CSIDriver | None) -> bool:
-    """A driver that says nothing of itself is taken to need it."""
-    if volume.spec.csi is None:
-        return False
-    return driver is None or driver.spec.attachRequired is not False
+    return volume.spec.csi is not None and csi_volumes.is_attached_first(driver)
 
 
 def uses_volumes(pod: Pod, node: Node | None) -> bool:
@@ -54,18 +51,11 @@ def uses_volumes(pod: Pod, node: Node | None) -> bool:
     return node is not None and node.metadata.annotations.get(_KEEP_TERMINATED) == "true"
 
 
-def attachment_name(volume: PersistentVolume, node_name: str) -> str:
-    csi = volume.spec.csi
-    assert csi is not None
-    text = f"{csi.volumeHandle}{csi.driver}{node_name}"
-    return f"csi-{hashlib.sha256(text.encode()).hexdigest()}"
-
-
 def attachment(volume: PersistentVolume, node_name: str) -> VolumeAttachment:
     csi = volume.spec.csi
     assert csi is not None
     return VolumeAttachment(
-        metadata=ObjectMeta(name=attachment_name(volume, node_name)),
+        metadata=ObjectMeta(name=csi_volumes.attachment_name(csi.driver, csi.volumeHandle, node_name)),
         spec=VolumeAttachmentSpec(
             attacher=csi.driver,
             nodeName=node_name,
@@ -75,10 +65,9 @@ def attachment(volume: PersistentVolume, node_name: str) -> VolumeAttachment:
 
 
 def unique_name(volume: PersistentVolume) -> str:
-    """How nodes call it in volumesInUse and volumesAttached."""
     csi = volume.spec.csi
     assert csi is not None
-    return f"kubernetes.io/csi/{csi.driver}^{csi.volumeHandle}"
+    return csi_volumes.unique_name(csi.driver, csi.volumeHandle)
 
 
 def may_share(volume: PersistentVolume) -> bool:

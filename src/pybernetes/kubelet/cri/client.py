@@ -6,10 +6,10 @@ only when a client is made. Errors are `CriError`, with gRPC's code by name.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+from pybernetes.kubelet.rpc import RpcClient, RpcError
+
 _RUNTIME = "/runtime.v1.RuntimeService/"
 _IMAGES = "/runtime.v1.ImageService/"
 
@@ -19,50 +19,14 @@ _SANDBOX_TIMEOUT_S = 240.0
 _PULL_TIMEOUT_S = 3600.0
 
 
-class CriError(Exception):
-    """The runtime refused or could not be reached; `code` is gRPC's, such as NOT_FOUND.
-
-    As text it reads like an error of Go's gRPC, which is what users of Kubernetes know.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-    def __str__(self) -> str:
-        code = "".join(word.capitalize() for word in self.code.split("_"))
-        return f"rpc error: code = {code} desc = {self.message}"
-
-    @property
-    def not_found(self) -> bool:
-        return self.code == "NOT_FOUND"
-
-    @property
-    def unimplemented(self) -> bool:
-        return self.code == "UNIMPLEMENTED"
+class CriError(RpcError):
+    """The runtime refused or could not be reached."""
 
 
-class CriClient:
+class CriClient(RpcClient):
     """Calls of RuntimeService and ImageService; made inside a running event loop."""
 
-    def __init__(self, endpoint: str) -> None:
-        import grpc.aio
-
-        self._rpc_error: type[Exception] = grpc.aio.AioRpcError
-        self.endpoint = endpoint if "://" in endpoint else f"unix://{endpoint}"
-        self.channel: Any = grpc.aio.insecure_channel(
-            self.endpoint,
-            options=[
-                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.enable_http_proxy", 0),
-                ("grpc.initial_reconnect_backoff_ms", 100),
-                ("grpc.max_reconnect_backoff_ms", 1000),
-                ("grpc.default_authority", "localhost"),
-            ],
-        )
-        self._methods: dict[str, Any] = {}
+    error = CriError
 
     @property
     def pb(self) -> Any:
@@ -71,33 +35,11 @@ class CriClient:
 
         return cri_pb2
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self.channel.close()
-
     async def call(
         self, method: str, request: Any, *, timeout_s: float | None = _CALL_TIMEOUT_S, service: str = _RUNTIME
     ) -> Any:
         """One unary call by name; the response type follows from the name. Raises CriError."""
-        stub = self._methods.get(method)
-        if stub is None:
-            response = getattr(self.pb, method + "Response")
-            stub = self._methods[method] = self.channel.unary_unary(
-                service + method,
-                request_serializer=type(request).SerializeToString,
-                response_deserializer=response.FromString,
-            )
-        try:
-            return await stub(request, timeout=timeout_s)
-        except self._rpc_error as error:
-            raise _cri_error(error) from None
+        return await self.unary(service + method, request, getattr(self.pb, method + "Response"), timeout_s)
 
     def stream(self, path: str, request: Any, response: Any, metadata: tuple[tuple[str, str], ...] = ()) -> Any:
         """A server stream as gRPC gives it; iterating raises grpc's own error."""
@@ -105,10 +47,6 @@ class CriClient:
             path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
         )
         return stub(request, metadata=metadata, wait_for_ready=True)
-
-    def error_of(self, error: Exception) -> CriError | None:
-        """The CriError that an error raised while iterating a stream stands for, None for another kind."""
-        return _cri_error(error) if isinstance(error, self._rpc_error) else None
 
     # The runtime itself.
 
@@ -237,7 +175,3 @@ class CriClient:
         except CriError as error:
             if not error.not_found:
                 raise
-
-
-def _cri_error(error: Any) -> CriError:
-    return CriError(error.code().name, error.details() or error.code().name)

@@ -24,10 +24,8 @@ from pybernetes.kubelet.eviction.ranking import ContainerUsage, Usage
 from pybernetes.kubelet.eviction.thresholds import Observation
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.runtime import CONTAINER_NAME_LABEL, POD_UID_LABEL
-from pybernetes.kubelet.usage import meminfo
+from pybernetes.kubelet.usage import disk_usage, meminfo
 from pybernetes.kubelet.usage import usage as cgroup_usage
-
-_BLOCK = 512
 
 
 class Signals(Protocol):
@@ -96,7 +94,7 @@ class HostSignals:
             usage, meta = found[uid_of(pod)], pod.metadata
             logs = Path(self._config.pod_log_dir) / f"{meta.namespace}_{meta.name}_{meta.uid}"
             for container in pod.spec.containers:
-                size, files = _walk(logs / container.name)
+                size, files = disk_usage(logs / container.name)
                 usage.containers.setdefault(container.name, ContainerUsage()).disk_bytes += size
                 usage.disk_bytes += size
                 usage.inodes += files
@@ -104,7 +102,7 @@ class HostSignals:
             for volume in pod.spec.volumes:
                 if volume.emptyDir is None:
                     continue
-                size, files = _walk(folder / volume.name)
+                size, files = disk_usage(folder / volume.name)
                 usage.volumes[volume.name] = size
                 if volume.emptyDir.medium != "Memory":
                     usage.disk_bytes += size
@@ -130,18 +128,3 @@ def _space(disk: os.statvfs_result) -> Observation:
 
 def _inodes(disk: os.statvfs_result) -> Observation:
     return Observation(disk.f_ffree, disk.f_files)
-
-
-def _walk(folder: Path) -> tuple[int, int]:
-    """Bytes on the disk and number of files below a folder, which may change meanwhile."""
-    size = files = 0
-    waiting = [folder]
-    while waiting:
-        with suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    size += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
-                    files += 1
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(Path(entry.path))
-    return size, files

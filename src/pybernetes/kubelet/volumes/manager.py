@@ -14,20 +14,33 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pybernetes.api.core.v1 import Container, EphemeralContainer, PersistentVolume, Pod, Volume, VolumeMount
-from pybernetes.apimachinery import errors, quantity
+from pybernetes.api.core.v1 import (
+    Container,
+    EphemeralContainer,
+    NFSVolumeSource,
+    PersistentVolume,
+    Pod,
+    Volume,
+    VolumeDevice,
+    VolumeMount,
+)
+from pybernetes.apimachinery import errors, quantity, volume_claims
 from pybernetes.apimachinery.volume_claims import BLOCK
 from pybernetes.client.client import Client
 from pybernetes.kubelet.environment import ConfigError, Facts, Objects
 from pybernetes.kubelet.expansion import expand
 from pybernetes.kubelet.pod_spec import uid_of
-from pybernetes.kubelet.volumes import atomic_writer, mounts, ownership, subpath
-from pybernetes.kubelet.volumes.claims import claimed_volume
+from pybernetes.kubelet.volumes import atomic_writer, block, mounts, nfs, ownership, subpath
+from pybernetes.kubelet.volumes import stats as volume_stats
+from pybernetes.kubelet.volumes.claims import ClaimError, claimed_volume, is_read_only
+from pybernetes.kubelet.volumes.csi import requests
+from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes, Recorder
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, needs_memory, payload
+from pybernetes.kubelet.volumes.stats import NamedStats, VolumeStats
 from pybernetes.kubelet.volumes.tokens import DEFAULT_LIFETIME_S, Tokens
 
 _LOG = logging.getLogger(__name__)
@@ -41,8 +54,17 @@ _FOLDERS = {
 
 
 class Volumes:
-    def __init__(self, root: Path, objects: Objects, tokens: Tokens | None, client: Client | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        objects: Objects,
+        tokens: Tokens | None,
+        client: Client | None = None,
+        csi: CsiVolumes | None = None,
+    ) -> None:
+        self._root = root
         self._pods = root / "pods"
+        self._csi = csi
         self._objects = objects
         self._tokens = tokens
         self._client = client
@@ -58,18 +80,26 @@ class Volumes:
             return {entry.name for entry in self._pods.iterdir()}
         return set()
 
-    async def prepare(self, pod: Pod, facts: Facts) -> None:
+    async def prepare(self, pod: Pod, facts: Facts, record: Recorder) -> None:
         """Makes every volume of the pod ready. Raises VolumeError with the volume's name in its text."""
         folder = self.pod_folder(uid_of(pod))
         for name in ("volumes", "plugins", "containers"):
             (folder / name).mkdir(parents=True, exist_ok=True, mode=0o750)
         for volume in pod.spec.volumes:
             try:
-                await self._prepare_one(pod, volume, facts)
-            except (VolumeError, OSError, errors.StatusError, ValueError) as error:
+                await self._prepare_one(pod, volume, facts, record)
+            except ClaimError as error:
+                name = volume.name
+                raise VolumeError(
+                    f"Unable to attach or mount volumes: unmounted volumes=[{name}], unattached volumes=[], "
+                    f"failed to process volumes=[{name}]: {error}"
+                ) from error
+            except VolumeError as error:
+                raise VolumeError(f'{error.step} failed for volume "{error.name or volume.name}" : {error}') from error
+            except (OSError, errors.StatusError, ValueError) as error:
                 raise VolumeError(f'MountVolume.SetUp failed for volume "{volume.name}" : {error}') from error
 
-    async def _prepare_one(self, pod: Pod, volume: Volume, facts: Facts) -> None:
+    async def _prepare_one(self, pod: Pod, volume: Volume, facts: Facts, record: Recorder) -> None:
         if volume.hostPath is not None:
             _check_host_path(volume.hostPath.path, volume.hostPath.type or "")
         elif volume.emptyDir is not None:
@@ -78,8 +108,12 @@ class Volumes:
             await self.write(pod, volume, facts)
         elif volume.image is not None:
             return
+        elif volume.csi is not None:
+            await self._prepare_csi(pod, volume, None, record)
+        elif volume.nfs is not None:
+            await self._prepare_nfs(pod, volume, volume.nfs, ())
         elif volume.persistentVolumeClaim is not None or volume.ephemeral is not None:
-            await self._prepare_claimed(pod, volume)
+            await self._prepare_claimed(pod, volume, record)
         else:
             raise VolumeError("no volume plugin matched")
 
@@ -95,7 +129,7 @@ class Volumes:
                 mounts.tmpfs(place)
             except OSError as error:
                 _LOG.debug("no tmpfs for volume %s: %s", volume.name, error)
-        group = pod.spec.securityContext.fsGroup if pod.spec.securityContext is not None else None
+        group = ownership.group_of(pod)
         place.chmod(0o777)
         if group is not None:
             os.chown(place, -1, group)
@@ -125,19 +159,77 @@ class Volumes:
                     changed |= await self.write(pod, volume, facts)
         return changed
 
-    async def _prepare_claimed(self, pod: Pod, volume: Volume) -> None:
+    async def stats(self, pod: Pod, *, only_claims: bool = False) -> list[NamedStats]:
+        """Of the pod's volumes that can be measured."""
+        found = []
+        for volume in pod.spec.volumes:
+            name = volume_claims.claim_name(pod, volume)
+            if only_claims and not name:
+                continue
+            with suppress(OSError):
+                if (measured := await self._measured(pod, volume)) is not None:
+                    claim = (pod.metadata.namespace or "", name) if name else None
+                    found.append(NamedStats(volume.name, claim, measured))
+        return found
+
+    async def _measured(self, pod: Pod, volume: Volume) -> VolumeStats | None:
+        claimed = self._claimed.get(uid_of(pod), {}).get(volume.name)
+        if self._csi is not None and (use := requests.use_of(pod, volume, claimed)) is not None:
+            return await self._csi.stats(use)
+        place = self.path(pod, volume)
+        if place is None or volume.hostPath is not None or (claimed is not None and claimed.spec.hostPath is not None):
+            return None
+        if volume.emptyDir is not None or is_payload(volume):
+            return await asyncio.to_thread(volume_stats.of_folder, place)
+        return await asyncio.to_thread(volume_stats.of_file_system, place)
+
+    async def look_again(self, pod: Pod, record: Recorder) -> None:
+        """From time to time: what drivers want to be asked again, and volumes that have grown."""
+        if self._csi is None:
+            return
+        for volume in pod.spec.volumes:
+            found = self._claimed.get(uid_of(pod), {}).get(volume.name)
+            if (use := requests.use_of(pod, volume, found)) is None:
+                continue
+            try:
+                await self._csi.publish_again(pod, volume, found, use)
+                if found is not None:
+                    await self._csi.expand(pod, volume, use, record)
+            except (VolumeError, errors.StatusError, OSError) as error:
+                _LOG.warning("volume %s of pod %s: %s", volume.name, pod.metadata.name, error)
+
+    async def _prepare_claimed(self, pod: Pod, volume: Volume, record: Recorder) -> None:
         """The volume must be there already: a folder that is missing holds no data, so none is made up for it."""
         found = await claimed_volume(self._client, pod, volume)
-        spec = found.spec
-        if spec.volumeMode == BLOCK:
-            raise VolumeError("volumes of volumeMode Block are not supported by this kubelet")
-        if spec.hostPath is not None:
+        spec, name = found.spec, found.metadata.name or ""
+        self._claimed.setdefault(uid_of(pod), {})[volume.name] = found
+        if spec.csi is not None:
+            await self._prepare_csi(pod, volume, found, record)
+        elif spec.local is not None and spec.volumeMode == BLOCK:
+            await asyncio.to_thread(block.map_local, self._root, Path(spec.local.path), uid_of(pod), name)
+        elif spec.volumeMode == BLOCK:
+            raise VolumeError("volume plugin does not support block volumes", name, "MapVolume.NewBlockVolumeMapper")
+        elif spec.hostPath is not None:
             _check_host_path(spec.hostPath.path, spec.hostPath.type or "")
         elif spec.local is not None:
             await asyncio.to_thread(_prepare_local, Path(spec.local.path), pod, is_read_only(volume))
+        elif spec.nfs is not None:
+            await self._prepare_nfs(pod, volume, spec.nfs, spec.mountOptions)
         else:
-            raise VolumeError(f"no volume plugin matched for PersistentVolume {found.metadata.name}")
-        self._claimed.setdefault(uid_of(pod), {})[volume.name] = found
+            raise VolumeError(f"no volume plugin matched for PersistentVolume {name}")
+
+    async def _prepare_csi(self, pod: Pod, volume: Volume, found: PersistentVolume | None, record: Recorder) -> None:
+        use = requests.use_of(pod, volume, found)
+        if self._csi is None or use is None:
+            raise VolumeError("cannot use volumes of CSI drivers without an apiserver")
+        await self._csi.set_up(pod, volume, found, use)
+        if found is not None:
+            await self._csi.expand(pod, volume, use, record)
+
+    async def _prepare_nfs(self, pod: Pod, volume: Volume, source: NFSVolumeSource, options: Sequence[str]) -> None:
+        place = self.path(pod, volume)
+        assert place is not None
+        await nfs.mount(source, place, options, is_read_only(volume))
 
     def _empty_dir(self, pod: Pod, volume: Volume) -> None:
         assert volume.emptyDir is not None
@@ -152,7 +244,7 @@ class Volumes:
                 fresh = True
         if fresh:
             place.chmod(0o777)
-            group = pod.spec.securityContext.fsGroup if pod.spec.securityContext is not None else None
+            group = ownership.group_of(pod)
             if group is not None:
                 os.chown(place, -1, group)
                 place.chmod(0o777 | stat.S_ISGID)
@@ -162,6 +254,11 @@ class Volumes:
         if volume.hostPath is not None:
             return Path(volume.hostPath.path)
         claimed = self._claimed.get(uid_of(pod), {}).get(volume.name)
+        if self._csi is not None and (use := requests.use_of(pod, volume, claimed)) is not None:
+            return self._csi.places.target(use)
+        if volume.nfs is not None or (claimed is not None and claimed.spec.nfs is not None):
+            name = volume.name if claimed is None else claimed.metadata.name or ""
+            return self.pod_folder(uid_of(pod)) / "volumes" / nfs.FOLDER / name
         if claimed is not None:
             source = claimed.spec.local or claimed.spec.hostPath
             return Path(source.path) if source is not None else None
@@ -169,6 +266,16 @@ class Volumes:
             if getattr(volume, field) is not None:
                 return self.pod_folder(uid_of(pod)) / "volumes" / folder / volume.name
         return None
+
+    def device_source(self, pod: Pod, device: VolumeDevice) -> tuple[Path, bool]:
+        """What names the device on the node, and whether it is only to be read. Raises ConfigError."""
+        volume = next((v for v in pod.spec.volumes if v.name == device.name), None)
+        found = self._claimed.get(uid_of(pod), {}).get(device.name)
+        if volume is None or found is None:
+            raise ConfigError(f'cannot find volume "{device.name}" to pass into container')
+        if self._csi is not None and (use := requests.use_of(pod, volume, found)) is not None:
+            return self._csi.places.link(use), is_read_only(volume)
+        return block.local_link(self._pods, uid_of(pod), found.metadata.name or ""), is_read_only(volume)
 
     def mount_source(
         self, pod: Pod, container: Container | EphemeralContainer, mount: VolumeMount, environment: Mapping[str, str]
@@ -205,33 +312,36 @@ class Volumes:
                 f'failed to prepare subPath for volumeMount "{mount.name}" of container "{container.name}"'
             ) from None
 
-    def unmount(self, uid: str) -> None:
-        """Unmounts and removes the volumes of a pod that has ended; nothing of the node is followed."""
+    async def unmount(self, uid: str) -> None:
+        """Unmounts and removes the volumes of a pod that has ended; nothing of the node is followed.
+
+        Raises VolumeError for what a driver still has to give back, OSError.
+        """
         folder = self.pod_folder(uid)
+        _detach_below(folder / "volume-subpaths")
+        if self._csi is not None:
+            await self._csi.tear_down(uid)
+        block.unmap_locals(self._root, uid)
         self._claimed.pop(uid, None)
-        for place in mounts.mounts_below(folder):
-            mounts.unmount(place, mounts.MNT_DETACH)
-        for name in ("volumes", "volume-subpaths"):
+        _detach_below(folder)
+        for name in ("volumes", "volume-subpaths", "volumeDevices"):
             _remove_tree(folder / name)
 
-    def remove(self, uid: str) -> None:
-        """Removes everything of the pod on this node."""
-        self.unmount(uid)
+    async def remove(self, uid: str) -> None:
+        """Removes everything of the pod on this node. Raises what `unmount` does."""
+        await self.unmount(uid)
         _remove_tree(self.pod_folder(uid))
 
 
 def _prepare_local(place: Path, pod: Pod, read_only: bool) -> None:
     if not place.is_dir():
         raise VolumeError(f'path "{place}" does not exist')
-    context = pod.spec.securityContext
-    if context is not None and context.fsGroup is not None and not read_only:
-        ownership.give(place, context.fsGroup, context.fsGroupChangePolicy)
+    ownership.give_to_pod(place, pod, read_only)
 
 
-def is_read_only(volume: Volume) -> bool:
-    """Whatever the container's mount says."""
-    claim = volume.persistentVolumeClaim
-    return volume.image is not None or (claim is not None and bool(claim.readOnly))
+def _detach_below(folder: Path) -> None:
+    for place in mounts.mounts_below(folder):
+        mounts.unmount(place, mounts.MNT_DETACH)
 
 
 def _remove_tree(folder: Path) -> None:

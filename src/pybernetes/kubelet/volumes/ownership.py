@@ -11,10 +11,24 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from pybernetes.api.core.v1 import Pod
+
 _FILE = 0o660
 _FOLDER = _FILE | stat.S_ISGID | 0o110
 _ON_ROOT_MISMATCH = "OnRootMismatch"
 _O_PATH = 0o10000000
+
+
+def group_of(pod: Pod) -> int | None:
+    """The fsGroup of a pod."""
+    return pod.spec.securityContext.fsGroup if pod.spec.securityContext is not None else None
+
+
+def give_to_pod(folder: Path, pod: Pod, read_only: bool) -> None:
+    """Where the pod has an fsGroup and may write."""
+    context = pod.spec.securityContext
+    if context is not None and context.fsGroup is not None and not read_only:
+        give(folder, context.fsGroup, context.fsGroupChangePolicy)
 
 
 def give(folder: Path, group: int, policy: str | None) -> None:

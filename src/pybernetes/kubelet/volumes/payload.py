@@ -27,7 +27,15 @@ _TOKEN_MODE = 0o600
 
 
 class VolumeError(Exception):
-    """The volume cannot be set up now; the text stands in a FailedMount event."""
+    """The volume cannot be set up or taken away now; the text stands in a FailedMount event.
+
+    `step` is what failed, and `name` the volume's where it is not the pod's name for it.
+    """
+
+    def __init__(self, text: str, name: str = "", step: str = "MountVolume.SetUp") -> None:
+        super().__init__(text)
+        self.name = name
+        self.step = step
 
 
 def is_payload(volume: Volume) -> bool:

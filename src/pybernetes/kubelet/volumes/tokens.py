@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pybernetes.api.authentication.v1 import BoundObjectReference, TokenRequest, TokenRequestSpec
+from pybernetes.api.authentication.v1 import BoundObjectReference, TokenRequest, TokenRequestSpec, TokenRequestStatus
 from pybernetes.api.core.v1 import Pod, ServiceAccount
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.client.client import Client
@@ -23,7 +23,7 @@ _Key = tuple[str, str, str, int]
 
 @dataclass(slots=True)
 class _Token:
-    text: str
+    status: TokenRequestStatus
     renew_at_s: float
     expires_at_s: float
 
@@ -36,12 +36,16 @@ class Tokens:
 
     async def token(self, pod: Pod, audience: str, lifetime_s: int) -> str:
         """A token with at least a fifth of its life left. Raises StatusError, OSError."""
+        return (await self.status(pod, audience, lifetime_s)).token or ""
+
+    async def status(self, pod: Pod, audience: str, lifetime_s: int) -> TokenRequestStatus:
+        """The same with the time until when it is good."""
         account = pod.spec.serviceAccountName or "default"
         key = (uid_of(pod), account, audience, lifetime_s)
         now = self._clock.now()
         held = self._tokens.get(key)
         if held is not None and now < held.renew_at_s:
-            return held.text
+            return held.status
         request = TokenRequest(
             spec=TokenRequestSpec(
                 audiences=[audience] if audience else [],
@@ -57,13 +61,12 @@ class Tokens:
             )
         except OSError:
             if held is not None and now < held.expires_at_s:
-                return held.text
+                return held.status
             raise
         expires = parse_time(answer.status.expirationTimestamp or "")
         renew = min(now + (expires - now) * _RENEW_AT, now + _MOST_AGE_S)
-        text = answer.status.token or ""
-        self._tokens[key] = _Token(text, renew, expires)
-        return text
+        self._tokens[key] = _Token(answer.status, renew, expires)
+        return answer.status
 
     def renew_at_s(self, uid: str) -> float | None:
         """When the pod's next token is due."""

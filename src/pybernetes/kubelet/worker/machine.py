@@ -96,6 +96,7 @@ class PodWorker:
         self._announced_backoff: dict[str, float] = {}
         self._counted: dict[str, str] = {}
         self._cancelled: set[str] = set()
+        self._prepare_cancelled = False
         self._grace_override: int | None = None
         self._terminating_since_s = 0.0
         self._pod_size: CgroupValues | None = None
@@ -504,6 +505,9 @@ class PodWorker:
             if name not in self._cancelled:
                 self._cancelled.add(name)
                 self._out.append(m.CancelStart(name))
+        if "host" in self.in_flight and not self._prepare_cancelled:
+            self._prepare_cancelled = True
+            self._out.append(m.CancelPrepare())
         total = self._grace_override if self._grace_override is not None else termination_grace_period_s(self.pod)
         running = self.runtime.running()
         sidecars = [c.name for c in self.pod.spec.initContainers if is_sidecar(c)]

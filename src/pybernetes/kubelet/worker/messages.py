@@ -207,6 +207,12 @@ class CancelStart(Struct, frozen=True):
     key: str = ""
 
 
+class CancelPrepare(Struct, frozen=True):
+    """Gives up preparing the host, which may wait for a volume; answered by that preparation's own event."""
+
+    key: str = ""
+
+
 class StopContainer(Struct, frozen=True):
     container: Container
     grace_period_s: int
@@ -277,6 +283,7 @@ class RemoveLeftovers(Struct, frozen=True):
 
 
 Instruction = (
-    PrepareHost | CreateSandbox | StopSandbox | EnsureImage | StartContainer | CancelStart | StopContainer
-    | ResizePod | RemoveContainers | StartProbes | StopProbes | WriteStatus | Record | CleanUp | RemoveLeftovers
+    PrepareHost | CancelPrepare | CreateSandbox | StopSandbox | EnsureImage | StartContainer | CancelStart
+    | StopContainer | ResizePod | RemoveContainers | StartProbes | StopProbes | WriteStatus | Record | CleanUp
+    | RemoveLeftovers
 )  # fmt: skip

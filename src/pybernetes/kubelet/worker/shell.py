@@ -91,6 +91,7 @@ class PodRunner:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at_s = math.inf
         self._starts: dict[str, asyncio.Task[None]] = {}
+        self._preparing: asyncio.Task[None] | None = None
         self._refresh: asyncio.TimerHandle | None = None
         self._refreshing = asyncio.Lock()
         self._sandbox_configs: dict[str, Any] = {}
@@ -158,7 +159,10 @@ class PodRunner:
                 if (task := self._starts.get(name)) is not None:
                     task.cancel()
             case m.PrepareHost():
-                self._spawn(self._prepare_host(pod), "prepare", m.HostPrepared(_LOST))
+                self._preparing = self._spawn(self._prepare_host(pod), "prepare", m.HostPrepared(_LOST))
+            case m.CancelPrepare():
+                if self._preparing is not None:
+                    self._preparing.cancel()
             case m.CreateSandbox(attempt=attempt):
                 self._spawn(self._create_sandbox(pod, attempt), "sandbox", m.SandboxFailed(_LOST))
             case m.StopSandbox(sandbox_id=sandbox_id):
@@ -216,11 +220,14 @@ class PodRunner:
         try:
             node.objects.register(pod)
             await node.objects.ready(pod)
-            await node.volumes.prepare(pod, node.configs.facts(pod))
+            await node.volumes.prepare(pod, node.configs.facts(pod), partial(node.record, pod))
         except TimeoutError:
             text = "failed to sync the configmaps and secrets of the pod: timed out waiting for the condition"
         except (VolumeError, OSError) as error:
             text = str(error)
+        except asyncio.CancelledError:
+            self.post(m.HostPrepared("the pod ends"))
+            raise
         else:
             self._plan_refresh()
             self.post(m.HostPrepared())
@@ -266,6 +273,13 @@ class PodRunner:
     def _renew(self) -> None:
         if self.worker.stage is Stage.SYNCING:
             self._spawn(self._refresh_volumes(), "renew tokens")
+
+    def look_at_volumes(self) -> None:
+        """Drivers that want it are asked for their volumes again, and volumes that have grown are told."""
+        if self.worker.stage is Stage.SYNCING and self.worker.host_ready:
+            pod = self.worker.pod
+            record = partial(self._node.record, pod)
+            self._spawn(self._node.volumes.look_again(pod, record), "look at volumes")
 
     # Sandboxes.
 
@@ -564,10 +578,10 @@ class PodRunner:
     async def _clean_up(self) -> None:
         node = self._node
         try:
-            node.volumes.unmount(self.uid)
+            await node.volumes.unmount(self.uid)
             if node.cgroups is not None:
                 node.cgroups.remove(self.uid)
-        except OSError as error:
+        except (VolumeError, OSError) as error:
             _LOG.warning("pod %s cannot be cleaned up yet: %s", self.uid, error)
             self.post(m.CleanedUp(str(error)))
             return
@@ -583,9 +597,9 @@ class PodRunner:
             for sandbox in self.worker.runtime.sandboxes:
                 await node.cri.stop_pod_sandbox(sandbox.id)
                 await node.cri.remove_pod_sandbox(sandbox.id)
-            node.volumes.remove(self.uid)
+            await node.volumes.remove(self.uid)
             node.configs.remove_log_folder(pod)
-        except (CriError, OSError) as error:
+        except (CriError, VolumeError, OSError) as error:
             _LOG.warning("what is left of pod %s cannot be removed yet: %s", self.uid, error)
             self.post(m.LeftoversRemoved(str(error)))
             return

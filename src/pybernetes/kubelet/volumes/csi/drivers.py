@@ -1,0 +1,129 @@
+"""Drivers that have registered on this node, by name, and what they can do.
+
+Source: pkg/volume/csi/csi_plugin.go RegistrationHandler, csi_client.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+from pybernetes.apimachinery import errors
+from pybernetes.kubelet.plugins import PluginError
+from pybernetes.kubelet.rpc import RpcClient, RpcError
+from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
+from pybernetes.kubelet.volumes.payload import VolumeError
+
+_LOG = logging.getLogger(__name__)
+_TIMEOUT_S = 120.0
+_RETRY_S = 1.0
+_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?$")
+Version = tuple[int, int, int]
+
+
+class Driver(RpcClient):
+    """Calls of a driver's Node service. Raises RpcError."""
+
+    def __init__(self, name: str, endpoint: str, version: Version) -> None:
+        super().__init__(endpoint)
+        self.name = name
+        self.version = version
+        self._can: frozenset[int] | None = None
+
+    @property
+    def pb(self) -> Any:
+        from pybernetes.kubelet.volumes.csi import csi_pb2
+
+        return csi_pb2
+
+    async def call(self, method: str, **fields: Any) -> Any:
+        request = getattr(self.pb, f"{method}Request")(**fields)
+        return await self.unary(f"/csi.v1.Node/{method}", request, getattr(self.pb, f"{method}Response"), _TIMEOUT_S)
+
+    async def can(self) -> frozenset[int]:
+        """What the driver can do beyond publishing, by the protocol's numbers; asked once."""
+        if self._can is None:
+            answer = await self.call("NodeGetCapabilities")
+            self._can = frozenset(each.rpc.type for each in answer.capabilities)
+        return self._can
+
+
+class Drivers:
+    """The handler of plugins of the type CSIPlugin."""
+
+    def __init__(self, node_info: NodeInfo) -> None:
+        self._node_info = node_info
+        self._drivers: dict[str, Driver] = {}
+
+    def get(self, name: str) -> Driver:
+        """Raises VolumeError."""
+        found = self._drivers.get(name)
+        if found is None:
+            raise VolumeError(f"driver name {name} not found in the list of registered CSI drivers")
+        return found
+
+    async def begin(self) -> None:
+        """Makes what the API knows of the node's drivers; tries until it is there."""
+        while True:
+            try:
+                await self._node_info.begin()
+                return
+            except (errors.StatusError, OSError) as error:
+                _LOG.warning("the node's CSINode cannot be made yet: %s", error)
+                await asyncio.sleep(_RETRY_S)
+
+    def check(self, name: str, endpoint: str, versions: list[str]) -> None:
+        about = f"for CSI driver {name} at endpoint {endpoint}"
+        if not versions:
+            raise PluginError(f"validation failed {about}: Plugin returned an empty list for supported versions")
+        highest = highest_supported(versions)
+        if highest is None:
+            raise PluginError(f"validation failed {about}: None of the versions specified {versions} are supported")
+        known = self._drivers.get(name)
+        if known is not None and known.version >= highest:
+            shown = ".".join(map(str, known.version))
+            raise PluginError(
+                f"validation failed {about}: Another driver with the same name is already registered with a higher "
+                f'supported version: "{shown}"'
+            )
+
+    async def register(self, name: str, endpoint: str, versions: list[str]) -> None:
+        version = highest_supported(versions)
+        assert version is not None
+        driver = Driver(name, endpoint, version)
+        try:
+            info = await driver.call("NodeGetInfo")
+            segments = dict(info.accessible_topology.segments)
+            await self._node_info.install(name, info.node_id, info.max_volumes_per_node, segments)
+        except (RpcError, errors.StatusError, OSError, ValueError) as error:
+            await driver.close()
+            raise PluginError(f"plugin registration failed with err: {error}") from None
+        before, self._drivers[name] = self._drivers.get(name), driver
+        if before is not None:
+            await before.close()
+        _LOG.info("CSI driver %s is registered", name)
+
+    async def deregister(self, name: str, endpoint: str) -> None:
+        driver = self._drivers.get(name)
+        if driver is None:
+            return
+        del self._drivers[name]
+        await driver.close()
+        try:
+            await self._node_info.uninstall(name)
+        except (errors.StatusError, OSError) as error:
+            _LOG.warning("CSI driver %s cannot be taken off the node: %s", name, error)
+
+    async def close(self) -> None:
+        for driver in self._drivers.values():
+            await driver.close()
+        self._drivers.clear()
+
+
+def highest_supported(versions: list[str]) -> Version | None:
+    """The highest of the protocol's major version 1; None without one."""
+    parsed = [tuple(int(part or 0) for part in match.groups()) for v in versions if (match := _VERSION.match(v))]
+    found = [(major, minor, patch) for major, minor, patch in parsed if major == 1]
+    return max(found, default=None)

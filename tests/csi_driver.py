@@ -1,0 +1,204 @@
+"""A CSI driver as a process of its own: `python tests/csi_driver.py FOLDER REGISTRY NAME`.
+
+Its volumes are folders (or, asked for as a device, the loop device that FOLDER/device names) which it bind-mounts, as a
+real one does. FOLDER/orders.json is read at every call: {"can": [1], "fail": {"NodeStageVolume": "INTERNAL"}, ...};
+every call is a line of FOLDER/calls.jsonl. It registers with the kubelet whose folder of plugins REGISTRY is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+STAGE, STATS, EXPAND, MOUNT_GROUP = 1, 2, 3, 6
+
+
+class CsiDriver:
+    """Starts and ends the process, says what it is to do and reads what it was asked."""
+
+    def __init__(self, folder: Path, registry: Path, name: str = "csi.example.com") -> None:
+        self.folder, self.registry, self.name = folder, registry, name
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        self.order()
+
+    def order(self, **orders: Any) -> None:
+        """`can` (all), `fail` (gRPC's code by method), `node` (what NodeGetInfo answers)."""
+        part = self.folder / "orders.part"
+        part.write_text(json.dumps({"can": [STAGE, STATS, EXPAND], **orders}))
+        part.rename(self.folder / "orders.json")
+
+    def calls(self, *methods: str) -> list[dict[str, Any]]:
+        """What it was asked so far, as the protocol's JSON with the method's name."""
+        file = self.folder / "calls.jsonl"
+        found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return [call for call in found if not methods or call["method"] in methods]
+
+    def start(self) -> None:
+        self.registry.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, __file__, str(self.folder), str(self.registry), self.name]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def kill(self) -> None:
+        """As suddenly as a crash: its sockets stay."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+
+class _Node:
+    """The Node service and that of the registration."""
+
+    def __init__(self, folder: Path, name: str, endpoint: str) -> None:
+        from pybernetes.kubelet import plugin_registration_pb2
+        from pybernetes.kubelet.volumes.csi import csi_pb2
+
+        self._folder, self._name, self._endpoint = folder, name, endpoint
+        self.pb: Any = csi_pb2
+        self.registration: Any = plugin_registration_pb2
+
+    def orders(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self._folder / "orders.json").read_text())
+        return found
+
+    def heard(self, method: str, request: Any, context: Any) -> None:
+        import grpc
+        from google.protobuf.json_format import MessageToDict
+
+        with (self._folder / "calls.jsonl").open("a") as file:
+            told = MessageToDict(request, preserving_proto_field_name=True)
+            file.write(json.dumps({"method": method, **told}) + "\n")
+        if code := self.orders().get("fail", {}).get(method):
+            context.abort(getattr(grpc.StatusCode, code), "told to fail")
+
+    def _source(self, request: Any) -> Path:
+        if request.volume_capability.HasField("block"):
+            return Path((self._folder / "device").read_text())
+        source = self._folder / "volumes" / request.volume_id
+        source.mkdir(parents=True, exist_ok=True)
+        return source
+
+    # The protocol's methods.
+
+    def GetInfo(self, request: Any, context: Any) -> Any:
+        return self.registration.PluginInfo(
+            type="CSIPlugin", name=self._name, endpoint=self._endpoint, supported_versions=["1.0.0"]
+        )
+
+    def NotifyRegistrationStatus(self, request: Any, context: Any) -> Any:
+        return self.registration.RegistrationStatusResponse()
+
+    def NodeGetInfo(self, request: Any, context: Any) -> Any:
+        told = self.orders().get("node", {})
+        return self.pb.NodeGetInfoResponse(
+            node_id=told.get("id", "node-of-the-driver"),
+            max_volumes_per_node=told.get("most", 0),
+            accessible_topology=self.pb.Topology(segments=told.get("topology", {})),
+        )
+
+    def NodeGetCapabilities(self, request: Any, context: Any) -> Any:
+        answer = self.pb.NodeGetCapabilitiesResponse()
+        for each in self.orders()["can"]:
+            answer.capabilities.add().rpc.type = each
+        return answer
+
+    def NodeStageVolume(self, request: Any, context: Any) -> Any:
+        if not request.volume_capability.HasField("block"):
+            _bind(self._source(request), Path(request.staging_target_path))
+        return self.pb.NodeStageVolumeResponse()
+
+    def NodeUnstageVolume(self, request: Any, context: Any) -> Any:
+        _unbind(Path(request.staging_target_path))
+        return self.pb.NodeUnstageVolumeResponse()
+
+    def NodePublishVolume(self, request: Any, context: Any) -> Any:
+        target = Path(request.target_path)
+        if request.volume_capability.HasField("block"):
+            target.touch()
+        else:
+            target.mkdir(exist_ok=True)
+        _bind(self._source(request), target)
+        return self.pb.NodePublishVolumeResponse()
+
+    def NodeUnpublishVolume(self, request: Any, context: Any) -> Any:
+        target = Path(request.target_path)
+        _unbind(target)
+        if target.is_dir():
+            target.rmdir()
+        else:
+            target.unlink(missing_ok=True)
+        return self.pb.NodeUnpublishVolumeResponse()
+
+    def NodeGetVolumeStats(self, request: Any, context: Any) -> Any:
+        answer = self.pb.NodeGetVolumeStatsResponse()
+        answer.usage.add(unit=1, total=1000, available=600, used=400)
+        answer.usage.add(unit=2, total=100, available=90, used=10)
+        return answer
+
+    def NodeExpandVolume(self, request: Any, context: Any) -> Any:
+        return self.pb.NodeExpandVolumeResponse(capacity_bytes=request.capacity_range.required_bytes)
+
+
+def _mounted(place: Path) -> bool:
+    return any(line.split(" ")[4] == str(place) for line in Path("/proc/self/mountinfo").read_text().splitlines())
+
+
+def _bind(source: Path, target: Path) -> None:
+    if not _mounted(target):
+        subprocess.run(["mount", "--bind", str(source), str(target)], check=True)
+
+
+def _unbind(target: Path) -> None:
+    while _mounted(target):
+        subprocess.run(["umount", str(target)], check=True)
+
+
+def serve(folder: Path, registry: Path, name: str) -> None:
+    import grpc
+
+    endpoint = folder / "csi.sock"
+    node = _Node(folder, name, str(endpoint))
+
+    def methods(messages: Any, names: tuple[str, ...]) -> dict[str, Any]:
+        def handler(method: str) -> Any:
+            request = messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].input_type
+
+            def answer(message: Any, context: Any) -> Any:
+                node.heard(method, message, context)
+                return getattr(node, method)(message, context)
+
+            return grpc.unary_unary_rpc_method_handler(
+                answer, getattr(messages, request.name).FromString, lambda made: made.SerializeToString()
+            )
+
+        return {method: handler(method) for method in names}
+
+    sockets = {"Node": endpoint, "Registration": registry / f"{name}-reg.sock"}
+    servers = []
+    for service, messages in (("Node", node.pb), ("Registration", node.registration)):
+        described = messages.DESCRIPTOR.services_by_name[service]
+        server = grpc.server(futures.ThreadPoolExecutor(4))
+        handlers = methods(messages, tuple(described.methods_by_name))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(described.full_name, handlers),))
+        sockets[service].unlink(missing_ok=True)
+        server.add_insecure_port(f"unix://{sockets[service]}")
+        server.start()
+        servers.append(server)
+    print("ready", flush=True)
+    for server in servers:
+        server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
