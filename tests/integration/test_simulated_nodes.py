@@ -150,6 +150,25 @@ def test_a_node_registers_and_renews_its_lease() -> None:
     simulated(play)
 
 
+def test_what_was_said_of_a_node_while_it_was_cut_off_is_set_right_again() -> None:
+    async def play(world: World) -> None:
+        await world.client.create(pod("p"), "default")
+        await until(lambda: world.ready("p"))
+        lost = {"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}
+        await world.client.patch(Node, "n1", "", lost, patch_type="strategic", subresource="status")
+        lost = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+        await world.client.patch(Pod, "p", "default", lost, patch_type="strategic", subresource="status")
+        assert not await world.ready("p")
+        await until(lambda: world.ready("p"), limit_s=20)
+        node = await world.client.get(Node, "n1")
+        assert [c.status for c in node.status.conditions if c.type == "Ready"] == ["True"]
+        revision = (await world.pod("p")).metadata.resourceVersion
+        await asyncio.sleep(60)
+        assert (await world.pod("p")).metadata.resourceVersion == revision, "said once"
+
+    simulated(play)
+
+
 async def _there(client: Client, cls: Any, name: str, namespace: str) -> bool:
     try:
         await client.get(cls, name, namespace)

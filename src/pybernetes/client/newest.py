@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Generic
 
 from pybernetes.client.informer import Informer
-from pybernetes.client.objects import T, key_of
+from pybernetes.client.objects import T, key_of, revision_of
 
 
 class Newest(Generic[T]):
@@ -23,7 +23,7 @@ class Newest(Generic[T]):
         own, seen = self._own.get(key), self._lister.by_key(key)
         if own is None:
             return seen
-        if seen is not None and (own.metadata.uid != seen.metadata.uid or _version(seen) > _version(own)):
+        if seen is not None and (own.metadata.uid != seen.metadata.uid or revision_of(seen) > revision_of(own)):
             return seen
         return own
 
@@ -31,7 +31,7 @@ class Newest(Generic[T]):
         """The answer to a write, or an assumption about the version it has."""
         key = key_of(obj)
         seen = self._lister.by_key(key)
-        if seen is None or (seen.metadata.uid == obj.metadata.uid and _version(seen) <= _version(obj)):
+        if seen is None or (seen.metadata.uid == obj.metadata.uid and revision_of(seen) <= revision_of(obj)):
             self._own[key] = obj
 
     def restore(self, key: str) -> None:
@@ -53,7 +53,7 @@ class Newest(Generic[T]):
     def _seen(self, obj: T) -> None:
         key = key_of(obj)
         own = self._own.get(key)
-        if own is not None and (own.metadata.uid != obj.metadata.uid or _version(obj) > _version(own)):
+        if own is not None and (own.metadata.uid != obj.metadata.uid or revision_of(obj) > revision_of(own)):
             del self._own[key]
 
     def _gone(self, obj: T) -> None:

@@ -22,6 +22,12 @@ def key_of(obj: KubernetesObject) -> str:
     return f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name or ""
 
 
+def revision_of(obj: KubernetesObject) -> int:
+    """The number that its resourceVersion is; 0 for what has none."""
+    text = obj.metadata.resourceVersion or ""
+    return int(text) if text.isdecimal() else 0
+
+
 def split_key(key: str) -> tuple[str, str]:
     """The (namespace, name) of a key; namespace is "" for a cluster-scoped object."""
     namespace, _, name = key.rpartition("/")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.client.client import Client
+from pybernetes.client.objects import revision_of
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriClient, CriError
@@ -49,7 +50,7 @@ class NodeAgent:
         clock: Clock,
         server_port: Callable[[], int],
         record: Callable[[Node, str, str, str], None],
-        volumes_in_use: Callable[[], Sequence[str]],
+        shown: Callable[[], Node | None],
     ) -> None:
         self._client = client
         self._cri = cri
@@ -59,7 +60,7 @@ class NodeAgent:
         self._clock = clock
         self._server_port = server_port
         self._record = record
-        self._volumes_in_use = volumes_in_use
+        self._shown = shown
         self.health = RuntimeHealth()
         self.pressure: frozenset[str] = frozenset()
         """Conditions of what the node is short of."""
@@ -140,7 +141,6 @@ class NodeAgent:
             self._server_port(),
             self._clock.now(),
             pressure=self.pressure,
-            volumes_in_use=self._volumes_in_use(),
         )
 
     async def _register(self) -> None:
@@ -182,6 +182,9 @@ class NodeAgent:
     async def _report(self) -> None:
         assert self.node is not None
         now = self._clock.now()
+        shown = self._shown()
+        if shown is not None and revision_of(shown) > revision_of(self.node):
+            self.node = shown  # while it was cut off, it was said not to be ready
         status = self._status(self.node.status)
         due = now - self._reported_s >= self._config.node_status_report_frequency_s
         if not due and same_but_for_heartbeats(self.node.status, status):

@@ -19,14 +19,17 @@ import msgspec
 
 from pybernetes.api.core.v1 import Pod, PodStatus
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.client import cause
 from pybernetes.client.client import Client
+from pybernetes.client.objects import revision_of
 from pybernetes.kubelet.pod_spec import is_mirror, uid_of
 from pybernetes.kubelet.status import VANISHING_CONDITIONS
 
 _LOG = logging.getLogger(__name__)
 _FIRST_PENDING_S = 0.02
 """The first «Pending» waits until the runtime is at work on the pod: the write then costs its start nothing."""
+_INSIST_S = 10.0
 _RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 # Not the kubelet's to say.
 _FOREIGN = ("resourceClaimStatuses", "extendedResourceClaimStatus", "nodeAllocatableResourceClaimStatuses",
@@ -56,18 +59,49 @@ class StatusWriter:
         self._pending: dict[str, _Pending] = {}
         self._busy: set[str] = set()
         self._written: dict[str, Pod] = {}
+        self._said: dict[str, _Pending] = {}
+        """The newest status of each pod, written or not."""
+        self._insisting: set[str] = set()
 
     def write(self, uid: str, status: PodStatus, final: bool) -> None:
         """Never blocks; errors are retried until a newer status or the pod's end."""
         if self._client is None:
             return
-        self._pending[uid] = _Pending(status, final)
+        self._pending[uid] = self._said[uid] = _Pending(status, final)
         if uid not in self._busy:
             self._busy.add(uid)
             self._spawn(self._run(uid), f"status {uid}")
 
+    def seen(self, uid: str, pod: Pod) -> None:
+        """The API shows this now: what others changed of a status that is the kubelet's to say is said again.
+
+        So Pods of a node that was cut off, and marked as not ready, are ready again once it is back.
+        Source: needsReconcile of status_manager.go.
+        """
+        if self._differs(uid, pod) and uid not in self._insisting:
+            self._insisting.add(uid)
+            self._spawn(self._insist(uid), f"status {uid} again")
+
+    def _differs(self, uid: str, pod: Pod) -> bool:
+        said, known = self._said.get(uid), self._written.get(uid)
+        if said is None or known is None or uid in self._busy or is_finished(pod) or _newer(known, pod):
+            return False
+        return bool(status_patch(pod.status, said.status))
+
+    async def _insist(self, uid: str) -> None:
+        """Not at once: who changed it may not know yet that the node is back, and would change it again."""
+        try:
+            await asyncio.sleep(_INSIST_S)
+            pod = self._api_pod(uid)
+            if pod is not None and self._differs(uid, pod):
+                said = self._said[uid]
+                self.write(uid, said.status, said.final)
+        finally:
+            self._insisting.discard(uid)
+
     def forget(self, uid: str) -> None:
         self._pending.pop(uid, None)
+        self._said.pop(uid, None)
         self._written.pop(uid, None)
 
     async def _run(self, uid: str) -> None:
@@ -115,7 +149,7 @@ class StatusWriter:
         if body:
             patch = {"metadata": {"uid": uid_of(pod)}, "status": body}
             if not cause.current().revision:
-                cause.set_current(cause.Cause(_revision(pod)))
+                cause.set_current(cause.Cause(revision_of(pod)))
             self._written[uid] = await client.patch(
                 Pod, name, namespace, patch, patch_type="strategic", subresource="status"
             )
@@ -127,13 +161,8 @@ class StatusWriter:
             self._on_deleted(uid)
 
 
-def _revision(pod: Pod) -> int:
-    text = pod.metadata.resourceVersion or ""
-    return int(text) if text.isdecimal() else 0
-
-
 def _newer(left: Pod, right: Pod) -> bool:
-    return _revision(left) >= _revision(right)
+    return revision_of(left) >= revision_of(right)
 
 
 def status_patch(old: PodStatus, new: PodStatus) -> dict[str, Any]:
