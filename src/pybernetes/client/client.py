@@ -17,7 +17,7 @@ from pybernetes.api.meta.v1 import Status
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.scheme import resource_of
 from pybernetes.client import cause
-from pybernetes.client.decode import decode_event, decode_list, decode_object
+from pybernetes.client.decode import decode_event, decode_list, decode_object, decode_shared
 from pybernetes.client.dynamic import DynamicClient
 from pybernetes.client.objects import KubernetesObject, T
 from pybernetes.client.query import PATCH_TYPES, body_of, delete_options, target
@@ -105,8 +105,12 @@ class Client:
         field_selector: str = "",
         bookmarks: bool = True,
         timeout_s: int = 0,
+        read_only: bool = False,
     ) -> AsyncIterator[WatchEvent[T]]:
-        """Events after `resource_version` until the server ends the watch. Raises Expired for a version too old."""
+        """Events after `resource_version` until the server ends the watch. Raises Expired for a version too old.
+
+        `read_only`: nobody changes the objects, so others may have the same ones; they have no managedFields.
+        """
         where = target(
             resource_of(cls).path(namespace),
             watch=True,
@@ -116,9 +120,10 @@ class Client:
             allowWatchBookmarks=bookmarks,
             timeoutSeconds=timeout_s,
         )
+        decode = decode_shared if read_only else decode_object
         async with contextlib.aclosing(self.watch_lines(where)) as lines:
             async for kind, raw in lines:
-                yield WatchEvent(kind, decode_object(cls, raw))
+                yield WatchEvent(kind, decode(cls, raw))
 
     async def create(self, obj: T, namespace: str = "", *, field_manager: str = "", dry_run: bool = False) -> T:
         resource, space = resource_of(type(obj)), namespace or obj.metadata.namespace or ""

@@ -13,6 +13,9 @@ from pybernetes.api.meta.v1 import ListMeta
 
 T = TypeVar("T")
 
+_SHARED = 256
+"""More than a watch hands out at once of ordinary objects."""
+
 
 class ListEnvelope(Struct, Generic[T]):
     items: list[T] = []
@@ -44,6 +47,22 @@ def decode_object(cls: type[T], body: bytes | Raw) -> T:
         found: T = _decoder(cast(Hashable, cls)).decode(body)
     except msgspec.ValidationError:
         return _tolerant(cls, msgspec.json.decode(body))
+    return found
+
+
+def decode_shared(cls: type[T], body: Raw) -> T:
+    """The same Struct for all readers of the same bytes in this process, without managedFields; not to be changed.
+
+    The informers of a process hear of a change one after the other, in the same turn.
+    """
+    found: T = _shared(cast(Hashable, cls), bytes(body))
+    return found
+
+
+@functools.lru_cache(_SHARED)
+def _shared(cls: Any, body: bytes) -> Any:
+    found = decode_object(cls, body)
+    found.metadata.managedFields = []
     return found
 
 

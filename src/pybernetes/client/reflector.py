@@ -69,6 +69,7 @@ class TypedSource(Generic[T]):
             label_selector=self._label_selector,
             field_selector=self._field_selector,
             timeout_s=timeout_s,
+            read_only=True,
         )
 
 

@@ -47,6 +47,8 @@ _BATCH_LIMIT = 64
 _SWEEP_CHUNK = 500
 _EXPIRY_RETRY_S = 10.0
 _VACUUM_PAGES = 1000
+_TRACES = 1024
+"""Traceparents in memory; older ones are read from the file."""
 MAX_BYTES = 8 << 30
 
 _log = logging.getLogger(__name__)
@@ -89,6 +91,8 @@ class SqliteStore:
         self._keys: list[str] = []
         self._keys_hold = False
         """Whether `_keys` are the index's keys in order; a write only says that they are not."""
+        self._traces: dict[int, str] = {}
+        """The traceparents of the newest writes: what they cause asks for them soon after."""
         self._pending: dict[str, _Write] = {}
         self._queue: deque[_Write] = deque()
         self._in_flight = False
@@ -234,6 +238,8 @@ class SqliteStore:
     def trace_of(self, revision: int) -> str:
         if not 0 < revision <= self._hub.revision:
             return ""
+        if (known := self._traces.get(revision)) is not None:
+            return known
         rows = self._select(sqlite_file.TRACE, (revision,))
         return str(rows[0][0]) if rows else ""
 
@@ -389,6 +395,9 @@ class SqliteStore:
 
     def _apply(self, write: _Write) -> Change:
         key = write.key
+        self._traces[write.revision] = write.cause.traceparent
+        if len(self._traces) > _TRACES:
+            del self._traces[next(iter(self._traces))]
         if write.kind == DELETE:
             del self._index[key]
             self._keys_hold = False

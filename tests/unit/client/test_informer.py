@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from pybernetes.api.core.v1 import ConfigMap
-from pybernetes.api.meta.v1 import ListMeta, ObjectMeta
+from pybernetes.api.meta.v1 import ListMeta, ManagedFieldsEntry, ObjectMeta
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.client import cause
 from pybernetes.client.client import Client
@@ -204,3 +204,25 @@ def test_a_failing_handler_disturbs_nobody() -> None:
         assert f.told == [("add", "a", 3), ("late", "a", 3)]
 
     follow(body)
+
+
+def test_informers_of_the_same_bytes_have_the_same_object() -> None:
+    async def main() -> None:
+        one, other = Followed(), Followed()
+        async with asyncio.TaskGroup() as group:
+            for followed in (one, other):
+                await followed.factory.start(group)
+                await followed.factory.wait_synced()
+            changed = config_map("shared", 11)
+            changed.metadata.managedFields = [ManagedFieldsEntry(manager="kubectl", operation="Update")]
+            one.server.send("ADDED", changed)
+            other.server.send("ADDED", changed)
+            await asyncio.sleep(1)
+            seen = one.informer.lister.by_key("default/shared")
+            assert seen is not None
+            assert seen is other.informer.lister.by_key("default/shared")
+            assert seen.metadata.managedFields == []
+            one.factory.stop()
+            other.factory.stop()
+
+    run(main())
