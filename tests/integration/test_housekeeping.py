@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+import pytest
+
+from pybernetes.api.apiextensions.v1 import CustomResourceDefinition
 from pybernetes.api.apps.v1 import Deployment, ReplicaSet
-from pybernetes.api.core.v1 import ConfigMap, Namespace, Node, Pod, ServiceAccount
+from pybernetes.api.core.v1 import ConfigMap, Namespace, Node, Pod, Secret, ServiceAccount
 from pybernetes.api.rbac.v1 import ClusterRole
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.scheme import Resource
+from pybernetes.client.client import Client
+from pybernetes.client.discovery import preferred_resources
 from tests.integration.cluster_world import NODE, World, deployment, in_world
 
 
@@ -85,6 +93,70 @@ def test_a_dangling_reference_is_taken_off_when_another_owner_lives() -> None:
         child = await w.client.get(ConfigMap, "child", "default")
         assert [r.name for r in child.metadata.ownerReferences] == ["b"]
         await w.client.delete(ConfigMap, "b", "default")
+        await w.until(lambda: w.gone(ConfigMap, "child"))
+
+    in_world(body)
+
+
+def test_what_is_not_served_for_a_while_keeps_its_dependents(monkeypatch: pytest.MonkeyPatch) -> None:
+    away: set[str] = set()
+
+    async def served(client: Client) -> list[Resource]:
+        return [resource for resource in await preferred_resources(client) if resource.plural not in away]
+
+    monkeypatch.setattr("pybernetes.controllers.garbagecollector.controller.preferred_resources", served)
+
+    async def body(w: World) -> None:
+        owner = await w.create(ConfigMap, {"metadata": {"name": "owner"}})
+        ref = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.metadata.uid}
+        await w.create(Secret, {"metadata": {"name": "child", "ownerReferences": [ref]}})
+        away.add("configmaps")
+        await w.client.create(definition("first"))
+        await w.settle()
+        await w.create(Secret, {"metadata": {"name": "later", "ownerReferences": [ref]}})
+        await w.settle()
+        assert not await w.gone(Secret, "child")
+        assert not await w.gone(Secret, "later")
+        await w.client.delete(ConfigMap, "owner", "default")
+        away.clear()
+        await w.client.create(definition("second"))
+        await w.until(lambda: w.gone(Secret, "child"))
+        await w.until(lambda: w.gone(Secret, "later"))
+
+    in_world(body)
+
+
+def definition(name: str) -> CustomResourceDefinition:
+    names = {"plural": f"{name}s", "singular": name, "kind": name.title(), "listKind": f"{name.title()}List"}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+    }
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    return msgspec.convert({"metadata": {"name": f"{name}s.example.com"}, "spec": spec}, CustomResourceDefinition)
+
+
+def test_dependents_of_custom_resources_go_with_the_definition() -> None:
+    async def body(w: World) -> None:
+        await w.client.create(definition("thing"))
+        things = Resource("example.com", "v1", "things", "Thing", True, ())
+
+        async def made() -> bool:
+            try:
+                tree = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}}
+                await w.client.dynamic.create(things, tree, "default")
+            except errors.NotFound:
+                return False
+            return True
+
+        await w.until(made)
+        owner = await w.client.dynamic.get(things, "t", "default")
+        ref = {"apiVersion": "example.com/v1", "kind": "Thing", "name": "t", "uid": owner["metadata"]["uid"]}
+        await w.create(ConfigMap, {"metadata": {"name": "child", "ownerReferences": [ref]}})
+        await w.settle()
+        await w.client.delete(CustomResourceDefinition, "things.example.com")
         await w.until(lambda: w.gone(ConfigMap, "child"))
 
     in_world(body)

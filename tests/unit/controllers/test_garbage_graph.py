@@ -50,6 +50,35 @@ def test_a_reference_that_does_not_fit_is_looked_at() -> None:
     assert graph.put(identity("Other", "late"), meta()).delete == ["u-d"]
 
 
+def test_an_owner_in_another_namespace_is_told_of_whichever_is_seen_first() -> None:
+    graph = Graph()
+    graph.put(identity("Owner", "o", namespace="elsewhere"), meta())
+    assert graph.put(identity("Child", "c"), meta("o")).misplaced == [("u-c", "u-o")]
+    graph.put(identity("Child", "d"), meta("late"))
+    work = graph.put(identity("Owner", "late", namespace="elsewhere"), meta())
+    assert (work.delete, work.misplaced) == (["u-d"], [("u-d", "u-late")])
+    graph.put(identity("Other", "wrong"), meta())
+    assert graph.put(identity("Child", "e"), meta("wrong")).misplaced == [], "another kind, but here"
+
+
+def test_what_a_dependent_without_namespace_says_of_its_owner_is_doubted_by_others() -> None:
+    graph = Graph()
+    assert graph.put(identity("Volume", "v", namespace=""), meta("o")).delete == ["u-o"]
+    assert graph.put(identity("Child", "c"), meta("o")).delete == ["u-c"]
+
+
+def test_what_nobody_watches_any_more_is_not_gone() -> None:
+    graph = Graph()
+    graph.put(identity("Owner", "o"), meta())
+    graph.put(identity("Child", "c"), meta("o"))
+    assert graph.lose_sight(("v1", "Owner")).delete == ["u-o"], "it is looked at, not what it owns"
+    assert graph.nodes["u-o"].virtual
+    assert not graph.is_absent(_ref("o", "Owner"), "default")
+    assert graph.put(identity("Owner", "o"), meta()).delete == []
+    assert not graph.nodes["u-o"].virtual
+    assert graph.nodes["u-o"].dependents == {"u-c"}
+
+
 def test_foreground_deletion_waits_for_blocking_dependents() -> None:
     graph = Graph()
     graph.put(identity("Owner", "o"), meta())

@@ -24,7 +24,7 @@ from pybernetes.client.metadata import MetadataClient, MetadataSource, PartialOb
 from pybernetes.controllers.garbagecollector import plan
 from pybernetes.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Identity, Node, Work
 from pybernetes.controllers.runtime.context import ControllerContext
-from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.controller import Controller, TryAgain
 
 _IGNORED = {("", "events"), ("events.k8s.io", "events")}
 _NEEDED_VERBS = {"list", "watch", "delete"}
@@ -46,8 +46,9 @@ class GarbageCollectorController(Controller):
         self.graph = Graph()
         self._resources: dict[tuple[str, str], Resource] = {}
         """By (apiVersion, kind)."""
-        self._monitors: dict[tuple[str, str], tuple[Informer[PartialObject], asyncio.Task[None]]] = {}
-        """By (group, plural)."""
+        self._monitors: dict[Resource, tuple[Informer[PartialObject], asyncio.Task[None]]] = {}
+        self._undefined: set[str] = set()
+        """Names of deleted CustomResourceDefinitions whose resources are still followed."""
         self._rediscover = asyncio.Event()
         self._rediscover.set()
         self.ready = asyncio.Event()
@@ -91,20 +92,23 @@ class GarbageCollectorController(Controller):
 
     def _follow(self, served: list[Resource], group: asyncio.TaskGroup) -> None:
         self._resources = {(r.api_version, r.kind): r for r in served}
-        wanted = {
-            (r.group, r.plural): r
-            for r in served
-            if set(r.verbs) >= _NEEDED_VERBS and (r.group, r.plural) not in _IGNORED
-        }
-        for key in sorted(self._monitors.keys() - wanted.keys()):
-            informer, task = self._monitors.pop(key)
+        wanted = {r for r in served if set(r.verbs) >= _NEEDED_VERBS and (r.group, r.plural) not in _IGNORED}
+        self._undefined &= {_name_of(r) for r in self._monitors}
+        if self._undefined & {_name_of(r) for r in wanted}:
+            self._rediscover.set()  # served to the last; it will be gone in a moment
+        for resource in sorted(self._monitors.keys() - wanted, key=_order):
+            informer, task = self._monitors.pop(resource)
             task.cancel()
-            for obj in informer.lister.list():
-                self._queue(self.graph.remove(obj.metadata.uid or ""))
-        for key in sorted(wanted.keys() - self._monitors.keys()):
-            informer = self._informer_of(wanted[key])
+            if _name_of(resource) in self._undefined:
+                for obj in informer.lister.list():
+                    self._queue(self.graph.remove(obj.metadata.uid or ""))
+            else:
+                # Its server may be away, or another version be preferred: no object need be gone.
+                self._queue(self.graph.lose_sight((resource.api_version, resource.kind)))
+        for resource in sorted(wanted - self._monitors.keys(), key=_order):
+            informer = self._informer_of(resource)
             task = group.create_task(informer.run(), name=informer.name)
-            self._monitors[key] = (informer, task)
+            self._monitors[resource] = (informer, task)
 
     def _informer_of(self, resource: Resource) -> Informer[PartialObject]:
         informer: Informer[PartialObject] = Informer(MetadataSource(self.client, resource), self.random)
@@ -113,11 +117,13 @@ class GarbageCollectorController(Controller):
         def changed(obj: PartialObject) -> None:
             self._queue(self.graph.put(_identity(resource, obj), obj.metadata))
             if watched and self.ready.is_set():
+                self._undefined.discard(obj.metadata.name or "")
                 self._rediscover.set()
 
         def deleted(obj: PartialObject) -> None:
             self._queue(self.graph.remove(obj.metadata.uid or ""))
             if watched:
+                self._undefined.add(obj.metadata.name or "")
                 self._rediscover.set()
 
         informer.add_handler(on_add=changed, on_update=lambda old, new: changed(new), on_delete=deleted)
@@ -138,6 +144,11 @@ class GarbageCollectorController(Controller):
             self.queue.add(_DELETE + uid)
         for uid in work.orphan:
             self.queue.add(_ORPHAN + uid)
+        for uid, owner in work.misplaced:
+            node = self.graph.nodes[uid]
+            for ref in node.owners:
+                if ref.uid == owner:
+                    self._report_invalid(ref, node)
 
     # Acting.
 
@@ -146,6 +157,8 @@ class GarbageCollectorController(Controller):
             return
         identity = node.identity
         resource = self._resource(identity.api_version, identity.kind)
+        if resource.namespaced and not identity.namespace:
+            return  # a reference without a namespace to a kind that has one: it names nothing, so nothing is gone
         try:
             latest = await self._metadata.get(resource, identity.name, _space(resource, identity.namespace))
         except errors.NotFound:
@@ -155,7 +168,8 @@ class GarbageCollectorController(Controller):
             self._gone(node)
             return
         if node.virtual:
-            return  # its own informer will tell of it
+            # Its informer will tell of it, unless it was made and deleted while nobody watched.
+            raise TryAgain(f"{identity.kind} {identity.name} has not been observed")
         if node.deleting_dependents:
             await self._advance_foreground(node, resource)
             return
@@ -295,6 +309,15 @@ class GarbageCollectorController(Controller):
 def _identity(resource: Resource, obj: PartialObject) -> Identity:
     meta = obj.metadata
     return Identity(resource.api_version, resource.kind, meta.namespace or "", meta.name or "", meta.uid or "")
+
+
+def _name_of(resource: Resource) -> str:
+    """Of its CustomResourceDefinition."""
+    return f"{resource.plural}.{resource.group}"
+
+
+def _order(resource: Resource) -> tuple[str, str, str]:
+    return resource.group, resource.plural, resource.version
 
 
 def _space(resource: Resource, namespace: str) -> str:

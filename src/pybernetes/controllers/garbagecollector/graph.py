@@ -46,6 +46,8 @@ class Work:
     """Perhaps to be deleted, or to be let go."""
     orphan: list[str] = field(default_factory=list)
     """Their dependents are to be orphaned."""
+    misplaced: list[tuple[str, str]] = field(default_factory=list)
+    """Dependents and owners that are known to be in another namespace."""
 
 
 class Graph:
@@ -63,7 +65,9 @@ class Graph:
             node.virtual = False
             if node.identity != identity:
                 node.identity = identity
-                work.delete += [uid for uid in sorted(node.dependents) if not self._refers(uid, identity)]
+                wrong = [uid for uid in sorted(node.dependents) if not self._refers(uid, identity)]
+                work.delete += wrong
+                work.misplaced += [(uid, identity.uid) for uid in wrong if self._is_elsewhere(uid, identity)]
         self._set_owners(node, meta.ownerReferences, work)
         self._follow_deletion(node, meta, work)
         return work
@@ -86,6 +90,16 @@ class Graph:
         else:
             del self.nodes[uid]
         return work
+
+    def lose_sight(self, kind: tuple[str, str]) -> Work:
+        """Nobody watches this (apiVersion, kind) any more: what was seen of it is as good as what references tell.
+
+        That is no proof that anything is gone: each is looked at, as soon as that can be done again.
+        """
+        found = [n for n in self.nodes.values() if not n.virtual and (n.identity.api_version, n.identity.kind) == kind]
+        for node in found:
+            node.virtual = True
+        return Work(delete=[node.identity.uid for node in found])
 
     def blocking_dependents(self, uid: str) -> list[Node]:
         """Those that keep an owner in foreground deletion from going."""
@@ -137,6 +151,10 @@ class Graph:
             work.delete.append(ref.uid)
             return False
         owner.dependents.add(identity.uid)
+        if owner.virtual and not owner.identity.namespace and identity.namespace:
+            return True  # where the owner is has only been guessed, from a dependent without a namespace
+        if not owner.virtual and self._is_elsewhere(identity.uid, owner.identity):
+            work.misplaced.append((identity.uid, ref.uid))
         return not _matches(ref, owner.identity, identity.namespace)
 
     def _unlink(self, uid: str, owner_uid: str) -> None:
@@ -146,6 +164,10 @@ class Graph:
         owner.dependents.discard(uid)
         if owner.virtual and not owner.dependents:
             del self.nodes[owner_uid]
+
+    def _is_elsewhere(self, uid: str, owner: Identity) -> bool:
+        dependent = self.nodes.get(uid)
+        return dependent is not None and owner.namespace not in ("", dependent.identity.namespace)
 
     def _refers(self, uid: str, owner: Identity) -> bool:
         dependent = self.nodes.get(uid)
