@@ -50,6 +50,8 @@ from pybernetes.kubelet.serving import Exits, Host
 from pybernetes.kubelet.static_pods import MirrorPods, StaticPods
 from pybernetes.kubelet.status_writer import StatusWriter
 from pybernetes.kubelet.surroundings import Surroundings
+from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes
+from pybernetes.kubelet.volumes.payload import VolumeError
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import PodWorker, Stage, WorkerSettings
 from pybernetes.kubelet.worker.shell import Node, PodRunner, observed
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _RUNTIME_RETRY_S = 0.1
 _MIRROR_RETRY_S = 2.0
+_STRAYS_RETRY_S = 5.0
 _SYSTEM_LOGS = "/var/log"
 
 
@@ -86,6 +89,7 @@ class Kubelet:
         self.cri: CriClient
         self.node: Node
         self.agent: NodeAgent | None = None
+        self.csi: CsiVolumes | None = None
         self.machine = self.around.machine(config)
         self.settings = WorkerSettings(host_ips=[config.node_ip or default_address()], began_s=clock.now())
         self._static: dict[str, Pod] = {}
@@ -136,6 +140,8 @@ class Kubelet:
         self.node.probes.stop_all()
         await self.node.objects.stop()
         await self._stop_server()
+        if self.csi is not None:
+            await self.csi.drivers.close()
         if self._recorder is not None:
             await self._recorder.stop()
 
@@ -146,7 +152,9 @@ class Kubelet:
             cgroups.setup()
         tokens = around.tokens(client, self.clock)
         objects = around.objects(client, self._objects_changed)
-        volumes = around.volumes(config, objects, tokens)
+        if client is not None:
+            self.csi = around.csi(client, config, self.clock, self._registered)
+        volumes = around.volumes(config, objects, tokens, self.csi)
         self.grants = Grants(around.grants_folder(volumes), self._no_room)
         facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
@@ -194,7 +202,10 @@ class Kubelet:
                 lambda: self.server_port,
                 self.record_of_node,
                 self._shown_node,
+                lambda: self.csi.attachments.in_use if self.csi is not None else (),
             )
+            if self.csi is not None:
+                self.csi.attachments.changed = self.agent.something_changed
             self._mirror_pods = MirrorPods(client, lambda: self.agent.node if self.agent is not None else None)
 
     async def _wait_for_runtime(self) -> None:
@@ -270,15 +281,34 @@ class Kubelet:
         strays = self.node.volumes.known_pods()
         if self.node.cgroups is not None:
             strays |= self.node.cgroups.pods()
-        for uid in strays - set(self.runners):
-            try:
-                self.node.volumes.remove(uid)
-                if self.node.cgroups is not None:
-                    self.node.cgroups.remove(uid)
-            except OSError as error:
-                _LOG.warning("what is left of pod %s cannot be removed: %s", uid, error)
+        self.spawn(self._remove_strays(strays - set(self.runners)), "strays")
         known = {self.node.configs.log_folder_of(r.worker.pod).name for r in self.runners.values()}
         self.around.remove_stray_logs(self.config, known)
+
+    async def _remove_strays(self, uids: set[str]) -> None:
+        """What a driver has to give back waits until the driver is there."""
+        while True:
+            uids = {uid for uid in uids if not await self._stray_removed(uid)}
+            try:
+                if not uids and self.csi is not None:
+                    await self.csi.tear_down_strays()
+                if not uids:
+                    return
+            except (VolumeError, OSError) as error:
+                _LOG.warning("a volume that nobody uses stays for now: %s", error)
+            await asyncio.sleep(_STRAYS_RETRY_S)
+
+    async def _stray_removed(self, uid: str) -> bool:
+        try:
+            await self.node.volumes.remove(uid)
+            if self.node.cgroups is not None:
+                self.node.cgroups.remove(uid)
+        except VolumeError as error:
+            _LOG.warning("volumes of pod %s, which is gone, stay for now: %s", uid, error)
+            return False
+        except OSError as error:
+            _LOG.warning("what is left of pod %s cannot be removed: %s", uid, error)
+        return True
 
     # Where pods come from.
 
@@ -292,6 +322,10 @@ class Kubelet:
             self._pods.add_handler(
                 on_add=self._pod_seen, on_update=lambda _old, pod: self._pod_seen(pod), on_delete=self._pod_gone
             )
+            if self.csi is not None:
+                seen = self.csi.attachments.node_seen
+                self._node_informer.add_handler(on_add=seen, on_update=lambda _old, node: seen(node))
+                self.spawn(self._follow_plugins(self.csi), "plugins")
             await factory.start(self._group)
             self.spawn(self._when_services_known(), "services")
         else:
@@ -309,6 +343,17 @@ class Kubelet:
             self.spawn(self._follow_url(), "static pods from a URL")
         if self._pods is not None:
             await self._pods.wait_synced()
+
+    async def _registered(self) -> NodeObject:
+        assert self.agent is not None
+        return await self.agent.registered()
+
+    async def _follow_plugins(self, csi: CsiVolumes) -> None:
+        """Takes what registers in the folder of plugins, after it is told which node this is."""
+        from pybernetes.kubelet.plugins import Plugins
+
+        await csi.drivers.begin()
+        await Plugins(Path(self.config.root_dir, "plugins_registry"), {"CSIPlugin": csi.drivers}).run()
 
     async def _follow_url(self) -> None:
         from pybernetes.kubelet.manifest_url import ManifestUrl
@@ -608,6 +653,7 @@ class Kubelet:
             await self._guarded(self._relist(), "relist")
             for runner in list(self.runners.values()):
                 if runner.worker.stage is Stage.SYNCING:
+                    runner.look_at_volumes()
                     await logs.rotate(runner.worker.runtime)
                     for container_id in await garbage.collect_containers(runner.worker.runtime):
                         runner.post(m.ContainerStopped(container_id, None))

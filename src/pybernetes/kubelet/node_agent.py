@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -51,6 +51,7 @@ class NodeAgent:
         server_port: Callable[[], int],
         record: Callable[[Node, str, str, str], None],
         shown: Callable[[], Node | None],
+        volumes_in_use: Callable[[], Sequence[str]],
     ) -> None:
         self._client = client
         self._cri = cri
@@ -61,6 +62,7 @@ class NodeAgent:
         self._server_port = server_port
         self._record = record
         self._shown = shown
+        self._volumes_in_use = volumes_in_use
         self.health = RuntimeHealth()
         self.pressure: frozenset[str] = frozenset()
         """Conditions of what the node is short of."""
@@ -141,6 +143,7 @@ class NodeAgent:
             self._server_port(),
             self._clock.now(),
             pressure=self.pressure,
+            volumes_in_use=self._volumes_in_use(),
         )
 
     async def _register(self) -> None:
