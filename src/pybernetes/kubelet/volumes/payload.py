@@ -85,23 +85,22 @@ def _of_projections(
             files |= _of_downward(pod, source.downwardAPI.items, mode, facts)
         elif source.serviceAccountToken is not None:
             path = source.serviceAccountToken.path
-            files[path] = _token_file(pod, tokens[path], mode)
+            files[path] = token_file(pod, tokens[path], mode)
     return files
 
 
-def _token_file(pod: Pod, token: str, mode: int | None) -> File:
-    """Readable by the pod's own user alone, where that is known; by its group with an fsGroup."""
+def token_file(pod: Pod, token: str, mode: int | None) -> File:
+    """Its owner's alone where all containers run as one user or there is an fsGroup, which then may read it, too."""
     context = pod.spec.securityContext
-    if context is not None and context.fsGroup is not None:
-        return File(token.encode(), 0o600)
     users = {
         own.runAsUser if (own := c.securityContext) is not None and own.runAsUser is not None
         else (context.runAsUser if context is not None else None)
         for c in (*pod.spec.initContainers, *pod.spec.containers)
     }  # fmt: skip
-    if len(users) == 1 and (user := users.pop()) is not None:
-        return File(token.encode(), _TOKEN_MODE, owner=user)
-    return File(token.encode(), DEFAULT_MODE if mode is None else mode)
+    user = users.pop() if len(users) == 1 else None
+    if user is None and (context is None or context.fsGroup is None):
+        return File(token.encode(), DEFAULT_MODE if mode is None else mode)
+    return File(token.encode(), _TOKEN_MODE, owner=user)
 
 
 def _of_config_map(
