@@ -31,7 +31,7 @@ from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
 from pybernetes.kubelet.log_reader import LogOptions
 from pybernetes.sim import loop
-from pybernetes.sim.nodes import FleetConfig, NodeWish, SimulatedNodes
+from pybernetes.sim.nodes import OFF, FleetConfig, NodeWish, SimulatedNodes
 from pybernetes.sim.serving import FleetHost
 from pybernetes.storage.memory import MemoryStore
 
@@ -346,5 +346,29 @@ def test_a_node_that_a_user_makes_is_played_as_it_is() -> None:
         await until(ready)
         node = await world.client.get(Node, "big")
         assert (node.status.capacity["example.com/gpu"], node.status.allocatable["cpu"]) == ("8", "499")
+
+    simulated(play)
+
+
+def test_a_node_that_is_switched_off_says_nothing_until_it_is_switched_on() -> None:
+    async def play(world: World) -> None:
+        async def renewed() -> str | None:
+            return (await world.client.get(Lease, "n1", "kube-node-lease")).spec.renewTime
+
+        await world.client.create(pod("p"), "default")
+        await until(lambda: world.ready("p"))
+        await world.client.patch(Node, "n1", "", {"metadata": {"annotations": {OFF: "true"}}})
+        await asyncio.sleep(1)
+        before = await renewed()
+        await world.client.delete(Pod, "p", "default")
+        await asyncio.sleep(60)
+        assert (await renewed(), (await world.pod("p")).status.phase) == (before, "Running")
+        await world.end()
+        world.begin()
+        await asyncio.sleep(60)
+        assert await renewed() == before, "a new process finds it switched off"
+        await world.client.patch(Node, "n1", "", {"metadata": {"annotations": {OFF: None}}})
+        await until(lambda: gone(world, "p"))
+        assert await renewed() != before
 
     simulated(play)

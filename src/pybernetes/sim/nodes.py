@@ -4,7 +4,8 @@
       └─ Kubelet, a node ── NodeAgent (Node, Lease), PodRunner a pod ── SimulatedCri
              └─ Shared: one copy of Pods, Nodes, Services, ConfigMaps and Secrets for all
 
-A Node that goes takes its kubelet with it. A new process goes on with Pods as their status tells.
+A Node that goes takes its kubelet with it, and so does one that an annotation switches off until it is taken away: then
+nobody renews its Lease. What begins anew goes on with Pods as their status tells.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from pybernetes.host.random import Random
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.server import KubeletServer, ServerConfig
+from pybernetes.sim.script import PREFIX
 from pybernetes.sim.serving import FleetHost
 from pybernetes.sim.surroundings import Shared, SimulatedSurroundings
 
 _log = logging.getLogger(__name__)
 
 SIMULATED_LABEL = "pybernetes.io/simulated"
+OFF = f"{PREFIX}off"
+"""Annotation of a Node whose machine is "true" to be as if it had no power."""
 TAINT = (SIMULATED_LABEL, "true", "NoSchedule")
 ADDRESS = "127.0.0.1"
 _AT_ONCE = 32
@@ -92,10 +96,20 @@ class SimulatedNodes:
                     if (task := self._tasks.pop(node.metadata.name or "", None)) is not None:
                         task.cancel()
 
+                def switch(node: Node) -> None:
+                    if _is_off(node):
+                        end(node)
+                    elif self._plays(node):
+                        begin(_as_it_is(node))
+
                 for wish in self._config.wishes:
-                    begin(wish)
+                    known = self._shared.nodes.lister.get("", wish.name)
+                    if known is None or not _is_off(known):
+                        begin(wish)
                 self._shared.nodes.add_handler(
-                    on_add=lambda node: begin(_as_it_is(node)) if self._plays(node) else None, on_delete=end
+                    on_add=switch,
+                    on_update=lambda old, node: switch(node) if _is_off(old) != _is_off(node) else None,
+                    on_delete=end,
                 )
                 await asyncio.Event().wait()
         finally:
@@ -157,6 +171,10 @@ async def _registered(kubelet: Kubelet) -> None:
     await kubelet.started.wait()
     if kubelet.agent is not None:
         await kubelet.agent.registered()
+
+
+def _is_off(node: Node) -> bool:
+    return node.metadata.annotations.get(OFF) == "true"
 
 
 def _as_it_is(node: Node) -> NodeWish:
