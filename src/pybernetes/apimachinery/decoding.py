@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 import orjson
@@ -51,8 +51,7 @@ def decode(
             orjson.loads(body)  # refuses half a pair of surrogates, which no text can hold
         found = _decoder(cls).decode(body)
         if field_validation == "Ignore" or not _may_have_duplicates(body):
-            _check_type(getattr(found, "apiVersion", ""), getattr(found, "kind", ""), cls)
-            return normalise(found), []
+            return normalise(_typed(found, cls)), []
     except (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError):
         pass
     except ValueError as error:
@@ -69,8 +68,7 @@ def from_tree(tree: Any, cls: type[T], field_validation: str = "Strict") -> tupl
     """(object, warnings) of a JSON tree, as `decode` does of bytes; the tree is left alone."""
     try:
         found = msgspec.convert(tree, cls)
-        _check_type(getattr(found, "apiVersion", ""), getattr(found, "kind", ""), cls)
-        return normalise(found), []
+        return normalise(_typed(found, cls)), []
     except msgspec.ValidationError:
         return _from_tree(tree, cls, field_validation, b"", [])
     except ValueError as error:
@@ -180,26 +178,36 @@ def _from_tree(tree: Any, cls: type[T], field_validation: str, body: bytes, prob
     return found, [] if field_validation == "Ignore" else walk.problems
 
 
+def _typed(found: Any, cls: type[T]) -> T:
+    """The object, with what it leaves empty of its type. Raises BadRequest when it says that it is of another one."""
+    wanted = _type_of(cls)
+    if wanted[1] and (found.apiVersion, found.kind) != wanted:
+        _check_type(found.apiVersion or "", found.kind or "", cls)
+        found.apiVersion, found.kind = wanted
+    return cast(T, found)
+
+
 def _check_type(api_version: str, kind: str, cls: type[msgspec.Struct]) -> None:
     """Raises BadRequest when the data says it is of another type."""
     wanted_version, wanted_kind = _type_of(cls)
-    if kind and wanted_kind and kind != wanted_kind:
-        api_version = api_version or wanted_version
-        from pybernetes.apimachinery import scheme
+    api_version, kind = api_version or wanted_version, kind or wanted_kind
+    if not wanted_kind or (api_version, kind) == (wanted_version, wanted_kind):
+        return
+    from pybernetes.apimachinery import scheme
 
-        group, version = api_version.rpartition("/")[::2]
-        try:
-            scheme.struct_of(group, version, kind)
-        except KeyError:
-            why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
-            raise Unreadable(kind, version, wanted_kind, why) from None
+    group, _, version = api_version.rpartition("/")
+    try:
+        scheme.struct_of(group, version, kind)
+    except KeyError:
+        why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
+        raise Unreadable(kind, version, wanted_kind, why) from None
+    if kind != wanted_kind:
         package = wanted_version.rpartition("/")[0].partition(".")[0] or "core"
         why = f"converting ({version}.{kind}) to ({package}.{wanted_kind}): unknown conversion"
         raise Unreadable(kind, version, wanted_kind, why)
-    if api_version and wanted_version and api_version != wanted_version:
-        raise BadRequest(
-            f"the API version in the data ({api_version}) does not match the expected API version ({wanted_version})"
-        )
+    raise BadRequest(
+        f"the API version in the data ({api_version}) does not match the expected API version ({wanted_version})"
+    )
 
 
 @functools.cache

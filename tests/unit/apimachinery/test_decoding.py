@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from pybernetes.api.apps import v1 as apps
+from pybernetes.api.autoscaling import v1 as autoscaling
 from pybernetes.api.core import v1 as core
 from pybernetes.api.events import v1 as events
 from pybernetes.apimachinery.decoding import decode, from_tree, tree_of
@@ -174,7 +175,11 @@ def test_other_shapes_are_refused_too(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ({"apiVersion": "v2"}, "the API version in the data (v2) does not match the expected API version (v1)"),
+        (
+            {"apiVersion": "v2"},
+            'Pod in version "v2" cannot be handled as a Pod: no kind "Pod" is registered for version "v2" in scheme '
+            '"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"',
+        ),
         (
             {"apiVersion": "apps/v1", "kind": "Deployment"},
             'Deployment in version "v1" cannot be handled as a Pod: converting (v1.Deployment) to (core.Pod): '
@@ -189,6 +194,19 @@ def test_other_shapes_are_refused_too(body: bytes) -> None:
 )
 def test_another_type_is_refused(tree: Any, message: str) -> None:
     assert failure(tree) == message
+
+
+def test_another_version_of_the_kind_is_refused() -> None:
+    assert failure({"apiVersion": "autoscaling/v2"}, autoscaling.HorizontalPodAutoscaler) == (
+        "the API version in the data (autoscaling/v2) does not match the expected API version (autoscaling/v1)"
+    )
+
+
+@pytest.mark.parametrize("head", [{}, {"apiVersion": ""}, {"kind": ""}, {"apiVersion": "", "kind": None}])
+def test_a_type_that_is_left_empty_is_the_one_that_is_wanted(head: Any) -> None:
+    tree = {**head, "metadata": {"name": "a"}}
+    for found, warnings in (decode(json.dumps(tree).encode(), core.Pod), from_tree(tree, core.Pod)):
+        assert (found.apiVersion, found.kind, found.metadata.name, warnings) == ("v1", "Pod", "a", [])
 
 
 YAML = b"""\

@@ -19,7 +19,7 @@ from pybernetes.apimachinery import decoding, errors
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.field_walk import DecodeError
 from pybernetes.apimachinery.schema import Schema
-from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
+from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apimachinery.trees import copy_tree
 from pybernetes.apiserver.crd import numbers, structural
 from pybernetes.apiserver.registry.generic.codec import Codec
@@ -155,9 +155,9 @@ class TreeCodec(Codec):
 
     # -- coming in -------------------------------------------------------------------------------
 
-    def read(self, ctx: RequestContext, body: Body, cls: Any, gvk: GroupVersionKind) -> Any:
+    def read(self, ctx: RequestContext, body: Body, cls: Any) -> Any:
         if cls is not CustomObject:
-            return super().read(ctx, body, cls, gvk)
+            return super().read(ctx, body, cls)
         if isinstance(body, bytes | bytearray):
             _check_depth(bytes(body))
             lenient = "Ignore" if ctx.field_validation == "Ignore" else "Warn"

@@ -16,7 +16,7 @@ import orjson
 from pybernetes.apimachinery import decoding, errors
 from pybernetes.apimachinery.scalars import normalise
 from pybernetes.apimachinery.schema import Schema, schema_of
-from pybernetes.apimachinery.scheme import GroupVersionKind, Resource
+from pybernetes.apimachinery.scheme import Resource
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
 
 _encoder = msgspec.json.Encoder()
@@ -103,9 +103,9 @@ class Codec:
         Adds field validation warnings to ctx. Raises BadRequest.
         """
         ctx.sent = body
-        return self.to_storage(self.read(ctx, body, self.cls, self.resource.gvk))
+        return self.to_storage(self.read(ctx, body, self.cls))
 
-    def read(self, ctx: RequestContext, body: Body, cls: Any, gvk: GroupVersionKind) -> Any:
+    def read(self, ctx: RequestContext, body: Body, cls: Any) -> Any:
         """A body as the Struct `cls`. Raises BadRequest when it says that it is something else."""
         if isinstance(body, msgspec.Struct):
             if type(body) is not cls:
@@ -118,7 +118,6 @@ class Codec:
         else:
             obj, warnings = decoding.from_tree(body, cls, ctx.field_validation)
         ctx.warnings += warnings
-        check_kind(obj.apiVersion, obj.kind, gvk)
         return obj
 
     def from_tree(self, ctx: RequestContext, tree: dict[str, Any]) -> Any:
@@ -136,17 +135,3 @@ class Codec:
             tree = self.conversion.to_storage(tree)
         tree["apiVersion"] = self.stored.api_version
         return msgspec.convert(tree, self.storage_cls)
-
-
-def check_kind(api_version: str, kind: str, expected: GroupVersionKind) -> None:
-    """Raises BadRequest, in upstream's words, for a body of another kind or version."""
-    if api_version == expected.api_version and kind == expected.kind:
-        return
-    if kind != expected.kind:
-        group, _, version = api_version.rpartition("/")
-        ours = f"{expected.group or 'v1'}.{expected.kind}" if expected.group else f"{expected.version}.{expected.kind}"
-        why = f"converting ({group or version}.{kind}) to ({ours}): unknown conversion"
-        raise errors.Unreadable(kind, version or api_version, expected.kind, why)
-    raise errors.BadRequest(
-        f"the API version in the data ({api_version}) does not match the expected API version ({expected.api_version})"
-    )

@@ -102,7 +102,7 @@ class ScaleSubresource(SubresourceBase):
         return self._scale(await self.storage.get(ctx))
 
     async def update(self, ctx: RequestContext, body: Body) -> Written:
-        scale: Scale = self.storage.codec.read(ctx, body, Scale, SCALE)
+        scale: Scale = self.storage.codec.read(ctx, body, Scale)
         return await self._write(ctx, lambda current: self._updated(ctx, scale, current))
 
     async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
@@ -114,7 +114,7 @@ class ScaleSubresource(SubresourceBase):
         def patched(current: bytes) -> Scale:
             tree = patching.tree_patch(patch_type, body, Scale)(orjson.loads(self._patchable(current)))
             try:
-                obj: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
+                obj: Scale = self.storage.codec.read(ctx, tree, Scale)
             except errors.BadRequest as error:
                 raise patching.invalid_patch(tree, error) from None
             return self._updated(ctx, obj, current)
@@ -146,7 +146,7 @@ class ScaleSubresource(SubresourceBase):
             schema = schema_of(Scale)
             now = self.storage.registry.clock.now()
             tree = managed_fields.apply(live, wanted, ctx.field_manager, ctx.force, schema, now, ctx.subresource)
-            scale: Scale = self.storage.codec.read(ctx, tree, Scale, SCALE)
+            scale: Scale = self.storage.codec.read(ctx, tree, Scale)
             return scale
 
         return scale_of

@@ -13,7 +13,6 @@ from pybernetes.api.core import v1 as core
 from pybernetes.api.meta.v1 import Status
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
-from pybernetes.apimachinery.scheme import GroupVersionKind
 from pybernetes.apiserver.admission.interface import Attributes
 from pybernetes.apiserver.registry.core.pods import validation
 from pybernetes.apiserver.registry.core.pods.strategy import scheduled_condition
@@ -25,14 +24,12 @@ from pybernetes.apiserver.registry.generic.writing import OWN_WRITE, Current, Up
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
-BINDING = GroupVersionKind("", "v1", "Binding")
-
 
 class BindingSubresource(SubresourceBase):
     """POST a Binding: gives the Pod its node, once."""
 
     async def create(self, ctx: RequestContext, body: Body) -> Written:
-        binding: core.Binding = self.storage.codec.read(ctx, body, core.Binding, BINDING)
+        binding: core.Binding = self.storage.codec.read(ctx, body, core.Binding)
         if not binding.metadata.name:
             binding.metadata.name = ctx.name
         match_namespace(binding.metadata, ctx.namespace)
