@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from pybernetes.api.apiextensions.v1 import CustomResourceDefinition
+from pybernetes.api.apiregistration.v1 import APIService
 from pybernetes.api.apps.v1 import Deployment, ReplicaSet
 from pybernetes.api.core.v1 import ConfigMap, Namespace, Node, Pod, Secret, ServiceAccount
 from pybernetes.api.rbac.v1 import ClusterRole
@@ -196,6 +197,37 @@ def test_a_namespace_held_by_a_finalizer_says_so() -> None:
         }
         await w.client.patch(ConfigMap, "c", "held", {"metadata": {"finalizers": None}})
         await w.until(lambda: w.gone(Namespace, "held", ""))
+
+    in_world(body)
+
+
+def test_a_namespace_waits_for_groups_whose_server_is_away() -> None:
+    async def body(w: World) -> None:
+        spec = {
+            "group": "away.example.com",
+            "version": "v1",
+            "service": {"namespace": "default", "name": "nobody"},
+            "groupPriorityMinimum": 1000,
+            "versionPriority": 10,
+            "insecureSkipTLSVerify": True,
+        }
+        await w.client.create(msgspec.convert({"metadata": {"name": "v1.away.example.com"}, "spec": spec}, APIService))
+        await w.client.create(Namespace(metadata=_named("waiting")))
+        await w.create(ConfigMap, {"metadata": {"name": "c", "namespace": "waiting"}})
+        await w.settle()
+        await w.client.delete(Namespace, "waiting")
+        await w.settle(30)
+        assert await w.items(ConfigMap, "waiting") == [], "all else goes"
+        found = await w.client.get(Namespace, "waiting")
+        told = {c.type: c.message for c in found.status.conditions if c.status == "True"}
+        assert told == {
+            "NamespaceDeletionDiscoveryFailure": (
+                "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: "
+                "away.example.com/v1: stale GroupVersion discovery: away.example.com/v1"
+            )
+        }
+        await w.client.delete(APIService, "v1.away.example.com")
+        await w.until(lambda: w.gone(Namespace, "waiting", ""))
 
     in_world(body)
 

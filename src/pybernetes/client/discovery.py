@@ -5,6 +5,7 @@ Source: client-go/discovery (aggregated discovery first, then plain), apimachine
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,23 +14,38 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.client.client import Client
 
+_STALE = "Stale"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
 Tree = dict[str, Any]
 
 
-async def preferred_resources(client: Client) -> list[Resource]:
-    """Every resource once, in its group's preferred version. A group that cannot be discovered is left out.
+@dataclass(slots=True)
+class Discovered:
+    resources: list[Resource] = field(default_factory=list)
+    """Every one once, in its group's preferred version."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """What is wrong, by the group-version that could not be discovered: their servers may be away."""
 
-    Raises StatusError or OSError when nothing can be discovered at all.
-    """
+
+async def discover(client: Client) -> Discovered:
+    """What there is. Raises StatusError or OSError when nothing can be discovered at all."""
     found: dict[tuple[str, str], Resource] = {}
+    failed: dict[str, str] = {}
     for root in ("/api", "/apis"):
         tree = await _get(client, root, _AGGREGATED)
-        served = _aggregated(tree) if tree.get("kind") == "APIGroupDiscoveryList" else await _plain(client, root, tree)
+        if tree.get("kind") == "APIGroupDiscoveryList":
+            served = _aggregated(tree, failed)
+        else:
+            served = await _plain(client, root, tree, failed)
         for resource in served:
             found.setdefault((resource.group, resource.plural), resource)
-    return list(found.values())
+    return Discovered(list(found.values()), failed)
+
+
+async def preferred_resources(client: Client) -> list[Resource]:
+    """The resources of what can be discovered."""
+    return (await discover(client)).resources
 
 
 async def resource_in(client: Client, group: str, version: str, kind: str) -> tuple[Resource, bool] | None:
@@ -63,8 +79,13 @@ async def _get(client: Client, path: str, accept: str = "application/json") -> T
     return tree
 
 
-def _aggregated(tree: Tree) -> list[Resource]:
+def _aggregated(tree: Tree, failed: dict[str, str]) -> list[Resource]:
     """In the order of groups and versions, so preferred versions first."""
+    for group in tree.get("items", ()):
+        for version in group.get("versions", ()):
+            if version.get("freshness") == _STALE:
+                name = f"{group.get('metadata', {}).get('name', '')}/{version['version']}"
+                failed[name] = f"stale GroupVersion discovery: {name}"
     return [
         Resource(
             group.get("metadata", {}).get("name", ""),
@@ -76,11 +97,12 @@ def _aggregated(tree: Tree) -> list[Resource]:
         )
         for group in tree.get("items", ())
         for version in group.get("versions", ())
+        if version.get("freshness") != _STALE
         for entry in version.get("resources", ())
     ]
 
 
-async def _plain(client: Client, root: str, tree: Tree) -> list[Resource]:
+async def _plain(client: Client, root: str, tree: Tree, failed: dict[str, str]) -> list[Resource]:
     if root == "/api":
         places = [("", version) for version in tree.get("versions", ())]
     else:
@@ -93,7 +115,8 @@ async def _plain(client: Client, root: str, tree: Tree) -> list[Resource]:
     for name, version in places:
         try:
             listed = await _get(client, _place(name, version))
-        except errors.StatusError:
+        except errors.StatusError as error:
+            failed[f"{name}/{version}" if name else version] = error.message
             continue
         found += _resources(name, version, listed)
     return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pybernetes.api.core.v1 import Namespace, Pod
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.scheme import Resource
-from pybernetes.client.discovery import preferred_resources
+from pybernetes.apimachinery.times import parse_time
+from pybernetes.client.discovery import discover
 from pybernetes.client.metadata import MetadataClient, PartialObject
 from pybernetes.controllers.namespace import plan
 from pybernetes.controllers.runtime.context import ControllerContext
@@ -57,30 +59,31 @@ class NamespaceController(Controller):
         """One pass: every resource, Pods before all else."""
         progress = plan.Progress()
         name = namespace.metadata.name or ""
+        deleted = parse_time(namespace.metadata.deletionTimestamp or "")
         try:
-            served = await preferred_resources(self.client)
+            found = await discover(self.client)
         except (errors.StatusError, OSError, ValueError) as error:
             progress.discovery_error = str(error)
             return progress
-        deletable = [r for r in served if r.namespaced and {"delete", "list"} <= set(r.verbs)]
+        progress.discovery_error = plan.discovery_error(found.failed)
+        deletable = [r for r in found.resources if r.namespaced and {"delete", "list"} <= set(r.verbs)]
         deletable.sort(key=lambda r: (r.group, r.plural) != _PODS)
         for resource in deletable:
             try:
-                await self._empty_one(resource, name, progress)
+                await self._empty_one(resource, name, deleted, progress)
             except (errors.NotFound, errors.MethodNotAllowed):
                 continue  # not served any more
             except (errors.StatusError, OSError) as error:
                 progress.errors.append(str(error))
             if (resource.group, resource.plural) == _PODS and progress.remaining:
-                graces = (pod.spec.terminationGracePeriodSeconds or 0 for pod in self._pods.list(name))
-                progress.grace_s = float(max(graces, default=0))
                 return progress
         return progress
 
-    async def _empty_one(self, resource: Resource, namespace: str, progress: plan.Progress) -> None:
+    async def _empty_one(self, resource: Resource, namespace: str, deleted: float, progress: plan.Progress) -> None:
         items = await self._list(resource, namespace)
         if not items:
             return
+        grace_s = self._grace_s(namespace, deleted) if (resource.group, resource.plural) == _PODS else 0.0
         if "deletecollection" in resource.verbs:
             await self.client.dynamic.delete_collection(resource, namespace, propagation="Background")
         else:
@@ -89,7 +92,17 @@ class NamespaceController(Controller):
         rest = await self._list(resource, namespace)
         if rest:
             progress.remaining[resource] = len(rest)
-            progress.finalizers.update(f for item in rest for f in item.metadata.finalizers)
+            finalizers = [f for item in rest for f in item.metadata.finalizers]
+            progress.finalizers.update(finalizers)
+            progress.grace_s = max(progress.grace_s, grace_s)
+            if not grace_s and not finalizers:
+                progress.errors.append(plan.unexpected(resource, namespace))
+
+    def _grace_s(self, namespace: str, deleted: float) -> float:
+        """The longest grace period of a Pod that runs; 0 when by now it should have ended."""
+        running = (pod for pod in self._pods.list(namespace) if not is_finished(pod))
+        longest = float(max((pod.spec.terminationGracePeriodSeconds or 0 for pod in running), default=0))
+        return longest if self.clock.now() - deleted < longest else 0.0
 
     async def _delete(self, resource: Resource, namespace: str, item: PartialObject) -> None:
         try:

@@ -6,7 +6,7 @@ Source: pkg/controller/namespace/deletion/status_condition_utils.go.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import NamespaceCondition
@@ -51,6 +51,26 @@ class Progress:
     def estimate_s(self) -> float:
         """How long what remains may need."""
         return max(self.grace_s, _FINALIZER_ESTIMATE_S if self.finalizers else 0.0, 1.0)
+
+
+def discovery_error(failed: Mapping[str, str]) -> str:
+    """In the client's words; "" when every group was discovered.
+
+    Source: client-go/discovery/discovery_client.go (ErrGroupDiscoveryFailed).
+    """
+    if not failed:
+        return ""
+    listed = ", ".join(f"{name}: {failed[name]}" for name in sorted(failed))
+    return (
+        f"Discovery failed for some groups, {len(failed)} failing: "
+        f"unable to retrieve the complete list of server APIs: {listed}"
+    )
+
+
+def unexpected(resource: Resource, namespace: str) -> str:
+    """Objects are left although nothing holds them."""
+    version = f"{resource.group}/{resource.version}, Resource={resource.plural}"
+    return f"unexpected items still remain in namespace: {namespace} for gvr: {version}"
 
 
 def conditions(known: Sequence[NamespaceCondition], progress: Progress, now: float) -> list[NamespaceCondition] | None:

@@ -1,4 +1,4 @@
-"""Whose the token of a ServiceAccount is, and who may read it. Source: pkg/volume/projected, volume/util (FsUserFrom)."""
+"""Whose the token of a ServiceAccount is, and who may read it. Source: pkg/volume/projected, pkg/volume/util."""
 
 from __future__ import annotations
 
