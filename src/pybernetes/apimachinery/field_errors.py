@@ -114,7 +114,7 @@ class FieldError:
 
     @classmethod
     def not_supported(cls, path: Path, value: Any, supported: Iterable[str]) -> FieldError:
-        values = ", ".join(_quoted(str(v)) for v in supported)
+        values = ", ".join(quoted(str(v)) for v in supported)
         return cls("FieldValueNotSupported", str(path), value, f"supported values: {values}" if values else "")
 
     @classmethod
@@ -165,7 +165,7 @@ def invalid(kind: _Kind | tuple[str, str] | str, name: str, errors: Sequence[Fie
     else:
         group, kind_name = kind.group, kind.kind
     message = f"{kind_name}.{group}" if group else kind_name
-    message = f"{message} {_quoted(name)} is invalid"
+    message = f"{message} {quoted(name)} is invalid"
     if errors:
         message = f"{message}: {aggregate(errors)}"
     causes = [StatusCause(reason=e.type, message=e.body, field_=e.field) for e in errors]
@@ -213,18 +213,18 @@ _CONTROL = re.compile(r"(?<!\\)\\u00([01][0-9a-f])")
 _GO_ESCAPES = {"07": "\\a", "08": "\\b", "0b": "\\v", "0c": "\\f"}
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """As Go's %q writes it."""
-    quoted = json.dumps(text, ensure_ascii=False)
+    written = json.dumps(text, ensure_ascii=False)
     if text.isprintable():
-        return quoted
-    quoted = quoted.replace("\\b", "\\u0008").replace("\\f", "\\u000c")
-    return _CONTROL.sub(lambda found: _GO_ESCAPES.get(found[1], f"\\x{found[1]}"), quoted)
+        return written
+    written = written.replace("\\b", "\\u0008").replace("\\f", "\\u000c")
+    return _CONTROL.sub(lambda found: _GO_ESCAPES.get(found[1], f"\\x{found[1]}"), written)
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
-        return _quoted(value)
+        return quoted(value)
     if isinstance(value, (bool, int, float)) or value is None:
         return json.dumps(value)
     import msgspec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -51,6 +52,20 @@ def go_text(value: Any) -> str:
     if value is None:
         return "<nil>"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def go_float(number: float) -> str:
+    """A float as Go's %v has it: 1.5, 2.147483648e+09."""
+    if number == 0:
+        return "0"
+    sign, digits, exponent = Decimal(repr(float(number))).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits))
+    power = len(text) + exponent - 1
+    if -4 <= power < 6:
+        return format(Decimal(repr(float(number))).normalize(), "f")
+    tail = f".{text[1:]}" if len(text) > 1 else ""
+    return f"{'-' * sign}{text[0]}{tail}e{'+' if power >= 0 else '-'}{abs(power):02d}"
 
 
 def go_type(value: Any) -> str:

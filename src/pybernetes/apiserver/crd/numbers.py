@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from pybernetes.apimachinery.trees import go_float
+
 _LARGEST_EXACT = 2**53 - 1
 _LARGEST_FLOAT32 = 3.4028234663852886e38
 _SMALL = 1e-9
@@ -122,17 +124,3 @@ def without_points(tree: Any) -> Any:
 def shown(number: float) -> str:
     """A whole number without a point, any other as Go prints it."""
     return str(number) if isinstance(number, int) else go_float(number)
-
-
-def go_float(number: float) -> str:
-    """A float as Go's %v has it: 1.5, 2.147483648e+09."""
-    if number == 0:
-        return "0"
-    sign, digits, exponent = Decimal(repr(float(number))).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    text = "".join(map(str, digits))
-    power = len(text) + exponent - 1
-    if -4 <= power < 6:
-        return format(Decimal(repr(float(number))).normalize(), "f")
-    tail = f".{text[1:]}" if len(text) > 1 else ""
-    return f"{'-' * sign}{text[0]}{tail}e{'+' if power >= 0 else '-'}{abs(power):02d}"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pybernetes.apiserver.crd import patterns
+from pybernetes.apimachinery import patterns
 from pybernetes.apimachinery.formats import FORMATS
-from pybernetes.apiserver.crd.numbers import go_float
+from pybernetes.apimachinery.trees import go_float
 from pybernetes.apiserver.crd.validation import ABSENT, SchemaValidator, _Walk
 from tests.schema_strategies import schemas, spoiled, value_for
 
