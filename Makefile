@@ -20,7 +20,7 @@ lint: install   ## style, types, layers
 	.venv/bin/lint-imports --no-cache
 
 bench: install  ## figures; nothing is asserted
-	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python "$$script" || exit 1; done
+	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; .venv/bin/python "$$script" || exit 1; done
 
 soak: export SOAK = 1
 soak: install   ## the tests again and again, until one fails or COUNT (default 10) rounds are over; then random requests and stores under faults

@@ -21,6 +21,7 @@ import pytest
 
 from pybernetes.storage.store import Cause, Change, Compacted, KeyExists, RevisionMismatch, Store
 from pybernetes.storage.watch_cache import WatchCache
+from tests.worlds import work_until
 
 SECONDS = float(os.environ.get("WATCH_SECONDS", "1.5"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -143,16 +144,7 @@ def test_watches_keep_their_promises(open_store: Callable[..., Any]) -> None:
             workers = [write(store, log, random.Random(rng.random()), number) for number in range(4)]
             workers += [watch(store, log, random.Random(rng.random()), first, seen, told) for _ in range(8)]
             workers += [compact(), bookmarks(store, log, told, cache)]
-            tasks = [asyncio.create_task(worker) for worker in workers]
-            ends = asyncio.get_running_loop().time() + SECONDS
-            async with asyncio.timeout(SECONDS + _PATIENCE_S):
-                while asyncio.get_running_loop().time() < ends or not enough(told):
-                    done, _ = await asyncio.wait(tasks, timeout=0.1, return_when=asyncio.FIRST_EXCEPTION)
-                    for task in done:
-                        task.result()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await work_until(lambda: enough(told), workers, SECONDS, _PATIENCE_S)
             await cache.stop()
         print(f"\nseed {SEED}: {len(log.changes)} writes, {dict(told)}")
         for prefix, after, found in seen:

@@ -21,6 +21,7 @@ from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
 from pybernetes.sim.loop import run
 from pybernetes.storage.memory import MemoryStore
+from tests.worlds import live_in
 
 _ADMIN = UserInfo("admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 Tree = dict[str, Any]
@@ -92,6 +93,14 @@ class World:
         self.client = Client(LocalTransport(self.api.handler, _ADMIN), "test")
         self.dynamic = self.client.dynamic
 
+    async def start(self) -> None:
+        await self.store.start()
+        await self.api.start()
+
+    async def stop(self) -> None:
+        await self.api.stop()
+        await self.store.stop()
+
     async def define(self, tree: Tree) -> Tree:
         """Makes a definition and waits until it says that it is served."""
         name = tree["metadata"]["name"]
@@ -118,17 +127,7 @@ def condition(tree: Tree, kind: str) -> str:
 
 
 def in_world(scenario: Callable[[World], Awaitable[None]], start: Callable[..., None] = run) -> None:
-    async def main() -> None:
-        world = World()
-        await world.store.start()
-        await world.api.start()
-        try:
-            await scenario(world)
-        finally:
-            await world.api.stop()
-            await world.store.stop()
-
-    start(main())
+    live_in(World, scenario, start)
 
 
 def test_a_definition_is_served_when_it_says_so() -> None:

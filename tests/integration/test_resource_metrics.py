@@ -18,9 +18,9 @@ from pybernetes.client.transport import LocalTransport
 from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
 from pybernetes.http.messages import Request, Response
-from pybernetes.sim.loop import run
 from pybernetes.storage.memory import MemoryStore
 from tests.unit.controllers.builders import make
+from tests.worlds import live_in
 
 ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 PATH = "/apis/metrics.k8s.io/v1beta1"
@@ -55,6 +55,9 @@ class World:
             made.status.phase = "Running"
             await self.client.update_status(made)
         await self.until(lambda: self.status(PATH))
+
+    async def stop(self) -> None:
+        await self.server.stop()
 
     async def kubelet_page(self, node: str, path: str) -> bytes:
         self.asked.append((node, path))
@@ -94,15 +97,7 @@ class World:
 
 
 def in_world(body: Callable[[World], Awaitable[None]]) -> None:
-    async def main() -> None:
-        world = World()
-        await world.start()
-        try:
-            await body(world)
-        finally:
-            await world.server.stop()
-
-    run(main())
+    live_in(World, body)
 
 
 def names(listed: Any) -> list[str]:

@@ -28,6 +28,7 @@ from pybernetes.host.random import Random
 from pybernetes.storage.store import Change, Store
 from pybernetes.storage.watch_cache import WatchCache
 from tests.integration.apiserver_process import ask
+from tests.worlds import work_until
 
 SECONDS = float(os.environ.get("WATCH_SECONDS", "2"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -173,16 +174,8 @@ def test_watches_keep_their_promises(store: Store, monkeypatch: pytest.MonkeyPat
             world.first = store.current_revision()
             workers = [write(world, random.Random(world.rng.random()), number) for number in range(3)]
             workers += [watch(world, random.Random(world.rng.random())) for _ in range(8)]
-            tasks = [asyncio.create_task(worker) for worker in [*workers, compact(world)]]
-            ends = asyncio.get_running_loop().time() + SECONDS
-            async with asyncio.timeout(SECONDS + _PATIENCE_S):
-                while asyncio.get_running_loop().time() < ends or not all(world.told[what] for what in _ENOUGH):
-                    done, _ = await asyncio.wait(tasks, timeout=0.1, return_when=asyncio.FIRST_EXCEPTION)
-                    for task in done:
-                        task.result()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            workers.append(compact(world))
+            await work_until(lambda: all(world.told[what] for what in _ENOUGH), workers, SECONDS, _PATIENCE_S)
             stop()
         finally:
             await transport.close()

@@ -14,9 +14,9 @@ from pybernetes.host.random import Random
 from pybernetes.http.messages import Request
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.scheduler import Scheduler
-from pybernetes.sim.loop import run
 from tests.fake_api import FakeApi
 from tests.unit.scheduler.builders import node, pod
+from tests.worlds import live_in
 
 
 class World:
@@ -29,7 +29,7 @@ class World:
         self.scheduler = Scheduler(self.api.client(), SchedulerConfig(), LoopClock(), Random(1))
         self._task = asyncio.create_task(self.scheduler.run())
 
-    async def kill(self) -> None:
+    async def stop(self) -> None:
         assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -48,15 +48,7 @@ class World:
 
 
 def scenario(body: Callable[[World], Awaitable[None]]) -> None:
-    async def main() -> None:
-        world = World()
-        await world.start()
-        try:
-            await body(world)
-        finally:
-            await world.kill()
-
-    run(main())
+    live_in(World, body)
 
 
 async def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
@@ -92,7 +84,7 @@ def test_says_why_not_and_schedules_when_a_node_comes() -> None:
             "False",
             "Unschedulable",
         )
-        assert condition["message"].startswith("0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes")
+        assert condition["message"].startswith("0/1 nodes are available: 1 Insufficient cpu. no new claims")
         writes = len(world.api.requests)
         await asyncio.sleep(200)
         assert len(world.api.requests) == writes, "nothing is written while nothing changes"
@@ -220,7 +212,7 @@ def test_a_restart_at_any_instant_converges_and_binds_once(steps: int) -> None:
             world.api.put(pod(f"p{index}", cpu="600m"), "pods")
         for _ in range(steps):
             await asyncio.sleep(0)
-        await world.kill()
+        await world.stop()
         await world.start()
         await until(lambda: all(world.node_of(f"p{i}") for i in range(6)))
         placed = [world.node_of(f"p{i}") for i in range(6)]
