@@ -1,0 +1,108 @@
+"""Which versions of a driver are taken, and what the API is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from pybernetes.api.core.v1 import Node
+from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.api.storage.v1 import CSINode
+from pybernetes.kubelet.plugins import PluginError
+from pybernetes.kubelet.volumes.csi.drivers import Drivers, highest_supported
+from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
+from tests.fake_api import FakeApi
+
+
+@pytest.mark.parametrize(
+    ("versions", "highest"),
+    [
+        (["1.0.0"], (1, 0, 0)),
+        (["v1.2.0", "1.10"], (1, 10, 0)),
+        (["0.3.0", "1.1.0", "2.0.0"], (1, 1, 0)),
+        (["2.0.0"], None),
+        (["0.3"], None),
+        (["one"], None),
+    ],
+)
+def test_the_highest_of_version_one(versions: list[str], highest: tuple[int, int, int] | None) -> None:
+    assert highest_supported(versions) == highest
+
+
+def test_a_driver_of_a_lower_version_does_not_take_the_place_of_another() -> None:
+    async def scene(api: FakeApi, info: NodeInfo) -> None:
+        drivers = Drivers(info)
+        with pytest.raises(PluginError, match="empty list"):
+            drivers.check("d", "/s", [])
+        with pytest.raises(PluginError, match="supported"):
+            drivers.check("d", "/s", ["2.0.0"])
+        drivers.check("d", "/s", ["1.0.0"])
+
+    play(scene)
+
+
+def play(scene: Callable[[FakeApi, NodeInfo], Awaitable[None]], labels: dict[str, str] | None = None) -> FakeApi:
+    api = FakeApi()
+
+    async def run() -> None:
+        api.put(Node(metadata=ObjectMeta(name="n", uid="u", labels=labels or {})), "nodes")
+
+        async def node() -> Node:
+            return await api.client().get(Node, "n")
+
+        await scene(api, NodeInfo(api.client(), node))
+
+    asyncio.run(run())
+    return api
+
+
+def test_a_node_has_a_csi_node_of_its_own() -> None:
+    async def scene(api: FakeApi, info: NodeInfo) -> None:
+        api.put(CSINode(metadata=ObjectMeta(name="n", uid="of an earlier node")), "csinodes")
+        await info.begin()
+        found = api.get("csinodes", "n")["metadata"]
+        assert [ref["uid"] for ref in found["ownerReferences"]] == ["u"]
+        assert "kubernetes.io/aws-ebs" in found["annotations"]["storage.alpha.kubernetes.io/migrated-plugins"]
+        written = len(api.requests)
+        await info.begin()
+        assert len(api.requests) == written
+
+    play(scene)
+
+
+def test_drivers_come_and_go() -> None:
+    async def scene(api: FakeApi, info: NodeInfo) -> None:
+        await info.install("one", "id-1", 5, {"zone": "a"})
+        await info.install("two", "id-2", 0, {})
+        await info.install("one", "id-1", 6, {"zone": "a"})
+        found = {each["name"]: each for each in api.get("csinodes", "n")["spec"]["drivers"]}
+        assert found["one"]["allocatable"] == {"count": 6} and found["one"]["topologyKeys"] == ["zone"]
+        assert "allocatable" not in found["two"]
+        node = api.get("nodes", "n")["metadata"]
+        assert node["labels"]["zone"] == "a"
+        assert json.loads(node["annotations"]["csi.volume.kubernetes.io/nodeid"]) == {"one": "id-1", "two": "id-2"}
+        written = len(api.requests)
+        await info.install("one", "id-1", 6, {"zone": "a"})
+        assert len(api.requests) == written
+        await info.uninstall("one")
+        await info.uninstall("two")
+        assert not api.get("csinodes", "n")["spec"]["drivers"]
+        assert "csi.volume.kubernetes.io/nodeid" not in (api.get("nodes", "n")["metadata"].get("annotations") or {})
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("node_id", "topology", "complaint"),
+    [("", {}, "driverNodeID must not be empty"), ("id", {"zone": "b"}, "topology value collision")],
+)
+def test_what_a_driver_must_not_say(node_id: str, topology: dict[str, str], complaint: str) -> None:
+    async def scene(api: FakeApi, info: NodeInfo) -> None:
+        with pytest.raises(ValueError, match=complaint):
+            await info.install("d", node_id, 0, topology)
+        assert not api.all("csinodes")
+
+    play(scene, {"zone": "a"})
