@@ -50,6 +50,8 @@ def lines(controllers: Mapping[str, Controller], problems: Mapping[str, str], no
         yield from head(name, "histogram", about)
         for controller in controllers.values():
             yield from durations(controller).lines(name, f'name="{controller.name}"')
+    for controller in controllers.values():
+        yield from controller.figures()
     name = "running_managed_controllers"
     yield from head(name, "gauge", "Which controllers run.")
     for controller_name, problem in problems.items():

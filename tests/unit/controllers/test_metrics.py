@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pybernetes.apimachinery.metrics_text import Histogram
 from pybernetes.client.workqueue import BUCKETS
 from pybernetes.controllers import metrics
+from pybernetes.controllers.horizontalpodautoscaler.figures import Figures
 from pybernetes.controllers.runtime.controller import Counts
 
 
@@ -27,6 +28,9 @@ class _Controller:
     def __init__(self) -> None:
         self.queue = _Queue()
         self.counts = Counts(working={"a": 90.0, "b": 95.0})
+
+    def figures(self) -> list[str]:
+        return []
 
 
 def test_the_page_can_be_parsed() -> None:
@@ -60,3 +64,20 @@ def test_the_page_can_be_parsed() -> None:
     assert found["workqueue_queue_duration_seconds_sum", "job-controller"] == 0.3
     assert found["running_managed_controllers", "job-controller"] == 1
     assert found["running_managed_controllers", "daemonset-controller"] == 0
+
+
+def test_autoscaling_counts_its_looks_and_metrics() -> None:
+    figures = Figures()
+    figures.looked("scale_up", "none", 0.0015)
+    figures.looked("scale_up", "none", 20.0)
+    figures.computed("none", "internal", "Resource", 0.1)
+    figures.desired["shop/web"] = 3
+    families = text_string_to_metric_families("\n".join(figures.lines(2)) + "\n")
+    found = {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+    prefix = "horizontal_pod_autoscaler_controller_"
+    assert found[f"{prefix}reconciliations_total", "scale_up", "none"] == 2
+    assert found[f"{prefix}reconciliation_duration_seconds_bucket", "scale_up", "none", "0.002"] == 1
+    assert found[f"{prefix}reconciliation_duration_seconds_count", "scale_up", "none"] == 2
+    assert found[f"{prefix}metric_computation_total", "none", "internal", "Resource"] == 1
+    assert found[f"{prefix}num_horizontal_pod_autoscalers",] == 2
+    assert found[f"{prefix}desired_replicas", "shop", "web"] == 3

@@ -8,6 +8,7 @@ Differs: the first look is at once, upstream's after a period.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from pybernetes.api.autoscaling.v2 import (
@@ -29,6 +30,7 @@ from pybernetes.client.discovery import resources_of
 from pybernetes.client.objects import key_of
 from pybernetes.client.workqueue import RateLimitedQueue
 from pybernetes.controllers.horizontalpodautoscaler import behavior, plan
+from pybernetes.controllers.horizontalpodautoscaler.figures import Action, Figures, Problem, action_of
 from pybernetes.controllers.horizontalpodautoscaler.metrics import MetricsClient
 from pybernetes.controllers.horizontalpodautoscaler.replicas import MetricError, Samples, Timing
 from pybernetes.controllers.runtime.context import ControllerContext
@@ -42,6 +44,14 @@ _DISABLED = "scaling is disabled since the replica count of the target is zero"
 
 class _Ended(Exception):
     """The rest of a look makes no sense. Those who have told why return it, to be raised."""
+
+    problem: Problem = "internal"
+
+
+class _Misspecified(_Ended):
+    """By what the autoscaler's spec says."""
+
+    problem: Problem = "spec"
 
 
 class HorizontalPodAutoscalerController(Controller):
@@ -62,6 +72,7 @@ class HorizontalPodAutoscalerController(Controller):
         self.queue = RateLimitedQueue(self.name, base_delay_s=period_s, max_delay_s=period_s)
         self._metrics = MetricsClient(self.client)
         self._history: dict[str, behavior.History] = {}
+        self._figures = Figures()
         self._selectors: dict[str, LabelSelector] = {}
         """What each autoscaler selects, as last seen."""
         autoscalers, pods = self.informer(HorizontalPodAutoscaler), self.informer(Pod)
@@ -77,13 +88,22 @@ class HorizontalPodAutoscalerController(Controller):
         if held is None:
             self._history.pop(key, None)
             self._selectors.pop(key, None)
+            self._figures.desired.pop(key, None)
             return
+        look, began = _Look(self, key, fresh(held)), asyncio.get_running_loop().time()
+        problem: Problem = "internal"
         try:
-            await _Look(self, key, fresh(held)).run()
+            await look.run()
+            problem = "none"
         except _Ended as error:
+            problem = error.problem
             self.log.info("%s: %s: %s", self.name, key, error)
         finally:
+            self._figures.looked(look.action, problem, asyncio.get_running_loop().time() - began)
             self.queue.add_after(key, self._settings.sync_period_s)
+
+    def figures(self) -> Iterator[str]:
+        return self._figures.lines(len(self._autoscalers))
 
 
 class _Look:
@@ -94,6 +114,8 @@ class _Look:
     ) -> None:
         self._of = controller
         self._key = key
+        self.action: Action = "none"
+        """What was done to the target."""
         self._hpa = autoscaler
         self._before = fresh(self._hpa.status)
         self._namespace = autoscaler.metadata.namespace or ""
@@ -137,9 +159,11 @@ class _Look:
         if rescale:
             await self._rescale(resource, scale, current, desired, why, statuses)
             history.scaled(hpa.spec.behavior, current, desired, self._now)
+            self.action = action_of(current, desired)
         else:
             desired = current
         self._count(current, desired, statuses, scaled=rescale)
+        self._of._figures.desired[self._key] = desired
         await self._write()
         if error:
             raise _Ended(error)
@@ -152,7 +176,8 @@ class _Look:
         version = reference.apiVersion or ""
         if version.count("/") > 1:
             why = f"unexpected GroupVersion string: {version}"
-            raise await self._without_scale(why, f"invalid API version in scale target reference: {why}")
+            ended = await self._without_scale(why, f"invalid API version in scale target reference: {why}")
+            raise _Misspecified(*ended.args)
         group = version.rpartition("/")[0]
         first: errors.StatusError | None = None
         mapped = await resources_of(client, group, reference.kind)
@@ -233,12 +258,22 @@ class _Look:
             self._of._timing,
             self._now,
         )
-        found = [await self._suggested(metric, str(selector), facts) for metric in self._hpa.spec.metrics]
+        found = [await self._computed(metric, str(selector), facts) for metric in self._hpa.spec.metrics]
         made = plan.outcome(found, current)
         self._say(plan.ACTIVE, *made.active)
         if made.replicas < 0:
             raise await self._undecided(current, made.statuses, made.error)
         return made
+
+    async def _computed(self, metric: MetricSpec, selector: str, facts: plan.Facts) -> plan.Suggestion | plan.Failure:
+        """Suggested, and counted."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        found = await self._suggested(metric, selector, facts)
+        failed = isinstance(found, plan.Failure)
+        action = action_of(facts.spec_replicas, found.replicas) if isinstance(found, plan.Suggestion) else "none"
+        self._of._figures.computed(action, "internal" if failed else "none", metric.type, loop.time() - began)
+        return found
 
     async def _suggested(self, metric: MetricSpec, selector: str, facts: plan.Facts) -> plan.Suggestion | plan.Failure:
         found: Samples | int

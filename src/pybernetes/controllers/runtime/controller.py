@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,10 @@ class Controller:
     def background(self) -> list[Coroutine[Any, Any, None]]:
         """Further loops, run once the informers have synced; one that fails is logged and ends."""
         return []
+
+    def figures(self) -> Iterable[str]:
+        """What it counts of itself, as lines of Prometheus' text form."""
+        return ()
 
     def informer(self, cls: type[T]) -> Informer[T]:
         """The shared informer of all namespaces; the controller starts once it has synced."""
