@@ -155,6 +155,11 @@ def test_a_ramp_up_and_down() -> None:
         asked = len(w.asked)
         await w.settle(300)
         assert len(w.asked) == asked, "without an autoscaler nobody asks"
+        page = "\n".join(w.manager.metrics())
+        prefix = "horizontal_pod_autoscaler_controller_"
+        for action in ("scale_up", "scale_down", "none"):
+            assert f'{prefix}reconciliations_total{{action="{action}",error="none"}}' in page
+        assert f"{prefix}num_horizontal_pod_autoscalers 0" in page
 
     measured(body)
 
