@@ -7,9 +7,11 @@ Differs: links that lead out of the folder are not followed: a Pod with a hostPa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 import os
-from collections.abc import AsyncIterator
+import stat
+from collections.abc import AsyncIterator, Iterator
 from io import BufferedReader
 from pathlib import Path
 from urllib.parse import quote
@@ -19,6 +21,7 @@ from pybernetes.http.messages import Request, Response
 
 _CHUNK_BYTES = 64 * 1024
 _SNIFFED_BYTES = 512
+_MAX_LINKS = 40
 _TEXT_CONTROLS = b"\t\n\r\f\x1b"
 
 
@@ -30,21 +33,18 @@ async def answer(request: Request, folder: Path, below: str) -> Response:
 
 
 def _answer(request: Request, folder: Path, below: str) -> Response:
-    folder = folder.resolve()
     try:
-        path = (folder / below.lstrip("/")).resolve(strict=True)
-        if not path.is_relative_to(folder):
-            raise NotFound("404 page not found")
-        if path.is_dir():
+        handle = _open_beneath(folder, below)
+    except (OSError, ValueError):
+        raise NotFound("404 page not found") from None
+    found = os.fstat(handle)
+    if stat.S_ISDIR(found.st_mode):
+        with _closing(handle):
             if not request.path.endswith("/"):
                 return Response(301, [("Location", quote(request.path.rpartition("/")[2]) + "/")])
-            return Response(200, [("Content-Type", "text/html; charset=utf-8")], _listing(path))
-        if not path.is_file():
-            raise NotFound("404 page not found")
-        file = path.open("rb")
-    except (OSError, RuntimeError, ValueError):
-        raise NotFound("404 page not found") from None
-    size = path.stat().st_size
+            return Response(200, [("Content-Type", "text/html; charset=utf-8")], _listing(handle))
+    file = os.fdopen(handle, "rb")
+    size = found.st_size
     kind = _kind(file.peek(_SNIFFED_BYTES)[:_SNIFFED_BYTES])
     if request.method == "HEAD":
         file.close()
@@ -52,8 +52,61 @@ def _answer(request: Request, folder: Path, below: str) -> Response:
     return Response(200, [("Content-Type", kind)], _chunks(file, size), size)
 
 
-def _listing(folder: Path) -> bytes:
-    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+def _open_beneath(folder: Path, below: str) -> int:
+    """A descriptor of the file or folder that is named, found step by step, so that nothing can be laid in between.
+
+    Links are followed by hand, and never above the first folder. Raises OSError, ValueError.
+    """
+    inside = (f"{folder}/", f"{folder.resolve()}/")
+    held = [os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+    try:
+        parts, links = below.split("/")[::-1], 0
+        while parts:
+            part = parts.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if len(held) == 1:
+                    raise PermissionError("above the folder")
+                os.close(held.pop())
+                continue
+            following = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=held[-1])
+            if not stat.S_ISLNK(os.fstat(following).st_mode):
+                held.append(following)
+                continue
+            with _closing(following):
+                target = os.readlink("", dir_fd=following)
+            links += 1
+            if links > _MAX_LINKS:
+                raise PermissionError("links without an end")
+            if target.startswith("/"):
+                within = next((target.removeprefix(start) for start in inside if target.startswith(start)), None)
+                if within is None:
+                    raise PermissionError("a link that leads away")
+                target = within
+                while len(held) > 1:
+                    os.close(held.pop())
+            parts += target.split("/")[::-1]
+        mode = os.fstat(held[-1]).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise PermissionError("neither a file nor a folder")
+        return os.open(f"/proc/self/fd/{held[-1]}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        for handle in held:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _closing(handle: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _listing(folder: int) -> bytes:
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
     links = (f'<a href="{quote(os.fsencode(name))}">{html.escape(name)}</a>\n' for name in names)
     return f"<pre>\n{''.join(links)}</pre>\n".encode("utf-8", "surrogateescape")
 

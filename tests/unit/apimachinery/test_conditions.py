@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.api.meta.v1 import Condition
-from pybernetes.apimachinery.conditions import with_condition
+from pybernetes.apimachinery.conditions import condition_holds, condition_of, with_condition
 from pybernetes.apimachinery.times import format_time
 
 
@@ -23,3 +23,11 @@ def test_a_condition_keeps_its_place_always_and_its_time_while_its_status_holds(
         ["c", "x"],
     ]
     assert [each[0].lastTransitionTime for each in (first, second, third)] == [format_time(at) for at in (10, 10, 30)]
+
+
+def test_conditions_are_found_by_their_type() -> None:
+    known = [told("Ready", "True", "a"), told("Able", "False", "b"), told("Ready", "False", "c")]
+    found = condition_of(known, "Ready")
+    assert found is known[0]
+    assert condition_of(known, "Odd") is None
+    assert [condition_holds(known, kind) for kind in ("Ready", "Able", "Odd")] == [True, False, False]

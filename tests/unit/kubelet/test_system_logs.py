@@ -22,6 +22,12 @@ def folder(tmp_path: Path) -> Path:
     (logs / "circle").symlink_to("circle")
     (tmp_path / "secret").write_text("key")
     (logs / "away").symlink_to(tmp_path / "secret")
+    (logs / "up").symlink_to("../secret")
+    (logs / "root").symlink_to("/")
+    (logs / "pods" / "whole").symlink_to(logs / "big.log")
+    (logs / "pods" / "near").symlink_to("../current")
+    (logs / "all").symlink_to("pods")
+    os.mkfifo(logs / "pipe")
     return logs
 
 
@@ -40,7 +46,8 @@ def test_a_folder_is_a_list_of_links(folder: Path) -> None:
     assert (found.status, dict(found.headers)["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert page.startswith(b'<pre>\n<a href="away">away</a>\n')
     assert b'<a href="pods/">pods/</a>\n' in page
-    assert ask(folder, "pods/")[1] == b'<pre>\n<a href="a%20b/">a b/</a>\n</pre>\n'
+    listed = b'<pre>\n<a href="a%20b/">a b/</a>\n<a href="near">near</a>\n<a href="whole">whole</a>\n</pre>\n'
+    assert ask(folder, "pods/")[1] == ask(folder, "all/")[1] == listed
     found, _ = ask(folder, "pods")
     assert (found.status, dict(found.headers)["Location"]) == (301, "pods/")
 
@@ -53,6 +60,7 @@ def test_a_name_need_not_be_utf_8(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "kind"),
     [("big.log", 200_000, "text/plain; charset=utf-8"), ("current", 200_000, "text/plain; charset=utf-8"),
+     ("pods/whole", 200_000, "text/plain; charset=utf-8"), ("all/near", 200_000, "text/plain; charset=utf-8"),
      ("odd", 2, "application/octet-stream"), ("empty", 0, "text/plain; charset=utf-8")],
 )  # fmt: skip
 def test_a_file_is_what_it_is(folder: Path, name: str, size: int, kind: str) -> None:
@@ -62,7 +70,10 @@ def test_a_file_is_what_it_is(folder: Path, name: str, size: int, kind: str) -> 
     assert (found.length, body) == (size, b"")
 
 
-@pytest.mark.parametrize("name", ["nothing", "away", "../secret", "pods/../../secret", "circle", "big.log/x", "a\0b"])
+@pytest.mark.parametrize(
+    "name",
+    ["nothing", "away", "up", "root/etc/passwd", "../secret", "pods/../../secret", "circle", "big.log/x", "a\0b", "pipe"],
+)
 def test_nothing_else_is_shown(folder: Path, name: str) -> None:
     with pytest.raises(NotFound):
         ask(folder, name)
@@ -71,3 +82,21 @@ def test_nothing_else_is_shown(folder: Path, name: str) -> None:
 def test_logs_are_only_read(folder: Path) -> None:
     with pytest.raises(MethodNotAllowed):
         ask(folder, "big.log", "DELETE")
+
+
+def test_a_folder_that_becomes_a_link_on_the_way_leads_nowhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = folder.parent / "away"
+    away.mkdir()
+    (away / "key").write_text("secret")
+    opened = os.open
+
+    def swapped(path: str, *args: int, dir_fd: int | None = None) -> int:
+        found = opened(path, *args, dir_fd=dir_fd)
+        if path == "pods":
+            (folder / "pods").rename(folder / "gone")
+            (folder / "pods").symlink_to(away)
+        return found
+
+    monkeypatch.setattr(os, "open", swapped)
+    with pytest.raises(NotFound):
+        ask(folder, "pods/key")

@@ -144,6 +144,25 @@ def test_a_wrong_precondition_uses_one_disruption_at_most(run: Any) -> None:
     assert run(scenario) == 4
 
 
+def test_a_pod_with_two_budgets_cannot_be_evicted(run: Any) -> None:
+    async def scenario(cluster: Any) -> Any:
+        labelled = {"name": "web", "labels": {"app": "web"}}
+        await cluster.create("pods", {**cluster.pod(nodeName="n1"), "metadata": labelled})
+        await cluster.patch("pods", "web", {"status": {"phase": "Running"}}, sub="status")
+        for name in ("a", "b"):
+            spec = {"selector": {"matchLabels": {"app": "web"}}}
+            await cluster.create("poddisruptionbudgets.policy", {"metadata": {"name": name}, "spec": spec})
+        with pytest.raises(errors.StatusError) as refused:
+            await cluster.post("pods", "web", "eviction", evicting())
+        return refused.value.status
+
+    status = run(scenario)
+    assert (status.code, status.reason, status.details) == (500, None, None)
+    assert status.message == (
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+    )
+
+
 def test_evictions_that_make_no_sense(run: Any) -> None:
     async def scenario(cluster: Any) -> list[str]:
         await cluster.create("pods", {**cluster.pod(nodeName="n1"), "metadata": {"name": "web"}})
