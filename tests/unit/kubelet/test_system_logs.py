@@ -44,7 +44,7 @@ def ask(folder: Path, below: str, method: str = "GET") -> tuple[Response, bytes]
 def test_a_folder_is_a_list_of_links(folder: Path) -> None:
     found, page = ask(folder, "")
     assert (found.status, dict(found.headers)["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert page.startswith(b'<pre>\n<a href="away">away</a>\n')
+    assert page.startswith(b'<pre>\n<a href="all">all</a>\n<a href="away">away</a>\n')
     assert b'<a href="pods/">pods/</a>\n' in page
     listed = b'<pre>\n<a href="a%20b/">a b/</a>\n<a href="near">near</a>\n<a href="whole">whole</a>\n</pre>\n'
     assert ask(folder, "pods/")[1] == ask(folder, "all/")[1] == listed
@@ -72,7 +72,18 @@ def test_a_file_is_what_it_is(folder: Path, name: str, size: int, kind: str) -> 
 
 @pytest.mark.parametrize(
     "name",
-    ["nothing", "away", "up", "root/etc/passwd", "../secret", "pods/../../secret", "circle", "big.log/x", "a\0b", "pipe"],
+    [
+        "nothing",
+        "away",
+        "up",
+        "root/etc/passwd",
+        "../secret",
+        "pods/../../secret",
+        "circle",
+        "big.log/x",
+        "a\0b",
+        "pipe",
+    ],
 )
 def test_nothing_else_is_shown(folder: Path, name: str) -> None:
     with pytest.raises(NotFound):
