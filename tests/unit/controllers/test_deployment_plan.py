@@ -46,6 +46,15 @@ def test_the_new_replica_set_grows_as_far_as_the_surge(wanted: int, surge: int, 
     assert plan.new_size(d, new_set, [new_set, old_set]) == size
 
 
+def test_pods_that_an_old_replica_set_still_has_leave_no_room() -> None:
+    d = deployment(replicas=10, strategy=rolling(2, 2))
+    new_set, old_set = replica_set("new", 2), replica_set("old", 8)
+    old_set.status.replicas = 10
+    assert plan.new_size(d, new_set, [new_set, old_set]) == 2
+    old_set.status.replicas = 8
+    assert plan.new_size(d, new_set, [new_set, old_set]) == 4
+
+
 @pytest.mark.parametrize(
     ("wanted", "unavailable", "new", "new_available", "old", "old_available", "left"),
     [

@@ -19,6 +19,7 @@ from pybernetes.controllers.deployment.sizes import (
     max_unavailable,
     oldest_first,
     replicas_of,
+    there_sum,
     wanted_sum,
 )
 from pybernetes.controllers.deployment.templates import same
@@ -42,7 +43,7 @@ def new_size(deployment: Deployment, new: ReplicaSet, everything: Sequence[Repli
     wanted, size = replicas_of(deployment), replicas_of(new)
     if not is_rolling(deployment) or size >= wanted:
         return wanted
-    room = wanted + max_surge(deployment) - wanted_sum(everything)
+    room = wanted + max_surge(deployment) - there_sum(everything)
     return size if room <= 0 else size + min(room, wanted - size)
 
 

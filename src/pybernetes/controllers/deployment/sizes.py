@@ -29,6 +29,14 @@ def wanted_sum(replica_sets: Iterable[ReplicaSet]) -> int:
     return sum(map(replicas_of, replica_sets))
 
 
+def there_sum(replica_sets: Iterable[ReplicaSet]) -> int:
+    """Pods that there are or will be: one that has shrunk still has those that its controller has not yet deleted.
+
+    Differs: upstream counts sizes alone, and then has Pods above the surge for a moment.
+    """
+    return sum(max(replicas_of(rs), rs.status.replicas or 0) for rs in replica_sets)
+
+
 def active(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
     """Those that want Pods."""
     return [rs for rs in replica_sets if replicas_of(rs) > 0]
