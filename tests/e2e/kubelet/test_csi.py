@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from .private_containerd import PrivateContainerd
 pytestmark = pytest.mark.e2e
 DRIVER = "csi.example.com"
 HANDLE = "volume-1"
+IDLE = "trap 'exit 0' TERM; sleep 3600 & wait"
 READS = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
 MOUNT = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
 
@@ -74,7 +77,9 @@ async def csi_node(cluster: Cluster) -> CSINode | None:
 async def claim(cluster: Cluster, name: str = "data", handle: str = HANDLE, **volume: Any) -> None:
     """A claim that is bound to a volume of the driver, as a provisioner and the binder leave them."""
     mode = volume.pop("volumeMode", "Filesystem")
-    csi = {"driver": DRIVER, "volumeHandle": handle, "fsType": "ext4", **volume.pop("csi", {})}
+    csi = volume.pop("csi", {})
+    if csi is not None:
+        volume["csi"] = {"driver": DRIVER, "volumeHandle": handle, "fsType": "ext4", **csi}
     amount = {"storage": "1Gi"}
     asked = {
         "metadata": {"name": name, "namespace": "default"},
@@ -91,7 +96,6 @@ async def claim(cluster: Cluster, name: str = "data", handle: str = HANDLE, **vo
     spec = {
         "capacity": amount,
         "accessModes": ["ReadWriteOnce"],
-        "csi": csi,
         "claimRef": about,
         "persistentVolumeReclaimPolicy": "Retain",
         "volumeMode": mode,
@@ -122,9 +126,9 @@ def test_a_claim_is_staged_once_and_published_for_each_pod(containerd: PrivateCo
             assert json.loads(labelled.metadata.annotations["csi.volume.kubernetes.io/nodeid"]) == {DRIVER: "here"}
 
             await claim(cluster, mountOptions=["noatime"], csi={"volumeAttributes": {"a": "b"}})
-            await cluster.create("one", [shell("echo hello > /data/file; sleep 3600", **MOUNT)], volumes=[READS])
+            await cluster.create("one", [shell(f"echo hello > /data/file; {IDLE}", **MOUNT)], volumes=[READS])
             await cluster.running("one")
-            two = shell("cat /data/file; sleep 3600", **MOUNT)
+            two = shell(f"cat /data/file; {IDLE}", **MOUNT)
             await cluster.create(
                 "two", [two], volumes=[{**READS, "persistentVolumeClaim": {"claimName": "data", "readOnly": True}}]
             )
@@ -160,11 +164,11 @@ def test_a_claim_is_staged_once_and_published_for_each_pod(containerd: PrivateCo
                 "volumeHandle": HANDLE,
                 "volumeLifecycleMode": "Persistent",
             }
-            await cluster.delete("one")
+            await cluster.delete("one", 0)
             await cluster.gone("one")
             assert not csi.calls("NodeUnstageVolume")
             assert staging in below(cluster)
-            await cluster.delete("two")
+            await cluster.delete("two", 0)
             await cluster.gone("two")
             assert len(csi.calls("NodeUnpublishVolume")) == 2 and len(csi.calls("NodeUnstageVolume")) == 1
             assert not below(cluster)
@@ -188,7 +192,7 @@ def test_a_volume_is_used_when_the_api_says_that_it_is_attached(containerd: Priv
     async def scene(cluster: Cluster) -> None:
         async with driver(cluster, attachRequired=True) as csi:
             await claim(cluster)
-            await cluster.create("attached", [shell("sleep 3600", **MOUNT)], volumes=[READS])
+            await cluster.create("attached", [shell(IDLE, **MOUNT)], volumes=[READS])
             name = unique_name(DRIVER, HANDLE)
 
             async def in_use() -> bool:
@@ -208,7 +212,7 @@ def test_a_volume_is_used_when_the_api_says_that_it_is_attached(containerd: Priv
             await cluster.running("attached")
             for call in csi.calls("NodeStageVolume", "NodePublishVolume"):
                 assert call["publish_context"] == {"lun": "4"}
-            await cluster.delete("attached")
+            await cluster.delete("attached", 0)
             await cluster.gone("attached")
 
             async def left() -> bool:
@@ -224,7 +228,7 @@ def test_a_pod_that_waits_for_a_volume_can_go(containerd: PrivateContainerd) -> 
     async def scene(cluster: Cluster) -> None:
         async with driver(cluster, attachRequired=True) as csi:
             await claim(cluster)
-            await cluster.create("waits", [shell("sleep 3600", **MOUNT)], volumes=[READS])
+            await cluster.create("waits", [shell(IDLE, **MOUNT)], volumes=[READS])
             await cluster.until_runners(lambda runners: "waits" in runners)
             await cluster.delete("waits")
             await cluster.gone("waits")
@@ -238,7 +242,7 @@ def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContai
         async with driver(cluster) as csi:
             csi.order(fail={"NodeStageVolume": "INTERNAL"})
             await claim(cluster)
-            await cluster.create("again", [shell("sleep 3600", **MOUNT)], volumes=[READS])
+            await cluster.create("again", [shell(IDLE, **MOUNT)], volumes=[READS])
             text = 'FailedMount: MountVolume.MountDevice failed for volume "pv-data" : '
             text += "rpc error: code = Internal desc = told to fail"
 
@@ -254,7 +258,7 @@ def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContai
 
             await eventually(halfway)
             assert staging in below(cluster)
-            await cluster.delete("again")
+            await cluster.delete("again", 0)
             await cluster.gone("again")
             assert csi.calls("NodeUnpublishVolume") and csi.calls("NodeUnstageVolume")
             assert not below(cluster)
@@ -268,8 +272,8 @@ def test_what_a_kubelet_left_is_found_by_the_next(containerd: PrivateContainerd)
             await claim(cluster)
             await claim(cluster, "other", "volume-2")
             other = {"name": "data", "persistentVolumeClaim": {"claimName": "other"}}
-            await cluster.create("stays", [shell("sleep 3600", **MOUNT)], volumes=[READS])
-            await cluster.create("goes", [shell("sleep 3600", **MOUNT)], volumes=[other])
+            await cluster.create("stays", [shell(IDLE, **MOUNT)], volumes=[READS])
+            await cluster.create("goes", [shell(IDLE, **MOUNT)], volumes=[other])
             pod = await cluster.running("stays")
             await cluster.running("goes")
             await cluster.stop_kubelet()
@@ -284,7 +288,7 @@ def test_what_a_kubelet_left_is_found_by_the_next(containerd: PrivateContainerd)
             after = await cluster.running("stays")
             assert after.status.containerStatuses[0].containerID == pod.status.containerStatuses[0].containerID
             await cluster.exec(after, "touch", "/data/after")
-            await cluster.delete("stays")
+            await cluster.delete("stays", 0)
             await cluster.gone("stays")
             assert not below(cluster)
 
@@ -295,7 +299,7 @@ def test_a_driver_that_is_away_gets_its_volume_back_later(containerd: PrivateCon
     async def scene(cluster: Cluster) -> None:
         async with driver(cluster) as csi:
             await claim(cluster)
-            await cluster.create("pod", [shell("sleep 3600", **MOUNT)], volumes=[READS])
+            await cluster.create("pod", [shell(IDLE, **MOUNT)], volumes=[READS])
             await cluster.running("pod")
             csi.kill()
             await cluster.delete("pod", 0)
@@ -322,7 +326,7 @@ def test_an_inline_volume_knows_its_pod(containerd: PrivateContainerd) -> None:
             inline = {"driver": DRIVER, "volumeAttributes": {"k": "v"}, "nodePublishSecretRef": {"name": "key"}}
             volumes = [{"name": "data", "csi": inline}]
             context = {"fsGroup": 4321}
-            await cluster.create("inline", [shell("sleep 3600", **MOUNT)], volumes=volumes, securityContext=context)
+            await cluster.create("inline", [shell(IDLE, **MOUNT)], volumes=volumes, securityContext=context)
             pod = await cluster.running("inline")
             (call,) = csi.calls("NodePublishVolume")
             tokens = json.loads(call["volume_context"].pop("csi.storage.k8s.io/serviceAccount.tokens"))
@@ -348,7 +352,7 @@ def test_a_volume_that_grew_is_made_larger_and_measured(containerd: PrivateConta
         async with driver(cluster) as csi:
             csi.order(can=[STAGE, STATS, EXPAND])
             await claim(cluster)
-            await cluster.create("grows", [shell("sleep 3600", **MOUNT)], volumes=[READS])
+            await cluster.create("grows", [shell(IDLE, **MOUNT)], volumes=[READS])
             await cluster.running("grows")
             larger = {"spec": {"capacity": {"storage": "2Gi"}}}
             await cluster.admin.patch(PersistentVolume, "pv-data", "", larger)
@@ -382,9 +386,7 @@ def test_a_volume_that_grew_is_made_larger_and_measured(containerd: PrivateConta
 def test_asked_again_from_time_to_time(containerd: PrivateContainerd) -> None:
     async def scene(cluster: Cluster) -> None:
         async with driver(cluster, requiresRepublish=True) as csi:
-            await cluster.create(
-                "again", [shell("sleep 3600", **MOUNT)], volumes=[{"name": "data", "csi": {"driver": DRIVER}}]
-            )
+            await cluster.create("again", [shell(IDLE, **MOUNT)], volumes=[{"name": "data", "csi": {"driver": DRIVER}}])
             await cluster.running("again")
             (runner,) = cluster.kubelet.runners.values()
             runner.look_at_volumes()
@@ -393,5 +395,85 @@ def test_asked_again_from_time_to_time(containerd: PrivateContainerd) -> None:
                 return len(csi.calls("NodePublishVolume")) == 2
 
             await eventually(twice)
+
+    play(containerd, scene)
+
+
+def test_devices_are_given_to_containers_as_such(containerd: PrivateContainerd, loop_device: str) -> None:
+    async def scene(cluster: Cluster) -> None:
+        async with driver(cluster) as csi:
+            (csi.folder / "device").write_text(loop_device)
+            await claim(cluster, volumeMode="Block", accessModes=["ReadWriteOnce"])
+            device = {"volumeDevices": [{"name": "data", "devicePath": "/dev/data"}]}
+            await cluster.create("device", [shell(IDLE, **device)], volumes=[READS])
+            pod = await cluster.running("device")
+            assert (await cluster.exec(pod, "sh", "-c", "test -b /dev/data && head -c 4 /dev/data")) == "here"
+            root = Path(cluster.config().root_dir)
+            devices = root / "plugins/kubernetes.io/csi/volumeDevices"
+            (stage,) = csi.calls("NodeStageVolume")
+            (publish,) = csi.calls("NodePublishVolume")
+            assert stage["volume_capability"] == {"block": {}, "access_mode": {"mode": "SINGLE_NODE_WRITER"}}
+            assert stage["staging_target_path"] == str(devices / "staging/pv-data")
+            assert publish["target_path"] == str(devices / "publish/pv-data" / uid_of(cluster, "device"))
+            await cluster.stop_kubelet()
+            await cluster.start_kubelet()
+            await cluster.delete("device", 0)
+            await cluster.gone("device")
+            assert csi.calls("NodeUnstageVolume") and not below(cluster)
+            assert not [place for place in devices.rglob("*") if place.name not in ("staging", "publish")]
+
+    play(containerd, scene)
+
+
+def test_a_local_volume_may_be_a_device(containerd: PrivateContainerd, loop_device: str) -> None:
+    async def scene(cluster: Cluster) -> None:
+        affinity = {"required": {"nodeSelectorTerms": [{"matchFields": [NODE_ITSELF]}]}}
+        local = {"local": {"path": loop_device}, "nodeAffinity": affinity}
+        await claim(cluster, volumeMode="Block", csi=None, **local)
+        device = {"volumeDevices": [{"name": "data", "devicePath": "/dev/data"}]}
+        await cluster.create("local", [shell(IDLE, **device)], volumes=[READS])
+        pod = await cluster.running("local")
+        assert (await cluster.exec(pod, "head", "-c", "4", "/dev/data")) == "here"
+        assert len(below(cluster)) >= 1
+        await cluster.delete("local", 0)
+        await cluster.gone("local")
+        assert not below(cluster)
+        await cluster.create("mounts", [shell(IDLE, **MOUNT)], volumes=[READS])
+
+        async def told() -> bool:
+            text = "volume data has volumeMode Block, but is specified in volumeMounts"
+            return any(text in event for event in await cluster.events("mounts"))
+
+        await eventually(told)
+
+    play(containerd, scene)
+
+
+NODE_ITSELF = {"key": "metadata.name", "operator": "In", "values": [NODE]}
+
+
+@pytest.fixture
+def loop_device(tmp_path: Path) -> Iterator[str]:
+    file = tmp_path / "disk"
+    file.write_bytes(b"here" + bytes(1 << 20))
+    made = subprocess.run(["losetup", "--find", "--show", str(file)], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no loop devices: {made.stderr.strip()}")
+    device = made.stdout.strip()
+    yield device
+    subprocess.run(["losetup", "--detach", device], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount.nfs") is not None, reason="NFS can be mounted here")
+def test_nfs_without_its_helper_is_told(containerd: PrivateContainerd) -> None:
+    async def scene(cluster: Cluster) -> None:
+        nfs = [{"name": "data", "nfs": {"server": "127.0.0.1", "path": "/export"}}]
+        await cluster.create("nfs", [shell(IDLE, **MOUNT)], volumes=nfs)
+
+        async def told() -> bool:
+            found = [event for event in await cluster.events("nfs") if event.startswith("FailedMount")]
+            return any("mount failed: this node has no /sbin/mount.nfs" in event for event in found)
+
+        await eventually(told)
 
     play(containerd, scene)

@@ -6,6 +6,7 @@ Source: pkg/volume/nfs/nfs.go, vendor/k8s.io/mount-utils/mount_linux.go.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pybernetes.kubelet.volumes import mounts
 from pybernetes.kubelet.volumes.payload import VolumeError
 
 FOLDER = "kubernetes.io~nfs"
+_HELPER = "/sbin/mount.nfs"
 _PATIENCE_S = 120.0
 
 
@@ -21,6 +23,8 @@ async def mount(source: NFSVolumeSource, place: Path, options: Sequence[str], re
     """Does nothing where it is mounted. Raises VolumeError with what the helper said, OSError."""
     if mounts.is_mount_point(place):
         return
+    if shutil.which(_HELPER) is None:
+        raise VolumeError(f"mount failed: this node has no {_HELPER}; it is in Debian's package nfs-common")
     await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True, mode=0o750)
     server = f"[{source.server}]" if ":" in source.server else source.server
     chosen = [*(["ro"] if read_only or source.readOnly else []), *options]
