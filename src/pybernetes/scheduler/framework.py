@@ -10,7 +10,7 @@ Source: kube-scheduler/framework/interface.go. Differs: Filter and Score are ask
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -218,6 +218,13 @@ class TrialPlugin(Protocol):
 
 
 @runtime_checkable
+class RowTrialPlugin(Protocol):
+    """A plugin whose trials look at the node's own Pods and room, and at the Pod's `trial_key`; at no more."""
+
+    def trial_key(self, info: PodInfo) -> Hashable: ...
+
+
+@runtime_checkable
 class FilterWithoutPlugin(Protocol):
     """A Filter plugin that can say for all nodes at once what removing every Pod of lower priority would change."""
 
@@ -276,6 +283,8 @@ class Tries(Protocol):
     """What a profile lets its PostFilter plugins try out."""
 
     def node_trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> NodeTrial: ...
+
+    def trial_key(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Hashable: ...
 
     def without_lower(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> tuple[str, Verdict] | None: ...
 

@@ -11,6 +11,8 @@ class Nominations:
     def __init__(self) -> None:
         self._node_of: dict[str, str] = {}
         self._on: dict[str, dict[str, PodInfo]] = {}
+        self._changes = 0
+        self._changed: dict[str, int] = {}
 
     def set(self, info: PodInfo, node_name: str) -> None:
         """Promises the node to the Pod, in place of what it was promised before; "" promises nothing."""
@@ -18,6 +20,7 @@ class Nominations:
         if node_name:
             self._node_of[info.uid] = node_name
             self._on.setdefault(node_name, {})[info.uid] = info
+            self._note(node_name)
 
     def remove(self, uid: str) -> None:
         node_name = self._node_of.pop(uid, None)
@@ -27,6 +30,15 @@ class Nominations:
         del on_node[uid]
         if not on_node:
             del self._on[node_name]
+        self._note(node_name)
+
+    def changed(self, node_name: str) -> int:
+        """A number that is another one whenever the promises of the node have changed."""
+        return self._changed.get(node_name, 0)
+
+    def _note(self, node_name: str) -> None:
+        self._changes += 1
+        self._changed[node_name] = self._changes
 
     def node_of(self, uid: str) -> str:
         return self._node_of.get(uid, "")

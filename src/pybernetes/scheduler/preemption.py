@@ -5,8 +5,10 @@ Source: framework/plugins/defaultpreemption/default_preemption.go, framework/pre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.policy.v1 import PodDisruptionBudget
@@ -17,6 +19,7 @@ from pybernetes.scheduler.pod_info import PodInfo
 _LATER_THAN_ANY = "~"
 """Stands for the start of a Pod that has not started: RFC 3339 times sort before it."""
 _PRIORITIES_FROM = 2**31
+_KEPT_KINDS = 8
 _CHOSEN = "PreemptionCandidate"
 
 
@@ -49,13 +52,26 @@ def budgets(objects: Iterable[PodDisruptionBudget]) -> list[Budget]:
     return found
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(frozen=True)
 class Candidate:
     node_name: str
     victims: tuple[PodInfo, ...]
     """Most important first."""
     violations: int
     """Victims whose eviction breaks a disruption budget."""
+
+    @cached_property
+    def cost(self) -> tuple[int, int, int, int]:
+        """The least is best: by broken budgets, then the highest priority, their sum, how many victims."""
+        priorities = [victim.priority for victim in self.victims]
+        total = sum(priority + _PRIORITIES_FROM for priority in priorities)
+        return self.violations, priorities[0], total, len(priorities)
+
+    @cached_property
+    def earliest_start(self) -> str:
+        """Of the victims of the highest priority."""
+        highest = self.victims[0].priority
+        return min(started(victim) for victim in self.victims if victim.priority == highest)
 
 
 def choose(state: CycleState, candidate: Candidate) -> None:
@@ -77,10 +93,30 @@ def importance(info: PodInfo) -> tuple[int, str]:
     return -info.priority, started(info)
 
 
+class KnownVictims:
+    """What was found on each node for the last few kinds of Pods, with what the node was like then.
+
+    Pods that are alike and come in a row search a node once, until it changes.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, dict[str, tuple[tuple[int, int], Candidate | Refusal]]] = OrderedDict()
+
+    def of(self, kind: Hashable) -> dict[str, tuple[tuple[int, int], Candidate | Refusal]]:
+        """By node, to be read and added to; None is a kind that no other Pod is of."""
+        if kind is None:
+            return {}
+        found = self._known.setdefault(kind, {})
+        self._known.move_to_end(kind)
+        if len(self._known) > _KEPT_KINDS:
+            self._known.popitem(last=False)
+        return found
+
+
 def select_victims(
-    trial: NodeTrial, info: PodInfo, on_node: Sequence[PodInfo], limits: Sequence[Budget]
-) -> tuple[list[PodInfo], int] | Refusal:
-    """(the fewest important Pods whose going makes room, how many of them break a budget), or why none do.
+    trial: NodeTrial, info: PodInfo, node_name: str, on_node: Sequence[PodInfo], limits: Sequence[Budget]
+) -> Candidate | Refusal:
+    """The fewest important Pods whose going makes room, and how many of them break a budget; or why none do.
 
     The trial starts with all Pods on the node; at least one of them must be of lower priority.
     """
@@ -100,7 +136,7 @@ def select_victims(
                 trial.remove(other)
                 victims.append(other)
                 violations += count
-    return sorted(victims, key=importance), violations
+    return Candidate(node_name, tuple(sorted(victims, key=importance)), violations)
 
 
 def by_budget(pods: Sequence[PodInfo], limits: Sequence[Budget]) -> tuple[list[PodInfo], list[PodInfo]]:
@@ -126,29 +162,9 @@ def by_budget(pods: Sequence[PodInfo], limits: Sequence[Budget]) -> tuple[list[P
 
 
 def pick(candidates: Sequence[Candidate]) -> Candidate:
-    """The node to preempt on: each rule decides among those that the ones before left equal."""
-    left = list(candidates)
-    for cost in _COSTS:
-        costs = [cost(candidate) for candidate in left]
-        least = min(costs)
-        left = [candidate for candidate, value in zip(left, costs, strict=True) if value == least]
-        if len(left) == 1:
-            break
-    latest = max(_earliest_start(candidate) for candidate in left)
-    return next(candidate for candidate in left if _earliest_start(candidate) == latest)
-
-
-_COSTS: tuple[Callable[[Candidate], int], ...] = (
-    lambda candidate: candidate.violations,
-    lambda candidate: candidate.victims[0].priority,
-    lambda candidate: sum(victim.priority + _PRIORITIES_FROM for victim in candidate.victims),
-    lambda candidate: len(candidate.victims),
-)
-
-
-def _earliest_start(candidate: Candidate) -> str:
-    highest = candidate.victims[0].priority
-    return min(started(victim) for victim in candidate.victims if victim.priority == highest)
+    """The node to preempt on: the least cost, and among equals the Pods that run the shortest."""
+    least = min(candidate.cost for candidate in candidates)
+    return max((c for c in candidates if c.cost == least), key=lambda candidate: candidate.earliest_start)
 
 
 def terminating_by_preemption(pod: Pod) -> bool:

@@ -5,7 +5,7 @@ No I/O but what bind plugins do. Source: pkg/scheduler/framework/runtime/framewo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TypeVar, cast
 
 import numpy as np
@@ -93,7 +93,8 @@ class Profile:
                 feasible = feasible & ~refused
                 if not feasible.any():
                     break
-        self._yield_promised(state, info, snapshot, diagnosis, feasible)
+        if feasible.any():
+            self._yield_promised(state, info, snapshot, diagnosis, feasible)
         return np.flatnonzero(feasible), diagnosis, SUCCESS
 
     def node_trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> fw.NodeTrial:
@@ -115,6 +116,24 @@ class Profile:
             return found
 
         return fw.NodeTrial(trials, snapshot.nominations.to_yield_to(info, snapshot.names()[row]))
+
+    def trial_key(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Hashable:
+        """Pods with one key have the same trials on these nodes, until a node or the Pods there change.
+
+        None: the trials look at more than that.
+        """
+        keys: list[Hashable] = []
+        for name, plugin in self.filter_plugins:
+            if name in state.skip_filter:
+                continue
+            tried = self._trials.get(name)
+            if isinstance(tried, fw.RowTrialPlugin):
+                keys.append((name, tried.trial_key(info)))
+                continue
+            verdict = self._verdict(state, info, snapshot, name, plugin) if tried is None else None
+            if tried is not None or (verdict is not None and verdict.failures[rows].any()):
+                return None
+        return tuple(keys)
 
     def _verdict(
         self, state: CycleState, info: PodInfo, snapshot: Snapshot, name: str, plugin: fw.FilterPlugin

@@ -54,6 +54,8 @@ class Snapshot:
         self.row_of: dict[str, int] = {}
         self._free_rows: list[int] = []
         self._names: tuple[str, ...] | None = None
+        self._changes = 0
+        self._changed: list[int] = []
 
         self._allocatable: dict[str, Ints] = {}
         self._requested: dict[str, Ints] = {}
@@ -101,6 +103,7 @@ class Snapshot:
         else:
             old = self.nodes[row]
         self.nodes[row] = node
+        self._note(row)
         if old is None or old.status.allocatable != node.status.allocatable:
             self._set_allocatable(row, node)
         if old is None or old.metadata.labels != node.metadata.labels:
@@ -146,6 +149,14 @@ class Snapshot:
             self._names = tuple(node.metadata.name or "" if node is not None else "" for node in self.nodes)
         return self._names
 
+    def changed(self, row: int) -> int:
+        """A number that is another one whenever the node of the row, or a Pod that counts there, has changed."""
+        return self._changed[row]
+
+    def _note(self, row: int) -> None:
+        self._changes += 1
+        self._changed[row] = self._changes
+
     def live_rows(self) -> Bools:
         return self.live[: self.rows]
 
@@ -186,6 +197,8 @@ class Snapshot:
             info = placed.info.newer(pod)
             if info is not None:
                 placed.info = info
+                if placed.row >= 0:
+                    self._note(placed.row)
                 return
         self.place(PodInfo(pod), node_name)
 
@@ -256,6 +269,7 @@ class Snapshot:
 
     def _count_pod(self, placed: _Placed, sign: int) -> None:
         row, info = placed.row, placed.info
+        self._note(row)
         self._requested[PODS][row] += sign
         for name, amount in info.requests.items():
             column = self._requested.get(name)
@@ -304,6 +318,7 @@ class Snapshot:
             row = self.rows
             self.rows += 1
             self.nodes.append(None)
+            self._changed.append(0)
         self.row_of[name] = row
         self.live[row] = True
         self.node_count += 1

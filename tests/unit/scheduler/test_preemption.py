@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,47 @@ def test_agrees_with_the_plain_search(cluster: reference.Cluster, new: Pod, limi
     assert [victim.pod.metadata.name for victim in candidate.victims] == names
     assert candidate.violations == broken
     assert cost(names, broken, cluster) == min(cost(*found, cluster) for found in plain.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(crowded(), st.lists(preemptors(), min_size=1, max_size=2), budgets, st.data())
+def test_one_after_another_is_as_if_each_were_the_first(
+    cluster: reference.Cluster, kinds: list[Pod], limits: list[PodDisruptionBudget], data: Any
+) -> None:
+    """Pods that are alike search a node once; whatever changes in between, the outcome is that of a new search."""
+    snapshot = snapshot_of(cluster.nodes, cluster.pods)
+    taken: list[Candidate] = []
+    old = builders.profile(budgets=lambda: limits)
+    for number in range(8):
+        kind = data.draw(st.sampled_from(kinds))
+        info = PodInfo(
+            msgspec.structs.replace(kind, metadata=ObjectMeta(name="new", namespace="default", uid=str(number)))
+        )
+        outcomes = []
+        for profile in (old, builders.profile(budgets=lambda: limits)):
+            plugin: Any = dict(profile.post_filter_plugins)["DefaultPreemption"]
+            plugin._executor.start = lambda candidate, info, yielding: taken.append(candidate)
+            taken.clear()
+            result = schedule(profile, CycleState(), info, snapshot, lambda count: 0)
+            message = result.diagnosis.message() if isinstance(result, NoFit) else result.node_name
+            outcomes.append((message, list(taken)))
+        assert outcomes[0] == outcomes[1]
+        for candidate in taken:
+            snapshot.nominations.set(info, candidate.node_name)
+            if data.draw(st.booleans()):
+                for each in candidate.victims:
+                    snapshot.unplace(each.uid)
+        placed = [each for each in cluster.pods if snapshot.node_of(each.metadata.uid or "")]
+        match data.draw(st.sampled_from(["nothing", "leaves", "restarts", "comes"])) if placed else "nothing":
+            case "leaves":
+                snapshot.unplace(data.draw(st.sampled_from(placed)).metadata.uid or "")
+            case "restarts":
+                changed = msgspec.structs.replace(data.draw(st.sampled_from(placed)))
+                changed.status = msgspec.structs.replace(changed.status, startTime=data.draw(st.sampled_from(STARTS)))
+                snapshot.place_pod(changed)
+            case "comes":
+                on = data.draw(st.sampled_from(cluster.nodes)).metadata.name or ""
+                snapshot.place(PodInfo(pod("more", on=on, cpu="100m", priority=-5)), on)
 
 
 def victim(name: str, priority: int, started: str | None = None) -> PodInfo:

@@ -1,7 +1,8 @@
 """Small clusters with every feature that a scheduler looks at, drawn by a seed: upstream's and ours judge them.
 
 A case is a tree of API objects in JSON, by resource, and one `pod` to place. Each object is as the API server would
-have stored it. What has no one answer is left out: no two volumes have the same size, so the smallest is one.
+have stored it. What has no one answer is left out: no two volumes have the same size, so the smallest is one. So is
+what no scheduler lets happen: two Pods that hold one port of a node, or a claim that is for one of them.
 
     python -m tests.unit.scheduler.upstream_cases 10000     # prints the cases, one a line
 """
@@ -70,7 +71,9 @@ def draw_case(seed: int) -> Tree:
         "namespaces": [{"metadata": {"name": name, "labels": labels}} for name, labels in NAMESPACES.items()],
     }
     storage = _Storage(draw, nodes) if draw.often(40) else None
-    pods = [_existing(draw, index, nodes, storage) for index in range(draw.number(0, 3 * len(nodes)))]
+    pods: list[Tree] = []
+    for index in range(draw.number(0, 3 * len(nodes))):
+        pods.append(_existing(draw, index, nodes, storage, pods))
     pod = _pod(draw, "new", nodes)
     pod["spec"]["priority"] = draw.choice([0, 0, 100, 1000])
     if draw.often(8):
@@ -128,9 +131,11 @@ def _taint(key: str, value: str, effect: str) -> Tree:
     return {"key": key, "effect": effect} | ({"value": value} if value else {})
 
 
-def _existing(draw: Draw, index: int, nodes: list[Tree], storage: _Storage | None) -> Tree:
+def _existing(draw: Draw, index: int, nodes: list[Tree], storage: _Storage | None, others: list[Tree]) -> Tree:
     pod = _pod(draw, f"p{index}", nodes, placed=True)
-    pod["spec"]["nodeName"] = draw.choice(nodes)["metadata"]["name"]
+    node = pod["spec"]["nodeName"] = draw.choice(nodes)["metadata"]["name"]
+    if any("ports" in other["spec"]["containers"][0] for other in others if other["spec"]["nodeName"] == node):
+        pod["spec"]["containers"][0].pop("ports", None)
     pod["spec"]["priority"] = draw.choice([-10, 0, 0, 50, 100, 2000])
     pod["status"] = {"phase": "Running", "startTime": f"2026-01-01T00:{index:02d}:00Z"}
     if draw.often(6):
@@ -425,7 +430,13 @@ class _Storage:
     def _claim_for(self, pod: Tree) -> str:
         """A new claim, one that others name too, or one that is not there."""
         namespace = pod["metadata"]["namespace"]
-        named = [claim for claim in self._claims if claim["metadata"]["namespace"] == namespace]
+        placed = "nodeName" in pod["spec"]
+        named = [
+            claim
+            for claim in self._claims
+            if claim["metadata"]["namespace"] == namespace
+            and not (placed and "ReadWriteOncePod" in claim["spec"]["accessModes"])
+        ]
         if named and self._draw.often(25):
             name: str = self._draw.choice(named)["metadata"]["name"]
             return name

@@ -27,7 +27,15 @@ from pybernetes.scheduler.framework import (
 )
 from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.pod_info import PodInfo
-from pybernetes.scheduler.preemption import Candidate, budgets, choose, pick, select_victims, terminating_by_preemption
+from pybernetes.scheduler.preemption import (
+    Candidate,
+    KnownVictims,
+    budgets,
+    choose,
+    pick,
+    select_victims,
+    terminating_by_preemption,
+)
 from pybernetes.scheduler.preemption_executor import PreemptionExecutor
 from pybernetes.scheduler.resources import PODS
 from pybernetes.scheduler.snapshot import Snapshot
@@ -49,6 +57,7 @@ class DefaultPreemption:
             raise ValueError("minCandidateNodesPercentage or minCandidateNodesAbsolute is out of range")
         self._handle = handle
         self._executor = PreemptionExecutor(handle)
+        self._known = KnownVictims()
 
     def pre_enqueue(self, info: PodInfo) -> Status:
         return unresolvable(_WAITING) if self._executor.running(info.uid) else SUCCESS
@@ -110,19 +119,28 @@ class DefaultPreemption:
         kind: list[Candidate] = []
         violating: list[Candidate] = []
         start = self._handle.choose(len(rows)) if len(rows) else 0
-        for row in (*rows[start:], *rows[:start]):
+        key = tries.trial_key(state, info, snapshot, rows)
+        known = self._known.of(None if key is None else (info.priority, key, tuple(limits)))
+        nominated = snapshot.nominations.node_of(info.uid)
+        for row in (*rows[start:].tolist(), *rows[:start].tolist()):
             node_name = diagnosis.names[row]
-            trial = tries.node_trial(state, info, snapshot, int(row))
-            found = select_victims(trial, info, snapshot.pods_on(node_name), limits)
+            stamp = snapshot.changed(row), snapshot.nominations.changed(node_name)
+            before = known.get(node_name)
+            if before is not None and before[0] == stamp and node_name != nominated:
+                found = before[1]
+            else:
+                trial = tries.node_trial(state, info, snapshot, row)
+                found = select_victims(trial, info, node_name, snapshot.pods_on(node_name), limits)
+                if node_name != nominated:
+                    known[node_name] = stamp, found
             if isinstance(found, Refusal):
                 counts.update(found.reasons)
                 continue
-            victims, violations = found
-            if not victims:
+            if not found.victims:
                 # Refused by what is no filter, which no eviction changes.
                 counts[NOT_HELPFUL] += 1
                 continue
-            (violating if violations else kind).append(Candidate(node_name, tuple(victims), violations))
+            (violating if found.violations else kind).append(found)
             if kind and len(kind) + len(violating) >= wanted:
                 break
         return kind + violating, counts

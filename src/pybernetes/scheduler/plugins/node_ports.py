@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ class NodePorts:
             if any(_clash(wanted, port) for wanted in info.host_ports)
         )
         return _PortTrial(info.host_ports, taken)
+
+    def trial_key(self, info: PodInfo) -> Hashable:
+        return info.host_ports
 
     def events_to_register(self) -> Sequence[Registration]:
         return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,9 @@ class Fit:
 
     def trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> Trial:
         return _FitTrial(self._wanted(info), snapshot, row)
+
+    def trial_key(self, info: PodInfo) -> Hashable:
+        return tuple(self._wanted(info))
 
     def _wanted(self, info: PodInfo) -> list[tuple[str, int]]:
         names = sorted(info.requests, key=_native_first)

@@ -256,6 +256,7 @@ def _least(constraint: Constraint, counts: Ints, domains: Bools) -> int:
 class _SpreadTrial:
     """The counts of all topology values while Pods come to and go from one node.
 
+    Here an empty selector matches, and Pods that are ending count, although the counts at the start are without them.
     Source: podtopologyspread/filtering.go, updateWithPod.
     """
 
@@ -271,11 +272,11 @@ class _SpreadTrial:
         self._change(other, -1)
 
     def _change(self, other: PodInfo, sign: int) -> None:
-        if other.terminating or other.pod.metadata.namespace != self._pod.metadata.namespace:
+        if other.pod.metadata.namespace != self._pod.metadata.namespace:
             return
         for index, (hard, code, counts) in enumerate(self._parts):
             selector = hard.constraint.selector
-            if code and counts and not selector.empty and selector.matches(other.pod.metadata.labels):
+            if code and counts and selector.matches(other.pod.metadata.labels):
                 self._moved[index] += sign
 
     def refusal(self) -> Refusal | None:
