@@ -212,7 +212,11 @@ class Kubelet:
         told = False
         while True:
             try:
-                self.settings.runtime_name = (await self.cri.version()).runtime_name
+                told_version = await self.cri.version()
+                self.settings.runtime_name = told_version.runtime_name
+                self.node.volumes.no_images = runtime.lacks_image_volumes(
+                    told_version.runtime_name, told_version.runtime_version
+                )
                 return
             except CriError as error:
                 if not told:

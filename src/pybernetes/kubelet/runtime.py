@@ -6,6 +6,7 @@ since the epoch, 0.0 for «never».
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -173,3 +174,14 @@ def _newest_first(containers: list[Container]) -> tuple[Container, ...]:
 
 def _integer(text: str) -> int:
     return int(text) if text.isdecimal() else 0
+
+
+_IMAGE_VOLUMES_SINCE = {"containerd": (2, 1), "cri-o": (1, 31)}
+
+
+def lacks_image_volumes(name: str, version: str) -> str:
+    """Why a runtime cannot mount images as volumes, "" where it can or is not known. Source: KEP-4639."""
+    since, match = _IMAGE_VOLUMES_SINCE.get(name), re.match(r"v?(\d+)\.(\d+)", version)
+    if since is None or match is None or (int(match[1]), int(match[2])) >= since:
+        return ""
+    return f"volumes of images need {name} {since[0]}.{since[1]} or newer; this node runs {name} {version}"

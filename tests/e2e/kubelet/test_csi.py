@@ -17,11 +17,12 @@ from pybernetes.api.core.v1 import Node, PersistentVolume, PersistentVolumeClaim
 from pybernetes.api.storage.v1 import CSIDriver, CSINode, VolumeAttachment
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.csi_volumes import attachment_name, unique_name
+from pybernetes.kubelet.runtime import lacks_image_volumes
 from pybernetes.kubelet.volumes import mounts
 from tests.csi_driver import EXPAND, MOUNT_GROUP, STAGE, STATS, CsiDriver
 
 from .harness import NODE, Cluster, eventually, play, shell
-from .private_containerd import PrivateContainerd
+from .private_containerd import IMAGE, PrivateContainerd
 
 pytestmark = pytest.mark.e2e
 DRIVER = "csi.example.com"
@@ -462,6 +463,24 @@ def loop_device(tmp_path: Path) -> Iterator[str]:
     device = made.stdout.strip()
     yield device
     subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def test_an_image_as_a_volume_needs_a_runtime_that_can(containerd: PrivateContainerd) -> None:
+    async def scene(cluster: Cluster) -> None:
+        version = await cluster.kubelet.cri.version()
+        why = lacks_image_volumes(version.runtime_name, version.runtime_version)
+        if not why:
+            pytest.skip("this runtime mounts images")
+        image = [{"name": "data", "image": {"reference": IMAGE}}]
+        await cluster.create("image", [shell(IDLE, **MOUNT)], volumes=image)
+        told = f'FailedMount: MountVolume.SetUp failed for volume "data" : {why}'
+
+        async def look() -> bool:
+            return told in await cluster.events("image")
+
+        await eventually(look)
+
+    play(containerd, scene)
 
 
 @pytest.mark.skipif(shutil.which("mount.nfs") is not None, reason="NFS can be mounted here")

@@ -65,6 +65,8 @@ class Volumes:
         self._root = root
         self._pods = root / "pods"
         self._csi = csi
+        self.no_images = ""
+        """Why the runtime mounts no images, "" where it does."""
         self._objects = objects
         self._tokens = tokens
         self._client = client
@@ -107,7 +109,8 @@ class Volumes:
         elif is_payload(volume):
             await self.write(pod, volume, facts)
         elif volume.image is not None:
-            return
+            if self.no_images:
+                raise VolumeError(self.no_images)
         elif volume.csi is not None:
             await self._prepare_csi(pod, volume, None, record)
         elif volume.nfs is not None:
