@@ -129,12 +129,14 @@ def test_a_claim_is_staged_once_and_published_for_each_pod(containerd: PrivateCo
             await claim(cluster, mountOptions=["noatime"], csi={"volumeAttributes": {"a": "b"}})
             await cluster.create("one", [shell(f"echo hello > /data/file; {IDLE}", **MOUNT)], volumes=[READS])
             await cluster.running("one")
-            two = shell(f"cat /data/file; {IDLE}", **MOUNT)
+            part = [*MOUNT["volumeMounts"], {"name": "data", "mountPath": "/part", "subPath": "a/b"}]
+            two = shell(f"cat /data/file; {IDLE}", volumeMounts=part)
             await cluster.create(
                 "two", [two], volumes=[{**READS, "persistentVolumeClaim": {"claimName": "data", "readOnly": True}}]
             )
             pod = await cluster.running("two")
             assert await cluster.exec(pod, "cat", "/data/file") == "hello\n"
+            assert await cluster.exec(pod, "ls", "/data") == "a\nfile\n"
 
             (stage,) = csi.calls("NodeStageVolume")[:1]
             root = Path(cluster.config().root_dir)
@@ -238,7 +240,8 @@ def test_a_pod_that_waits_for_a_volume_can_go(containerd: PrivateContainerd) -> 
     play(containerd, scene)
 
 
-def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContainerd) -> None:
+@pytest.mark.parametrize("code", ["INTERNAL", "DEADLINE_EXCEEDED"])
+def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContainerd, code: str) -> None:
     async def scene(cluster: Cluster) -> None:
         async with driver(cluster) as csi:
             csi.order(fail={"NodeStageVolume": "INTERNAL"})
@@ -252,7 +255,7 @@ def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContai
 
             await eventually(told)
             staging = Path(csi.calls("NodeStageVolume")[0]["staging_target_path"])
-            csi.order(fail={"NodePublishVolume": "DEADLINE_EXCEEDED"})
+            csi.order(fail={"NodePublishVolume": code})
 
             async def halfway() -> bool:
                 return bool(csi.calls("NodePublishVolume"))
@@ -261,7 +264,8 @@ def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContai
             assert staging in below(cluster)
             await cluster.delete("again", 0)
             await cluster.gone("again")
-            assert csi.calls("NodeUnpublishVolume") and csi.calls("NodeUnstageVolume")
+            assert csi.calls("NodeUnstageVolume")
+            assert bool(csi.calls("NodeUnpublishVolume")) == (code == "DEADLINE_EXCEEDED")
             assert not below(cluster)
 
     play(containerd, scene)

@@ -96,10 +96,8 @@ class Volumes:
                     f"Unable to attach or mount volumes: unmounted volumes=[{name}], unattached volumes=[], "
                     f"failed to process volumes=[{name}]: {error}"
                 ) from error
-            except VolumeError as error:
-                raise VolumeError(f'{error.step} failed for volume "{error.name or volume.name}" : {error}') from error
-            except (OSError, errors.StatusError, ValueError) as error:
-                raise VolumeError(f'MountVolume.SetUp failed for volume "{volume.name}" : {error}') from error
+            except (VolumeError, OSError, errors.StatusError, ValueError) as error:
+                raise VolumeError(_told(volume, error)) from error
 
     async def _prepare_one(self, pod: Pod, volume: Volume, facts: Facts, record: Recorder) -> None:
         if volume.hostPath is not None:
@@ -199,7 +197,7 @@ class Volumes:
                 if found is not None:
                     await self._csi.expand(pod, volume, use, record)
             except (VolumeError, errors.StatusError, OSError) as error:
-                _LOG.warning("volume %s of pod %s: %s", volume.name, pod.metadata.name, error)
+                record("Warning", "FailedMount", _told(volume, error), "")
 
     async def _prepare_claimed(self, pod: Pod, volume: Volume, record: Recorder) -> None:
         """The volume must be there already: a folder that is missing holds no data, so none is made up for it."""
@@ -340,6 +338,11 @@ def _prepare_local(place: Path, pod: Pod, read_only: bool) -> None:
     if not place.is_dir():
         raise VolumeError(f'path "{place}" does not exist')
     ownership.give_to_pod(place, pod, read_only)
+
+
+def _told(volume: Volume, error: Exception) -> str:
+    known = error if isinstance(error, VolumeError) else VolumeError(str(error))
+    return f'{known.step} failed for volume "{known.name or volume.name}" : {known}'
 
 
 def _detach_below(folder: Path) -> None:

@@ -226,7 +226,8 @@ class PodRunner:
         except (VolumeError, OSError) as error:
             text = str(error)
         except asyncio.CancelledError:
-            self.post(m.HostPrepared("the pod ends"))
+            if self.worker.stage is not Stage.SYNCING:
+                self.post(m.HostPrepared("the pod ends"))
             raise
         else:
             self._plan_refresh()

@@ -127,7 +127,7 @@ class CsiVolumes:
         return await self._publish_context(volume)
 
     async def _publish_context(self, volume: Volume) -> dict[str, str]:
-        name = csi_volumes.attachment_name(volume.driver, volume.handle, self._node_name)
+        name = self._attachment_of(volume)
         step = "MountVolume.WaitForAttach"
         try:
             found = await self._client.get(VolumeAttachment, name)
@@ -147,7 +147,8 @@ class CsiVolumes:
             driver = self.driver(volume.driver)
             can = await driver.can()
             if volume.block:
-                await asyncio.to_thread(write_record, record, use_data(Use(volume, ""), self._node_name, ""))
+                data = use_data(Use(volume, uid_of(pod)), self._node_name, self._attachment_of(volume))
+                await asyncio.to_thread(write_record, record, data)
                 self._staged[_key(volume)] = volume
             if requests.STAGE not in can:
                 return
@@ -198,8 +199,7 @@ class CsiVolumes:
             else:
                 secrets |= await self._secrets(source.nodePublishSecretRef)
             if not use.volume.block:
-                name = csi_volumes.attachment_name(use.volume.driver, use.volume.handle, self._node_name)
-                data = use_data(use, self._node_name, name)
+                data = use_data(use, self._node_name, self._attachment_of(use.volume))
                 await asyncio.to_thread(write_record, self.places.use_record(use), data)
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             group = ownership.group_of(pod)
@@ -217,7 +217,7 @@ class CsiVolumes:
             )
         except RpcError as error:
             if requests.is_final(error.code) and not again and not mounts.is_mount_point(target):
-                self._forget_use(use)
+                self._remove_files(use)
             raise VolumeError(str(error), use.volume.name, step) from None
         except VolumeError as error:
             raise VolumeError(str(error), use.volume.name, step) from None
@@ -330,10 +330,16 @@ class CsiVolumes:
     async def tear_down(self, uid: str) -> None:
         """Every volume of a pod that has ended. Raises VolumeError, OSError; what is left is taken away next time."""
         self._tokens.forget(uid)
-        for use in sorted((use for use in self._uses if use.uid == uid), key=lambda use: use.volume.name):
-            async with self._lock(use.volume):
-                await self._unpublish(use)
-                await self._unstage_unless_used(use.volume)
+        failure: VolumeError | None = None
+        for use in [use for use in self._uses if use.uid == uid]:
+            try:
+                async with self._lock(use.volume):
+                    await self._unpublish(use)
+                    await self._unstage_unless_used(use.volume)
+            except VolumeError as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
     async def tear_down_strays(self) -> None:
         """What is staged and no pod's any more, from before this kubelet. Raises VolumeError, OSError."""
@@ -349,7 +355,9 @@ class CsiVolumes:
             await self._ask_to_leave(
                 "NodeUnpublishVolume", use.volume, "UnmountVolume.TearDown", target_path=str(target)
             )
-        self._forget_use(use)
+        self._remove_files(use)
+        self._uses.discard(use)
+        self._published.discard(use)
 
     async def _unstage_unless_used(self, volume: Volume) -> None:
         if any(_key(use.volume) == _key(volume) for use in self._uses):
@@ -375,7 +383,7 @@ class CsiVolumes:
 
     # What is known, on the disk and here.
 
-    def _forget_use(self, use: Use) -> None:
+    def _remove_files(self, use: Use) -> None:
         """Takes the record of a volume that is unpublished, and folders that a driver left."""
         target = self.places.target(use)
         if not use.volume.block:
@@ -386,8 +394,6 @@ class CsiVolumes:
             _remove_empty(target.parent)
         elif target.exists() or target.is_symlink():
             target.unlink()
-        self._uses.discard(use)
-        self._published.discard(use)
 
     def _forget_staging(self, volume: Volume) -> None:
         staging, record = self.places.staging(volume), self.places.staging_record(volume)
@@ -403,6 +409,9 @@ class CsiVolumes:
             record.unlink(missing_ok=True)
             _remove_empty(record.parent)
         self._staged.pop(_key(volume), None)
+
+    def _attachment_of(self, volume: Volume) -> str:
+        return csi_volumes.attachment_name(volume.driver, volume.handle, self._node_name)
 
     def _others(self, volume: Volume, pod: Pod) -> bool:
         return any(_key(use.volume) == _key(volume) and use.uid != uid_of(pod) for use in self._uses)
