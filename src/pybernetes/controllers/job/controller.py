@@ -11,6 +11,7 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.selectors import LabelSelector
+from pybernetes.client.newest import Newest
 from pybernetes.client.objects import key_of
 from pybernetes.controllers.job import backoff, plan, tracking
 from pybernetes.controllers.job.pods import TRACKING, has_finalizer
@@ -44,9 +45,9 @@ class JobController(Controller):
         self._records: dict[str, backoff.Record] = {}
         self._finalizers_removed: dict[str, set[str]] = {}
         """By key of the Job: uids that the informer still shows with a finalizer."""
-        self._finished: set[str] = set()
-        """uids of Jobs finished by us, which the informer does not show yet."""
         jobs, pods = self.informer(Job), self.informer(Pod)
+        self._newest = Newest(jobs)
+        """What was counted is known even where Pods without their finalizer are shown before the Job is."""
         self._jobs, self._pods = jobs.lister, pods.lister
         pods.add_index("controller", controller_index)
         jobs.add_handler(on_add=self.enqueue, on_update=self._job_updated, on_delete=self._job_deleted)
@@ -56,11 +57,11 @@ class JobController(Controller):
         if key.startswith(_ORPHAN):
             await self._release_orphan(key.removeprefix(_ORPHAN))
             return
-        known = self._jobs.by_key(key)
+        known = self._newest.get(key)
         if known is None or plan.is_finished(known):
             self._forget(key)
             return
-        if known.spec.managedBy not in (None, "", _OURS) or known.metadata.uid in self._finished:
+        if known.spec.managedBy not in (None, "", _OURS):
             return
         if known.spec.completionMode not in (None, "NonIndexed", "Indexed"):
             text = "Skipped Job sync because completion mode is unknown"
@@ -109,7 +110,7 @@ class JobController(Controller):
         status.active, status.ready, status.terminating = counts
         counting = tracking.count(view, ending)
         if changed or counting.flush:
-            view.job = await self.client.update_status(view.job)
+            await self._write_status(view)
             self._records[key] = view.record
         changed = False
         failure: Exception | None = None
@@ -124,14 +125,18 @@ class JobController(Controller):
             if counting.finish.type == plan.COMPLETE:
                 view.job.status.completionTime = counting.finish.lastTransitionTime
         if changed or finished:
-            view.job = await self.client.update_status(view.job)
+            await self._write_status(view)
         if finished and counting.finish is not None:
-            self._finished.add(view.job.metadata.uid or "")
             self._tell_finished(view.job, counting.finish)
         elif counting.full:
             self.queue.add(key)
         if failure is not None:
             raise failure
+
+    async def _write_status(self, view: plan.View) -> None:
+        written = await self.client.update_status(view.job)
+        self._newest.put(written)
+        view.job = fresh(written)
 
     async def _manage(self, key: str, view: plan.View) -> tuple[int, Exception | None]:
         """The number of active Pods afterwards, and the first failure."""
@@ -280,9 +285,6 @@ class JobController(Controller):
         self._expectations.forget(key)
         self._records.pop(key, None)
         self._finalizers_removed.pop(key, None)
-        job = self._jobs.by_key(key)
-        if job is not None:
-            self._finished.discard(job.metadata.uid or "")
 
     def _owner(self, namespace: str, ref: OwnerReference | None) -> Job | None:
         if ref is None or ref.kind != "Job":
@@ -299,7 +301,6 @@ class JobController(Controller):
         self.enqueue(new)
 
     def _job_deleted(self, job: Job) -> None:
-        self._finished.discard(job.metadata.uid or "")
         self._release_pods_of(job)
         self.enqueue(job)
 
