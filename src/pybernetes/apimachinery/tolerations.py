@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pybernetes.api.core.v1 import Taint, Toleration
+from pybernetes.api.resource.v1 import DeviceToleration
 
 NO_SCHEDULE = "NoSchedule"
 NO_EXECUTE = "NoExecute"
@@ -12,8 +13,12 @@ PREFER_NO_SCHEDULE = "PreferNoSchedule"
 UNSCHEDULABLE_TAINT = "node.kubernetes.io/unschedulable"
 
 
-def tolerates(toleration: Toleration, key: str, value: str, effect: str) -> bool:
-    """Source: api/core/v1/toleration.go, ToleratesTaint (comparison operators are behind an alpha gate, off)."""
+def tolerates(toleration: Toleration | DeviceToleration, key: str, value: str, effect: str) -> bool:
+    """Whether a taint of a node or of a device is accepted.
+
+    Source: api/core/v1/toleration.go (comparison operators are behind an alpha gate, off),
+    dynamic-resource-allocation/resourceclaim/devicetoleration.go.
+    """
     if toleration.effect and toleration.effect != effect:
         return False
     if toleration.key and toleration.key != key:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from pybernetes.api.core.v1 import Node, ObjectReference, Pod
-from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.times import format_time
 from pybernetes.client.indexes import BY_NODE, node_of
 from pybernetes.client.objects import key_of
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
-from pybernetes.controllers.runtime.pods import condition
+from pybernetes.controllers.runtime.evictions import evict
 from pybernetes.controllers.taint_eviction.plan import no_execute, patience_s
+
+_WHY = "Taint manager: deleting due to NoExecute taint"
 
 
 @dataclass(slots=True, frozen=True)
@@ -59,30 +58,8 @@ class TaintEvictionController(Controller):
             return
         self._scheduled.pop(key, None)
         if pod.metadata.deletionTimestamp is None:
-            await self._evict(key, pod)
-
-    async def _evict(self, key: str, pod: Pod) -> None:
-        name, namespace = pod.metadata.name or "", pod.metadata.namespace or ""
-        self._say(key, f"Marking for deletion Pod {key}")
-        try:
-            if not _is_target(pod):
-                body = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [self._condition(pod)]}}
-                await self.client.patch(Pod, name, namespace, body, patch_type="strategic", subresource="status")
-            await self.client.delete(Pod, name, namespace, uid=pod.metadata.uid or "")
-        except errors.NotFound:
-            return
-
-    def _condition(self, pod: Pod) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "DeletionByTaintManager",
-            "message": "Taint manager: deleting due to NoExecute taint",
-            "lastTransitionTime": format_time(self.clock.now()),
-        }
-        if pod.metadata.generation:
-            found["observedGeneration"] = pod.metadata.generation
-        return found
+            self._say(key, f"Marking for deletion Pod {key}")
+            await evict(self.client, pod, "DeletionByTaintManager", _WHY, now)
 
     def _cancel(self, key: str) -> None:
         if self._scheduled.pop(key, None) is not None:
@@ -112,8 +89,3 @@ class TaintEvictionController(Controller):
     def _pods_of(self, node: Node) -> None:
         for pod in self._pods.by_index(BY_NODE, node.metadata.name or ""):
             self.queue.add(key_of(pod))
-
-
-def _is_target(pod: Pod) -> bool:
-    found = condition(pod, "DisruptionTarget")
-    return found is not None and found.status == "True"
