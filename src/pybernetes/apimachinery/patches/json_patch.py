@@ -21,7 +21,11 @@ MAX_COPIED_BYTES = 3 << 20
 """Source: apiserver/pkg/server/config.go, JSONPatchMaxCopyBytes."""
 REJECTED = "the server rejected our request due to an error in our request"
 """What upstream answers to a patch that does not apply, whatever the reason."""
-_INDEX = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
+_INDEX = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+
+
+_OF_ALL = ("replace", "test")
+"""What can be done with the whole document, by an empty path."""
 
 
 class PatchError(Invalid):
@@ -92,10 +96,8 @@ def _replace(document: list[Any], operation: dict[str, Any]) -> None:
     holder, key = _find(document, path, "replace")
     if isinstance(holder, list):
         holder[_position(holder, key, path, len(holder) - 1)] = copy_tree(operation.get("value"))
-    elif key in holder:
+    else:  # as upstream's library, which asks for the key in lists alone
         holder[key] = copy_tree(operation.get("value"))
-    else:
-        raise PatchError(f"replace operation does not apply: doc is missing key: {path}: missing value")
 
 
 def _move(document: list[Any], operation: dict[str, Any]) -> None:
@@ -142,10 +144,10 @@ def _find(document: list[Any], path: str, name: str) -> tuple[Any, str]:
 
     The document lies in a list of one, so that the empty path is an index like another.
     """
-    if not path:
+    if not path and name in _OF_ALL:
         return document, "0"
     *parts, last = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
-    holder = document[0]
+    holder = document[0] if path else None
     for part in parts:
         if isinstance(holder, dict):
             holder = holder.get(part)
@@ -174,8 +176,6 @@ def _take(document: list[Any], path: str, name: str) -> Any:
     holder, key = _find(document, path, name)
     if isinstance(holder, dict):
         del holder[key]
-    elif holder is document:
-        document[0] = None
     else:
         del holder[_position(holder, key, path, len(holder) - 1)]
     return value
@@ -185,8 +185,6 @@ def _insert(document: list[Any], path: str, value: Any, name: str) -> None:
     holder, key = _find(document, path, name)
     if isinstance(holder, dict):
         holder[key] = value
-    elif holder is document:
-        document[0] = value
     elif key == "-":
         holder.append(value)
     else:

@@ -163,6 +163,20 @@ def test_a_put_makes_what_is_not_there(run, plural, tree):
     assert run(scenario).created
 
 
+@pytest.mark.parametrize(("field", "made"), [("resourceVersion", True), ("uid", False)])
+def test_what_a_put_says_of_an_object_that_is_not_there(run, field, made):
+    async def scenario(cluster: Cluster) -> Any:
+        ctx = cluster.context("limitranges", "update", "default", "x")
+        body = cluster.body(ctx, {"metadata": {"name": "x", field: "1"}, "spec": {"limits": []}})
+        try:
+            return (await cluster.storage(ctx).update(ctx, body)).created
+        except errors.Conflict as error:
+            assert error.message.endswith("Precondition failed: UID in precondition: 1, UID in object meta: ")
+            return False
+
+    assert run(scenario) is made
+
+
 @pytest.mark.parametrize(
     ("policy", "warned"), [(None, True), ("Background", False), ("Orphan", False), ("Foreground", False)]
 )

@@ -261,28 +261,30 @@ class Writer:
 
         def transform(old: Any, current: Current) -> Any:
             obj = new_object()
-            uid = obj.metadata.uid
-            if uid and uid != old.metadata.uid:
-                why = (
-                    f"StorageError: invalid object, Code: 4, Key: {self.key(ctx, ctx.name)}, ResourceVersion: 0, "
-                    f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
-                    f"UID in object meta: {old.metadata.uid}"
-                )
-                raise errors.conflict(self.resource.group, self.resource.plural, ctx.name, why)
+            self._check_uid(ctx, obj.metadata.uid, old.metadata.uid)
             self.managed.updated(ctx, obj, current.served)
             return obj
 
         def create() -> Any:
             obj = new_object()
+            self._check_uid(ctx, obj.metadata.uid, "")
             object_meta.wipe_system_fields(obj.metadata)
-            if obj.metadata.resourceVersion:
-                raise errors.not_found(self.resource.group, self.resource.plural, ctx.name)
+            obj.metadata.resourceVersion = None
             self.managed.created(ctx, obj)
             return obj
 
         may_create = self.strategy.allow_create_on_update and ctx.subresource in ("", "status")
         served, created = await self.replace(ctx, transform, rules, create=create if may_create else None)
         return Written(served, created)
+
+    def _check_uid(self, ctx: RequestContext, wanted: str | None, held: str) -> None:
+        """Raises Conflict when an update is for another object of the name; `held` is "" where there is none."""
+        if wanted and wanted != held:
+            why = (
+                f"StorageError: invalid object, Code: 4, Key: {self.key(ctx, ctx.name)}, ResourceVersion: 0, "
+                f"AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {held}"
+            )
+            raise errors.conflict(self.resource.group, self.resource.plural, ctx.name, why)
 
     async def _replace_once(
         self, ctx: RequestContext, key: str, current: Current, transform: Transform, rules: UpdateRules
