@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriClient, CriError
@@ -56,6 +58,12 @@ def images_to_remove(images: Iterable[ImageUse], to_free_bytes: int, now_s: floa
     return chosen
 
 
+class _RuntimeConfig(msgspec.Struct):
+    """As much as is looked at of what a runtime tells of its configuration."""
+
+    sandboxImage: str = ""
+
+
 class Garbage:
     def __init__(self, cri: CriClient, config: KubeletConfig, clock: Clock) -> None:
         self._cri = cri
@@ -63,6 +71,7 @@ class Garbage:
         self._clock = clock
         self._first_seen: dict[str, float] = {}
         self._last_used: dict[str, float] = {}
+        self._sandbox_image: str | None = None
 
     async def collect_containers(self, runtime: PodRuntime) -> list[str]:
         """Removes what is too much of one pod; the ids that went."""
@@ -92,6 +101,7 @@ class Garbage:
         now = self._clock.now()
         images = await self._cri.list_images()
         used = {c.image_ref for c in await self._cri.list_containers()}
+        used.add(await self._image_of_sandboxes())
         present = {image.id for image in images}
         for known in (self._first_seen, self._last_used):
             for gone in [i for i in known if i not in present]:
@@ -117,6 +127,16 @@ class Garbage:
                 continue
             removed.append(image_id)
         return removed
+
+    async def _image_of_sandboxes(self) -> str:
+        """What every pod needs and no container names; newer runtimes pin it. "" where the runtime does not tell."""
+        if self._sandbox_image is None:
+            config = (await self._cri.status(verbose=True)).info.get("config", "{}")
+            try:
+                self._sandbox_image = msgspec.json.decode(config, type=_RuntimeConfig).sandboxImage
+            except msgspec.DecodeError:
+                self._sandbox_image = ""
+        return self._sandbox_image
 
     async def remove_unused_images(self) -> None:
         """All that no container uses and that are not quite new, whatever the disk holds."""

@@ -167,7 +167,7 @@ class SimulatedCri(CriClient):
         return SimpleNamespace(runtime_name=NAME, runtime_version="1")
 
     async def status(self, verbose: bool = False) -> Any:
-        return SimpleNamespace(status=SimpleNamespace(conditions=[]))
+        return SimpleNamespace(status=SimpleNamespace(conditions=[]), info={})
 
     # Sandboxes.
 
