@@ -6,7 +6,7 @@ import copy
 
 from hypothesis import strategies as st
 
-from pybernetes.apiserver.crd.cel.types import escape
+from pybernetes.cel.names import escape
 from tests.schema_strategies import Draw, Tree, places, schema_of, sometimes
 
 CEL_BOOLS = (

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pybernetes.api.meta.v1 import StatusCause
 from pybernetes.apimachinery.errors import Invalid
+from pybernetes.apimachinery.trees import go_float
 
 _NO_VALUE: Any = object()
 OMITTED: Any = _NO_VALUE
@@ -225,7 +226,9 @@ def quoted(text: str) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return quoted(value)
-    if isinstance(value, (bool, int, float)) or value is None:
+    if isinstance(value, float):
+        return go_float(value)
+    if isinstance(value, (bool, int)) or value is None:
         return json.dumps(value)
     import msgspec
 

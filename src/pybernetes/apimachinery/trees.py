@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +57,8 @@ def go_text(value: Any) -> str:
 
 def go_float(number: float) -> str:
     """A float as Go's %v has it: 1.5, 2.147483648e+09."""
+    if not math.isfinite(number):
+        return "NaN" if number != number else "+Inf" if number > 0 else "-Inf"
     if number == 0:
         return "0"
     sign, digits, exponent = Decimal(repr(float(number))).normalize().as_tuple()

@@ -9,8 +9,8 @@ import pytest
 from pybernetes.apimachinery.field_errors import Path
 from pybernetes.apiserver.crd.cel.checking import check
 from pybernetes.apiserver.crd.cel.rules import Rules
-from pybernetes.apiserver.crd.cel.types import escape, unescape
 from pybernetes.apiserver.crd.structural import Structural
+from pybernetes.cel.names import escape, unescape
 
 Tree = dict[str, Any]
 PROPERTIES: Tree = {
@@ -20,7 +20,7 @@ PROPERTIES: Tree = {
     "names": {"type": "array", "maxItems": 10, "items": {"type": "string", "maxLength": 10}},
     "many": {"type": "array", "items": {"type": "string"}},
     "labels": {"type": "object", "additionalProperties": {"type": "string"}},
-    "size": {"type": "string"},
+    "size": {"type": "string", "maxLength": 100},
     "x-y": {"type": "integer"},
     "namespace": {"type": "string"},
     "at": {"type": "string", "format": "date-time"},
@@ -63,13 +63,16 @@ HOLD: dict[str, Tree] = {
     "cidr('10.0.0.0/8').containsIP('10.1.2.3') && cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16'))": {},
     "cidr('10.1.2.3/8').masked().prefixLength() == 8 && isCIDR('::/0')": {},
     "'abc 123 456'.find('[0-9]+') == '123' && 'a1b2'.findAll('[0-9]') == ['1', '2']": {},
-    "[1, 2].sum() == 3 && [3, 1].min() == 1 && [1, 2].isSorted() && ['a', 'b'].indexOf('b') == 1": {},
+    "[1, 2].sum() == 3 && [3, 1].min() == 1 && [1, 2].isSorted() && self.names.indexOf('b') == 1": {
+        "names": ["a", "b"]
+    },
+    "self.names.join('-') == 'a-b'": {"names": ["a", "b"]},
     "sets.contains([1, 2], [1]) && sets.equivalent([1, 1], [1]) && !sets.intersects([1], [2])": {},
-    "'%s-%d-%.1f'.format(['a', 3, 1.25]) == 'a-3-1.2' && 'a,b'.split(',').join('-') == 'a-b'": {},
+    "'%s-%d-%.1f'.format(['a', 3, 1.25]) == 'a-3-1.2' && 'a,b'.split(',') == ['a', 'b']": {},
     "'Ab'.lowerAscii() == 'ab' && ' x '.trim() == 'x'": {},
     "'abc'.substring(1, 2) == 'b' && 'aXa'.replace('X', '') == 'aa'": {},
     "semver('1.2.3').isLessThan(semver('1.10.0')) && semver('v1.2', true).minor() == 2 && isSemver('1.0.0-rc.1')": {},
-    "format.dns1123Label().validate('a-b').size() == 0": {},
+    "!format.dns1123Label().validate('a-b').hasValue()": {},
     "self.?size.orValue('none') == 'none'": {},
     "[3, 1, 3].distinct().sort() == [1, 3] && [1, 2, 3].slice(1, 2) == [2] && [[1], [2]].flatten() == [1, 2]": {},
     "[1, 2].reverse() == [2, 1] && lists.range(3) == [0, 1, 2]": {},
@@ -86,7 +89,7 @@ def test_messages() -> None:
     spec = {"replicas": 3, "max": 2, "names": ["x"]}
     assert said("self.replicas <= self.max", spec) == ["spec: Invalid value: failed rule: self.replicas <= self.max"]
     assert said("self.replicas <= self.max", spec, message="no") == ["spec: Invalid value: no"]
-    expression = "'at most ' + string(self.max)"
+    expression = "'at most %d'.format([self.max])"
     assert said("self.replicas <= self.max", spec, messageExpression=expression) == ["spec: Invalid value: at most 2"]
     refused = said("self.replicas <= self.max", spec, message="no", reason="FieldValueForbidden", fieldPath=".replicas")
     assert refused == ["spec.replicas: Forbidden: no"]

@@ -1,6 +1,5 @@
-"""x-kubernetes-validations: CEL by cel-expr-python (the C++ implementation), with Kubernetes's own functions.
+"""x-kubernetes-validations: the rules of custom resources, which `pybernetes.cel` compiles and evaluates.
 
-`environment` has the functions, `types` what `self` is to the compiler and to the evaluation, `rules` evaluates,
-`checking`
-and `cost` say at creation of a definition what is wrong with its rules. Imported with the first rule.
+`types` says what a schema's values are to rules and `readers` makes those of objects, `rules` evaluates,
+`checking` says at creation of a definition what is wrong with its rules. Imported with the first rule.
 """

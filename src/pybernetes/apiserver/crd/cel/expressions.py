@@ -10,72 +10,39 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import Any
 
-from cel_expr_python import cel
+from pybernetes.cel import declarations, types
+from pybernetes.cel.environment import Environment
+from pybernetes.cel.syntax import CelError
+from pybernetes.cel.types import Type
 
-from pybernetes.apiserver.crd.cel import environment
-from pybernetes.apiserver.crd.cel.checking import plain_error
-
-BOOL: tuple[Any, ...] = (cel.Type.BOOL,)
-TEXT: tuple[Any, ...] = (cel.Type.STRING,)
-TEXT_OR_NULL: tuple[Any, ...] = (cel.Type.STRING, cel.Type.NULL)
+BOOL: tuple[Type, ...] = (types.BOOL,)
+TEXT: tuple[Type, ...] = (types.STRING,)
+TEXT_OR_NULL: tuple[Type, ...] = (types.STRING, types.NULL)
 DEVICE = "device"
 """What selectors of devices are given; they alone may use cel.bind."""
-_D, _S, _B = cel.Type.DYN, cel.Type.STRING, cel.Type.BOOL
-_AUTHORIZER: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
-    ("path", (_D, _S), _D),
-    ("group", (_D, _S), _D),
-    ("serviceAccount", (_D, _S, _S), _D),
-    ("resource", (_D, _S), _D),
-    ("subresource", (_D, _S), _D),
-    ("namespace", (_D, _S), _D),
-    ("name", (_D, _S), _D),
-    ("fieldSelector", (_D, _S), _D),
-    ("labelSelector", (_D, _S), _D),
-    ("check", (_D, _S), _D),
-    ("errored", (_D,), _B),
-    ("error", (_D,), _S),
-    ("allowed", (_D,), _B),
-    ("reason", (_D,), _S),
-)
+_AUTHORIZER = {
+    "authorizer": declarations.AUTHORIZER,
+    "authorizer.requestResource": declarations.RESOURCE_CHECK,
+}
 
 
-def problem(expression: str, variables: Iterable[str], returns: tuple[Any, ...] | None) -> str:
+def problem(expression: str, variables: Iterable[str], returns: tuple[Type, ...] | None) -> str:
     """ "" of an expression that compiles and gives one of these types, or one that is not known before."""
     try:
-        compiled = _environment(frozenset(variables)).compile(expression)
-    except RuntimeError as error:
-        return f"compilation failed: {plain_error(error)}"
-    found = compiled.return_type()
-    if returns is None or found == cel.Type.DYN or found in returns:
+        found = _environment(frozenset(variables)).compile(expression).gives
+    except CelError as error:
+        return f"compilation failed: {error}"
+    if returns is None or found == types.DYN or found in returns:
         return ""
-    names = " ".join(_shown(each) for each in returns)
+    names = " ".join(each.runtime_name for each in returns)
     wanted = names if len(returns) == 1 else f"one of [{names}]"
-    return f"must evaluate to {wanted} but got {_shown(found)}"
-
-
-def _shown(kind: Any) -> str:
-    return "null_type" if kind == cel.Type.NULL else str(kind.name()).lower()
+    return f"must evaluate to {wanted} but got {found.runtime_name}"
 
 
 @functools.cache
-def _environment(variables: frozenset[str]) -> Any:
-    devices = DEVICE in variables
-    functions = [*environment.functions(), *(_authorization() if "authorizer" in variables else ())]
-    return cel.NewEnv(
-        variables=dict.fromkeys(variables, cel.Type.DYN),
-        functions=functions,
-        extensions=environment.extensions(bindings=devices),
-    )
-
-
-def _authorization() -> list[Any]:
-    """The functions of `authorizer`, for the compiler alone."""
-    return [
-        cel.FunctionDecl(
-            name,
-            [cel.Overload(f"authorizer_{name}", return_type=result, parameters=list(parameters), is_member=True)],
-        )
-        for name, parameters, result in _AUTHORIZER
-    ]
+def _environment(variables: frozenset[str]) -> Environment:
+    declared = dict.fromkeys(variables, types.DYN)
+    if "authorizer" in variables:
+        declared.update(_AUTHORIZER)
+    return Environment(declared, bindings=DEVICE in variables)
