@@ -48,7 +48,8 @@ async def driver(cluster: Cluster, **spec: Any) -> AsyncIterator[CsiDriver]:
         await registered(cluster)
         yield made
         for pod in [runner.worker.pod.metadata.name or "" for runner in cluster.kubelet.runners.values()]:
-            await cluster.delete(pod, 0)
+            with contextlib.suppress(errors.NotFound):
+                await cluster.delete(pod, 0)
         await cluster.until_runners(lambda runners: not runners)
     finally:
         made.kill()
@@ -450,6 +451,14 @@ def test_a_local_volume_may_be_a_device(containerd: PrivateContainerd, loop_devi
             return any(text in event for event in await cluster.events("mounts"))
 
         await eventually(told)
+        await claim(cluster, "files", csi=None, **local)
+        files = {"name": "data", "persistentVolumeClaim": {"claimName": "files"}}
+        await cluster.create("files", [shell(IDLE, **MOUNT)], volumes=[files])
+
+        async def refused() -> bool:
+            return any("which this kubelet does not format" in event for event in await cluster.events("files"))
+
+        await eventually(refused)
 
     play(containerd, scene)
 

@@ -47,13 +47,17 @@ def map_device(source: Path, bind: Path, link: Path) -> None:
         raise VolumeError(f'path "{source}" does not exist')
     if not stat.S_ISBLK(source.stat().st_mode):
         raise VolumeError(f'path "{source}" is not a block device')
-    for place in (bind, link):
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    bind.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     bind.touch()
     if not mounts.is_mount_point(bind):
         mounts.mount(str(source.resolve()), bind, flags=mounts.MS_BIND)
-    if link.is_symlink():
-        link.unlink()
+    name_device(source, link)
+
+
+def name_device(source: Path, link: Path) -> None:
+    """Makes the link, which also says that the pod may have the device. Raises OSError."""
+    link.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    link.unlink(missing_ok=True)
     link.symlink_to(source)
 
 

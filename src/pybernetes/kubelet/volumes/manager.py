@@ -335,6 +335,8 @@ class Volumes:
 
 
 def _prepare_local(place: Path, pod: Pod, read_only: bool) -> None:
+    if place.is_block_device():
+        raise VolumeError(f'path "{place}" is a block device, which this kubelet does not format: use volumeMode Block')
     if not place.is_dir():
         raise VolumeError(f'path "{place}" does not exist')
     ownership.give_to_pod(place, pod, read_only)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from contextlib import suppress
 from typing import Any
 
 from pybernetes.apimachinery import errors
@@ -19,6 +20,7 @@ from pybernetes.kubelet.volumes.payload import VolumeError
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_S = 120.0
 _RETRY_S = 1.0
+_MOMENT_S = 5.0
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?$")
 Version = tuple[int, int, int]
 
@@ -56,6 +58,7 @@ class Drivers:
     def __init__(self, node_info: NodeInfo) -> None:
         self._node_info = node_info
         self._drivers: dict[str, Driver] = {}
+        self._news = asyncio.Event()
 
     def get(self, name: str) -> Driver:
         """Raises VolumeError."""
@@ -63,6 +66,13 @@ class Drivers:
         if found is None:
             raise VolumeError(f"driver name {name} not found in the list of registered CSI drivers")
         return found
+
+    async def wait_for(self, name: str) -> None:
+        """Until the driver is registered, or a moment without it: drivers begin a little after a node."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT_S):
+                while name not in self._drivers:
+                    await self._news.wait()
 
     async def begin(self) -> None:
         """Makes what the API knows of the node's drivers; tries until it is there."""
@@ -101,6 +111,8 @@ class Drivers:
             await driver.close()
             raise PluginError(f"plugin registration failed with err: {error}") from None
         before, self._drivers[name] = self._drivers.get(name), driver
+        self._news.set()
+        self._news = asyncio.Event()
         if before is not None:
             await before.close()
         _LOG.info("CSI driver %s is registered", name)

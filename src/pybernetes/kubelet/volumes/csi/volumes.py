@@ -97,6 +97,7 @@ class CsiVolumes:
         about = await self.driver_object(use.volume.driver)
         if why := requests.refuses_mode(about, use.volume.driver, ephemeral=use.volume.ephemeral):
             raise VolumeError(why, use.volume.name)
+        await self.drivers.wait_for(use.volume.driver)
         self._uses.add(use)
         context: dict[str, str] = {}
         if found is not None and csi_volumes.is_attached_first(about):
@@ -201,6 +202,8 @@ class CsiVolumes:
             if not use.volume.block:
                 data = use_data(use, self._node_name, self._attachment_of(use.volume))
                 await asyncio.to_thread(write_record, self.places.use_record(use), data)
+            else:
+                await asyncio.to_thread(block.name_device, target, self.places.link(use))
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             group = ownership.group_of(pod)
             staging = str(self.places.staging(use.volume)) if found is not None and requests.STAGE in can else ""
@@ -392,8 +395,9 @@ class CsiVolumes:
             _remove_empty(target)
             self.places.use_record(use).unlink(missing_ok=True)
             _remove_empty(target.parent)
-        elif target.exists() or target.is_symlink():
-            target.unlink()
+        else:
+            target.unlink(missing_ok=True)
+            self.places.link(use).unlink(missing_ok=True)
 
     def _forget_staging(self, volume: Volume) -> None:
         staging, record = self.places.staging(volume), self.places.staging_record(volume)
