@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pybernetes.scheduler.pod_info import PodInfo
 
 
 class Nominations:
     """Source: pkg/scheduler/backend/queue/nominator.go."""
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        """`changed` is told of every node whose promises change."""
+        self._changed = changed
         self._node_of: dict[str, str] = {}
         self._on: dict[str, dict[str, PodInfo]] = {}
-        self._changes = 0
-        self._changed: dict[str, int] = {}
 
     def set(self, info: PodInfo, node_name: str) -> None:
         """Promises the node to the Pod, in place of what it was promised before; "" promises nothing."""
@@ -20,7 +22,7 @@ class Nominations:
         if node_name:
             self._node_of[info.uid] = node_name
             self._on.setdefault(node_name, {})[info.uid] = info
-            self._note(node_name)
+            self._changed(node_name)
 
     def remove(self, uid: str) -> None:
         node_name = self._node_of.pop(uid, None)
@@ -30,15 +32,7 @@ class Nominations:
         del on_node[uid]
         if not on_node:
             del self._on[node_name]
-        self._note(node_name)
-
-    def changed(self, node_name: str) -> int:
-        """A number that is another one whenever the promises of the node have changed."""
-        return self._changed.get(node_name, 0)
-
-    def _note(self, node_name: str) -> None:
-        self._changes += 1
-        self._changed[node_name] = self._changes
+        self._changed(node_name)
 
     def node_of(self, uid: str) -> str:
         return self._node_of.get(uid, "")

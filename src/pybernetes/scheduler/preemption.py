@@ -6,15 +6,20 @@ Source: framework/plugins/defaultpreemption/default_preemption.go, framework/pre
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+import numpy as np
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
+from pybernetes.scheduler.columns import Ints, grown
 from pybernetes.scheduler.framework import CycleState, NodeTrial, Refusal
 from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.snapshot import Snapshot
 
 _LATER_THAN_ANY = "~"
 """Stands for the start of a Pod that has not started: RFC 3339 times sort before it."""
@@ -93,20 +98,44 @@ def importance(info: PodInfo) -> tuple[int, str]:
     return -info.priority, started(info)
 
 
-class KnownVictims:
-    """What was found on each node for the last few kinds of Pods, with what the node was like then.
-
-    Pods that are alike and come in a row search a node once, until it changes.
-    """
+class VictimsByRow:
+    """What was found on each node for one kind of Pods, and when."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Hashable, dict[str, tuple[tuple[int, int], Candidate | Refusal]]] = OrderedDict()
+        self._found: list[Candidate | Refusal | None] = []
+        self._at: Ints = np.zeros(0, np.int64)
 
-    def of(self, kind: Hashable) -> dict[str, tuple[tuple[int, int], Candidate | Refusal]]:
-        """By node, to be read and added to; None is a kind that no other Pod is of."""
+    def found(self, rows: Ints, snapshot: Snapshot, search: Callable[[int], Candidate | Refusal]) -> list[Any]:
+        """Per row what the search finds; nodes that have not changed are not searched again."""
+        if len(self._at) < snapshot.rows:
+            self._found += [None] * (snapshot.rows - len(self._found))
+            self._at = grown(self._at, snapshot.rows)
+        for row in rows[self._at[rows] != snapshot.changed()[rows]].tolist():
+            self._found[row] = search(row)
+            self._at[row] = snapshot.changed()[row]
+        return [self._found[row] for row in rows.tolist()]
+
+    def forget(self, row: int) -> None:
+        self._at[row : row + 1] = 0
+
+
+class KnownVictims:
+    """For the last few kinds of Pods: those that are alike and come in a row search a node once, until it changes."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, VictimsByRow] = OrderedDict()
+        self._snapshot: Snapshot | None = None
+
+    def of(self, kind: Hashable, snapshot: Snapshot) -> VictimsByRow:
+        """None is a kind that no other Pod is of."""
         if kind is None:
-            return {}
-        found = self._known.setdefault(kind, {})
+            return VictimsByRow()
+        if self._snapshot is not snapshot:
+            self._snapshot = snapshot
+            self._known.clear()
+        found = self._known.get(kind)
+        if found is None:
+            found = self._known[kind] = VictimsByRow()
         self._known.move_to_end(kind)
         if len(self._known) > _KEPT_KINDS:
             self._known.popitem(last=False)
@@ -163,8 +192,10 @@ def by_budget(pods: Sequence[PodInfo], limits: Sequence[Budget]) -> tuple[list[P
 
 def pick(candidates: Sequence[Candidate]) -> Candidate:
     """The node to preempt on: the least cost, and among equals the Pods that run the shortest."""
-    least = min(candidate.cost for candidate in candidates)
-    return max((c for c in candidates if c.cost == least), key=lambda candidate: candidate.earliest_start)
+    least = min([candidate.cost for candidate in candidates])
+    left = [candidate for candidate in candidates if candidate.cost == least]
+    starts = [candidate.earliest_start for candidate in left]
+    return left[starts.index(max(starts))]
 
 
 def terminating_by_preemption(pod: Pod) -> bool:

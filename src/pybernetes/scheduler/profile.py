@@ -187,13 +187,15 @@ class Profile:
             if name == without:
                 continue
             result = plugin.pre_filter(state, info, snapshot)
-            status = result.status.of(name)
+            status = result.status
             if status.skip:
                 state.skip_filter.add(name)
-            elif status.rejected:
+            elif status.success:
+                pass
+            elif (status := status.of(name)).rejected:
                 _reject_everywhere(diagnosis, status)
                 return everywhere, status
-            elif not status.success:
+            else:
                 return everywhere, status
             if result.node_names is not None:
                 narrowing.append(name)

@@ -8,7 +8,7 @@ One event loop owns it; a scheduling cycle does not yield, so it sees one state.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.apimachinery.node_selector import RequiredAffinity
 from pybernetes.scheduler.columns import Bools, Ints, LabelColumn, SparseColumn, grown
+from pybernetes.scheduler.kept_rows import KeptRows, Vector
 from pybernetes.scheduler.nominations import Nominations
 from pybernetes.scheduler.pod_info import HostPort, PodInfo
 from pybernetes.scheduler.pod_terms import NO_TERMS, ExistingTerms
@@ -54,8 +55,11 @@ class Snapshot:
         self.row_of: dict[str, int] = {}
         self._free_rows: list[int] = []
         self._names: tuple[str, ...] | None = None
-        self._changes = 0
-        self._changed: list[int] = []
+        self._name_of: list[str] = []
+        self.changes = 0
+        """How often anything has changed about a node, the Pods that count there, or who it is promised to."""
+        self._changed: Ints = np.zeros(_START_ROWS, np.int64)
+        self._kept_rows = KeptRows()
 
         self._allocatable: dict[str, Ints] = {}
         self._requested: dict[str, Ints] = {}
@@ -78,7 +82,7 @@ class Snapshot:
 
         self.by_priority = PriorityColumns()
         self.existing_terms = ExistingTerms()
-        self.nominations = Nominations()
+        self.nominations = Nominations(self._promises_changed)
 
         self.claim_users: dict[str, set[str]] = {}
         """uids of the placed Pods by the key of a claim they name."""
@@ -138,7 +142,9 @@ class Snapshot:
             column[row] = 0
         self.unschedulable[row] = False
         self.live[row] = False
+        self._note(row)
         self.nodes[row] = None
+        self._name_of[row] = ""
         self.node_count -= 1
         self._names = None
         self._free_rows.append(row)
@@ -146,16 +152,25 @@ class Snapshot:
     def names(self) -> tuple[str, ...]:
         """Node names by row, "" for a free one; immutable, so a diagnosis can keep it."""
         if self._names is None:
-            self._names = tuple(node.metadata.name or "" if node is not None else "" for node in self.nodes)
+            self._names = tuple(self._name_of)
         return self._names
 
-    def changed(self, row: int) -> int:
-        """A number that is another one whenever the node of the row, or a Pod that counts there, has changed."""
-        return self._changed[row]
+    def changed(self) -> Ints:
+        """Per node, the value of `changes` when it changed last."""
+        return self._changed[: self.rows]
+
+    def kept(self, key: Hashable, compute: Callable[[Ints], Vector]) -> Vector:
+        """A vector over all nodes, of what `compute` says of rows and which depends on nothing but the rows."""
+        return self._kept_rows.get(key, self.changed(), self.changes, compute)
 
     def _note(self, row: int) -> None:
-        self._changes += 1
-        self._changed[row] = self._changes
+        self.changes += 1
+        self._changed[row] = self.changes
+
+    def _promises_changed(self, node_name: str) -> None:
+        row = self.row_of.get(node_name)
+        if row is not None:
+            self._note(row)
 
     def live_rows(self) -> Bools:
         return self.live[: self.rows]
@@ -318,8 +333,9 @@ class Snapshot:
             row = self.rows
             self.rows += 1
             self.nodes.append(None)
-            self._changed.append(0)
+            self._name_of.append("")
         self.row_of[name] = row
+        self._name_of[row] = name
         self.live[row] = True
         self.node_count += 1
         self._names = None
@@ -329,6 +345,7 @@ class Snapshot:
     def _grow(self) -> None:
         capacity = self._capacity = self._capacity * 2
         self.live = grown(self.live, capacity)
+        self._changed = grown(self._changed, capacity)
         self.unschedulable = grown(self.unschedulable, capacity)
         self.non_zero_cpu = grown(self.non_zero_cpu, capacity)
         self.non_zero_memory = grown(self.non_zero_memory, capacity)

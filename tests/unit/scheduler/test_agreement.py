@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from pybernetes.api.core.v1 import (
     TopologySpreadConstraint,
 )
 from pybernetes.api.meta.v1 import LabelSelector
+from pybernetes.scheduler.algorithm import Decision, schedule
 from pybernetes.scheduler.framework import CycleState
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import Profile
@@ -233,6 +235,42 @@ def test_columns_kept_in_place_agree_with_new_ones(
     for name in {n.metadata.name for n in before.nodes} - {n.metadata.name for n in after.nodes}:
         snapshot.remove_node(name or "")
     check(after, second, snapshot)
+
+
+@settings(max_examples=60, deadline=None)
+@given(clusters(), st.lists(new_pods(), min_size=1, max_size=2), st.data())
+def test_pods_alike_in_a_row_are_decided_as_if_alone(cluster: reference.Cluster, kinds: list[Pod], data: Any) -> None:
+    """What a snapshot keeps of one decision for the next changes none: a new snapshot says the same."""
+    snapshot = snapshot_of(cluster.nodes, cluster.pods)
+    profile = profile_for(cluster)
+    having, placed = {n.metadata.name: n for n in cluster.nodes}, list(cluster.pods)
+    for number in range(6):
+        kind = data.draw(st.sampled_from(kinds))
+        uid = msgspec.structs.replace(kind.metadata, uid=f"alike-{number}")
+        info = PodInfo(msgspec.structs.replace(kind, metadata=uid))
+        fresh = snapshot_of([], placed)
+        for row in snapshot.nodes:
+            assert row is not None
+            fresh.set_node(row)
+        kept, alone = (schedule(profile, CycleState(), info, each, lambda count: 0) for each in (snapshot, fresh))
+        assert kept.diagnosis.counts() == alone.diagnosis.counts()
+        if isinstance(kept, Decision) and isinstance(alone, Decision):
+            assert (kept.node_name, kept.scores) == (alone.node_name, alone.scores)
+            on = msgspec.structs.replace(info.pod, spec=msgspec.structs.replace(info.pod.spec, nodeName=kept.node_name))
+            snapshot.place(PodInfo(on), kept.node_name)
+            placed.append(on)
+        else:
+            assert type(kept) is type(alone)
+        match data.draw(st.sampled_from(["nothing", "leaves", "grows"])):
+            case "leaves" if placed:
+                gone = placed.pop(data.draw(st.integers(0, len(placed) - 1)))
+                snapshot.unplace(gone.metadata.uid or "")
+            case "grows":
+                name = data.draw(st.sampled_from(sorted(having)))
+                room = {**having[name].status.allocatable, "cpu": data.draw(st.sampled_from(["1", "8"]))}
+                status = msgspec.structs.replace(having[name].status, allocatable=room)
+                having[name] = msgspec.structs.replace(having[name], status=status)
+                snapshot.set_node(having[name])
 
 
 @settings(max_examples=100, deadline=None)

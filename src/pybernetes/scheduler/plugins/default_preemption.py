@@ -120,29 +120,29 @@ class DefaultPreemption:
         violating: list[Candidate] = []
         start = self._handle.choose(len(rows)) if len(rows) else 0
         key = tries.trial_key(state, info, snapshot, rows)
-        known = self._known.of(None if key is None else (info.priority, key, tuple(limits)))
-        nominated = snapshot.nominations.node_of(info.uid)
-        for row in (*rows[start:].tolist(), *rows[:start].tolist()):
-            node_name = diagnosis.names[row]
-            stamp = snapshot.changed(row), snapshot.nominations.changed(node_name)
-            before = known.get(node_name)
-            if before is not None and before[0] == stamp and node_name != nominated:
-                found = before[1]
-            else:
-                trial = tries.node_trial(state, info, snapshot, row)
-                found = select_victims(trial, info, node_name, snapshot.pods_on(node_name), limits)
-                if node_name != nominated:
-                    known[node_name] = stamp, found
-            if isinstance(found, Refusal):
-                counts.update(found.reasons)
-                continue
-            if not found.victims:
-                # Refused by what is no filter, which no eviction changes.
-                counts[NOT_HELPFUL] += 1
-                continue
-            (violating if found.violations else kind).append(found)
-            if kind and len(kind) + len(violating) >= wanted:
-                break
+        known = self._known.of(None if key is None else (info.priority, key, tuple(limits)), snapshot)
+        # Of the node that is promised to the Pod itself, what others found does not hold.
+        own = snapshot.row_of.get(snapshot.nominations.node_of(info.uid), -1)
+
+        def search(row: int) -> Candidate | Refusal:
+            trial = tries.node_trial(state, info, snapshot, row)
+            return select_victims(trial, info, diagnosis.names[row], snapshot.pods_on(diagnosis.names[row]), limits)
+
+        rows = np.concatenate((rows[start:], rows[:start]))
+        if own >= 0:
+            known.forget(own)
+        while len(rows) and not (kind and len(kind) + len(violating) >= wanted):
+            next_rows, rows = np.split(rows, [max(wanted - len(kind) - len(violating), 1)])
+            for found in known.found(next_rows, snapshot, search):
+                if isinstance(found, Refusal):
+                    counts.update(found.reasons)
+                elif not found.victims:
+                    # Refused by what is no filter, which no eviction changes.
+                    counts[NOT_HELPFUL] += 1
+                else:
+                    (violating if found.violations else kind).append(found)
+        if own >= 0:
+            known.forget(own)
         return kind + violating, counts
 
     def _promising(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,10 @@ from pybernetes.scheduler.status import SKIP, SUCCESS, Status
 
 Floats = NDArray[np.float64]
 Weights = Sequence[tuple[str, int]]
+Wanted = tuple[tuple[str, int], ...]
 
 TOO_MANY_PODS = "Too many pods"
+_NEVER = np.uint64(MOST_REASONS - 1)
 _NATIVE = (CPU, MEMORY, EPHEMERAL_STORAGE)
 _DEFAULT_WEIGHTS: Weights = ((CPU, 1), (MEMORY, 1))
 
@@ -54,32 +56,42 @@ class Fit:
         self._scorer = _strategy(strategy)
 
     def filter(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> Verdict | None:
-        return self._verdict(info, snapshot, lambda name: snapshot.requested(name))
+        wanted = tuple(self._wanted(info))
+        room = snapshot.kept(
+            (self, "room", wanted), lambda rows: self._room(wanted, snapshot, rows, snapshot.requested)
+        )
+        return self._verdict(wanted, room)
 
     def filter_without(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> Verdict | None:
         below = snapshot.by_priority.below
-        return self._verdict(
-            info, snapshot, lambda name: snapshot.requested(name) - below(info.priority, name, snapshot.rows)
+        wanted = tuple(self._wanted(info))
+        room = self._room(
+            wanted,
+            snapshot,
+            np.arange(snapshot.rows),
+            lambda name: snapshot.requested(name) - below(info.priority, name, snapshot.rows),
         )
+        return self._verdict(wanted, room)
 
-    def _verdict(self, info: PodInfo, snapshot: Snapshot, requested: Callable[[str], Ints]) -> Verdict:
+    def _room(
+        self, wanted: Wanted, snapshot: Snapshot, rows: Ints, requested: Callable[[str], Ints]
+    ) -> NDArray[np.uint64]:
+        """Per row, a bit for each thing it is short of, the number of Pods first; the last bit: it never has enough."""
         pods = snapshot.allocatable(PODS)
         assert pods is not None
-        reasons = [TOO_MANY_PODS]
-        failures = (requested(PODS) + 1 > pods).astype(np.uint64)
-        unresolvable = np.zeros(snapshot.rows, np.bool_)
-        for name, amount in self._wanted(info):
+        failures = (requested(PODS)[rows] + 1 > pods[rows]).astype(np.uint64)
+        never = np.zeros(len(rows), np.bool_)
+        for index, (name, amount) in enumerate(wanted):
             allocatable = snapshot.allocatable(name)
-            if allocatable is None:
-                short = np.ones(snapshot.rows, np.bool_)
-                unresolvable[:] = True
-            else:
-                short = amount > allocatable - requested(name)
-                unresolvable |= amount > allocatable
-            failures |= short.astype(np.uint64) << np.uint64(min(len(reasons), MOST_REASONS - 1))
-            if len(reasons) < MOST_REASONS:
-                reasons.append(f"Insufficient {name}")
-        return Verdict(tuple(reasons), failures, unresolvable)
+            offered = np.zeros(len(rows), np.int64) if allocatable is None else allocatable[rows]
+            free = offered if allocatable is None else offered - requested(name)[rows]
+            never |= amount > offered
+            failures |= (amount > free).astype(np.uint64) << np.uint64(min(index + 1, MOST_REASONS - 2))
+        return failures | never.astype(np.uint64) << _NEVER
+
+    def _verdict(self, wanted: Wanted, room: NDArray[np.uint64]) -> Verdict:
+        reasons = (TOO_MANY_PODS, *(f"Insufficient {name}" for name, _ in wanted))
+        return Verdict(reasons[: MOST_REASONS - 1], room & ~(np.uint64(1) << _NEVER), room >> _NEVER != 0)
 
     def trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> Trial:
         return _FitTrial(self._wanted(info), snapshot, row)
@@ -92,10 +104,11 @@ class Fit:
         return [(name, info.requests[name]) for name in names if not self._is_ignored(name)]
 
     def score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Ints:
-        return self._scorer(
-            [(weight, *column) for weight, column in _columns(info, snapshot, rows, self._weights, non_zero=True)],
-            len(rows),
-        )
+        def compute(rows: Ints) -> Ints:
+            columns = _columns(info, snapshot, rows, self._weights, non_zero=True)
+            return self._scorer([(weight, *column) for weight, column in columns], len(rows))
+
+        return cast("Ints", snapshot.kept((self, "score", tuple(info.scored_requests.items())), compute)[rows])
 
     def events_to_register(self) -> Sequence[Registration]:
         pod = ClusterEvent(EventResource.POD, Action.DELETE | Action.UPDATE_POD_SCALE_DOWN)
@@ -154,11 +167,14 @@ class BalancedAllocation:
         return SUCCESS if any(info.requests.get(name) for name, _ in self._weights) else SKIP
 
     def score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Ints:
-        columns = [column for _, column in _columns(info, snapshot, rows, self._weights, non_zero=False)]
-        after = _balance([(allocatable, requested) for allocatable, _, requested in columns], len(rows))
-        before = _balance([(allocatable, allocated) for allocatable, allocated, _ in columns], len(rows))
-        half = MAX_NODE_SCORE // 2
-        return half + (half + after - before) // 2
+        def compute(rows: Ints) -> Ints:
+            columns = [column for _, column in _columns(info, snapshot, rows, self._weights, non_zero=False)]
+            after = _balance([(allocatable, requested) for allocatable, _, requested in columns], len(rows))
+            before = _balance([(allocatable, allocated) for allocatable, allocated, _ in columns], len(rows))
+            half = MAX_NODE_SCORE // 2
+            return half + (half + after - before) // 2
+
+        return cast("Ints", snapshot.kept((self, tuple(info.requests.items())), compute)[rows])
 
 
 def _weights(given: dict[str, Any]) -> Weights:
