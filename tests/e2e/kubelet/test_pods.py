@@ -608,7 +608,8 @@ def test_what_this_node_cannot_do_is_told(containerd: PrivateContainerd) -> None
             return [e for e in await k.events("mapped") if e.startswith("FailedCreatePodSandBox")]
 
         assert "`spec.hostUsers: false`, runtime does not support user namespaces" in (await eventually(refused))[0]
-        await k.create("shares", volumes=[{"name": "v", "nfs": {"server": "192.0.2.9", "path": "/"}}])
+        iscsi = {"targetPortal": "127.0.0.1:3260", "iqn": "iqn.2001-04.com.example:storage", "lun": 0}
+        await k.create("shares", volumes=[{"name": "v", "iscsi": iscsi}])
 
         async def unmounted() -> list[str]:
             return [e for e in await k.events("shares") if e.startswith("FailedMount")]
