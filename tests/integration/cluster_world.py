@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from pybernetes.api.apiextensions.v1 import CustomResourceDefinition
 from pybernetes.api.core.v1 import Binding, Node, ObjectReference, Pod
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
@@ -252,3 +253,12 @@ def job(name: str = "work", image: str = "ok", **spec: Any) -> dict[str, Any]:
     template = pod_template(image)
     template["spec"]["restartPolicy"] = "Never"
     return {"metadata": {"name": name}, "spec": {"template": template, **spec}}
+
+
+def definition(name: str, schema: dict[str, Any] | None = None) -> CustomResourceDefinition:
+    """Of NAMEs in v1 of example.com; without a schema of all that anybody says."""
+    names = {"plural": f"{name}s", "singular": name, "kind": name.title(), "listKind": f"{name.title()}List"}
+    unknown = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema or unknown}}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    return msgspec.convert({"metadata": {"name": f"{name}s.example.com"}, "spec": spec}, CustomResourceDefinition)

@@ -16,7 +16,7 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.client.client import Client
 from pybernetes.client.discovery import preferred_resources
-from tests.integration.cluster_world import NODE, World, deployment, in_world
+from tests.integration.cluster_world import NODE, World, definition, deployment, in_world
 
 
 async def no_pods(w: World, namespace: str = "default") -> bool:
@@ -125,18 +125,6 @@ def test_what_is_not_served_for_a_while_keeps_its_dependents(monkeypatch: pytest
         await w.until(lambda: w.gone(Secret, "later"))
 
     in_world(body)
-
-
-def definition(name: str) -> CustomResourceDefinition:
-    names = {"plural": f"{name}s", "singular": name, "kind": name.title(), "listKind": f"{name.title()}List"}
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-    }
-    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
-    return msgspec.convert({"metadata": {"name": f"{name}s.example.com"}, "spec": spec}, CustomResourceDefinition)
 
 
 def test_dependents_of_custom_resources_go_with_the_definition() -> None:

@@ -18,13 +18,3 @@ def escape(name: str) -> str:
         return f"__{name}__"
     escaped = re.sub(r"__|[.\-/]", lambda m: _SPECIAL[m[0]], name)
     return escaped if _NAME.fullmatch(escaped) else ""
-
-
-def unescape(name: str) -> str:
-    if (found := re.fullmatch(r"__([a-z]+)__", name)) and _RESERVED.fullmatch(found[1]):
-        return found[1]
-    return re.sub(
-        r"__(underscores|dot|dash|slash)__",
-        lambda m: {"underscores": "__", "dot": ".", "dash": "-", "slash": "/"}[m[1]],
-        name,
-    )

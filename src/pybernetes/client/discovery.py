@@ -48,6 +48,14 @@ async def preferred_resources(client: Client) -> list[Resource]:
     return (await discover(client)).resources
 
 
+async def resources_in(client: Client, group: str, version: str) -> list[Resource]:
+    """What one group-version has; nothing where it is not served."""
+    try:
+        return _resources(group, version, await _get(client, _place(group, version)))
+    except errors.NotFound:
+        return []
+
+
 async def resource_in(client: Client, group: str, version: str, kind: str) -> tuple[Resource, bool] | None:
     """The resource of a kind in one group-version and whether it has a scale; None when there is none."""
     try:

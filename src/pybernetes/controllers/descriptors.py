@@ -89,6 +89,12 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "TrustBundlePublisher",
         feature="ClusterTrustBundle",
     ),
+    Descriptor(
+        "validatingadmissionpolicy-status-controller",
+        "validatingadmissionpolicy-status-controller",
+        "policy_status",
+        "PolicyStatusController",
+    ),
     Descriptor("service-lb-controller", "service-controller", "service_lb", "ServiceLoadBalancerController"),
     Descriptor("resourceclaim-controller", "resource-claim-controller", "resourceclaim", "ResourceClaimController"),
     Descriptor(
@@ -192,6 +198,7 @@ _ALIASES = {
 _CLOUD = frozenset({"cloud-node-lifecycle", "cloud-node-lifecycle-controller", "route", "node-route-controller"})
 """Of cloud providers; known, and never run, as upstream."""
 _LACKING = {
+    "podgroup-protection-controller": "its feature, GenericWorkload, is alpha",
     "resourcepoolstatusrequest-controller": "its feature, DRAResourcePoolStatus, is alpha",
     "selinux-warning-controller": "no volume is mounted with an SELinux label",
     "storageversion-garbage-collector-controller": "its feature, StorageVersionAPI, is alpha",

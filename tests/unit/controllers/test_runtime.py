@@ -10,6 +10,7 @@ import pytest
 
 from pybernetes.api.core.v1 import ConfigMap
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.client.informer import InformerFactory
 from pybernetes.controllers.config import ControllerManagerConfig
 from pybernetes.controllers.descriptors import DESCRIPTORS, chosen
@@ -147,7 +148,8 @@ def test_slow_start_gives_up_after_the_first_bad_batch() -> None:
 
 
 def test_choosing_controllers() -> None:
-    every = [d.name for d in DESCRIPTORS if d.default and not d.feature]
+    on = FeatureGates()
+    every = [d.name for d in DESCRIPTORS if d.default and (not d.feature or on.enabled(d.feature))]
     assert [d.name for d in chosen(["*"])] == every
     assert [d.name for d in chosen(["*", "-job-controller"])] == [n for n in every if n != "job-controller"]
     assert "token-cleaner-controller" not in every, "off by default, as upstream"
