@@ -16,45 +16,19 @@ from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
 from pybernetes.local_path import plan
 from pybernetes.local_path.provisioner import LocalPathProvisioner
-from pybernetes.scheduler.config import SchedulerConfig
-from pybernetes.scheduler.scheduler import Scheduler
 from tests.integration.cluster_world import NODE, World, in_world, pod_template
+from tests.integration.scheduled_world import ScheduledWorld
 
-_SCHEDULER = UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))
 _PROVISIONER = UserInfo("system:local-path-provisioner", groups=(AUTHENTICATED,))
 
 
-class StorageWorld(World):
-    """With a scheduler, and a node that runs what the scheduler put there."""
-
+class StorageWorld(ScheduledWorld):
     root = Path()
-
-    async def start(self) -> None:
-        await super().start()
-        scheduling = Client(LocalTransport(self.api.handler, _SCHEDULER), "kube-scheduler")
-        self.scheduler = Scheduler(scheduling, SchedulerConfig(), self.clock, self.random)
-        self._tasks.append(asyncio.create_task(self.scheduler.run()))
-        await self.scheduler.synced.wait()
-
-    async def add_node(self, name: str, **labels: str) -> None:
-        await super().add_node(name, **{"kubernetes.io/hostname": name, **labels})
-        room = {"cpu": "8", "memory": "8Gi", "pods": "110"}
-        status = {"status": {"allocatable": room, "capacity": room}}
-        await self.client.patch(Node, name, "", status, patch_type="merge", subresource="status")
 
     def provision(self, node: str = NODE) -> None:
         client = Client(LocalTransport(self.api.handler, _PROVISIONER), "local-path")
         made = LocalPathProvisioner(client, node, node, self.root / node, self.clock, self.random)
         self._tasks.append(asyncio.create_task(made.run()))
-
-    def _pod_seen(self, pod: Pod) -> None:
-        if pod.spec.nodeName:
-            super()._pod_seen(pod)
-
-    def _pod_changed(self, old: Pod, new: Pod) -> None:
-        if new.spec.nodeName and not old.spec.nodeName:
-            super()._pod_seen(new)
-        super()._pod_changed(old, new)
 
 
 def claim(name: str, **spec: Any) -> dict[str, Any]:

@@ -316,8 +316,8 @@ def test_what_does_not_fit_says_why_and_runs_when_there_is_room() -> None:
 
         await c.until(told)
         message = (
-            "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
-            "1 No preemption victims found for incoming pod."
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: "
+            "0/1 nodes are available: 1 No preemption victims found for incoming pod."
         )
         assert set(await c.events("FailedScheduling")) == {message}
         waiting = next(pod for pod in await c.pods() if not pod.spec.nodeName)

@@ -28,7 +28,7 @@ def tolerates(toleration: Toleration | DeviceToleration, key: str, value: str, e
     return toleration.operator == "Exists"
 
 
-def any_tolerates(tolerations: Iterable[Toleration], key: str, value: str, effect: str) -> bool:
+def any_tolerates(tolerations: Iterable[Toleration | DeviceToleration], key: str, value: str, effect: str) -> bool:
     return any(tolerates(toleration, key, value, effect) for toleration in tolerations)
 
 

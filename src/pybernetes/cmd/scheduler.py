@@ -34,10 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--leader-elect-{flag}", type=duration, default=default, help=f"{what} (default {default})"
         )
+    parser.add_argument(
+        "--feature-gates", action="append", default=[], help="features on or off: Name=true,… (AllAlpha, AllBeta too)"
+    )
     serving_flags.add_arguments(parser, 10259)
 
 
 async def run(args: argparse.Namespace) -> None:
+    from pybernetes.apimachinery import features
     from pybernetes.cmd import secure_serving
     from pybernetes.host.clock import SystemClock
     from pybernetes.host.random import Random
@@ -55,6 +59,7 @@ async def run(args: argparse.Namespace) -> None:
     config.lease_duration_s = args.leader_elect_lease_duration
     config.renew_deadline_s = args.leader_elect_renew_deadline
     config.retry_period_s = args.leader_elect_retry_period
+    config.feature_gates = features.parse(args.feature_gates)
     config.identity = f"{socket.gethostname()}_{random.uid()}"
     client = Client(HttpTransport.from_kubeconfig(args.kubeconfig), user_agent="kube-scheduler")
     try:

@@ -69,11 +69,13 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
         await manager.run()
 
     async def scheduler() -> None:
+        from pybernetes.apimachinery import features
         from pybernetes.scheduler.config import SchedulerConfig
         from pybernetes.scheduler.scheduler import Scheduler
 
         client = client_for(wiring.SCHEDULER, "kube-scheduler")
-        made = Scheduler(client, SchedulerConfig(), clock, random)
+        config = SchedulerConfig(feature_gates=features.parse([spec.feature_gates]))
+        made = Scheduler(client, config, clock, random)
         server.metrics.parts["scheduler"] = made.figures
         server.own_pages.trees["scheduling"] = made.explained
         await made.run()

@@ -18,18 +18,10 @@ from pybernetes.scheduler.framework import CycleState, Diagnosis
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import Profile
 from pybernetes.scheduler.snapshot import Snapshot
-from pybernetes.scheduler.status import Status
+from pybernetes.scheduler.status import PluginFailed
 
 _RUNNERS_UP = 3
 _TAKEN = np.iinfo(np.int64).min
-
-
-class PluginFailed(Exception):
-    """A plugin could not answer; the cycle ends and the Pod is tried again after its back-off."""
-
-    def __init__(self, status: Status) -> None:
-        super().__init__(status.message)
-        self.status = status
 
 
 @dataclass(slots=True, frozen=True)

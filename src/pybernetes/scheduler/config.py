@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,22 @@ class ConfigError(ValueError):
     """A configuration that cannot be used; the text says why."""
 
 
+POINTS = (
+    "preEnqueue", "queueSort", "preFilter", "filter", "postFilter", "preScore", "score", "reserve", "permit", "preBind",
+    "bind", "postBind",
+)  # fmt: skip
+
+
+@dataclass(slots=True, frozen=True)
+class PluginSet:
+    """What is changed at one extension point."""
+
+    enabled: Mapping[str, int] = field(default_factory=dict)
+    """Plugin -> weight (0: the default one)."""
+    disabled: frozenset[str] = frozenset()
+    """"*" disables all that are not enabled."""
+
+
 @dataclass(slots=True)
 class ProfileConfig:
     """One scheduler by name: the default plugins, less the disabled, plus the enabled."""
@@ -30,6 +47,8 @@ class ProfileConfig:
     disabled: frozenset[str] = frozenset()
     """"*" disables all that are not enabled."""
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    points: dict[str, PluginSet] = field(default_factory=dict)
+    """By extension point, what is changed there alone."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -80,6 +99,8 @@ class SchedulerConfig:
     renew_deadline_s: float = 10.0
     retry_period_s: float = 2.0
     identity: str = ""
+    feature_gates: Mapping[str, bool] = field(default_factory=dict)
+    """--feature-gates: what apimachinery.features.FeatureGates is made of."""
     parallel_bindings: int = 64
     """How many bindings may be under way at once."""
 
@@ -87,8 +108,7 @@ class SchedulerConfig:
 def from_tree(tree: Any) -> SchedulerConfig:
     """From a parsed KubeSchedulerConfiguration. Raises ConfigError.
 
-    Source: kube-scheduler/config/v1/types.go. Differs: only the `multiPoint`, `preFilter`, `filter`, `preScore` and
-    `score` plugin sets are read, and they are read as one.
+    Source: kube-scheduler/config/v1/types.go.
     """
     if not isinstance(tree, dict) or tree.get("kind") != "KubeSchedulerConfiguration":
         raise ConfigError("the scheduler's configuration must be of kind KubeSchedulerConfiguration")
@@ -115,14 +135,19 @@ def from_tree(tree: Any) -> SchedulerConfig:
 
 
 def _profile(tree: dict[str, Any]) -> ProfileConfig:
-    enabled: dict[str, int] = {}
-    disabled: set[str] = set()
-    for point in ("multiPoint", "preFilter", "filter", "preScore", "score"):
-        plugins = (tree.get("plugins") or {}).get(point) or {}
-        enabled.update({entry["name"]: int(entry.get("weight") or 0) for entry in plugins.get("enabled") or []})
-        disabled.update(entry["name"] for entry in plugins.get("disabled") or [])
+    sets = {point: _plugin_set(plugins or {}) for point, plugins in (tree.get("plugins") or {}).items()}
+    unknown = sorted(sets.keys() - {"multiPoint", *POINTS})
+    if unknown:
+        raise ConfigError(f"there is no extension point {unknown[0]!r}")
+    everywhere = sets.pop("multiPoint", PluginSet())
     arguments = {entry["name"]: entry.get("args") or {} for entry in tree.get("pluginConfig") or []}
-    return ProfileConfig(tree.get("schedulerName") or DEFAULT_SCHEDULER, enabled, frozenset(disabled), arguments)
+    name = tree.get("schedulerName") or DEFAULT_SCHEDULER
+    return ProfileConfig(name, dict(everywhere.enabled), everywhere.disabled, arguments, sets)
+
+
+def _plugin_set(tree: dict[str, Any]) -> PluginSet:
+    enabled = {entry["name"]: int(entry.get("weight") or 0) for entry in tree.get("enabled") or []}
+    return PluginSet(enabled, frozenset(entry["name"] for entry in tree.get("disabled") or []))
 
 
 def _extender(tree: dict[str, Any], path: str) -> ExtenderConfig:

@@ -47,6 +47,10 @@ class EventResource(Enum):
     CSI_DRIVER = "storage.k8s.io/CSIDriver"
     CSI_STORAGE_CAPACITY = "storage.k8s.io/CSIStorageCapacity"
     VOLUME_ATTACHMENT = "storage.k8s.io/VolumeAttachment"
+    RESOURCE_CLAIM = "resource.k8s.io/ResourceClaim"
+    DEVICE_CLASS = "resource.k8s.io/DeviceClass"
+    RESOURCE_SLICE = "resource.k8s.io/ResourceSlice"
+    POD_GROUP = "scheduling.k8s.io/PodGroup"
     WILDCARD = "*"
 
 

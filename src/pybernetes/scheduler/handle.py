@@ -11,7 +11,9 @@ from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.scheduler.devices.view import DeviceView
 from pybernetes.scheduler.metrics import SchedulerMetrics
+from pybernetes.scheduler.pod_groups import PodGroups
 from pybernetes.scheduler.storage_view import StorageView
 
 DefaultSelector = Callable[[Pod], LabelSelector]
@@ -46,3 +48,13 @@ class Handle:
     """Forgets which node a Pod is promised."""
     storage: StorageView | None = None
     """Claims and volumes; None: there are none to look at."""
+    devices: DeviceView | None = None
+    """Claims to devices; None: there are none to look at."""
+    pod_groups: PodGroups | None = None
+    """None: Pods are scheduled one by one."""
+    is_placed: Callable[[str], bool] = lambda uid: False
+    """Whether a Pod is counted on a node."""
+    allow: Callable[[str], None] = lambda uid: None
+    """Lets a Pod that waits for permission go on to its binding."""
+    reject: Callable[[str, str], None] = lambda uid, why: None
+    """Ends the wait of such a Pod; it is scheduled anew."""

@@ -5,14 +5,14 @@ No I/O but what bind plugins do. Source: pkg/scheduler/framework/runtime/framewo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import TypeVar, cast
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from pybernetes.scheduler import framework as fw
 from pybernetes.scheduler.columns import Bools, Ints
-from pybernetes.scheduler.config import ConfigError, ProfileConfig
+from pybernetes.scheduler.config import ConfigError, PluginSet, ProfileConfig
 from pybernetes.scheduler.events import ANYTHING, Registration
 from pybernetes.scheduler.framework import CycleState, Diagnosis
 from pybernetes.scheduler.handle import Handle
@@ -28,28 +28,32 @@ class Profile:
     def __init__(self, config: ProfileConfig, handle: Handle) -> None:
         self.name = config.scheduler_name
         plugins, weights = _plugins(config, handle)
+
+        def at(point: str, protocol: Callable[..., P] | type[P]) -> list[tuple[str, P]]:
+            return _at(config, plugins, point, protocol)
+
         self.plugins = plugins
         self.weights = weights
-        self.pre_enqueue_plugins = _of(plugins, fw.PreEnqueuePlugin)
-        self.pre_filter_plugins = _of(plugins, fw.PreFilterPlugin)
-        self.filter_plugins = _of(plugins, fw.FilterPlugin)
-        self._trials = dict(_of(plugins, fw.TrialPlugin))
-        self.post_filter_plugins = _of(plugins, fw.PostFilterPlugin)
-        self.pre_score_plugins = _of(plugins, fw.PreScorePlugin)
-        self.score_plugins = _of(plugins, fw.ScorePlugin)
-        self._normalizers = dict(_of(plugins, fw.NormalizeScorePlugin))
-        self.reserve_plugins = _of(plugins, fw.ReservePlugin)
-        self.permit_plugins = _of(plugins, fw.PermitPlugin)
-        self.pre_bind_plugins = _of(plugins, fw.PreBindPlugin)
-        self._waiting_pre_binders = _of(plugins, fw.PreBindWaitPlugin)
-        self.bind_plugins = _of(plugins, fw.BindPlugin)
-        self.post_bind_plugins = _of(plugins, fw.PostBindPlugin)
-        sorts = _of(plugins, fw.QueueSortPlugin)
+        self.pre_enqueue_plugins = at("preEnqueue", fw.PreEnqueuePlugin)
+        self.pre_filter_plugins = at("preFilter", fw.PreFilterPlugin)
+        self.filter_plugins = at("filter", fw.FilterPlugin)
+        self._trials = dict(_of(self.filter_plugins, fw.TrialPlugin))
+        self.post_filter_plugins = at("postFilter", fw.PostFilterPlugin)
+        self.pre_score_plugins = at("preScore", fw.PreScorePlugin)
+        self.score_plugins = at("score", fw.ScorePlugin)
+        self._normalizers = dict(_of(self.score_plugins, fw.NormalizeScorePlugin))
+        self.reserve_plugins = at("reserve", fw.ReservePlugin)
+        self.permit_plugins = at("permit", fw.PermitPlugin)
+        self.pre_bind_plugins = at("preBind", fw.PreBindPlugin)
+        self._waiting_pre_binders = _of(self.pre_bind_plugins, fw.PreBindWaitPlugin)
+        self.bind_plugins = at("bind", fw.BindPlugin)
+        self.post_bind_plugins = at("postBind", fw.PostBindPlugin)
+        sorts = at("queueSort", fw.QueueSortPlugin)
         if len(sorts) != 1 or not self.bind_plugins:
             raise ConfigError(f"profile {self.name!r} needs exactly one queue sort plugin and at least one bind plugin")
         self.queue_sort = sorts[0][1]
         self.registrations: dict[str, list[Registration]] = {
-            name: list(plugin.events_to_register()) for name, plugin in _of(plugins, fw.EnqueueExtensions)
+            name: list(plugin.events_to_register()) for name, plugin in _of(plugins.items(), fw.EnqueueExtensions)
         }
 
     def extend(self, name: str, binder: fw.BindPlugin) -> None:
@@ -307,23 +311,17 @@ def _reject_everywhere(diagnosis: Diagnosis, status: Status) -> None:
     rejectors.add(status.plugin)
 
 
-def _plugins(config: ProfileConfig, handle: Handle) -> tuple[list[tuple[str, fw.Plugin]], dict[str, int]]:
-    named = {*config.enabled, *config.disabled, *config.arguments} - {"*"}
+def _plugins(config: ProfileConfig, handle: Handle) -> tuple[dict[str, fw.Plugin], dict[str, int]]:
+    """(every plugin that takes part anywhere, in order; weights)."""
+    sets = config.points.values()
+    named = {*config.enabled, *config.disabled, *config.arguments}
+    named = named.union(*(each.enabled for each in sets), *(each.disabled for each in sets)) - {"*"}
     unknown = sorted(name for name in named if factory(name) is None)
     if unknown:
         raise ConfigError(f"profile {config.scheduler_name!r} names unknown plugins: {', '.join(unknown)}")
-    names = [
-        name
-        for name in FACTORIES
-        if name not in config.enabled and name not in config.disabled and "*" not in config.disabled
-    ]
-    # An enabled default plugin keeps its place unless all defaults are disabled.
-    if "*" not in config.disabled:
-        names = [name for name in FACTORIES if name in names or name in config.enabled]
-        names += [name for name in config.enabled if name not in FACTORIES]
-    else:
-        names = list(config.enabled)
-    plugins, weights = [], {}
+    names = _everywhere(config)
+    names += dict.fromkeys(name for each in sets for name in each.enabled if name not in names)
+    plugins, weights = {}, {}
     for name in names:
         found = factory(name)
         assert found is not None
@@ -332,11 +330,39 @@ def _plugins(config: ProfileConfig, handle: Handle) -> tuple[list[tuple[str, fw.
             plugin = make(fw.PluginArguments(config.arguments.get(name, {})), handle)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"arguments of plugin {name}: {error}") from error
-        plugins.append((name, plugin))
-        weights[name] = config.enabled.get(name) or weight or 1
+        plugins[name] = plugin
+        scoring = config.points.get("score", PluginSet())
+        weights[name] = scoring.enabled.get(name) or config.enabled.get(name) or weight or 1
     return plugins, weights
 
 
-def _of(plugins: list[tuple[str, fw.Plugin]], protocol: Callable[..., P] | type[P]) -> list[tuple[str, P]]:
-    found = [(name, plugin) for name, plugin in plugins if isinstance(plugin, cast("type[P]", protocol))]
-    return cast("list[tuple[str, P]]", found)
+def _everywhere(config: ProfileConfig) -> list[str]:
+    """The plugins that take part wherever they can."""
+    if "*" in config.disabled:
+        return list(config.enabled)
+    # An enabled default plugin keeps its place.
+    names = [name for name in FACTORIES if name in config.enabled or name not in config.disabled]
+    return names + [name for name in config.enabled if name not in FACTORIES]
+
+
+def _at(
+    config: ProfileConfig, plugins: Mapping[str, fw.Plugin], point: str, protocol: Callable[..., P] | type[P]
+) -> list[tuple[str, P]]:
+    """The plugins of one extension point: those named there first, if they are plugins everywhere too.
+
+    Source: runtime/framework.go, expandMultiPointPlugins.
+    """
+    here = config.points.get(point, PluginSet())
+    everywhere = _everywhere(config)
+    for name in here.enabled:
+        if not isinstance(plugins[name], cast("type[P]", protocol)):
+            raise ConfigError(f"profile {config.scheduler_name!r}: plugin {name!r} does not extend {point}")
+    left = [] if "*" in here.disabled else [name for name in everywhere if name not in here.disabled]
+    names = [name for name in here.enabled if name in left]
+    names += [name for name in left if name not in here.enabled]
+    names += [name for name in here.enabled if name not in names]
+    return _of([(name, plugins[name]) for name in names], protocol)
+
+
+def _of(plugins: Iterable[tuple[str, Any]], protocol: Callable[..., P] | type[P]) -> list[tuple[str, P]]:
+    return [(name, plugin) for name, plugin in plugins if isinstance(plugin, cast("type[P]", protocol))]

@@ -13,13 +13,14 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
-from pybernetes.scheduler.algorithm import Decision, PluginFailed, schedule
+from pybernetes.scheduler.algorithm import Decision, schedule
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.explain import Explanation, told
 from pybernetes.scheduler.framework import CycleState
 from pybernetes.scheduler.pod_info import PodInfo, QueuedPodInfo
 from pybernetes.scheduler.preemption import Candidate, chosen
 from pybernetes.scheduler.scheduler import Scheduler
+from pybernetes.scheduler.status import PluginFailed
 from pybernetes.scheduler.suggest import changes
 
 

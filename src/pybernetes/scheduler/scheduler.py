@@ -23,6 +23,7 @@ from pybernetes.api.core.v1 import Namespace, Node, Pod, ReplicationController, 
 from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.errors import NotFound, StatusError
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client import cause
@@ -81,7 +82,8 @@ class Scheduler:
         }
         self._assumed: set[str] = set()
         """Pods that are counted on a node, whose binding the watch has not confirmed yet."""
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, asyncio.Future[str]] = {}
+        """What Pods that ask for permission are told: "" to go on, or why not."""
         self.metrics = SchedulerMetrics()
         self.synced = asyncio.Event()
         """Set once the first state of the cluster is in and Pods are being scheduled."""
@@ -125,14 +127,19 @@ class Scheduler:
             await self._recorder.stop()
 
     def _start(self) -> None:
+        from pybernetes.scheduler.devices.view import DeviceView
         from pybernetes.scheduler.explain import Explanations
         from pybernetes.scheduler.extender_answers import EXTENDER
         from pybernetes.scheduler.extenders import Extenders
         from pybernetes.scheduler.handle import Handle
+        from pybernetes.scheduler.pod_groups import PodGroups
         from pybernetes.scheduler.profile import Profile
         from pybernetes.scheduler.snapshot import Snapshot
         from pybernetes.scheduler.storage_view import StorageView
 
+        devices = DeviceView(self._factory.informer)
+        gangs = FeatureGates(self._config.feature_gates).enabled("GangScheduling")
+        groups = PodGroups(self._factory.informer, self._pods) if gangs else None
         storage = StorageView(self._factory.informer)
         handle = Handle(
             self._client,
@@ -149,6 +156,11 @@ class Scheduler:
             event=self._recorder.event,
             withdraw=lambda uid: self.snapshot.nominations.remove(uid),
             storage=storage,
+            devices=devices,
+            pod_groups=groups,
+            is_placed=lambda uid: self.snapshot.node_of(uid) is not None,
+            allow=lambda uid: self._permit(uid, ""),
+            reject=self._permit,
         )
         self.profiles: dict[str, Profile] = {
             profile.scheduler_name: Profile(profile, handle) for profile in self._config.profiles
@@ -177,6 +189,9 @@ class Scheduler:
         self._nodes.add_handler(self._node_added, self._node_updated, self._node_deleted)
         self._pods.add_handler(self._pod_added, self._pod_updated, self._pod_deleted)
         storage.follow(self.queue.move)
+        devices.follow(self.queue.move)
+        if groups is not None:
+            groups.follow(self.queue.move)
         self._pods.add_handler(on_delete=storage.pod_gone)
         self._nodes.add_handler(on_delete=lambda node: storage.node_gone())
 
@@ -222,6 +237,8 @@ class Scheduler:
             if pod.status.nominatedNodeName:
                 self.snapshot.nominations.set(PodInfo(pod), pod.status.nominatedNodeName)
             self.queue.add(pod)
+            if pod.spec.schedulingGroup is not None:
+                self.queue.move(events.UNSCHEDULED_POD_ADD, None, pod)
 
     def _pod_updated(self, old: Pod, new: Pod) -> None:
         if is_finished(new):
@@ -240,6 +257,7 @@ class Scheduler:
         uid = pod.metadata.uid or ""
         self.queue.delete(uid)
         self._assumed.discard(uid)
+        self._permit(uid, "the pod is deleted")
         self.explanations.forget(uid)
         node_name = self.snapshot.node_of(uid)
         self.snapshot.unplace(uid)
@@ -388,9 +406,10 @@ class Scheduler:
 
     async def _decide(self, queued: QueuedPodInfo, answers: Answers | None) -> list[Candidate] | None:
         """Decides, and sees to it. What it returns, extenders have to be asked about before anything is decided."""
-        from pybernetes.scheduler.algorithm import Decision, PluginFailed, schedule
+        from pybernetes.scheduler.algorithm import Decision, schedule
         from pybernetes.scheduler.extender_answers import tell, to_ask_about
         from pybernetes.scheduler.framework import CycleState
+        from pybernetes.scheduler.status import PluginFailed
 
         info = queued.info
         profile = self.profiles[info.pod.spec.schedulerName or ""]
@@ -436,6 +455,9 @@ class Scheduler:
         if not status.success and not status.wait:
             self._refused(profile, state, queued, node_name, status)
             return
+        if waits:
+            # Known before the binding begins: permission may come at once.
+            self._waiting[info.uid] = asyncio.get_running_loop().create_future()
         at_once = not waits and not profile.waits_before_binding(state, info, node_name)
         if at_once:
             await self._binding_slots.acquire()
@@ -457,12 +479,12 @@ class Scheduler:
         """One that waits for others first takes its slot once it goes on."""
         info = queued.info
         try:
-            if waits and not await self._permitted(info.uid, min(waits.values())):
+            refusal = await self._permission(info.uid, waits) if waits else ""
+            if refusal:
                 from pybernetes.scheduler.status import unschedulable
 
                 plugin = min(waits, key=lambda name: waits[name])
-                status = unschedulable(f"timed out waiting on permit by {plugin}").of(plugin)
-                self._refused(profile, state, queued, node_name, status)
+                self._refused(profile, state, queued, node_name, unschedulable(refusal).of(plugin))
                 return
             self.queue.done(info.uid)
             status = await _answered(profile.pre_bind(state, info, node_name), info)
@@ -483,23 +505,22 @@ class Scheduler:
             if has_slot:
                 self._binding_slots.release()
 
-    async def _permitted(self, uid: str, timeout_s: float) -> bool:
-        permitted = self._waiting[uid] = asyncio.Event()
+    async def _permission(self, uid: str, waits: Mapping[str, float]) -> str:
+        """ "" once plugins let the Pod go on, why not otherwise."""
+        told = self._waiting[uid]
+        plugin = min(waits, key=lambda name: waits[name])
         try:
-            async with asyncio.timeout(timeout_s):
-                await permitted.wait()
+            async with asyncio.timeout(waits[plugin]):
+                return await told
         except TimeoutError:
-            return False
+            return f"timed out waiting on permit by {plugin}"
         finally:
             del self._waiting[uid]
-        return True
 
-    def allow(self, uid: str) -> bool:
-        """For Permit plugins: lets a waiting Pod go on to its binding."""
-        waiting = self._waiting.get(uid)
-        if waiting is not None:
-            waiting.set()
-        return waiting is not None
+    def _permit(self, uid: str, refusal: str) -> None:
+        told = self._waiting.get(uid)
+        if told is not None and not told.done():
+            told.set_result(refusal)
 
     def _refused(
         self, profile: Profile, state: CycleState, queued: QueuedPodInfo, node_name: str, status: Status

@@ -55,6 +55,14 @@ class Status:
         return Status(self.code, self.reasons, plugin, self.error)
 
 
+class PluginFailed(Exception):
+    """A plugin could not answer; the cycle ends and the Pod is tried again after its back-off."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
 SUCCESS = Status()
 SKIP = Status(Code.SKIP)
 

@@ -5,8 +5,7 @@ Fed by informers. A change of any of these may let a waiting Pod go on; which Po
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from pybernetes.api.core.v1 import PersistentVolume, PersistentVolumeClaim, Pod
@@ -15,11 +14,10 @@ from pybernetes.apimachinery import volume_claims
 from pybernetes.client.informer import Informer
 from pybernetes.client.newest import Newest
 from pybernetes.client.objects import key_of
-from pybernetes.scheduler.events import Action, ClusterEvent, EventResource
+from pybernetes.scheduler.events import EventResource
+from pybernetes.scheduler.following import Move, Waiters, handlers
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.status import Status, unresolvable
-
-Move = Callable[[ClusterEvent, Any, Any], None]
 
 _RESOURCES = (
     (PersistentVolumeClaim, EventResource.PERSISTENT_VOLUME_CLAIM),
@@ -42,45 +40,28 @@ class StorageView:
         self._informers[EventResource.VOLUME_ATTACHMENT].add_index("node", _node_of)
         self.claims: Newest[PersistentVolumeClaim] = Newest(claims)
         self.volumes: Newest[PersistentVolume] = Newest(volumes)
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self.waiters = Waiters()
+        """For claims, or a volume of theirs, by the keys of the claims."""
 
     def follow(self, move: Move) -> None:
         """Tells the queue of every change."""
         for resource, informer in self._informers.items():
-            informer.add_handler(*_handlers(resource, move, self._wake_for))
-
-    async def change(self, claims: Iterable[str]) -> None:
-        """Until one of these claims, or a volume of theirs, has changed."""
-        changed = asyncio.Event()
-        keys = list(claims)
-        for key in keys:
-            self._waiting.setdefault(key, set()).add(changed)
-        try:
-            await changed.wait()
-        finally:
-            for key in keys:
-                self._waiting[key].discard(changed)
-                if not self._waiting[key]:
-                    del self._waiting[key]
+            informer.add_handler(*handlers(resource, move, self._seen))
 
     def pod_gone(self, pod: Pod) -> None:
         """Whoever binds its claims need not wait on."""
         for name in volume_claims.claim_names(pod):
-            self._wake(f"{pod.metadata.namespace}/{name}")
+            self.waiters.wake(f"{pod.metadata.namespace}/{name}")
 
     def node_gone(self) -> None:
-        for key in list(self._waiting):
-            self._wake(key)
+        self.waiters.wake_all()
 
-    def _wake(self, key: str) -> None:
-        for changed in self._waiting.get(key, ()):
-            changed.set()
-
-    def _wake_for(self, obj: Any) -> None:
+    def _seen(self, old: Any, new: Any) -> None:
+        obj = new or old
         if isinstance(obj, PersistentVolumeClaim):
-            self._wake(key_of(obj))
+            self.waiters.wake(key_of(obj))
         elif isinstance(obj, PersistentVolume) and obj.spec.claimRef is not None:
-            self._wake(f"{obj.spec.claimRef.namespace}/{obj.spec.claimRef.name}")
+            self.waiters.wake(f"{obj.spec.claimRef.namespace}/{obj.spec.claimRef.name}")
 
     def claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None:
         return self.claims.get(f"{namespace}/{name}")
@@ -114,22 +95,6 @@ class StorageView:
 
     def attachments(self, node_name: str) -> list[VolumeAttachment]:
         return self._informers[EventResource.VOLUME_ATTACHMENT].lister.by_index("node", node_name)
-
-
-def _handlers(resource: EventResource, move: Move, wake: Callable[[Any], None]) -> tuple[Any, Any, Any]:
-    def added(obj: Any) -> None:
-        wake(obj)
-        move(ClusterEvent(resource, Action.ADD), None, obj)
-
-    def updated(old: Any, new: Any) -> None:
-        wake(new)
-        move(ClusterEvent(resource, Action.UPDATE), old, new)
-
-    def deleted(obj: Any) -> None:
-        wake(obj)
-        move(ClusterEvent(resource, Action.DELETE), obj, None)
-
-    return added, updated, deleted
 
 
 def _class_of(volume: PersistentVolume) -> list[str]:

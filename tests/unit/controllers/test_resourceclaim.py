@@ -8,6 +8,7 @@ import pytest
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.resource.v1 import ResourceClaim, ResourceClaimTemplate
+from pybernetes.apimachinery.resource_claims import FINALIZER, reserved
 from pybernetes.controllers.resourceclaim import plan
 from tests.unit.controllers.builders import make
 from tests.unit.controllers.world import World, scenario
@@ -31,7 +32,7 @@ def claim(
     name: str = "c", owned: bool = False, finalizer: bool = True, deleted: bool = False, **status: Any
 ) -> ResourceClaim:
     meta: dict[str, Any] = {"name": name, "namespace": "default", "ownerReferences": [OWNER] if owned else []}
-    meta["finalizers"] = [plan.FINALIZER] if finalizer else []
+    meta["finalizers"] = [FINALIZER] if finalizer else []
     if deleted:
         meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     return make(ResourceClaim, {"metadata": meta, "spec": {}, "status": status})
@@ -71,7 +72,7 @@ def test_which_claims_are_reserved(user: Pod, there: ResourceClaim, expected: bo
     found = plan.to_reserve(user, {"c": there}.get)
     assert found == ([there] if expected else [])
     if expected:
-        assert [ref.uid for ref in plan.reserved(there, user).status.reservedFor] == ["p"]
+        assert [ref.uid for ref in reserved(there, user).status.reservedFor] == ["p"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,10 @@ def decide(new: Pod, nodes: list[Node], placed: list[Pod] | None = None) -> Deci
     return schedule(profile(), CycleState(), PodInfo(new), snapshot_of(nodes, placed), choose)
 
 
+NO_CLAIMS = "no new claims to deallocate"
+"""What every Pod is told that has no claims to devices."""
+
+
 @pytest.mark.parametrize(
     ("new", "nodes", "placed", "message"),
     [
@@ -30,24 +34,24 @@ def decide(new: Pod, nodes: list[Node], placed: list[Pod] | None = None) -> Deci
             pod(cpu="3"),
             [node("a", taints=[TAINT]), node("b", cpu="2"), node("c", cpu="4")],
             [pod("x", cpu="2", on="c")],
-            "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. preemption: "
-            f"0/3 nodes are available: 1 {NO_VICTIMS}, 2 {NOT_HELPFUL}.",
+            "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. "
+            f"{NO_CLAIMS}, preemption: 0/3 nodes are available: 1 {NO_VICTIMS}, 2 {NOT_HELPFUL}.",
             id="taint-and-cpu",
         ),
         pytest.param(
             pod(cpu="5", memory="9Gi"),
             [node("a", pods="0")],
             [],
-            "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods. preemption: "
-            f"0/1 nodes are available: 1 {NOT_HELPFUL}.",
+            "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods. "
+            f"{NO_CLAIMS}, preemption: 0/1 nodes are available: 1 {NOT_HELPFUL}.",
             id="every-reason-of-a-node",
         ),
         pytest.param(
             pod(more={"example.com/gpu": "1"}),
             [node("a"), node("b")],
             [],
-            "0/2 nodes are available: 2 Insufficient example.com/gpu. preemption: "
-            f"0/2 nodes are available: 2 {NOT_HELPFUL}.",
+            "0/2 nodes are available: 2 Insufficient example.com/gpu. "
+            f"{NO_CLAIMS}, preemption: 0/2 nodes are available: 2 {NOT_HELPFUL}.",
             id="unknown-extended-resource",
         ),
         pytest.param(
@@ -55,22 +59,23 @@ def decide(new: Pod, nodes: list[Node], placed: list[Pod] | None = None) -> Deci
             [node("a", unschedulable=True), node("b")],
             [],
             "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, "
-            f"1 node(s) were unschedulable. preemption: 0/2 nodes are available: 2 {NOT_HELPFUL}.",
+            f"1 node(s) were unschedulable. {NO_CLAIMS}, preemption: 0/2 nodes are available: 2 {NOT_HELPFUL}.",
             id="selector-and-cordon",
         ),
         pytest.param(
             pod(ports=[("", "TCP", 80)]),
             [node("a")],
             [pod("x", ports=[("10.0.0.1", "TCP", 80)], on="a")],
-            "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. preemption: "
-            f"0/1 nodes are available: 1 {NO_VICTIMS}.",
+            "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. "
+            f"{NO_CLAIMS}, preemption: 0/1 nodes are available: 1 {NO_VICTIMS}.",
             id="host-port",
         ),
         pytest.param(
             pod(cpu="5", preemptionPolicy="Never"),
             [node("a")],
             [],
-            "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never.",
+            f"0/1 nodes are available: 1 Insufficient cpu. {NO_CLAIMS}, "
+            "preemption: not eligible due to preemptionPolicy=Never.",
             id="never-preempts",
         ),
     ],
@@ -119,9 +124,7 @@ def test_contradicting_node_names_are_refused_before_any_node_is_asked() -> None
     ]
     result = decide(new, [node("a"), node("b")])
     assert isinstance(result, NoFit)
-    assert result.diagnosis.message() == (
-        f"0/2 nodes are available: pod affinity terms conflict. preemption: 0/2 nodes are available: 2 {NOT_HELPFUL}."
-    )
+    assert result.diagnosis.message() == "0/2 nodes are available: pod affinity terms conflict. not found"
     assert result.diagnosis.unschedulable_plugins == {"NodeAffinity"}
 
 

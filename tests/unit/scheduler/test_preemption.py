@@ -203,7 +203,8 @@ def test_a_pod_that_never_preempts_waits() -> None:
         world.api.put(pod("high", cpu="800m", priority=10, preemptionPolicy="Never"), "pods")
         await until(lambda: bool(world.events("FailedScheduling")))
         assert world.events("FailedScheduling") == [
-            "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
+            "preemption: not eligible due to preemptionPolicy=Never."
         ]
         assert "status" not in world.pod("low") or "conditions" not in world.pod("low")["status"]
 

@@ -250,6 +250,25 @@ CLUSTER_ROLES: dict[str, tuple[RuleText, ...]] = {
     "view": (),
 }
 
+GATED_RULES: dict[str, tuple[str, tuple[RuleText, ...]]] = {
+    "system:aggregate-to-view": (
+        "GenericWorkload",
+        (("get list watch", "scheduling.k8s.io", "podgroups podgroups/status workloads"),),
+    ),
+    "system:aggregate-to-edit": (
+        "GenericWorkload",
+        (("create delete deletecollection patch update", "scheduling.k8s.io", "podgroups workloads"),),
+    ),
+    "system:kube-scheduler": (
+        "GenericWorkload",
+        (
+            ("get list watch", "scheduling.k8s.io", "podgroups"),
+            ("patch update", "scheduling.k8s.io", "podgroups/status"),
+        ),
+    ),
+}
+"""Rules that roles have while a feature is on."""
+
 AGGREGATED: dict[str, str] = {
     "admin": "rbac.authorization.k8s.io/aggregate-to-admin",
     "edit": "rbac.authorization.k8s.io/aggregate-to-edit",

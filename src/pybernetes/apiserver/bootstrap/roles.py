@@ -5,7 +5,7 @@ Source: plugin/pkg/auth/authorizer/rbac/bootstrappolicy, pkg/registry/rbac/recon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -126,6 +126,9 @@ def node_rules() -> list[PolicyRule]:
 
 def default_cluster_roles(features: FeatureGates) -> Iterator[ClusterRole]:
     texts = {**cluster_roles.CLUSTER_ROLES, **_OWN_ROLES, **_controller_roles(features)}
+    for name, (gate, more) in cluster_roles.GATED_RULES.items():
+        if features.enabled(gate):
+            texts[name] = (*texts[name], *more)
     for name, text in texts.items():
         labels = dict(_LABEL)
         if name in cluster_roles.LABELS:
@@ -134,7 +137,7 @@ def default_cluster_roles(features: FeatureGates) -> Iterator[ClusterRole]:
         selected = cluster_roles.AGGREGATED.get(name)
         if selected is not None:
             aggregation = AggregationRule(clusterRoleSelectors=[LabelSelector(matchLabels={selected: "true"})])
-        made = rules(text) if selected is None else rules(_aggregated(selected))
+        made = rules(text) if selected is None else rules(_aggregated(selected, texts))
         yield ClusterRole(metadata=_metadata(name, labels), rules=made, aggregationRule=aggregation)
 
 
@@ -193,14 +196,14 @@ def reconciled_binding(existing: AnyBinding, default: AnyBinding) -> bool:
     return changed
 
 
-def _aggregated(label: str) -> list[RuleText]:
+def _aggregated(label: str, texts: Mapping[str, tuple[RuleText, ...]]) -> list[RuleText]:
     """The rules that an aggregated role starts with, so that it serves before any controller runs."""
     found: list[RuleText] = []
     for name, own in cluster_roles.LABELS.items():
         if own != label:
             continue
         selected = cluster_roles.AGGREGATED.get(name)
-        found += _aggregated(selected) if selected else cluster_roles.CLUSTER_ROLES[name]
+        found += _aggregated(selected, texts) if selected else texts[name]
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.resource.v1 import ResourceClaim, ResourceClaimTemplate
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.resource_claims import reserved
 from pybernetes.client.objects import split_key
 from pybernetes.controllers.resourceclaim import plan
 from pybernetes.controllers.runtime.context import ControllerContext
@@ -101,7 +102,7 @@ class ResourceClaimController(Controller):
             kept.update({str(entry["name"]): entry["resourceClaimName"] for entry in told})
             await self._tell(namespace, name, kept)
         for claim in plan.to_reserve(pod, lambda claim: self._claim(namespace, claim)):
-            await self.client.update_status(plan.reserved(claim, pod))
+            await self.client.update_status(reserved(claim, pod))
 
     async def _tell(self, namespace: str, name: str, claims: dict[str, str | None]) -> None:
         statuses = [{"name": key, "resourceClaimName": claim} for key, claim in claims.items()]

@@ -10,24 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pybernetes.api.core.v1 import Pod, PodResourceClaim
 from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
-from pybernetes.api.resource.v1 import ResourceClaim, ResourceClaimConsumerReference, ResourceClaimTemplate
+from pybernetes.api.resource.v1 import ResourceClaim, ResourceClaimTemplate
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.pods import is_finished
-from pybernetes.controllers.runtime.owners import controller_of
+from pybernetes.apimachinery.resource_claims import FINALIZER, claim_name, is_for, is_reserved_for
 
-FINALIZER = "resource.kubernetes.io/delete-protection"
 POD_CLAIM = "resource.kubernetes.io/pod-claim-name"
 _LONGEST = 57
-
-
-def claim_name(pod: Pod, wanted: PodResourceClaim) -> str | None:
-    """The claim's name; "" when it is not needed, None when it has not been made yet."""
-    if wanted.resourceClaimName is not None:
-        return wanted.resourceClaimName
-    for status in pod.status.resourceClaimStatuses:
-        if status.name == wanted.name:
-            return status.resourceClaimName or ""
-    return None
 
 
 def claim_names(pod: Pod) -> Iterator[str]:
@@ -42,11 +31,6 @@ def claim_names(pod: Pod) -> Iterator[str]:
 def is_done(pod: Pod) -> bool:
     """It will not run any more."""
     return is_finished(pod) or (pod.metadata.deletionTimestamp is not None and not pod.spec.nodeName)
-
-
-def is_for(pod: Pod, claim: ResourceClaim) -> bool:
-    owner = controller_of(claim)
-    return owner is not None and owner.uid == pod.metadata.uid
 
 
 def to_make(pod: Pod, claims: Callable[[str], ResourceClaim | None]) -> list[PodResourceClaim]:
@@ -100,18 +84,9 @@ def to_reserve(pod: Pod, claims: Callable[[str], ResourceClaim | None]) -> list[
             continue
         if wanted.resourceClaimTemplateName is not None and not is_for(pod, claim):
             continue
-        if all(ref.uid != pod.metadata.uid for ref in claim.status.reservedFor):
+        if not is_reserved_for(pod, claim):
             found.append(claim)
     return found
-
-
-def reserved(claim: ResourceClaim, pod: Pod) -> ResourceClaim:
-    changed = fresh(claim)
-    reference = ResourceClaimConsumerReference(
-        resource="pods", name=pod.metadata.name or "", uid=pod.metadata.uid or ""
-    )
-    changed.status.reservedFor.append(reference)
-    return changed
 
 
 def released(claim: ResourceClaim, gone: Iterable[str]) -> ResourceClaim | None:

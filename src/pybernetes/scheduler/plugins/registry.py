@@ -8,6 +8,8 @@ from pybernetes.scheduler.framework import Plugin, PluginArguments
 from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.plugins.default_binder import DefaultBinder
 from pybernetes.scheduler.plugins.default_preemption import DefaultPreemption
+from pybernetes.scheduler.plugins.dynamic_resources import DynamicResources
+from pybernetes.scheduler.plugins.gang_scheduling import GangScheduling
 from pybernetes.scheduler.plugins.image_locality import ImageLocality
 from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pybernetes.scheduler.plugins.node_affinity import NodeAffinity
@@ -41,10 +43,12 @@ FACTORIES: dict[str, tuple[int, Factory]] = {
     "VolumeZone": (0, lambda arguments, handle: VolumeZone(handle)),
     "PodTopologySpread": (2, lambda arguments, handle: PodTopologySpread(arguments, handle.default_selector)),
     "InterPodAffinity": (2, InterPodAffinity),
+    "DynamicResources": (2, DynamicResources),
     "DefaultPreemption": (0, DefaultPreemption),
     "NodeResourcesBalancedAllocation": (1, lambda arguments, handle: BalancedAllocation(arguments)),
     "ImageLocality": (1, lambda arguments, handle: ImageLocality()),
     "DefaultBinder": (0, lambda arguments, handle: DefaultBinder(handle.client)),
+    "GangScheduling": (0, lambda arguments, handle: GangScheduling(handle)),
 }
 """Name -> (weight, factory), in the order in which plugins are asked. Source: apis/config/v1/default_plugins.go."""
 

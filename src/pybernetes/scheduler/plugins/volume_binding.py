@@ -145,7 +145,7 @@ class VolumeBinding:
                 raise BindingFailed(f'failed to get node "{node_name}": node "{node_name}" not found')
             if _is_done(own, self._view, node_name, node.metadata.labels):
                 return
-            await self._view.change(keys)
+            await self._view.waiters.change(keys)
 
     def _state(self, state: CycleState) -> _State | None:
         return state.peek(_STATE, _State)
