@@ -6,13 +6,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pybernetes.api.core.v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.storage.v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from pybernetes.scheduler.algorithm import Decision, NoFit, schedule
 from pybernetes.scheduler.framework import CycleState
 from pybernetes.scheduler.pod_info import PodInfo
+from tests.unit.scheduler import reference_volumes
 from tests.unit.scheduler.builders import Storage, profile, snapshot_of
+from tests.unit.scheduler.upstream_answers import profile_of
+from tests.unit.scheduler.upstream_cases import draw_case
 
 _ROOM = {"cpu": "8", "memory": "8Gi", "pods": "110"}
 
@@ -172,6 +177,28 @@ def test_a_driver_limits_volumes_of_a_node() -> None:
     attached["spec"]["source"] = {"persistentVolumeName": "w"}  # type: ignore[index]
     storage.put(msgspec.convert(attached, VolumeAttachment))
     assert "2 node(s) exceed max volume count" in outcome(storage, pod("c"), there)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(10_000, 2**32))
+def test_agrees_with_the_plain_one(seed: int) -> None:
+    case = draw_case(seed)
+    found = dict(profile_of(case).plugins)
+    new = PodInfo(msgspec.convert(case["pod"], Pod))
+    placed = [each for each in msgspec.convert(case["pods"], list[Pod]) if each.spec.nodeName]
+    snapshot = snapshot_of(msgspec.convert(case["nodes"], list[Node]), placed)
+    for name, (rejected, refused) in reference_volumes.PLUGINS.items():
+        state, plugin = CycleState(), found[name]
+        status = plugin.pre_filter(state, new, snapshot).status
+        assert (status.message if status.rejected else "") == rejected(case), name
+        if status.rejected:
+            continue
+        verdict = None if status.skip else plugin.filter(state, new, snapshot)
+        for node in case["nodes"]:
+            refusal = verdict and verdict.refusal(snapshot.row_of[node["metadata"]["name"]])
+            ours = (sorted(refusal.reasons), refusal.unresolvable) if refusal else None
+            plain = refused(case, node)
+            assert ours == (plain and (sorted(plain[0]), plain[1])), (name, node["metadata"]["name"])
 
 
 def test_an_assumed_volume_is_nobody_elses() -> None:

@@ -55,7 +55,7 @@ def judged(case: Tree) -> Tree:
     pods: list[Pod] = _all(case, "pods", Pod)
     new = PodInfo(msgspec.convert(case["pod"], Pod))
     evicted: list[Candidate] = []
-    profile = _profile(case)
+    profile = profile_of(case)
     preemption: Any = dict(profile.post_filter_plugins)["DefaultPreemption"]
     preemption._executor.start = lambda candidate, info, yielding: evicted.append(candidate)
     snapshot = snapshot_of(_all(case, "nodes", Node), [pod for pod in pods if pod.spec.nodeName])
@@ -126,7 +126,7 @@ def message(text: str) -> str:
     return text.replace(_CLAIMS_KEPT, "")
 
 
-def _profile(case: Tree) -> Profile:
+def profile_of(case: Tree) -> Profile:
     storage = Storage(*(obj for resource, cls in _STORAGE.items() for obj in _all(case, resource, cls)))
     namespaces = {each.metadata.name or "": each.metadata.labels for each in _all(case, "namespaces", Namespace)}
     services, sets = _all(case, "services", Service), _all(case, "replicasets", ReplicaSet)
