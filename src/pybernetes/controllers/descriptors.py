@@ -38,6 +38,13 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor("node-ipam-controller", "node-controller", "node_ipam", "NodeIpamController"),
     Descriptor("node-lifecycle-controller", "node-controller", "node_lifecycle", "NodeLifecycleController"),
     Descriptor("taint-eviction-controller", "node-controller", "taint_eviction", "TaintEvictionController"),
+    Descriptor(
+        "device-taint-eviction-controller",
+        "device-taint-eviction-controller",
+        "device_taint_eviction",
+        "DeviceTaintEvictionController",
+        feature="DRADeviceTaints",
+    ),
     Descriptor("deployment-controller", "deployment-controller", "deployment", "DeploymentController"),
     Descriptor("replicaset-controller", "replicaset-controller", "replicaset", "ReplicaSetController"),
     Descriptor(

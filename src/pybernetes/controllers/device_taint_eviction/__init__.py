@@ -1,0 +1,1 @@
+"""Evicts Pods from devices that have got a NoExecute taint."""
