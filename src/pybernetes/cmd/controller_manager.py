@@ -108,7 +108,7 @@ async def run(args: argparse.Namespace) -> None:
     for name, check in manager.checks().items():
         pages.health.add(name, check, ("healthz",))
     async with secure_serving.serving(args, pages, client_for(""), SystemClock()):
-        await manager.run()
+        await manager.run_in_order()
 
 
 def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerConfig:

@@ -66,7 +66,7 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
 
         manager = ControllerManager(controller_client, wiring.controllers(spec, layout), clock, random)
         server.metrics.parts["controllers"] = manager.metrics
-        await manager.run()
+        await manager.run_in_order()
 
     async def scheduler() -> None:
         from pybernetes.apimachinery import features

@@ -23,6 +23,7 @@ from pybernetes.http.messages import Handler
 log = logging.getLogger(__name__)
 
 _RESTART_S = 1.0
+_GRACE_S = 3.0
 _SERVICE_ACCOUNTS = (*service_account_groups("kube-system"), AUTHENTICATED)
 
 
@@ -78,7 +79,7 @@ class ControllerManager:
         return metrics.lines(self.controllers, self.health(), asyncio.get_running_loop().time())
 
     async def run(self) -> None:
-        """Until cancelled; with leader election, until the lease is lost."""
+        """Until cancelled, at once; with leader election, until the lease is lost."""
         if not self._config.leader_elect:
             await self._lead()
             return
@@ -87,17 +88,37 @@ class ControllerManager:
         )
         await self._elector.run(self._lead)
 
+    async def run_in_order(self) -> None:
+        """`run`; when cancelled, what is being reconciled is finished first, and the lease given up."""
+        running = asyncio.ensure_future(self.run())
+        try:
+            await asyncio.shield(running)
+        finally:
+            if self.started.is_set() and not running.done():
+                self._stop()
+                await asyncio.wait((running,), timeout=_GRACE_S)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    def _stop(self) -> None:
+        for controller in self.controllers.values():
+            controller.stop()
+
     async def _lead(self) -> None:
         informers = InformerFactory(self._client_for(""), self._clock, self._random)
         async with asyncio.TaskGroup() as group:
             for descriptor in self._descriptors:
                 self._make(descriptor, informers)
             await informers.start(group)
-            for descriptor in self._descriptors:
-                if descriptor.name in self.controllers:
-                    group.create_task(self._supervise(descriptor, informers), name=descriptor.name)
+            supervised = [
+                group.create_task(self._supervise(descriptor, informers), name=descriptor.name)
+                for descriptor in self._descriptors
+                if descriptor.name in self.controllers
+            ]
             await informers.wait_synced()
             self.started.set()
+            await asyncio.gather(*supervised)
+            informers.stop()
 
     def _make(self, descriptor: Descriptor, informers: InformerFactory) -> bool:
         context = ControllerContext(
@@ -123,11 +144,6 @@ class ControllerManager:
                 self._problems[descriptor.name] = f"died: {error}"
             await asyncio.sleep(_RESTART_S)
             self._make(descriptor, informers)
-
-    def stop(self) -> None:
-        """What is being reconciled is finished, nothing new begun; `run` still has to be cancelled."""
-        for controller in self.controllers.values():
-            controller.stop()
 
 
 def local_client_for(handler: Handler) -> Callable[[str], Client]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from pybernetes.api.core.v1 import ConfigMap
+from pybernetes.api.core.v1 import ConfigMap, Namespace, NamespaceStatus
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.client.informer import InformerFactory
 from pybernetes.controllers.config import ControllerManagerConfig
 from pybernetes.controllers.descriptors import DESCRIPTORS, chosen
+from pybernetes.controllers.manager import ControllerManager
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.expectations import Expectations
@@ -94,6 +95,29 @@ def test_stopping_finishes_what_is_in_work() -> None:
         assert len(controller.seen) == 6
 
     watched(body)
+
+
+def test_told_to_end_the_manager_finishes_its_work_and_gives_up_the_lease() -> None:
+    async def main() -> None:
+        api = FakeApi()
+        config = ControllerManagerConfig(controllers=["serviceaccount"], leader_elect=True, identity="me")
+        manager = ControllerManager(lambda name: api.client(), config, LoopClock(), Random(1))
+        task = asyncio.create_task(manager.run_in_order())
+        await manager.started.wait()
+        for number in range(20):
+            name = ObjectMeta(name=f"n{number}")
+            api.put(Namespace(metadata=name, status=NamespaceStatus(phase="Active")), "namespaces")
+        queue = manager.controllers["serviceaccount-controller"].queue
+        while queue.adds < 10:  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(0)
+        assert not manager.idle
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled() and len(api.all("serviceaccounts")) >= 10
+        lease = api.get("leases", "kube-controller-manager", "kube-system")
+        assert lease["spec"]["holderIdentity"] == ""
+
+    run(main())
 
 
 def test_expectations() -> None:
