@@ -36,6 +36,8 @@ soak: install   ## the tests again and again, until one fails or COUNT (default 
 		--rounds $${ROUNDS:-200} --seed $${SEED:-1}
 	unshare --net .venv/bin/python -m tests.sim.store.campaign --store etcd3 --apiservers 3 --faults-per-round 5 \
 		--faults kill,kill-etcd,kill-leader --rounds $${ROUNDS:-200} --seed $${SEED:-1}
+	PYTHONHASHSEED=0 .venv/bin/python -m tests.sim.controllers.simulation --seeds $${SEEDS:-1-1000}
+	.venv/bin/python -m tests.sim.controllers.chaos --deployments 100 --every 1 --seed $${SEED:-1}
 
 gen: install    ## regenerate src/pybernetes/api and the locks
 	.venv/bin/python codegen/generate.py
