@@ -219,3 +219,24 @@ def test_a_restart_at_any_instant_converges_and_binds_once(steps: int) -> None:
         assert placed.count("a") == placed.count("b") == 3
 
     scenario(body)
+
+
+def test_many_pods_that_fit_nowhere_starve_nobody() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("a", cpu="2"), "nodes")
+        for index in range(1000):
+            world.api.put(pod(f"big-{index}", cpu="100", priority=10), "pods")
+        world.api.put(pod("small", cpu="1"), "pods")
+        await until(lambda: world.node_of("small") == "a")
+        waiting = world.scheduler.queue.pending()["unschedulable"]
+        assert len(waiting) == 1000
+        # Something happens that helps none of them: nobody is in the way of the next.
+        world.api.put(node("b", cpu="2"), "nodes")
+        world.api.put(pod("next", cpu="2"), "pods")
+        await until(lambda: world.node_of("next") == "b")
+        assert {queued.attempts for queued in waiting} == {1}
+        await asyncio.sleep(60)
+        told = [tree for tree in world.api.all("pods") if "conditions" in tree.get("status", {})]
+        assert len(told) == 1000 and all("Insufficient cpu" in str(tree["status"]) for tree in told)
+
+    scenario(body)
