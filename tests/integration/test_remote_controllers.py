@@ -5,6 +5,7 @@ The apiserver is stopped and started again under it, with another key for tokens
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 
 import msgspec
@@ -18,6 +19,7 @@ from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.client.kubeconfig import Kubeconfig
 from pybernetes.client.transport import LocalTransport
+from pybernetes.cmd import controller_manager
 from pybernetes.cmd.controller_manager import remote_client_for
 from pybernetes.controllers.config import ControllerManagerConfig
 from pybernetes.controllers.manager import ControllerManager
@@ -54,6 +56,15 @@ async def scaled(api: ApiServer, replicas: int) -> None:
         async with asyncio.timeout(100):
             await reached.wait()
         factory.stop()
+
+
+def test_flags_say_which_controllers_run_and_how_long_the_lease_lasts() -> None:
+    parser = argparse.ArgumentParser()
+    controller_manager.add_arguments(parser)
+    words = ["--kubeconfig", "k", "--controllers", "*,-job", "--leader-elect-lease-duration", "1m", "--leader-elect"]
+    config = controller_manager.configuration(parser.parse_args(words), "me")
+    assert (config.leader_elect, config.identity, config.controllers) == (True, "me", ["*", "-job"])
+    assert (config.lease_duration_s, config.renew_deadline_s, config.retry_period_s) == (60, 10, 2)
 
 
 def test_controllers_over_http_outlive_a_restart_of_the_apiserver() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pybernetes.cmd import serving_flags, signing_flags
+from pybernetes.cmd import lease_flags, serving_flags, signing_flags
 from pybernetes.cmd.flag_types import duration, listed
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="act only while holding the lease kube-system/kube-controller-manager",
     )
+    lease_flags.add_arguments(parser)
     parser.add_argument(
         "--use-service-account-credentials",
         action=argparse.BooleanOptionalAction,
@@ -118,6 +119,7 @@ def configuration(args: argparse.Namespace, identity: str) -> ControllerManagerC
     return ControllerManagerConfig(
         controllers=[name for name in args.controllers.split(",") if name],
         leader_elect=args.leader_elect,
+        **lease_flags.settings(args),
         identity=identity,
         root_ca_pem=Path(args.root_ca_file).read_text() if args.root_ca_file else "",
         **signing_flags.settings(args),

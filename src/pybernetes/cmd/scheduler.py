@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import socket
 import sys
 from pathlib import Path
@@ -10,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
-from pybernetes.cmd import serving_flags
-from pybernetes.cmd.flag_types import duration
+from pybernetes.cmd import lease_flags, serving_flags
 
 if TYPE_CHECKING:
     from pybernetes.scheduler.config import SchedulerConfig
@@ -26,14 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="schedule only while holding the lease kube-system/kube-scheduler",
     )
-    for flag, default, what in (
-        ("lease-duration", "15s", "others take over when the lease was not renewed for this long"),
-        ("renew-deadline", "10s", "a leader gives up when it cannot renew for this long"),
-        ("retry-period", "2s", "between two tries to get or renew the lease"),
-    ):
-        parser.add_argument(
-            f"--leader-elect-{flag}", type=duration, default=default, help=f"{what} (default {default})"
-        )
+    lease_flags.add_arguments(parser)
     parser.add_argument(
         "--feature-gates", action="append", default=[], help="features on or off: Name=true,… (AllAlpha, AllBeta too)"
     )
@@ -56,9 +49,7 @@ async def run(args: argparse.Namespace) -> None:
         raise SystemExit(2) from None
     if args.leader_elect is not None:
         config.leader_elect = args.leader_elect
-    config.lease_duration_s = args.leader_elect_lease_duration
-    config.renew_deadline_s = args.leader_elect_renew_deadline
-    config.retry_period_s = args.leader_elect_retry_period
+    config = dataclasses.replace(config, **lease_flags.settings(args))
     config.feature_gates = features.parse(args.feature_gates)
     config.identity = f"{socket.gethostname()}_{random.uid()}"
     client = Client(HttpTransport.from_kubeconfig(args.kubeconfig), user_agent="kube-scheduler")

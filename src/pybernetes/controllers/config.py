@@ -19,6 +19,9 @@ class ControllerManagerConfig:
     controllers: list[str] = field(default_factory=lambda: ["*"])
     """Names to run; `*` is all that are on by default, `-name` takes one out."""
     leader_elect: bool = False
+    lease_duration_s: float = 15.0
+    renew_deadline_s: float = 10.0
+    retry_period_s: float = 2.0
     identity: str = "pybernetes"
     """Who holds the lease, and the host of Events."""
     root_ca_pem: str = ""

@@ -83,8 +83,16 @@ class ControllerManager:
         if not self._config.leader_elect:
             await self._lead()
             return
+        config = self._config
         self._elector = LeaderElector(
-            self._client_for(""), "kube-controller-manager", self._config.identity, self._clock, self._random
+            self._client_for(""),
+            "kube-controller-manager",
+            config.identity,
+            self._clock,
+            self._random,
+            lease_duration_s=config.lease_duration_s,
+            renew_deadline_s=config.renew_deadline_s,
+            retry_period_s=config.retry_period_s,
         )
         await self._elector.run(self._lead)
 
