@@ -15,7 +15,7 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
-STAGE, STATS, EXPAND, MOUNT_GROUP = 1, 2, 3, 6
+STAGE, STATS, EXPAND = 1, 2, 3
 
 
 class CsiDriver:

@@ -19,7 +19,7 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.csi_volumes import attachment_name, unique_name
 from pybernetes.kubelet.runtime import lacks_image_volumes
 from pybernetes.kubelet.volumes import mounts
-from tests.csi_driver import EXPAND, MOUNT_GROUP, STAGE, STATS, CsiDriver
+from tests.csi_driver import CsiDriver
 
 from .harness import NODE, Cluster, eventually, play, shell
 from .private_containerd import IMAGE, PrivateContainerd
@@ -348,7 +348,6 @@ def test_an_inline_volume_knows_its_pod(containerd: PrivateContainerd) -> None:
             assert call["secrets"] == {"password": "secret"}
             assert "staging_target_path" not in call and not csi.calls("NodeStageVolume")
             assert (await cluster.exec(pod, "stat", "-c", "%g", "/data")).strip() == "4321"
-            csi.order(can=[STAGE, MOUNT_GROUP])
 
     play(containerd, scene)
 
@@ -356,7 +355,6 @@ def test_an_inline_volume_knows_its_pod(containerd: PrivateContainerd) -> None:
 def test_a_volume_that_grew_is_made_larger_and_measured(containerd: PrivateContainerd) -> None:
     async def scene(cluster: Cluster) -> None:
         async with driver(cluster) as csi:
-            csi.order(can=[STAGE, STATS, EXPAND])
             await claim(cluster)
             await cluster.create("grows", [shell(IDLE, **MOUNT)], volumes=[READS])
             await cluster.running("grows")
