@@ -222,6 +222,10 @@ def _compare_into(result: _Triple, key: str, left: Any, right: Any, schema: Sche
         return
     else:
         result[1][key] = _LEAF
+        if type(left) is not type(right):  # what lay below goes, what lies below comes
+            for part, value in ((result[0], left), (result[2], right)):
+                if not is_leaf(value, schema) and (below := _below(everything(value, schema))):
+                    part[key] = below
         return
     for part, found in zip(result, inner, strict=True):
         if found:
@@ -299,7 +303,10 @@ def _merge_lists(left: list[Any], right: list[Any], schema: Schema) -> list[Any]
 
 
 def remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
-    """The value without the paths in the set; a container that loses its last entry becomes None."""
+    """The value without the paths in the set; None when nothing is left of it.
+
+    A container below it that is not in the set itself stays, and be it empty.
+    """
     if isinstance(value, dict):
         if schema.atomic:
             return None
@@ -309,9 +316,7 @@ def remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
             if node is None:
                 result[name] = child
             elif not is_member(node):
-                rest = remove(child, node, child_of(schema, name))
-                if rest is not None:
-                    result[name] = rest
+                result[name] = _emptied(child, remove(child, node, child_of(schema, name)))
         return result or None
     if isinstance(value, list):
         if schema.kind != "list" or schema.list_type == "atomic":
@@ -322,11 +327,13 @@ def remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
             if node is None:
                 items.append(item)
             elif not is_member(node):
-                rest = remove(item, node, schema.element or DEDUCED)
-                if rest is not None:
-                    items.append(rest)
+                items.append(_emptied(item, remove(item, node, schema.element or DEDUCED)))
         return items or None
     return value
+
+
+def _emptied(value: Any, rest: Any) -> Any:
+    return type(value)() if rest is None else rest
 
 
 def with_named_fields(fields: FieldSet, schema: Schema) -> FieldSet:

@@ -166,6 +166,17 @@ def test_what_is_no_longer_applied_goes_unless_others_own_it() -> None:
     assert live["data"] == {"b": "9"}
 
 
+def test_what_loses_its_last_entry_stays_where_somebody_owns_it() -> None:
+    live = update(None, config_map(a="1"), "other", schema=CONFIG_MAP, now=1e9)
+    live = apply(live, config_map(a="2"), "me", True, CONFIG_MAP, 2e9)
+    tree = apply(
+        live, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}}, "me", True, CONFIG_MAP, 3e9
+    )
+    assert tree["data"] == {}
+    assert fields_of(tree, "other") == {"f:data": {}}
+    assert fields_of(tree, "me") == {}
+
+
 def test_items_of_a_keyed_list_come_and_go() -> None:
     two = [{"name": "c", "image": "nginx"}, {"name": "d", "image": "y"}]
     template = {"metadata": {}, "spec": {"containers": two}}

@@ -221,3 +221,17 @@ def test_a_creator_owns_what_updating_nothing_says(schema: Any, tree: Tree, igno
     assert tree == before
     long_way = entries(update(None, tree, "m", "Update", schema, 1e9, ignored=ignored))
     assert json.dumps(fields) == json.dumps(long_way[0]["fieldsV1"] if long_way else {})
+
+
+def test_a_value_of_another_kind_takes_what_lay_below_along() -> None:
+    def widget(value: Any) -> dict[str, Any]:
+        return {"apiVersion": "x.io/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"any": value}}
+
+    deep = {"f:spec": {".": {}, "f:any": {".": {}, "f:q": {".": {}, "f:r": {}}}}}
+    live = update(None, widget({"q": {"r": [1]}}), "first", now=1e9)
+    assert entries(live)[0]["fieldsV1"] == deep
+    flat = update(live, widget({"q": 1}), "second", now=2e9)
+    kept = {"f:spec": {".": {}, "f:any": {}}}
+    assert [e["fieldsV1"] for e in entries(flat)] == [kept, {"f:spec": {"f:any": {"f:q": {}}}}]
+    back = update(flat, widget({"q": {"r": [1]}}), "third", now=3e9)
+    assert entries(back)[-1]["fieldsV1"] == {"f:spec": {"f:any": {"f:q": {".": {}, "f:r": {}}}}}
