@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core import v1 as core
-from pybernetes.api.resource import v1 as resource
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.pod_resources import Amounts, add, amounts_of, held
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apimachinery.volume_claims import class_of_claim
+
+if TYPE_CHECKING:
+    from pybernetes.api.resource import v1 as resource
 
 ResourceKey = tuple[str, str]
 """(group, plural)."""
@@ -161,7 +163,7 @@ def _device_usage(claim: resource.ResourceClaim) -> Amounts:
     found: Counter[str] = Counter()
     for request in claim.spec.devices.requests or []:
         most: Counter[str] = Counter()
-        choices: list[Any] = request.firstAvailable or [request.exactly or resource.ExactDeviceRequest()]
+        choices: list[Any] = [request.exactly] if request.exactly is not None else [*request.firstAvailable]
         for wanted in choices:
             count = _MOST_DEVICES if wanted.allocationMode == "All" else wanted.count or 0
             most |= Counter({wanted.deviceClassName + _DEVICES: count})

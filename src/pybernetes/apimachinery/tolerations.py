@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pybernetes.api.core.v1 import Taint, Toleration
-from pybernetes.api.resource.v1 import DeviceToleration
+
+if TYPE_CHECKING:
+    from pybernetes.api.resource.v1 import DeviceToleration
 
 NO_SCHEDULE = "NoSchedule"
 NO_EXECUTE = "NoExecute"
