@@ -30,12 +30,12 @@ from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
 from pybernetes.apimachinery import errors
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
+from pybernetes.sim.nodes import OFF
 
 NAME = "bench-controllers"
 AT_ONCE = 64
 IDLE_S = 10.0
 POLL_S = 0.1
-OFF = "simulation.pybernetes.io/off"
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
