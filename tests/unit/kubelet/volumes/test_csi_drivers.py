@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
+import grpc.aio
 import pytest
 
 from pybernetes.api.core.v1 import Node
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.api.storage.v1 import CSINode
 from pybernetes.kubelet.plugins import PluginError
+from pybernetes.kubelet.volumes.csi import csi_pb2 as untyped
 from pybernetes.kubelet.volumes.csi.drivers import Drivers, highest_supported
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
+from pybernetes.kubelet.volumes.payload import VolumeError
 from tests.fake_api import FakeApi
+
+pb: Any = untyped
 
 
 @pytest.mark.parametrize(
@@ -40,6 +47,56 @@ def test_a_driver_of_a_lower_version_does_not_take_the_place_of_another() -> Non
         with pytest.raises(PluginError, match="supported"):
             drivers.check("d", "/s", ["2.0.0"])
         drivers.check("d", "/s", ["1.0.0"])
+
+    play(scene)
+
+
+async def serve(socket: Path) -> Any:
+    """A driver that says who it is."""
+    server = grpc.aio.server()
+
+    async def info(request: Any, context: Any) -> Any:
+        return pb.NodeGetInfoResponse(node_id="id")
+
+    method = grpc.unary_unary_rpc_method_handler(
+        info, pb.NodeGetInfoRequest.FromString, lambda made: made.SerializeToString()
+    )
+    service = grpc.method_handlers_generic_handler("csi.v1.Node", {"NodeGetInfo": method})
+    server.add_generic_rpc_handlers((service,))
+    server.add_insecure_port(f"unix://{socket}")
+    await server.start()
+    return server
+
+
+def test_a_driver_of_a_higher_version_outlives_the_one_before(tmp_path: Path) -> None:
+    async def scene(api: FakeApi, info: NodeInfo) -> None:
+        old, new = tmp_path / "old.sock", tmp_path / "new.sock"
+        servers = [await serve(old), await serve(new)]
+        drivers = Drivers(info)
+        await drivers.register("d", str(old), ["1.0.0"])
+        with pytest.raises(PluginError, match="already registered"):
+            drivers.check("d", str(new), ["1.0.0"])
+        drivers.check("d", str(new), ["1.1.0"])
+        await drivers.register("d", str(new), ["1.1.0"])
+        await drivers.deregister("d", str(old))
+        assert drivers.get("d").socket == str(new)
+        assert [each["name"] for each in api.get("csinodes", "n")["spec"]["drivers"]] == ["d"]
+        await drivers.deregister("d", str(new))
+        with pytest.raises(VolumeError, match="driver name d not found in the list of registered CSI drivers"):
+            drivers.get("d")
+        for server in servers:
+            await server.stop(None)
+
+    play(scene)
+
+
+def test_a_driver_that_does_not_answer_is_not_taken(tmp_path: Path) -> None:
+    async def scene(api: FakeApi, info: NodeInfo) -> None:
+        drivers = Drivers(info)
+        with pytest.raises(PluginError, match="plugin registration failed with err: rpc error: code = Unavailable"):
+            await drivers.register("d", str(tmp_path / "none.sock"), ["1.0.0"])
+        with pytest.raises(VolumeError):
+            drivers.get("d")
 
     play(scene)
 

@@ -31,6 +31,7 @@ class Driver(RpcClient):
     def __init__(self, name: str, endpoint: str, version: Version) -> None:
         super().__init__(endpoint)
         self.name = name
+        self.socket = endpoint
         self.version = version
         self._can: frozenset[int] | None = None
 
@@ -119,8 +120,8 @@ class Drivers:
 
     async def deregister(self, name: str, endpoint: str) -> None:
         driver = self._drivers.get(name)
-        if driver is None:
-            return
+        if driver is None or driver.socket != endpoint:
+            return  # a newer one has taken its place
         del self._drivers[name]
         await driver.close()
         try:
