@@ -119,7 +119,8 @@ SHAPES: dict[str, tuple[int | None, Shape]] = {
 
 class Bench:
     def __init__(self, name: str, nodes: int, pods: int) -> None:
-        self._name, self._nodes, self._pods = name, nodes, pods
+        self._name, self._nodes = name, nodes
+        self._pods = min(pods, nodes) if name in ("preemption", "anti-affinity") else pods
         self._floor, self._shape = SHAPES[name]
         self._choose = Random(1).choice_index
         self._snapshot = Snapshot()
