@@ -16,7 +16,7 @@ from pybernetes.cel.charges import FAILED
 from pybernetes.cel.checking import Checked
 from pybernetes.cel.declarations import Functions
 from pybernetes.cel.macros import MAP_INSERT, SORT_BY_KEYS
-from pybernetes.cel.running import CostExceededError, Run
+from pybernetes.cel.running import MOST_WORK, CostExceededError, Run
 from pybernetes.cel.syntax import Call, CelError, Fold, Ident, ListOf, Literal, MapOf, Message, Node, Select
 from pybernetes.cel.values import ABSENT, NO_OVERLOAD, Optional
 
@@ -35,7 +35,9 @@ class Program:
         self._size = size
         self.checked = checked
 
-    def evaluate(self, variables: Mapping[str, Any], limit: int = costs.LIMIT_PER_CALL) -> tuple[Any, Run]:
+    def evaluate(
+        self, variables: Mapping[str, Any], limit: int = costs.LIMIT_PER_CALL, most_work: int = MOST_WORK
+    ) -> tuple[Any, Run]:
         """The value, and the run with what it cost.
 
         Of an expression that failed the value is a CelError, of one that cost too much a CostExceededError.
@@ -43,7 +45,7 @@ class Program:
         places = [ABSENT] * self._size
         for name, place in self._variables.items():
             places[place] = variables.get(name, ABSENT)
-        run = Run(places, limit)
+        run = Run(places, limit, most_work)
         try:
             found = self._step(run)
         except CostExceededError as error:

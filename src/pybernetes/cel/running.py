@@ -12,7 +12,7 @@ from pybernetes.cel import costs, values
 from pybernetes.cel.syntax import CelError
 from pybernetes.cel.values import ABSENT, NOTHING, Optional
 
-MOST_WORK = 10_000_000
+MOST_WORK = 4_000_000
 """How many steps one evaluation may take beyond what it is charged for."""
 _GO_NAMES = {"bool": "Bool", "int": "Int", "uint": "Uint", "double": "Double", "string": "String", "bytes": "Bytes"}
 
@@ -27,18 +27,19 @@ class CostExceededError(Exception):
 class Run:
     """One evaluation: its variables, and what it has cost."""
 
-    __slots__ = ("cost", "limit", "places", "work")
+    __slots__ = ("cost", "limit", "most_work", "places", "work")
 
-    def __init__(self, places: list[Any], limit: int) -> None:
+    def __init__(self, places: list[Any], limit: int, most_work: int = MOST_WORK) -> None:
         self.places = places
         self.limit = limit
+        self.most_work = most_work
         self.cost = 0
         self.work = 0
 
     def did(self, steps: int) -> None:
         """Counts work that has no cost of its own."""
         self.work += steps
-        if self.work > MOST_WORK:
+        if self.work > self.most_work:
             raise CostExceededError
 
     def charge(self, amount: int) -> None:

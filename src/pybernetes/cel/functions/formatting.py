@@ -159,7 +159,7 @@ def _octal(_meter: Meter, value: Any, _digits: int) -> str:
 
 def _member(meter: Meter, value: Any) -> str:
     """A value within a list or a map."""
-    meter.did(1)
+    meter.did(4)
     match value:
         case str():
             return quoted(value)

@@ -17,6 +17,8 @@ from pybernetes.cel.values import Meter, Opaque
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 _LONGEST = 60
+_READING = 20
+"""The work of reading an address."""
 _PROBLEM = "network address parse error during conversion from string"
 _LINK_LOCAL = ipaddress.ip_network("224.0.0.0/24")
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
@@ -101,11 +103,13 @@ def _cidr_value(interface: _Interface) -> Opaque:
     return Opaque(types.CIDR, interface, -(-interface.network.prefixlen // 8))
 
 
-def _ip(_meter: Meter, given: Any) -> Opaque:
+def _ip(meter: Meter, given: Any) -> Opaque:
+    meter.did(_READING)
     return _ip_value(_address(given) if isinstance(given, str) else given.value.ip)
 
 
-def _cidr(_meter: Meter, text: str) -> Opaque:
+def _cidr(meter: Meter, text: str) -> Opaque:
+    meter.did(_READING)
     try:
         return _cidr_value(_interface(text))
     except CelError as error:
@@ -113,7 +117,8 @@ def _cidr(_meter: Meter, text: str) -> Opaque:
 
 
 def _is(read: Callable[[str], Any]) -> Callable[[Meter, str], bool]:
-    def work(_meter: Meter, text: str) -> bool:
+    def work(meter: Meter, text: str) -> bool:
+        meter.did(_READING)
         try:
             read(text)
         except CelError:
@@ -123,12 +128,14 @@ def _is(read: Callable[[str], Any]) -> Callable[[Meter, str], bool]:
     return work
 
 
-def _contains_ip(_meter: Meter, network: Opaque, other: Any) -> bool:
+def _contains_ip(meter: Meter, network: Opaque, other: Any) -> bool:
+    meter.did(_READING)
     address = _address(other) if isinstance(other, str) else other.value
     return bool(address in network.value.network)
 
 
-def _contains_cidr(_meter: Meter, network: Opaque, other: Any) -> bool:
+def _contains_cidr(meter: Meter, network: Opaque, other: Any) -> bool:
+    meter.did(_READING)
     outer = network.value.network
     inner = (_interface(other) if isinstance(other, str) else other.value).network
     return bool(outer.version == inner.version and outer.overlaps(inner) and outer.prefixlen <= inner.prefixlen)

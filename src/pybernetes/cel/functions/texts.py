@@ -6,7 +6,6 @@ Source: cel-go/ext/strings.go, cel-go/common/types/string.go, apiserver/pkg/cel/
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +31,8 @@ _ESCAPES = str.maketrans(
 )
 _SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029" \
     "\u202f\u205f\u3000"  # fmt: skip
+_MATCHING = 16
+"""The work of a match that is handed out."""
 _COMPILING, _REPEATING = 2_000, 100_000
 """The work of making a regular expression, and of one that repeats parts, whose size its length does not tell."""
 
@@ -153,9 +154,13 @@ def _find(meter: Meter, text: str, pattern: str) -> str:
 
 
 def _find_all(meter: Meter, text: str, pattern: str, limit: int = -1) -> list[str]:
-    meter.did(len(text))
-    found = (match.group() for match in _pattern(meter, pattern).finditer(text))
-    return list(found if limit < 0 else itertools.islice(found, limit))
+    found: list[str] = []
+    for match in _pattern(meter, pattern).finditer(text):
+        if len(found) == limit:
+            break
+        meter.did(_MATCHING)
+        found.append(match.group())
+    return found
 
 
 TABLE: dict[str, Callable[..., Any]] = {

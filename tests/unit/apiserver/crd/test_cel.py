@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from pybernetes.apimachinery.field_errors import Path
+from pybernetes.apimachinery.patience import patiently
 from pybernetes.apiserver.crd.cel.checking import check
 from pybernetes.apiserver.crd.cel.rules import Rules
 from pybernetes.apiserver.crd.structural import Structural
-from pybernetes.cel.names import escape, unescape
+from pybernetes.cel.names import escape
 
 Tree = dict[str, Any]
 PROPERTIES: Tree = {
@@ -158,6 +161,55 @@ def test_old_self_where_there_is_none_to_find() -> None:
     assert "oldSelf cannot be used on the uncorrelatable portion of the schema within schema.properties[a]" in found[0]
 
 
-@pytest.mark.parametrize("name", ["a", "a-b", "a.b/c", "a__b", "namespace", "in"])
-def test_names_come_back(name: str) -> None:
-    assert unescape(escape(name)) == name
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a", "a"),
+        ("a-b", "a__dash__b"),
+        ("a.b/c", "a__dot__b__slash__c"),
+        ("a__b", "a__underscores__b"),
+        ("namespace", "__namespace__"),
+        ("a b", ""),
+    ],
+)
+def test_names_that_cannot_be_said_as_they_are(name: str, said: str) -> None:
+    assert escape(name) == said
+
+
+def many(count: int) -> Tree:
+    return {"spec": {"many": ["a"] * count}}
+
+
+def test_a_long_evaluation_leaves_the_event_loop() -> None:
+    made = Rules(schema("self.many.all(x, x == 'a' && x != 'b')"))
+
+    async def ask(count: int) -> tuple[bool, list[str]]:
+        threads: list[threading.Thread] = []
+
+        def work() -> list[str]:
+            threads.append(threading.current_thread())
+            return [str(e) for e in made.validate(many(count), None)]
+
+        found = await patiently(work)
+        return threads[-1] is threading.main_thread(), found
+
+    assert asyncio.run(ask(10)) == (True, [])
+    assert asyncio.run(ask(4_000)) == (False, [])
+    assert asyncio.run(ask(10_000)) == (False, [])
+
+
+def test_rules_of_one_object_share_a_budget() -> None:
+    rule = {"rule": "self.many.map(x, x + 'b').size() < lists.range(800000).size()"}
+    spec = {"type": "object", "properties": PROPERTIES, "x-kubernetes-validations": [rule] * 14}
+    rules = Rules(Structural({"type": "object", "properties": {"spec": spec}}))
+    found = [str(e) for e in rules.validate(many(1), None)]
+    why = "validation failed due to running out of cost budget, no further validation rules will be run"
+    assert found == [f'spec: Invalid value: "object": {why}']
+
+
+def test_what_fails_below_what_did_not_change_is_let_pass() -> None:
+    item = {"type": "integer", "x-kubernetes-validations": [{"rule": "self > 1"}]}
+    properties = {"l": {"type": "array", "items": item}, "o": {"type": "integer"}}
+    rules = Rules(Structural({"type": "object", "properties": properties}), root=False)
+    assert rules.validate({"l": [1], "o": 2}, {"l": [1], "o": 1}) == []
+    assert len(rules.validate({"l": [1, 1], "o": 2}, {"l": [1], "o": 1})) == 2

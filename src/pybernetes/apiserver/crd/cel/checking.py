@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.patience import TakesLongError, hurried
 from pybernetes.apiserver.crd.cel import types
 from pybernetes.apiserver.crd.cel.compiling import message_program, rule_program
+from pybernetes.apiserver.crd.cel.rules import LONG, rules_length
 from pybernetes.apiserver.crd.structural import Structural
 from pybernetes.cel import costs
 from pybernetes.cel.checking import Checked
@@ -27,6 +29,8 @@ _UNBOUNDED = -1
 
 def check(schema: Structural, at: Path) -> list[FieldError]:
     """All that is wrong with the rules of a version."""
+    if hurried() and rules_length(schema) > LONG:
+        raise TakesLongError
     found: list[FieldError] = []
     spent = _Spent()
     for place in _places(schema, types.declared(schema, root=True), at, 1, None):

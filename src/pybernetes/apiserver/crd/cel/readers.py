@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pybernetes.apimachinery.formats import seconds_of
+from pybernetes.apimachinery.patience import TakesLongError, hurried
 from pybernetes.apimachinery.trees import equal as same_trees
 from pybernetes.apiserver.crd.cel.types import with_type_meta
 from pybernetes.apiserver.crd.structural import Structural
@@ -22,6 +23,8 @@ from pybernetes.cel.syntax import CelError
 from pybernetes.cel.values import ABSENT, Duration, Meter, Record, TypedList, TypedMap
 
 Reader = Callable[[Any], Any]
+_MANY = 5_000
+"""More entries than an event loop waits for to be read."""
 Fields = Mapping[str, tuple[str, Reader]]
 """By name in expressions: the name on the wire, and what reads it."""
 
@@ -80,6 +83,8 @@ class ObjectValue(Record):
 def reader(schema: Structural) -> Reader:
     """What makes values of a node."""
     read = _reader(schema)
+    if read is _as_it_is:
+        return read
     return lambda tree: None if tree is None else read(tree)
 
 
@@ -106,9 +111,17 @@ def _as_it_is(tree: Any) -> Any:
     return tree
 
 
+def _mind_size(entries: Any) -> None:
+    if len(entries) > _MANY and hurried():
+        raise TakesLongError
+
+
 def _map_reader(read: Reader) -> Reader:
     def make(tree: Any) -> Any:
-        return TypedMap((name, read(value)) for name, value in tree.items()) if isinstance(tree, dict) else tree
+        if not isinstance(tree, dict):
+            return tree
+        _mind_size(tree)
+        return TypedMap(tree if read is _as_it_is else ((name, read(value)) for name, value in tree.items()))
 
     return make
 
@@ -118,7 +131,10 @@ def _list_reader(schema: Structural, read: Reader) -> Reader:
     unique = schema.list_type == "set"
 
     def make(tree: Any) -> Any:
-        return TypedList(map(read, tree), unique=unique, keys=keys) if isinstance(tree, list) else tree
+        if not isinstance(tree, list):
+            return tree
+        _mind_size(tree)
+        return TypedList(tree if read is _as_it_is else map(read, tree), unique=unique, keys=keys)
 
     return make
 

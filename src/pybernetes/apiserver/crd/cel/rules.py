@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from pybernetes.apimachinery.field_errors import OMITTED, FieldError, Path
+from pybernetes.apimachinery.patience import TakesLongError, hurried
 from pybernetes.apimachinery.trees import equal
 from pybernetes.apiserver.crd.cel import field_paths, types
 from pybernetes.apiserver.crd.cel.compiling import message_program, rule_program
@@ -20,13 +21,21 @@ from pybernetes.apiserver.crd.cel.readers import reader
 from pybernetes.apiserver.crd.structural import Structural
 from pybernetes.cel.names import escape
 from pybernetes.cel.planning import Program
-from pybernetes.cel.running import CostExceededError
+from pybernetes.cel.running import MOST_WORK as MOST_WORK_PER_CALL
+from pybernetes.cel.running import CostExceededError, Run
 from pybernetes.cel.syntax import CelError
 from pybernetes.cel.values import ABSENT, NOTHING, Optional
 
 BUDGET = 10_000_000
 """What the rules of one object may cost together."""
+MOST_WORK = 10_000_000
+"""How many steps they may take together beyond that."""
 _MAX_MESSAGE = 5 * 1024
+_PATIENCE = 20_000
+"""What of both an event loop waits for."""
+_PER_EVALUATION = 20
+LONG = 4_000
+"""How many characters of rules an event loop waits for to be compiled."""
 _OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
@@ -104,6 +113,8 @@ class Rules:
     """The rules of a schema; one that is no `root` is of a value within an object."""
 
     def __init__(self, schema: Structural, *, root: bool = True) -> None:
+        if hurried() and rules_length(schema) > LONG:
+            raise TakesLongError
         declared = types.declared(schema, root=root)
         self._root = _Node(schema, declared, is_root=root) if declared is not None else None
 
@@ -116,6 +127,13 @@ class Rules:
         with contextlib.suppress(_StopError):
             run.node(self._root, tree, before, path, _Correlated(self._root.schema, tree, before, None))
         return run.found
+
+
+def rules_length(schema: Structural) -> int:
+    """How many characters rules there are below a node."""
+    below = [*schema.properties.values(), *filter(None, (schema.additional, schema.items))]
+    own = sum(len(str(rule.get("rule") or "")) + len(rule.get("messageExpression") or "") for rule in schema.rules)
+    return own + sum(map(rules_length, below))
 
 
 class _Correlated:
@@ -168,6 +186,9 @@ class _Run:
     def __init__(self) -> None:
         self.found: list[FieldError] = []
         self._budget = BUDGET
+        self._work = MOST_WORK
+        self._hurried = hurried()
+        self._patience = _PATIENCE
 
     def node(self, node: _Node, value: Any, old: Any, path: Path, correlated: _Correlated) -> None:
         if value is None:
@@ -234,7 +255,7 @@ class _Run:
         if rule.program is None:
             self.found.append(FieldError.invalid(at, kind, f"rule compile error: {rule.problem}"))
             return True
-        verdict, run = rule.program.evaluate(data)
+        verdict, run = self._evaluated(rule.program, data)
         if run.cost > self._budget:
             self._stop(FieldError.invalid(at, kind, _OUT_OF_BUDGET))
         self._budget -= run.cost
@@ -245,6 +266,18 @@ class _Run:
             self.found.append(FieldError.invalid(at, kind, _failure(str(verdict), rule)))
             return True
         return verdict is True
+
+    def _evaluated(self, program: Program, data: dict[str, Any]) -> tuple[Any, Run]:
+        """Raises TakesLongError when an event loop has waited long enough."""
+        if not self._hurried:
+            found, run = program.evaluate(data, most_work=min(self._work, MOST_WORK_PER_CALL))
+        else:
+            found, run = program.evaluate(data, self._patience, self._patience)
+            self._patience -= run.cost + run.work + _PER_EVALUATION
+            if self._patience <= 0:
+                raise TakesLongError
+        self._work = max(self._work - run.work, 0)
+        return found, run
 
     def _failed(self, rule: Rule, data: dict[str, Any], node: _Node, value: Any, path: Path) -> FieldError:
         path = field_paths.joined(path, str(rule.tree.get("fieldPath") or ""), node.schema)
@@ -262,7 +295,7 @@ class _Run:
         """What the rule's own expression says; "" where it says nothing that can be shown."""
         if rule.message_program is None:
             return ""
-        text, run = rule.message_program.evaluate(data)
+        text, run = self._evaluated(rule.message_program, data)
         if run.cost > self._budget:
             why = "messageExpression evaluation failed due to running out of cost budget, no further validation rules"
             self._stop(FieldError.invalid(path, node.schema.type, f"{why} will be run"))

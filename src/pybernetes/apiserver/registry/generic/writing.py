@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pybernetes.api.meta.v1 import ManagedFieldsEntry
 from pybernetes.apimachinery import errors, names
 from pybernetes.apimachinery.field_errors import FieldError, Path, as_sent, invalid
+from pybernetes.apimachinery.patience import patiently
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.admission.interface import Attributes
 from pybernetes.apiserver.registry.generic import deletion, metadata_checks, object_meta, patching
@@ -147,7 +148,7 @@ class Writer:
         try:
             object_meta.match_namespace(meta, ctx.namespace if self.resource.namespaced else "")
             strategy.prepare_for_create(ctx, obj)
-            self._check_created(ctx, obj)
+            await self._check_created(ctx, obj)
             await self.registry.admission.validate(attributes)
             served = await self._store_new(ctx, obj)
             done = True
@@ -161,7 +162,7 @@ class Writer:
             found = as_sent(found, patching.parsed(ctx.sent, applied=True))
         return invalid(self.resource.gvk, meta.name or "", found)
 
-    def _check_created(self, ctx: RequestContext, obj: Any) -> None:
+    async def _check_created(self, ctx: RequestContext, obj: Any) -> None:
         strategy, meta = self.strategy, obj.metadata
         found: list[FieldError] = []
         if meta.name:
@@ -174,7 +175,7 @@ class Writer:
         found += metadata_checks.on_create(strategy, meta)
         if found:
             found = _unique(found)
-        found += strategy.validate(obj)
+        found += await patiently(strategy.validate, obj)
         if found:
             raise self._refusal(ctx, meta, found)
         ctx.warnings += strategy.warnings(obj, None)
@@ -302,7 +303,7 @@ class Writer:
         finish: Finish | None = await self.strategy.begin_update(ctx, obj, old) if rules.begins else None
         done = False
         try:
-            self._check_updated(ctx, obj, old, rules)
+            await self._check_updated(ctx, obj, old, rules)
             await self.registry.admission.validate(attributes)
             served = await self._store_changed(ctx, key, current, obj, old)
             done = True
@@ -328,12 +329,13 @@ class Writer:
                 raise invalid((resource.group, resource.plural), meta.name, [why])
             raise errors.modified(resource.group, resource.plural, meta.name)
 
-    def _check_updated(self, ctx: RequestContext, obj: Any, old: Any, rules: UpdateRules) -> None:
+    async def _check_updated(self, ctx: RequestContext, obj: Any, old: Any, rules: UpdateRules) -> None:
         meta, old_meta = obj.metadata, old.metadata
         meta.generation = old_meta.generation
         rules.prepare(ctx, obj, old)
         object_meta.carry_over(meta, old_meta)
-        found = metadata_checks.on_update(self.strategy, meta, old_meta, ctx.subresource) + rules.validate(obj, old)
+        found = metadata_checks.on_update(self.strategy, meta, old_meta, ctx.subresource)
+        found += await patiently(rules.validate, obj, old)
         if found:
             raise self._refusal(ctx, meta, found)
         if rules.warns:
