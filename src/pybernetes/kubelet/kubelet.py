@@ -206,6 +206,7 @@ class Kubelet:
             )
             if self.csi is not None:
                 self.csi.attachments.changed = self.agent.something_changed
+                self.csi.record_of_claim = self._recorder.event
             self._mirror_pods = MirrorPods(client, lambda: self.agent.node if self.agent is not None else None)
 
     async def _wait_for_runtime(self) -> None:

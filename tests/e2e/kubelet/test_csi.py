@@ -379,7 +379,7 @@ def test_a_volume_that_grew_is_made_larger_and_measured(containerd: PrivateConta
             (call,) = csi.calls("NodeExpandVolume")
             assert call["capacity_range"] == {"required_bytes": str(2 << 30)}
             done = f'FileSystemResizeSuccessful: MountVolume.NodeExpandVolume succeeded for volume "pv-data"  {NODE}'
-            assert done in await cluster.events("grows")
+            assert done in await cluster.events("grows") and done in await cluster.events("data")
 
             (found,) = await cluster.kubelet.node.volumes.stats(runner.worker.pod, only_claims=True)
             assert (found.claim, found.stats.used, found.stats.inodes_free) == (("default", "data"), 400, 90)

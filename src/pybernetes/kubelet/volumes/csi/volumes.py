@@ -65,6 +65,8 @@ class CsiVolumes:
         self.places = Places(root)
         self.drivers = drivers
         self.attachments = Attachments()
+        self.record_of_claim: Callable[[PersistentVolumeClaim, str, str, str], None] = lambda *_: None
+        """Tells an event of a claim: type, reason, message."""
         self._client = client
         self._tokens = tokens
         self._node_name = node_name
@@ -269,7 +271,13 @@ class CsiVolumes:
             return
         step, about = "MountVolume.NodeExpandVolume", f'for volume "{use.volume.name}" '
         if is_read_only(volume):
-            record("Warning", "FileSystemResizeFailed", f"{step} failed {about} requested read-only file system", "")
+            self._told(
+                record,
+                claim,
+                "Warning",
+                "FileSystemResizeFailed",
+                f"{step} failed {about} requested read-only file system",
+            )
             return
         if claim.status.allocatedResourceStatuses.get("storage") not in (None, growing.IN_PROGRESS):
             claim = await self._patch_claim(claim, growing.in_progress(claim))
@@ -281,8 +289,13 @@ class CsiVolumes:
                 return
             text = f"Expander.NodeExpand failed to expand the volume : {error}"
             raise VolumeError(text, use.volume.name, "MountVolume.Setup failed while expanding volume") from None
-        record("Normal", "FileSystemResizeSuccessful", f"{step} succeeded {about} {self._node_name}", "")
+        self._told(record, claim, "Normal", "FileSystemResizeSuccessful", f"{step} succeeded {about} {self._node_name}")
         await self._patch_claim(claim, growing.finished(claim, size))
+
+    def _told(self, record: Recorder, claim: PersistentVolumeClaim, kind: str, reason: str, text: str) -> None:
+        """To those who look at the pod and to those who look at the claim."""
+        record(kind, reason, text, "")
+        self.record_of_claim(claim, kind, reason, text)
 
     async def _expand(self, found: PersistentVolume, use: Use, size: str) -> None:
         csi = found.spec.csi
