@@ -6,6 +6,7 @@ Source: pkg/probe/{exec,http,tcp,grpc}, pkg/kubelet/prober/prober.go.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -146,11 +147,7 @@ async def _follow(url: str, headers: Mapping[str, str]) -> Answer:
 async def fetch(url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
     """GET with HTTP/1.1 on a connection of its own: status, headers, the beginning of the body."""
     parts = urlsplit(url)
-    context: ssl.SSLContext | None = None
-    if parts.scheme == "https":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    context = _trusting() if parts.scheme == "https" else None
     port = parts.port or (443 if context else 80)
     reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=context)
     try:
@@ -174,6 +171,15 @@ async def fetch(url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, st
         raise ValueError("net/http: server response headers exceeded their limit") from None
     finally:
         writer.close()
+
+
+@functools.cache
+def _trusting() -> ssl.SSLContext:
+    """Takes any certificate; made once, for that costs more than a probe."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def _grpc(action: GRPCAction, host: str, timeout_s: float) -> Answer:
