@@ -65,6 +65,12 @@ def told(state: CycleState) -> Answers | None:
     return state.peek(_STATE, Answers)
 
 
+def asked_again(state: CycleState) -> bool:
+    """Whether the cycle repeats one, with what extenders have said of its candidates."""
+    answers = told(state)
+    return answers is not None and answers.candidates is not None
+
+
 def left_to_evict(state: CycleState, candidates: list[Candidate]) -> list[Candidate] | None:
     """The candidates that extenders leave; None: they have to be asked about these first."""
     answers = told(state)

@@ -258,10 +258,14 @@ def test_the_order_at_one_point() -> None:
 
 
 def test_the_documented_plugin_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = dict(re.findall(r"```(python|yaml)\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL))
-    assert len([line for line in blocks["python"].splitlines() if line.strip()]) <= 12
+    found = re.findall(r"```(python|yaml)\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    (code,) = [text for kind, text in found if kind == "python"]
+    profiles, extenders = (yaml.safe_load(text) for kind, text in found if kind == "yaml")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 12
+    (extender,) = from_tree({**profiles, **extenders}).extenders
+    assert extender.managed_resources == {"example.com/gpu"} and extender.timeout_s == 2
     module = types.ModuleType("quiet_nodes")
-    exec(blocks["python"], module.__dict__)
+    exec(code, module.__dict__)
     monkeypatch.setitem(sys.modules, "quiet_nodes", module)
     entry = EntryPoint("QuietNodes", "quiet_nodes:QuietNodes", "pybernetes.scheduler_plugins")
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **which: EntryPoints([entry]).select(**which))
@@ -272,7 +276,7 @@ def test_the_documented_plugin_works(monkeypatch: pytest.MonkeyPatch) -> None:
         api.put(pod(schedulerName="quiet"), "pods")
         await until(lambda: node_of(api) == "quiet")
 
-    scheduled(from_tree(yaml.safe_load(blocks["yaml"])), body)
+    scheduled(from_tree(profiles), body)
 
 
 def test_every_plugin_that_refuses_says_what_may_help() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pybernetes.scheduler.columns import Ints
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
-from pybernetes.scheduler.extender_answers import left_to_evict
+from pybernetes.scheduler.extender_answers import asked_again, left_to_evict
 from pybernetes.scheduler.framework import (
     CycleState,
     Diagnosis,
@@ -70,7 +70,8 @@ class DefaultPreemption:
     def post_filter(
         self, tries: Tries, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
     ) -> tuple[str | None, Status]:
-        self._handle.metrics.preemption_attempts += 1
+        if not asked_again(state):
+            self._handle.metrics.preemption_attempts += 1
         reason = self._not_eligible(info, snapshot, diagnosis)
         if reason:
             return None, unschedulable(f"preemption: {reason}")
