@@ -26,7 +26,10 @@ Answer = Callable[[str, dict[str, Any]], Any]
 """(verb, the question) -> the answer's tree, or the bytes of one."""
 
 HANGS = object()
-EVERY_VERB = {f"{verb}Verb": verb for verb in ("filter", "prioritize", "preempt", "bind")} | {"weight": 1, "httpTimeout": "60s"}
+EVERY_VERB = {f"{verb}Verb": verb for verb in ("filter", "prioritize", "preempt", "bind")} | {
+    "weight": 1,
+    "httpTimeout": "60s",
+}
 
 
 def configured(*extenders: dict[str, Any]) -> SchedulerConfig:
