@@ -87,6 +87,8 @@ class Reflector(Generic[T]):
         self._on_event = on_event
         self._version = ""
         self._too_old = False
+        self._heard = False
+        """The watch that runs, or ended last, brought something."""
         self.lists = 0
         self.watches = 0
 
@@ -98,9 +100,10 @@ class Reflector(Generic[T]):
                 if must_list:
                     await self._list()
                     must_list = False
-                heard = await self._watch()
-                backoff_s = _FIRST_BACKOFF_S if heard else backoff_s
-                if heard:
+                self._heard = False
+                await self._watch()
+                if self._heard:
+                    backoff_s = _FIRST_BACKOFF_S
                     continue
             except (errors.Expired, errors.Gone) as error:
                 log.info("%s: listing again: %s", self._source.name, error)
@@ -112,6 +115,8 @@ class Reflector(Generic[T]):
                 log.info("%s: cannot list or watch, trying again: %s", self._source.name, error)
                 if isinstance(error, errors.Timeout | errors.InternalError) and self._version and must_list:
                     self._too_old = True  # "resource version too large" after a store went back in time
+            if self._heard:  # until it broke, the watch was well
+                self._heard, backoff_s = False, _FIRST_BACKOFF_S
             await asyncio.sleep(backoff_s * self._random.uniform(1.0, 2.0))
             backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
 
@@ -133,17 +138,15 @@ class Reflector(Generic[T]):
             obj.metadata.managedFields = []
         self._on_replace(items, page.resource_version)
 
-    async def _watch(self) -> bool:
-        """Follows one watch to its end; True when it brought anything."""
+    async def _watch(self) -> None:
+        """Follows one watch to its end."""
         self.watches += 1
-        heard = False
         events = self._source.watch(self._version, int(_WATCH_TIMEOUT_S * self._random.uniform(1.0, 2.0)))
         async with contextlib.aclosing(events) as stream:  # type: ignore[type-var]
             async for event in stream:
-                heard = True
+                self._heard = True
                 obj = event.object
                 if event.type != "BOOKMARK":
                     obj.metadata.managedFields = []
                     self._on_event(event.type, obj)
                 self._version = obj.metadata.resourceVersion or self._version
-        return heard

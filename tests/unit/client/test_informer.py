@@ -27,6 +27,9 @@ def config_map(name: str, version: int, uid: str = "") -> ConfigMap:
     )
 
 
+_BREAK = b"break"
+
+
 class Server:
     """Lists `items` at `version`; every watch reads from `events`; `faults` are answered first."""
 
@@ -54,6 +57,8 @@ class Server:
 
     async def _watch(self) -> AsyncIterator[bytes]:
         while (line := await self.events.get()) is not None:
+            if line == _BREAK:
+                raise ConnectionResetError("the watch broke")
             yield line
 
 
@@ -144,6 +149,18 @@ def test_errors_are_answered_with_back_off() -> None:
         f.server.items = [config_map("a", 3)]
         await asyncio.wait_for(f.factory.wait_synced(), 60)
         assert f.told == [("add", "a", 3)]
+
+    follow(body)
+
+
+def test_a_watch_that_breaks_again_and_again_is_resumed_soon() -> None:
+    async def body(f: Followed) -> None:
+        await f.factory.wait_synced()
+        for version in range(20, 30):
+            f.server.send("ADDED" if version == 20 else "MODIFIED", config_map("a", version))
+            f.server.events.put_nowait(_BREAK)
+            await asyncio.sleep(0.5)
+            assert f.told[-1][2] == version
 
     follow(body)
 
