@@ -53,6 +53,8 @@ def test_pods_that_an_old_replica_set_still_has_leave_no_room() -> None:
     assert plan.new_size(d, new_set, [new_set, old_set]) == 2
     old_set.status.replicas = 8
     assert plan.new_size(d, new_set, [new_set, old_set]) == 4
+    old_set.metadata.generation = 2
+    assert plan.new_size(d, new_set, [new_set, old_set]) == 2, "that status is of before it shrank"
 
 
 @pytest.mark.parametrize(

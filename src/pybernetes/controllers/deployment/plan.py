@@ -14,6 +14,7 @@ from pybernetes.controllers.deployment import revisions
 from pybernetes.controllers.deployment.sizes import (
     active,
     available,
+    is_followed,
     is_rolling,
     max_surge,
     max_unavailable,
@@ -43,6 +44,8 @@ def new_size(deployment: Deployment, new: ReplicaSet, everything: Sequence[Repli
     wanted, size = replicas_of(deployment), replicas_of(new)
     if not is_rolling(deployment) or size >= wanted:
         return wanted
+    if not all(is_followed(rs) for rs in everything if rs is not new):
+        return size  # how many Pods they have left is not known
     room = wanted + max_surge(deployment) - there_sum(everything)
     return size if room <= 0 else size + min(room, wanted - size)
 

@@ -37,6 +37,11 @@ def there_sum(replica_sets: Iterable[ReplicaSet]) -> int:
     return sum(max(replicas_of(rs), rs.status.replicas or 0) for rs in replica_sets)
 
 
+def is_followed(replica_set: ReplicaSet) -> bool:
+    """Its controller has seen the size that it has now."""
+    return (replica_set.status.observedGeneration or 0) >= (replica_set.metadata.generation or 0)
+
+
 def active(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
     """Those that want Pods."""
     return [rs for rs in replica_sets if replicas_of(rs) > 0]
