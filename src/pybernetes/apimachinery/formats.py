@@ -14,16 +14,23 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from pybernetes.apimachinery import names
+from pybernetes.apimachinery.times import TimeError, duration_nanos
 
 _UUID = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?%s[0-9a-fA-F]{3}-?%s[0-9a-fA-F]{3}-?[0-9a-fA-F]{12}"
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
-_DURATION = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+|0", re.ASCII)
-_WORDY_DURATION = re.compile(
-    r"(\d+\s*(ns|nanos?|nanoseconds?|us|µs|micros?|microseconds?|ms|millis?|milliseconds?|s|secs?|seconds?|m|mins?|"
-    r"minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?)\s*)+",
-    re.ASCII,
+_PART_IN_WORDS = re.compile(r"(\d+)\s*([A-Za-zµ]+)", re.ASCII)
+_UNITS_IN_WORDS: tuple[tuple[tuple[str, ...], str, int], ...] = (
+    (("ns",), "nano", 1),
+    (("us", "µs"), "micro", 10**3),
+    (("ms",), "milli", 10**6),
+    (("s",), "sec", 10**9),
+    (("m",), "min", 60 * 10**9),
+    (("h", "hr"), "hour", 3600 * 10**9),
+    (("d",), "day", 24 * 3600 * 10**9),
+    (("w", "wk"), "week", 7 * 24 * 3600 * 10**9),
 )
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+"""What a unit is called, how its long names begin, and its nanoseconds."""
+_MOST_DIGITS = 18
 _LABEL = r"[a-zA-Z0-9\u00a0-\uffff](?:[a-zA-Z0-9\u00a0-\uffff-]{0,61}[a-zA-Z0-9\u00a0-\uffff])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,63}}\.?")
 
@@ -83,17 +90,23 @@ def _date_time(text: str) -> bool:
     return found is not None and _date(text[:10]) and int(found[1]) < 24 and int(found[2]) < 60 and int(found[3]) < 61
 
 
-def seconds_of(text: str) -> float | None:
-    """The length of a duration such as 1h30m; None when it is none."""
-    if _DURATION.fullmatch(text):
-        parts = re.findall(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", text)
-        total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-        return -total if text.startswith("-") else total
-    return None
+def nanos_of(text: str) -> int | None:
+    """The length of a duration such as 1h30m or 3 days; None when it is none.
+
+    Source: kube-openapi/pkg/validation/strfmt/duration.go, which passes over what is neither a number nor a unit.
+    """
+    try:
+        return duration_nanos(text)
+    except TimeError:
+        parts = _PART_IN_WORDS.findall(text)
+    if any(len(number) > _MOST_DIGITS for number, _ in parts):
+        return None
+    found = [int(number) * nanos for number, unit in parts if (nanos := _nanos_of_unit(unit.lower()))]
+    return sum(found) if found else None
 
 
-def _duration(text: str) -> bool:
-    return seconds_of(text) is not None or _WORDY_DURATION.fullmatch(text) is not None
+def _nanos_of_unit(unit: str) -> int:
+    return next((nanos for own, long, nanos in _UNITS_IN_WORDS if unit in own or unit.startswith(long)), 0)
 
 
 def _email(text: str) -> bool:
@@ -150,7 +163,7 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "byte": _byte,
     "password": lambda text: True,
     "date": _date,
-    "duration": _duration,
+    "duration": lambda text: nanos_of(text) is not None,
     "datetime": _date_time,
     "date-time": _date_time,
     "k8s-short-name": lambda text: not names.dns1123_label(text),

@@ -65,7 +65,21 @@ def test_durations(seconds: float, text: str) -> None:
     assert times.parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "5", "s", "1h-", "1 h", "."])
+@pytest.mark.parametrize(
+    ("text", "nanos"),
+    [
+        ("0", 0),
+        ("+1.5h", 5400 * 10**9),
+        ("-.5us", -500),
+        ("1.0000000009s", 1000000000),
+        ("9223372036854775807ns", 2**63 - 1),
+    ],
+)
+def test_durations_are_read_to_the_nanosecond(text: str, nanos: int) -> None:
+    assert times.duration_nanos(text) == nanos
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "1h-", "1 h", ".", ".s", "-", "9223372036854775808ns", f"{'1' * 200}h"])
 def test_refuses_what_is_no_duration(text: str) -> None:
     with pytest.raises(TimeError, match="invalid duration"):
         times.parse_duration(text)

@@ -17,7 +17,7 @@ import orjson
 
 from pybernetes.apimachinery.protobuf.decoding import MAGIC, ProtobufError, message_of, table_of
 from pybernetes.apimachinery.protobuf.varint import SHORT, varint
-from pybernetes.apimachinery.times import parse_duration, parse_micros, parse_time
+from pybernetes.apimachinery.times import duration_nanos, parse_micros, parse_time
 
 Encode = Callable[[Any], bytes]
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
@@ -195,7 +195,7 @@ def _moment(seconds: int, nanos: int) -> bytes:
 
 
 def _duration(value: str) -> bytes:
-    return b"\x08" + varint(round(parse_duration(value) * 1_000_000_000))
+    return b"\x08" + varint(duration_nanos(value))
 
 
 def _int_or_string(value: int | str) -> bytes:

@@ -1,6 +1,6 @@
 """Durations and timestamps: read, written, taken apart.
 
-Source: cel-go/common/stdlib/standard.go, cel-go/common/types/{duration,timestamp}.go, time.ParseDuration (Go).
+Source: cel-go/common/stdlib/standard.go, cel-go/common/types/{duration,timestamp}.go.
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from pybernetes.apimachinery.times import TimeError, parse_time
+from pybernetes.apimachinery.times import TimeError, duration_nanos, parse_time
 from pybernetes.cel.syntax import CelError
-from pybernetes.cel.values import INT64, SECOND, Duration, Meter, Timestamp
+from pybernetes.cel.values import SECOND, Duration, Meter, Timestamp
 
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_NANOS = {
-    "ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND,
-}  # fmt: skip
 _ZONED = re.compile(r"(?:Z|([+-])(\d\d):(\d\d))$", re.ASCII)
 _FRACTION = re.compile(r"[.,](\d+)", re.ASCII)
 _OFFSET = re.compile(r"([+-])?(\d\d):(\d\d)", re.ASCII)
@@ -29,20 +25,10 @@ _EPOCH = datetime.datetime(1970, 1, 1)
 
 def read_duration(text: str) -> int | None:
     """Nanoseconds of a duration such as 1h30m; None when it is none."""
-    body = text[1:] if text[:1] in ("-", "+") else text
-    if body == "0":
-        return 0
-    if not body or len(body) > _LONGEST:
+    try:
+        return duration_nanos(text)
+    except TimeError:
         return None
-    total, at = Decimal(0), 0
-    while at < len(body):
-        part = _PART.match(body, at)
-        if part is None:
-            return None
-        total += Decimal(part[1]) * _NANOS[part[2]]
-        at = part.end()
-    nanos = -int(total) if text[0] == "-" else int(total)
-    return nanos if INT64[0] <= nanos <= INT64[1] else None
 
 
 def read_timestamp(text: str) -> Timestamp | None:

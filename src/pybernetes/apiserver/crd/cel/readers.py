@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pybernetes.apimachinery.formats import seconds_of
+from pybernetes.apimachinery.formats import nanos_of
 from pybernetes.apimachinery.patience import TakesLongError, hurried
 from pybernetes.apimachinery.trees import equal as same_trees
 from pybernetes.apiserver.crd.cel.types import with_type_meta
@@ -176,10 +176,10 @@ def _date_time(text: Any) -> Any:
 
 
 def _duration(text: Any) -> Any:
-    seconds = seconds_of(str(text))
-    if seconds is None:
+    nanos = nanos_of(str(text))
+    if nanos is None:
         raise CelError(f"Invalid duration {text}")
-    return Duration(round(seconds * values.SECOND))
+    return Duration(nanos)
 
 
 _FORMATS: Mapping[str, Reader] = {"byte": _bytes, "date": _date, "date-time": _date_time, "duration": _duration}
