@@ -125,10 +125,14 @@ class Client:
             async for kind, raw in lines:
                 yield WatchEvent(kind, decode(cls, raw))
 
-    async def create(self, obj: T, namespace: str = "", *, field_manager: str = "", dry_run: bool = False) -> T:
+    async def create(
+        self, obj: T, namespace: str = "", *, field_manager: str = "", dry_run: bool = False, read_only: bool = False
+    ) -> T:
+        """`read_only` as in `watch`."""
         resource, space = resource_of(type(obj)), namespace or obj.metadata.namespace or ""
         where = target(resource.path(space), fieldManager=field_manager, dryRun="All" if dry_run else "")
-        return decode_object(type(obj), await self._send("POST", where, msgspec.json.encode(obj)))
+        answer = await self._send("POST", where, msgspec.json.encode(obj))
+        return (decode_shared if read_only else decode_object)(type(obj), answer)
 
     async def update(self, obj: T, *, field_manager: str = "") -> T:
         return await self._update(obj, "", field_manager)
@@ -147,13 +151,18 @@ class Client:
         subresource: str = "",
         field_manager: str = "",
         force: bool = False,
+        read_only: bool = False,
     ) -> T:
-        """`patch_type`: merge, strategic, json, apply; `body` is bytes, a tree or a Struct."""
+        """`patch_type`: merge, strategic, json, apply; `body` is bytes, a tree or a Struct.
+
+        `read_only` as in `watch`.
+        """
         where = target(
             resource_of(cls).path(namespace, _named(name), subresource), fieldManager=field_manager, force=force
         )
         headers = {"content-type": PATCH_TYPES[patch_type]}
-        return decode_object(cls, await self._send("PATCH", where, body_of(body), headers))
+        answer = await self._send("PATCH", where, body_of(body), headers)
+        return (decode_shared if read_only else decode_object)(cls, answer)
 
     async def apply(self, obj: T, field_manager: str, force: bool = False) -> T:
         """Server-side apply of the fields that are set."""

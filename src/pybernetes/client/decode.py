@@ -50,10 +50,10 @@ def decode_object(cls: type[T], body: bytes | Raw) -> T:
     return found
 
 
-def decode_shared(cls: type[T], body: Raw) -> T:
+def decode_shared(cls: type[T], body: bytes | Raw) -> T:
     """The same Struct for all readers of the same bytes in this process, without managedFields; not to be changed.
 
-    The informers of a process hear of a change one after the other, in the same turn.
+    The informers of a process hear of a change one after the other, in the same turn, and who wrote it about then.
     """
     found: T = _shared(cast(Hashable, cls), bytes(body))
     return found

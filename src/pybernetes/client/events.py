@@ -137,6 +137,8 @@ class EventRecorder:
         self._waiting: deque[tuple[Event, cause.Cause]] = deque()
         self._sender: asyncio.Task[None] | None = None
         self._last_ns = 0
+        self._dropped = 0
+        """Since the queue was empty."""
 
     def event(
         self,
@@ -166,7 +168,7 @@ class EventRecorder:
             reportingInstance=self._host,
         )
         if len(self._waiting) >= _MOST_WAITING:
-            log.warning("too many Events wait, one is dropped: %s", message)
+            self._dropped += 1
             return
         self._waiting.append((event, cause.current()))
         if self._sender is None or self._sender.done():
@@ -190,6 +192,9 @@ class EventRecorder:
             if correlated is not None:
                 with cause.caused_by(why):
                     await self._send(*correlated)
+        if self._dropped:
+            log.warning("%d Events were dropped: more than %d waited", self._dropped, _MOST_WAITING)
+            self._dropped = 0
 
     async def _send(self, event: Event, again: bool) -> None:
         for _ in range(_TRIES):

@@ -29,6 +29,8 @@ from pybernetes.kubelet.status import VANISHING_CONDITIONS
 _LOG = logging.getLogger(__name__)
 _FIRST_PENDING_S = 0.02
 """The first «Pending» waits until the runtime is at work on the pod: the write then costs its start nothing."""
+_START_TURNS = 16
+"""As long as a start that waits for nothing takes: a turn of a busy event loop can outlast the time above."""
 _INSIST_S = 10.0
 _RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 # Not the kubelet's to say.
@@ -108,7 +110,7 @@ class StatusWriter:
         failures = 0
         try:
             if uid not in self._written and self._pending[uid].status.phase == "Pending":
-                await asyncio.sleep(_FIRST_PENDING_S)
+                await self._until_started(uid)
             while (pending := self._pending.get(uid)) is not None:
                 try:
                     await self._write_one(uid, pending)
@@ -132,6 +134,14 @@ class StatusWriter:
         finally:
             self._busy.discard(uid)
 
+    async def _until_started(self, uid: str) -> None:
+        """A moment, in which what follows «Pending» may take its place."""
+        await asyncio.sleep(_FIRST_PENDING_S)
+        for _ in range(_START_TURNS):
+            if (pending := self._pending.get(uid)) is None or pending.status.phase != "Pending":
+                return
+            await asyncio.sleep(0)
+
     def _drop(self, uid: str, pending: _Pending) -> None:
         if self._pending.get(uid) is pending:
             del self._pending[uid]
@@ -151,7 +161,7 @@ class StatusWriter:
             if not cause.current().revision:
                 cause.set_current(cause.Cause(revision_of(pod)))
             self._written[uid] = await client.patch(
-                Pod, name, namespace, patch, patch_type="strategic", subresource="status"
+                Pod, name, namespace, patch, patch_type="strategic", subresource="status", read_only=True
             )
         latest = self._written.get(uid, pod)
         deleting = latest.metadata.deletionTimestamp or (self._api_pod(uid) or pod).metadata.deletionTimestamp

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pybernetes.api.core.v1 import Event, EventSource, ObjectReference, Pod
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
@@ -110,3 +112,17 @@ def test_the_recorder_tries_again_and_gives_up_on_refusal() -> None:
         assert len(sent.created) == 1
 
     run(main())
+
+
+def test_what_a_burst_drops_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        sent = Sent()
+        recorder = EventRecorder(sent, "c", "", LoopClock())  # type: ignore[arg-type]
+        for number in range(1_003):
+            pod = ObjectReference(kind="Pod", namespace="default", name=f"p-{number}")
+            recorder.event(pod, "Normal", "Scheduled", "assigned")
+        await recorder.flush()
+        assert len(sent.created) == 1_000
+
+    run(main())
+    assert [record.getMessage() for record in caplog.records] == ["3 Events were dropped: more than 1000 waited"]

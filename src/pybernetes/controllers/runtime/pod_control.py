@@ -47,8 +47,9 @@ class PodControl:
         self._recorder = recorder
 
     async def create(self, pod: Pod, owner: KubernetesObject) -> Pod:
+        """The Pod that was made, for reading alone."""
         try:
-            made = await self._client.create(pod)
+            made = await self._client.create(pod, read_only=True)
         except errors.StatusError as error:
             if not is_namespace_terminating(error):
                 self._recorder.event(owner, "Warning", "FailedCreate", f"Error creating: {error}")
