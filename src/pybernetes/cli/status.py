@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from pybernetes import __version__
+from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.version import KUBERNETES_VERSION
 from pybernetes.cli.output import table
 from pybernetes.cli.selection import add_name, existing
@@ -88,7 +89,7 @@ async def _ask(layout: Layout) -> tuple[bool, list[dict[str, Any]]]:
 
 
 def _node(node: Any) -> dict[str, Any]:
-    ready = next((condition for condition in node.status.conditions if condition.type == "Ready"), None)
+    ready = condition_of(node.status.conditions, "Ready")
     addresses = [address.address for address in node.status.addresses if address.type == "InternalIP"]
     return {
         "name": node.metadata.name,

@@ -85,7 +85,7 @@ class CustomResources:
         name = key[1]
         definition = _decoder.decode(value)
         self._definitions[name] = definition
-        if _is_true(definition, "Established"):
+        if condition_holds(definition.status.conditions, "Established"):
             self._install(name, definition)
         self._mark(name)
 
@@ -106,7 +106,7 @@ class CustomResources:
     def _recheck(self, group: str) -> None:
         """Names may have become free: looks again at those of the group that wait for one."""
         for name, other in self._definitions.items():
-            if other.spec.group == group and not _is_true(other, "NamesAccepted"):
+            if other.spec.group == group and not condition_holds(other.status.conditions, "NamesAccepted"):
                 self._mark(name)
 
     async def _settle(self, name: str) -> None:
@@ -124,7 +124,7 @@ class CustomResources:
             return
         wanted = _decoder.decode(msgspec.json.encode(definition))
         wanted.status = status
-        if naming.is_true(status, "Established"):
+        if condition_holds(status.conditions, "Established"):
             self._install(name, wanted)
         freed = definition.status.acceptedNames != status.acceptedNames
         await self._write_status(wanted)
@@ -258,10 +258,6 @@ class CustomResources:
                     return
         finally:
             await watch.aclose()
-
-
-def _is_true(definition: CustomResourceDefinition, kind: str) -> bool:
-    return condition_holds(definition.status.conditions, kind)
 
 
 def _same(held: CustomResourceDefinition, new: CustomResourceDefinition) -> bool:

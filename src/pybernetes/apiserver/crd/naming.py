@@ -36,7 +36,7 @@ def status_of(
             Condition(type="NamesAccepted", status="True", reason="NoConflicts", message="no conflicts found"),
             now,
         )
-        if not is_true(status, "Established"):
+        if not condition_holds(status.conditions, "Established"):
             why = "the initial names have been accepted"
             set_condition(
                 status, Condition(type="Established", status="True", reason="InitialNamesAccepted", message=why), now
@@ -44,7 +44,7 @@ def status_of(
     else:
         reason, message = problem
         set_condition(status, Condition(type="NamesAccepted", status="False", reason=reason, message=message), now)
-        if not is_true(status, "Established"):
+        if not condition_holds(status.conditions, "Established"):
             why = "not all names are accepted"
             set_condition(status, Condition(type="Established", status="False", reason="NotAccepted", message=why), now)
     approval = approval_condition(definition)
@@ -92,10 +92,6 @@ def _names(
             problem = (reason, f'"{name}" is already in use')
     ours.categories = asked.categories
     return ours, problem
-
-
-def is_true(status: CustomResourceDefinitionStatus, kind: str) -> bool:
-    return condition_holds(status.conditions, kind)
 
 
 def set_condition(status: CustomResourceDefinitionStatus, condition: Condition, now: float) -> None:

@@ -56,16 +56,13 @@ class StorageVersionMigrationStrategy(Strategy):
             found.append(FieldError.invalid(at, revision, f"resource version is not well formed: {revision}"))
         if before and before != revision:
             found.append(FieldError.invalid(at, revision or "", _IMMUTABLE))
-        shown = msgspec.to_builtins(obj.status.conditions)
-        if _is_true(obj, "Succeeded") and _is_true(obj, "Failed"):
+        told, known = obj.status.conditions, old.status.conditions
+        shown = msgspec.to_builtins(told)
+        if condition_holds(told, "Succeeded") and condition_holds(told, "Failed"):
             why = "Both success and failed conditions cannot be true at the same time"
             found.append(FieldError.invalid(_CONDITIONS, shown, why))
         for kind, word in _OUTCOMES:
-            if _is_true(old, kind) and not _is_true(obj, kind):
+            if condition_holds(known, kind) and not condition_holds(told, kind):
                 why = f"{word} condition cannot be set to false once it is true"
                 found.append(FieldError.invalid(_CONDITIONS, shown, why))
         return found
-
-
-def _is_true(obj: StorageVersionMigration, kind: str) -> bool:
-    return condition_holds(obj.status.conditions, kind)

@@ -12,6 +12,7 @@ from dataclasses import replace
 import msgspec
 
 from pybernetes.api.apiextensions import v1 as apiextensions
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.names import dns1035_label, dns1123_subdomain
 from pybernetes.apiserver.crd import json_path, naming
@@ -49,7 +50,7 @@ def validate(obj: Definition) -> list[FieldError]:
 def validate_update(obj: Definition, old: Definition) -> list[FieldError]:
     found = _spec(obj, old)
     spec, before = obj.spec, old.spec
-    if naming.is_true(old.status, "Established"):
+    if condition_holds(old.status.conditions, "Established"):
         found += _unchanged(spec.scope, before.scope, _SPEC.child("scope"))
         found += _unchanged(spec.names.kind, before.names.kind, _SPEC.child("names", "kind"))
     found += _unchanged(spec.group, before.group, _SPEC.child("group"))
