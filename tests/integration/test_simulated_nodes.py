@@ -350,6 +350,29 @@ def test_a_node_that_a_user_makes_is_played_as_it_is() -> None:
     simulated(play)
 
 
+def test_what_somebody_adds_to_the_capacity_can_be_allocated_until_it_is_taken_away() -> None:
+    async def play(world: World) -> None:
+        async def allocatable() -> dict[str, str]:
+            return (await world.client.get(Node, "n1")).status.allocatable
+
+        async def follows(amount: str | None) -> None:
+            change = {"status": {"capacity": {"example.com/beard-second": amount}}}
+            await world.client.patch(Node, "n1", "", change, subresource="status")
+            await until(lambda: is_(amount))
+
+        async def is_(amount: str | None) -> bool:
+            return (await allocatable()).get("example.com/beard-second") == amount
+
+        await world.client.create(pod("p"), "default")
+        await until(lambda: world.ready("p"))
+        before = await allocatable()
+        await follows("1k")
+        await follows(None)
+        assert await allocatable() == before
+
+    simulated(play)
+
+
 def test_a_node_that_is_switched_off_says_nothing_until_it_is_switched_on() -> None:
     async def play(world: World) -> None:
         async def renewed() -> str | None:

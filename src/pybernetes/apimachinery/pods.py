@@ -15,6 +15,8 @@ AnyContainer = Container | EphemeralContainer
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 """On what stands in the API for a Pod that a node runs by itself."""
+RESTART_ALL = "RestartAllContainers"
+"""The action of a restart rule."""
 
 
 def is_finished(pod: Pod) -> bool:
@@ -28,6 +30,12 @@ def is_terminal(phase: str | None) -> bool:
 
 def is_ready(pod: Pod) -> bool:
     return condition_holds(pod.status.conditions, "Ready")
+
+
+def restarts_all(spec: PodSpec) -> bool:
+    """Whether the end of one of its containers can restart all of the Pod."""
+    containers = (*spec.initContainers, *spec.containers)
+    return any(rule.action == RESTART_ALL for c in containers for rule in c.restartPolicyRules)
 
 
 def containers_of(spec: PodSpec) -> list[AnyContainer]:

@@ -53,7 +53,7 @@ def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str,
     if pod.spec.os is not None and pod.spec.os.name != system:
         return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
     others = list(others)
-    short = _shortages(pod, others, allocatable)
+    short = _shortages(pod, others, {**node.status.allocatable, **allocatable})
     refused = _refused_otherwise(pod, others, node)
     if not short or (refused is not None and is_critical(pod)):
         return refused

@@ -193,7 +193,7 @@ class NodeAgent:
         if not due and same_but_for_heartbeats(self.node.status, status):
             return
         before, after = msgspec.to_builtins(self.node.status), msgspec.to_builtins(status)
-        body = {key: after.get(key) for key in {**before, **after} if before.get(key) != after.get(key)}
+        body = {k: _change(before.get(k), after.get(k)) for k in {**before, **after} if before.get(k) != after.get(k)}
         if before.get("addresses") and "addresses" in body:
             body["addresses"] = [{"$patch": "replace"}, *(body["addresses"] or [])]
         was_ready = _is_ready(self.node.status)
@@ -245,6 +245,11 @@ class NodeAgent:
             return await self._client.create(lease)
 
     _began_s = 0.0
+
+
+def _change(old: Any, new: Any) -> Any:
+    """For a strategic merge: of a map, the keys that went are named."""
+    return {**dict.fromkeys(old), **new} if isinstance(old, dict) and isinstance(new, dict) else new
 
 
 def _is_ready(status: NodeStatus) -> bool:

@@ -27,6 +27,11 @@ from pybernetes.api.core.v1 import (
 )
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.conditions import condition_of
+from pybernetes.apimachinery.declared_features import (
+    RESIZE_OF_INIT_CONTAINERS,
+    RESIZE_OF_PODS,
+    RESTART_ALL_CONTAINERS,
+)
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.eviction.thresholds import MEMORY, parse
@@ -35,6 +40,7 @@ from pybernetes.kubelet.usage import meminfo
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
 _MAX_IMAGES = 50
 _MAX_NAMES = 5
+_DECLARED_FEATURES = sorted([RESIZE_OF_INIT_CONTAINERS, RESIZE_OF_PODS, RESTART_ALL_CONTAINERS])
 PRESSURES = {
     "MemoryPressure": (
         ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -177,16 +183,21 @@ def node_status(
     pressure: frozenset[str] = frozenset(),
     volumes_in_use: Sequence[str] = (),
 ) -> NodeStatus:
-    """The status to report; times of transition are kept from `old`. Pure but for its inputs."""
+    """The status to report; times of transition are kept from `old`. Pure but for its inputs.
+
+    Extended resources that someone else wrote into the capacity can be allocated, as long as they stand there.
+    """
     info = msgspec.structs.replace(
         machine.info, containerRuntimeVersion=f"{health.name}://{health.version or 'Unknown'}"
     )
     addresses = [NodeAddress(type="InternalIP", address=ip) for ip in host_ips]
     addresses.append(NodeAddress(type="Hostname", address=config.hostname))
+    foreign = {name: amount for name, amount in old.capacity.items() if "/" in name}
     status = msgspec.structs.replace(
         old,
-        capacity={**{k: v for k, v in old.capacity.items() if "/" in k}, **machine.capacity},
-        allocatable={**{k: v for k, v in old.allocatable.items() if "/" in k}, **machine.allocatable},
+        capacity={**foreign, **machine.capacity},
+        allocatable={**foreign, **machine.allocatable},
+        declaredFeatures=list(_DECLARED_FEATURES),
         nodeInfo=info,
         addresses=addresses,
         images=images,

@@ -8,13 +8,12 @@ import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, PodCondition, PodStatus, Probe
 from pybernetes.apimachinery.conditions import condition_of
-from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, AnyContainer, containers_of
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, RESTART_ALL, AnyContainer, containers_of
 
 HASH_ANNOTATION = "kubernetes.io/config.hash"
 SOURCE_ANNOTATION = "kubernetes.io/config.source"
 SEEN_ANNOTATION = "kubernetes.io/config.seen"
 
-RESTART_ALL = "RestartAllContainers"
 _SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 
 
@@ -83,12 +82,6 @@ def matching_rule(container: AnyContainer, exit_code: int) -> str:
         if condition is not None and (exit_code in condition.values) == (condition.operator == "In"):
             return rule.action
     return ""
-
-
-def has_restart_all(pod: Pod) -> bool:
-    """Whether the end of one of its containers can restart all of the pod."""
-    containers = (*pod.spec.initContainers, *pod.spec.containers)
-    return any(rule.action == RESTART_ALL for c in containers for rule in c.restartPolicyRules)
 
 
 def should_restart(container: AnyContainer, pod: Pod, exit_code: int) -> bool:

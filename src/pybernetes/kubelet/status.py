@@ -31,7 +31,7 @@ from pybernetes.api.core.v1 import (
 )
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.conditions import condition_of
-from pybernetes.apimachinery.pods import AnyContainer, is_terminal
+from pybernetes.apimachinery.pods import AnyContainer, is_terminal, restarts_all
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.pod_spec import find_condition, is_sidecar, should_restart
@@ -504,7 +504,7 @@ def _conditions(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus
         ("ContainersReady", *containers_ready),
         ("PodScheduled", "True", None, None),
     ]
-    if pod_spec.has_restart_all(pod):
+    if restarts_all(pod.spec):
         found.append(("AllContainersRestarting", *_restarting_all(inputs, status)))
     now = format_time(inputs.now_s)
     result = list(others)

@@ -29,9 +29,10 @@ class Action(IntFlag):
     UPDATE_POD_TOLERATION = 1 << 9
     UPDATE_POD_SCHEDULING_GATES_ELIMINATED = 1 << 10
     UPDATE_POD_GENERATED_RESOURCE_CLAIM = 1 << 11
-    UPDATE_OTHER = 1 << 12
-    UPDATE = sum(1 << shift for shift in range(2, 13))
-    ALL = (1 << 13) - 1
+    UPDATE_NODE_DECLARED_FEATURE = 1 << 12
+    UPDATE_OTHER = 1 << 13
+    UPDATE = sum(1 << shift for shift in range(2, 14))
+    ALL = (1 << 14) - 1
 
 
 class EventResource(Enum):
@@ -112,6 +113,8 @@ def node_changes(old: Node, new: Node) -> list[ClusterEvent]:
         actions.append(Action.UPDATE_NODE_CONDITION)
     if old.metadata.annotations != new.metadata.annotations:
         actions.append(Action.UPDATE_NODE_ANNOTATION)
+    if old.status.declaredFeatures != new.status.declaredFeatures:
+        actions.append(Action.UPDATE_NODE_DECLARED_FEATURE)
     return [ClusterEvent(EventResource.NODE, action) for action in dict.fromkeys(actions)]
 
 

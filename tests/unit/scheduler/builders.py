@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from pybernetes.api.core.v1 import (
@@ -45,6 +46,7 @@ def node(
     taints: list[tuple[str, str, str]] | None = None,
     unschedulable: bool | None = None,
     images: dict[str, int] | None = None,
+    features: Sequence[str] = (),
     **extended: str,
 ) -> Node:
     offered = {"cpu": cpu, "memory": memory, "pods": pods, **{k.replace("__", "/"): v for k, v in extended.items()}}
@@ -57,6 +59,7 @@ def node(
         status=NodeStatus(
             allocatable=offered,
             images=[ContainerImage(names=[image], sizeBytes=size) for image, size in (images or {}).items()],
+            declaredFeatures=list(features),
         ),
     )
 

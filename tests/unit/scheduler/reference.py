@@ -250,6 +250,16 @@ def topology_spread(pod: Pod, node: Node, cluster: Cluster) -> Refusal:
     return None
 
 
+def declared_features(pod: Pod, node: Node, cluster: Cluster) -> Refusal:
+    rules = [rule for each in (*pod.spec.initContainers, *pod.spec.containers) for rule in each.restartPolicyRules]
+    needed = {"RestartAllContainersOnContainerExits" for rule in rules if rule.action == "RestartAllContainers"}
+    if pod.spec.hostNetwork and pod.spec.hostUsers is False:
+        needed.add("UserNamespacesHostNetworkSupport")
+    if needed - set(node.status.declaredFeatures):
+        return ["node(s) didn't match Pod's required features"], UNRESOLVABLE
+    return None
+
+
 FILTERS = {
     "NodeUnschedulable": node_unschedulable,
     "NodeName": node_name,
@@ -259,6 +269,7 @@ FILTERS = {
     "NodeResourcesFit": fit,
     "PodTopologySpread": topology_spread,
     "InterPodAffinity": reference_affinity.refuse,
+    "NodeDeclaredFeatures": declared_features,
 }
 
 

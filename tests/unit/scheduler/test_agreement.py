@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pybernetes.api.core.v1 import (
     Affinity,
     Container,
+    ContainerRestartRule,
     Node,
     NodeAffinity,
     NodeSelector,
@@ -35,6 +36,7 @@ KEYS = ["zone", "disk", "size"]
 VALUES = ["a", "b", "3", "10", "-1"]
 TAINTS = [("dedicated", "db"), ("dedicated", ""), ("gpu", "")]
 IMAGES = ["app:1", "app", "registry:5000/x", "big:2"]
+FEATURES = ["RestartAllContainersOnContainerExits", "UserNamespacesHostNetworkSupport"]
 ADDRESSES = ["", "0.0.0.0", "10.0.0.1", "10.0.0.2"]
 
 label_maps = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=3)
@@ -54,6 +56,7 @@ def nodes(draw: Any) -> list[Node]:
                 (*draw(st.sampled_from(TAINTS)), effect) for effect in draw(st.lists(effects, max_size=2, unique=True))
             ],
             unschedulable=draw(st.sampled_from([None, None, None, True])),
+            features=draw(st.sampled_from([FEATURES[:1], FEATURES, []])),
             images=draw(st.dictionaries(st.sampled_from(["app:1", "app:latest", "big:2"]), st.just(700_000_000))),
             **draw(st.sampled_from([{}, {"example.com__gpu": "2"}])),
         )
@@ -160,6 +163,10 @@ def new_pods(draw: Any) -> Pod:
         )
     if draw(st.integers(0, 2)) == 0:
         spec.topologySpreadConstraints = draw(st.lists(constraints, min_size=1, max_size=2))
+    if draw(st.integers(0, 4)) == 0:
+        spec.containers[0].restartPolicyRules = [ContainerRestartRule(action="RestartAllContainers")]
+    if draw(st.integers(0, 9)) == 0:
+        spec.hostNetwork, spec.hostUsers = True, draw(st.sampled_from([None, True, False]))
     return made
 
 

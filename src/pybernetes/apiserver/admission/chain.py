@@ -48,6 +48,7 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
     """The plugins that are on, in upstream's order."""
     from pybernetes.apiserver.admission.certificate_subject import CertificateSubjectRestriction
     from pybernetes.apiserver.admission.claim_resize import PersistentVolumeClaimResize
+    from pybernetes.apiserver.admission.declared_features import NodeDeclaredFeatureValidator
     from pybernetes.apiserver.admission.default_classes import DefaultIngressClass, DefaultStorageClass
     from pybernetes.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
     from pybernetes.apiserver.admission.limit_ranger import LimitRanger
@@ -77,6 +78,7 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
         DefaultIngressClass(reader),
         CertificateSubjectRestriction(reader),
         RuntimeClasses(reader),
+        NodeDeclaredFeatureValidator(reader),
         PodResizeValidator(reader),
         ResourceQuotas(reader),
     ]

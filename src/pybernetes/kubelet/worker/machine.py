@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
-from pybernetes.apimachinery.pods import is_finished, is_terminal
+from pybernetes.apimachinery.pods import RESTART_ALL, is_finished, is_terminal
 from pybernetes.apimachinery.times import format_duration, parse_time
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.backoff import BackOff
@@ -375,7 +375,7 @@ class PodWorker:
         newest = [(spec, found) for spec in specs if (found := self.runtime.find(spec.name)) is not None]
         if not self.restarting_all:
             self.restarting_all = any(
-                found.state == "exited" and pod_spec.matching_rule(spec, found.exit_code) == pod_spec.RESTART_ALL
+                found.state == "exited" and pod_spec.matching_rule(spec, found.exit_code) == RESTART_ALL
                 for spec, found in newest
             )
         if not self.restarting_all:

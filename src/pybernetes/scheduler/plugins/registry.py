@@ -13,6 +13,7 @@ from pybernetes.scheduler.plugins.gang_scheduling import GangScheduling
 from pybernetes.scheduler.plugins.image_locality import ImageLocality
 from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pybernetes.scheduler.plugins.node_affinity import NodeAffinity
+from pybernetes.scheduler.plugins.node_declared_features import NodeDeclaredFeatures
 from pybernetes.scheduler.plugins.node_name import NodeName
 from pybernetes.scheduler.plugins.node_ports import NodePorts
 from pybernetes.scheduler.plugins.node_resources import BalancedAllocation, Fit
@@ -48,6 +49,7 @@ FACTORIES: dict[str, tuple[int, Factory]] = {
     "NodeResourcesBalancedAllocation": (1, lambda arguments, handle: BalancedAllocation(arguments)),
     "ImageLocality": (1, lambda arguments, handle: ImageLocality()),
     "DefaultBinder": (0, lambda arguments, handle: DefaultBinder(handle.client)),
+    "NodeDeclaredFeatures": (0, lambda arguments, handle: NodeDeclaredFeatures()),
     "GangScheduling": (0, lambda arguments, handle: GangScheduling(handle)),
 }
 """Name -> (weight, factory), in the order in which plugins are asked. Source: apis/config/v1/default_plugins.go."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -10,12 +9,9 @@ import pytest
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.scheme import find
-from pybernetes.apimachinery.user import UserInfo
-from pybernetes.apiserver.admission.interface import Attributes
 from pybernetes.apiserver.admission.pod_resize import PodResizeValidator
 from pybernetes.apiserver.registry.core.pods.resizing import validate_resize
-from pybernetes.apiserver.registry.generic.interface import RequestContext
+from tests.unit.apiserver.admission import pod_updates
 
 SMALL = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"cpu": "200m"}}
 
@@ -71,22 +67,7 @@ def refusal(new: core.Pod, **labels: str) -> errors.StatusError | None:
     node = core.Node()
     node.metadata.name, node.metadata.labels = "n", labels
     node.status.allocatable = {"cpu": "2", "memory": "4Gi"}
-
-    class Nodes:
-        async def read(self, cls: type, name: str, namespace: str = "") -> Any:
-            return node if (cls, name) == (core.Node, "n") else None
-
-    resource = find("", "v1", "pods")
-    assert resource is not None
-    ctx = RequestContext(
-        user=UserInfo("u"), resource=resource, verb="update", namespace="default", name="p", subresource="resize"
-    )
-    plugin = PodResizeValidator(Nodes())  # type: ignore[arg-type]
-    try:
-        asyncio.run(plugin.validate(Attributes(ctx, "UPDATE", new, pod(SMALL))))
-    except errors.StatusError as error:
-        return error
-    return None
+    return pod_updates.refusal(PodResizeValidator, node, new, pod(SMALL))
 
 
 def test_what_a_node_has() -> None:

@@ -13,7 +13,7 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.changes import difference
 from pybernetes.apimachinery.field_errors import FieldError, Path, one_of
-from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, containers_with_paths
+from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, containers_with_paths, restarts_all
 from pybernetes.apiserver.registry.core.ip_values import validate_ip
 from pybernetes.apiserver.registry.core.pods import (
     annotated,
@@ -337,9 +337,7 @@ def _validate_transitions(
     statuses: list[core.ContainerStatus], before: list[core.ContainerStatus], spec: core.PodSpec, path: Path
 ) -> list[FieldError]:
     """A container that must not restart does not leave the terminated state."""
-    containers = (*spec.initContainers, *spec.containers)
-    all_restart = any(rule.action == "RestartAllContainers" for c in containers for rule in c.restartPolicyRules)
-    if spec.restartPolicy == "Always" or all_restart:
+    if spec.restartPolicy == "Always" or restarts_all(spec):
         return []
     found: list[FieldError] = []
     new = {status.name: (index, status) for index, status in enumerate(statuses)}
