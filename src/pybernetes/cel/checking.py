@@ -275,7 +275,7 @@ class _Checker:
             self._wrong(node, f"expected type '{types.optional_of(kind)}' but found '{kind}'")
         return types.unwrapped(kind)
 
-    def _joined(self, node: Node, before: Type | None, kind: Type) -> Type:
+    def _joined(self, before: Type | None, kind: Type) -> Type:
         if before is None:
             return kind
         return types.most_general(before, kind) if self.mappings.accepts([before], [kind]) else DYN
@@ -284,7 +284,7 @@ class _Checker:
         elements = [self.check(each) for each in node.elements]
         kind: Type | None = None
         for i, each in enumerate(elements):
-            kind = self._joined(each, kind, self._element(each, optional=i in node.optional))
+            kind = self._joined(kind, self._element(each, optional=i in node.optional))
         return self._typed(ListOf(node.id, elements, node.optional), types.list_of(kind or self._fresh()))
 
     def _map(self, node: MapOf) -> Node:
@@ -293,8 +293,8 @@ class _Checker:
         entries = []
         for entry in node.entries:
             key, value = self.check(entry.key), self.check(entry.value)
-            key_kind = self._joined(key, key_kind, self._type(key))
-            value_kind = self._joined(value, value_kind, self._element(value, optional=entry.optional))
+            key_kind = self._joined(key_kind, self._type(key))
+            value_kind = self._joined(value_kind, self._element(value, optional=entry.optional))
             entries.append(type(entry)(entry.id, key, value, entry.optional))
         made = types.map_of(key_kind or self._fresh(), value_kind or self._fresh())
         return self._typed(MapOf(node.id, entries), made)

@@ -36,15 +36,14 @@ from pybernetes.cel.syntax import (
 )
 
 _SAID_OTHERWISE = (
-    (re.compile(r"\b(?:all|exists|exists_one)\(\) variable name must be a simple identifier"), "simple name"),
-    (re.compile(r"\b(?:map|filter)\(\) variable name must be a simple identifier"), "not an identifier"),
-    (re.compile(r"has\(\) argument must be a field selection"), "has"),
+    (
+        re.compile(r"\b(?:all|exists|exists_one)\(\) variable name must be a simple identifier"),
+        "argument must be a simple name",
+    ),
+    (re.compile(r"\b(?:map|filter)\(\) variable name must be a simple identifier"), "argument is not an identifier"),
+    (re.compile(r"has\(\) argument must be a field selection"), "invalid argument to has() macro"),
 )
-_IN_GO = {
-    "simple name": "argument must be a simple name",
-    "not an identifier": "argument is not an identifier",
-    "has": "invalid argument to has() macro",
-}
+"""What the library says of macros, and what cel-go says of the same."""
 _QUOTES = re.compile(r"""(?s)[rR]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|//[^\n]*|`""")
 """Texts and comments, and the quotes around names, which upstream's environments do not allow."""
 
@@ -93,8 +92,8 @@ def _plain(said: str) -> str:
     """The library's message without its codes, macros' mistakes as cel-go says them."""
     said = said.removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]").replace("'\\u003F'", "'?'")
     said = said.removesuffix("\nERROR: <input>:4294967295:0: <<nil>> parsetree")
-    for pattern, key in _SAID_OTHERWISE:
-        said = pattern.sub(_IN_GO[key], said)
+    for pattern, in_go in _SAID_OTHERWISE:
+        said = pattern.sub(in_go, said)
     return said
 
 

@@ -11,19 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pybernetes.apimachinery import patterns
-from pybernetes.cel import charges, costs, functions, running, types, values
+from pybernetes.cel import charges, costs, functions, guards, running, types, values
 from pybernetes.cel.charges import FAILED
 from pybernetes.cel.checking import Checked
 from pybernetes.cel.declarations import Functions
-from pybernetes.cel.macros import MAP_INSERT, SORT_BY_KEYS
 from pybernetes.cel.running import MOST_WORK, CostExceededError, Run
+from pybernetes.cel.steps import Step, building, decided, deciding, equality, or_failed
 from pybernetes.cel.syntax import Call, CelError, Fold, Ident, ListOf, Literal, MapOf, Message, Node, Select
 from pybernetes.cel.values import ABSENT, NO_OVERLOAD, Optional
 
 CONVERSIONS = frozenset(["bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"])
-
-
-Step = Callable[[Run], Any]
 
 
 class Program:
@@ -174,10 +171,10 @@ class _Planner:
             case Ident():
                 return self._variable(node.name)
             case Select():
-                return self._qualified(node, node.operand, node.name, test=node.test)
+                return self._qualified(node.operand, node.name, test=node.test)
             case Call() if node.function == "_?._":
                 assert isinstance(node.args[1], Literal)
-                return self._qualified(node, node.args[0], node.args[1].value, optional=True)
+                return self._qualified(node.args[0], node.args[1].value, optional=True)
             case Call() if node.function in ("_[_]", "_[?_]"):
                 return self._indexed(node)
             case Call():
@@ -227,7 +224,7 @@ class _Planner:
             return read_verdict
         return lambda run: run.places[place]
 
-    def _qualified(self, node: Node, operand: Node, name: str, *, optional: bool = False, test: bool = False) -> Step:
+    def _qualified(self, operand: Node, name: str, *, optional: bool = False, test: bool = False) -> Step:
         base = self._base(operand)
         if test:
 
@@ -252,7 +249,7 @@ class _Planner:
             elif isinstance(value, dict):
                 found = value.get(name, ABSENT)
             else:
-                return running.index(run, value, name)
+                return running.index(value, name)
             if found is ABSENT:
                 raise CelError(f"no such key: {name}")
             return found
@@ -276,7 +273,7 @@ class _Planner:
             value = base(run)
             key = at(run)
             run.cost += costs.READ
-            return running.index(run, value, key)
+            return running.index(value, key)
 
         return get
 
@@ -333,15 +330,15 @@ class _Planner:
     def _call(self, node: Call) -> Step:
         match node.function:
             case "_&&_":
-                return _decided(self.step(node.args[0]), self.step(node.args[1]), False)
+                return decided(self.step(node.args[0]), self.step(node.args[1]), False)
             case "_||_":
-                return _decided(self.step(node.args[0]), self.step(node.args[1]), True)
+                return decided(self.step(node.args[0]), self.step(node.args[1]), True)
             case "_?_:_" | "_[_]" | "_[?_]" | "_?._":
                 return self._attribute(node)
             case "_==_":
-                return _equality(self.step(node.args[0]), self.step(node.args[1]), True)
+                return equality(self.step(node.args[0]), self.step(node.args[1]), True)
             case "_!=_":
-                return _equality(self.step(node.args[0]), self.step(node.args[1]), False)
+                return equality(self.step(node.args[0]), self.step(node.args[1]), False)
             case "or" | "orValue":
                 return self._or(node)
             case "@in" if (items := self._constant(node.args[1])) is not ABSENT and isinstance(items, list):
@@ -395,7 +392,7 @@ class _Planner:
             items = run.places[place]
             run.charge(spent)
             if isinstance(items, CelError):
-                _or_failed(item, run)
+                or_failed(item, run)
                 raise items
             items.append(item(run))
             return items
@@ -426,7 +423,7 @@ class _Planner:
                 try:
                     one = left(run)
                 except CelError:
-                    _or_failed(right, run)
+                    or_failed(right, run)
                     run.charge(1)
                     raise
                 try:
@@ -461,21 +458,11 @@ class _Planner:
         """What does a call's work, after a look at the types of what it is given where those are not known."""
         overloads = self._checked.overloads[node.id]
         work: Callable[..., Any] = functions.table().get(
-            overloads[0] if node.function == "sum" else node.function, _no_overload
+            overloads[0] if node.function == "sum" else node.function, guards.no_overload
         )
-        if node.function in _DYNAMIC or not any(self._type(each).kind in ("dyn", "error") for each in node.operands):
+        if not any(self._type(each).kind in ("dyn", "error") for each in node.operands):
             return work
-        known = [self._overloads[each] for each in overloads]
-        wanted = [[(each.kind, each.name) for each in overload.takes] for overload in known]
-        name = node.function
-
-        def guarded(run: Run, *given: Any) -> Any:
-            kinds = [values.type_of(each) for each in given]
-            if not any(_fits(kinds, each) for each in wanted):
-                raise _unfit(name, kinds)
-            return work(run, *given)
-
-        return guarded
+        return guards.guarded(node.function, work, [self._overloads[each] for each in overloads])
 
     def _check_pattern(self, node: Call) -> None:
         """A pattern that is written out must be one."""
@@ -512,12 +499,17 @@ class _Planner:
         if isinstance(start, list):
             self._growing.add(accumulator)
         self._scopes += [{node.accumulator: accumulator}, names]
-        loop = _Loop(node, accumulator, one, two, self._body(node))
+        predicate, decisive = _predicate(node)
+        body = self.step(predicate)
         self._scopes.pop()
         result = self.step(node.result)
         self._scopes.pop()
         fresh: type[list[Any]] | type[dict[Any, Any]] | None = type(start) if isinstance(start, list | dict) else None
-        rounds = loop.rounds()
+        rounds = (
+            building(accumulator, one, two, body)
+            if decisive is None
+            else deciding(accumulator, one, two, body, decisive)
+        )
 
         def fold(run: Run) -> Any:
             items = running.pairs(over(run), two=two >= 0)
@@ -527,178 +519,12 @@ class _Planner:
 
         return fold
 
-    def _body(self, node: Fold) -> Step:
-        """What a round of a loop evaluates: of all() and exists() the predicate alone."""
-        step = node.step
-        if isinstance(step, Call) and step.function in ("_&&_", "_||_") and _is_accumulator(step.args[0], node):
-            return self.step(step.args[1])
-        return self.step(step)
 
-
-class _Loop:
-    """How a comprehension goes through its items."""
-
-    def __init__(self, node: Fold, accumulator: int, one: int, two: int, body: Step) -> None:
-        self._node = node
-        self._accumulator = accumulator
-        self._one = one
-        self._two = two
-        self._body = body
-
-    def rounds(self) -> Callable[[Run, Any], None]:
-        step = self._node.step
-        if isinstance(step, Call) and step.function in ("_&&_", "_||_") and _is_accumulator(step.args[0], self._node):
-            return self._deciding(step.function == "_||_")
-        return self._building()
-
-    def _deciding(self, decisive: bool) -> Callable[[Run, Any], None]:
-        """all() and exists(): over with the first item that decides it; errors may yet be outvoted."""
-        accumulator, body, one, two = self._accumulator, self._body, self._one, self._two
-        condition = 3 if decisive else 2
-
-        def rounds(run: Run, items: Any) -> None:
-            places = run.places
-            for key, value in items:
-                run.charge(condition)
-                if places[accumulator] is decisive:
-                    return
-                places[one] = key
-                if two >= 0:
-                    places[two] = value
-                run.cost += costs.READ
-                try:
-                    verdict = body(run)
-                except CelError as error:
-                    verdict = error
-                if verdict is decisive:
-                    places[accumulator] = verdict
-                elif not isinstance(verdict, bool) and not isinstance(places[accumulator], CelError):
-                    places[accumulator] = verdict if isinstance(verdict, CelError) else CelError(NO_OVERLOAD)
-
-        return rounds
-
-    def _building(self) -> Callable[[Run, Any], None]:
-        accumulator, body, one, two = self._accumulator, self._body, self._one, self._two
-
-        def rounds(run: Run, items: Any) -> None:
-            places = run.places
-            for key, value in items:
-                run.charge(0)
-                places[one] = key
-                if two >= 0:
-                    places[two] = value
-                try:
-                    places[accumulator] = body(run)
-                except CelError as error:
-                    places[accumulator] = error
-                run.did(1)
-
-        return rounds
-
-
-_DYNAMIC = frozenset(
-    [
-        "_+_",
-        "_-_",
-        "_*_",
-        "_/_",
-        "_%_",
-        "-_",
-        "!_",
-        "_<_",
-        "_<=_",
-        "_>_",
-        "_>=_",
-        "@in",
-        "type",
-        "dyn",
-        "@not_strictly_false",
-    ]
-) | {MAP_INSERT}
-"""Functions that look at what they are given themselves."""
-
-
-_TERSE = frozenset(("contains", "startsWith", "endsWith"))
-_BY_TRAIT = frozenset(("size", "matches", "sort", SORT_BY_KEYS))
-"""Functions that say less of what they were given."""
-
-
-def _no_overload(_run: Run, *_given: Any) -> Any:
-    """For functions that have nothing to work on: those of the authorizer, where there is none."""
-    raise CelError(NO_OVERLOAD)
-
-
-def _unfit(name: str, kinds: list[types.Type]) -> CelError:
-    if name in _TERSE:
-        return CelError(NO_OVERLOAD)
-    given = "" if name in _BY_TRAIT else f"({', '.join(kind.runtime_name for kind in kinds)})"
-    return CelError(f"{NO_OVERLOAD}: {name}{given}")
-
-
-def _fits(kinds: list[types.Type], wanted: list[tuple[str, str]]) -> bool:
-    if len(kinds) != len(wanted):
-        return False
-    return all(
-        kind in ("dyn", "parameter") or (each.kind == kind and (kind not in ("struct", "opaque") or each.name == name))
-        for each, (kind, name) in zip(kinds, wanted, strict=True)
-    )
-
-
-def _is_accumulator(node: Node, fold: Fold) -> bool:
-    return isinstance(node, Ident) and node.name == fold.accumulator
-
-
-def _or_failed(step: Step, run: Run) -> Any:
-    """The second side of what has failed already is evaluated too, and costs what it costs."""
-    try:
-        return step(run)
-    except CelError:
-        return FAILED
-
-
-def _decided(left: Step, right: Step, decisive: bool) -> Step:
-    """&& and ||: decided by either side, though the other fails."""
-
-    def decide(run: Run) -> Any:
-        problem: CelError | None = None
-        try:
-            verdict = left(run)
-            if verdict is decisive:
-                return decisive
-            if not isinstance(verdict, bool):
-                problem = CelError(NO_OVERLOAD)
-        except CelError as error:
-            problem = error
-        try:
-            verdict = right(run)
-            if verdict is decisive:
-                return decisive
-            if not isinstance(verdict, bool):
-                problem = problem or CelError(NO_OVERLOAD)
-        except CelError as error:
-            problem = problem or error
-        if problem is not None:
-            raise problem
-        return not decisive
-
-    return decide
-
-
-def _equality(left: Step, right: Step, wanted: bool) -> Step:
-    charge = charges.equality if wanted else charges.inequality
-
-    def compare(run: Run) -> bool:
-        try:
-            one = left(run)
-        except CelError:
-            run.charge(charge(FAILED, _or_failed(right, run)))
-            raise
-        try:
-            other = right(run)
-        except CelError:
-            run.charge(charge(one, FAILED))
-            raise
-        run.charge(charge(one, other))
-        return values.equal(one, other, run) is wanted
-
-    return compare
+def _predicate(node: Fold) -> tuple[Node, bool | None]:
+    """What a round of a loop evaluates: of all() and exists() the predicate alone, with the verdict that ends them."""
+    step = node.step
+    if isinstance(step, Call) and step.function in ("_&&_", "_||_"):
+        verdict, predicate = step.args
+        if isinstance(verdict, Ident) and verdict.name == node.accumulator:
+            return predicate, step.function == "_||_"
+    return step, None

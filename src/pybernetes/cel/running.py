@@ -102,7 +102,7 @@ def has(value: Any, name: str) -> bool:
     return isinstance(value, dict) and name in value
 
 
-def index(run: Run, value: Any, key: Any) -> Any:
+def index(value: Any, key: Any) -> Any:
     """An item or an entry. Raises CelError when there is none."""
     if isinstance(value, list):
         at = _position(key)

@@ -279,19 +279,18 @@ def compared(left: Any, right: Any) -> int:
             raise CelError(NO_OVERLOAD)
         if left != left or right != right:
             raise CelError("NaN values cannot be ordered")
-        return int(left > right) - int(left < right)
+        return ordered(left, right)
     if type(left) is not type(right):
         raise CelError(NO_OVERLOAD)
-    if isinstance(left, str):
-        return _texts_compared(left, right)
+    if isinstance(left, str | bytes):
+        return ordered(left, right)
     if isinstance(left, Timestamp | Duration):
-        return int(left.nanos > right.nanos) - int(left.nanos < right.nanos)
-    if isinstance(left, bytes):
-        return int(left > right) - int(left < right)
+        return ordered(left.nanos, right.nanos)
     raise CelError(NO_OVERLOAD)
 
 
-def _texts_compared(left: str, right: str) -> int:
+def ordered(left: Any, right: Any) -> int:
+    """-1, 0 or 1 for what has an order."""
     return int(left > right) - int(left < right)
 
 

@@ -16,7 +16,7 @@ from pybernetes.apimachinery.formats import FORMATS
 from pybernetes.apimachinery.quantity import NANO, QuantityError, nano
 from pybernetes.cel import types
 from pybernetes.cel.syntax import CelError
-from pybernetes.cel.values import INT64, NOTHING, Meter, Opaque, Optional, Quantity, within
+from pybernetes.cel.values import INT64, NOTHING, Meter, Opaque, Optional, Quantity, ordered, within
 
 # -- quantities --------------------------------------------------------------------------------------
 
@@ -60,8 +60,7 @@ def _sum(sign: int) -> Callable[[Meter, Quantity, Any], Quantity]:
 
 
 def _order(left: Any, right: Any) -> int:
-    one, other = (left.nano, right.nano) if isinstance(left, Quantity) else (left.value, right.value)
-    return int((one > other) - (one < other))
+    return ordered(left.nano, right.nano) if isinstance(left, Quantity) else ordered(left.value, right.value)
 
 
 # -- versions ----------------------------------------------------------------------------------------
