@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _SHARED = 256
 """More than a watch hands out at once of ordinary objects."""
+_LARGEST_SHARED_BYTES = 64 * 1024
+"""What is larger is not worth its memory: 256 of the largest objects would take more than all else."""
 
 
 class ListEnvelope(Struct, Generic[T]):
@@ -55,15 +57,19 @@ def decode_shared(cls: type[T], body: bytes | Raw) -> T:
 
     The informers of a process hear of a change one after the other, in the same turn, and who wrote it about then.
     """
-    found: T = _shared(cast(Hashable, cls), bytes(body))
+    raw = bytes(body)
+    decode = _shared if len(raw) <= _LARGEST_SHARED_BYTES else _without_managers
+    found: T = decode(cast(Hashable, cls), raw)
     return found
 
 
-@functools.lru_cache(_SHARED)
-def _shared(cls: Any, body: bytes) -> Any:
+def _without_managers(cls: Any, body: bytes) -> Any:
     found = decode_object(cls, body)
     found.metadata.managedFields = []
     return found
+
+
+_shared = functools.lru_cache(_SHARED)(_without_managers)
 
 
 def decode_list(cls: type[T], body: bytes) -> ListEnvelope[T]:

@@ -223,7 +223,8 @@ def test_a_failing_handler_disturbs_nobody() -> None:
     follow(body)
 
 
-def test_informers_of_the_same_bytes_have_the_same_object() -> None:
+@pytest.mark.parametrize(("size", "shared"), [(1, True), (100_000, False)], ids=["small", "large"])
+def test_informers_of_the_same_bytes_have_the_same_object_unless_it_is_large(size: int, shared: bool) -> None:
     async def main() -> None:
         one, other = Followed(), Followed()
         async with asyncio.TaskGroup() as group:
@@ -231,13 +232,14 @@ def test_informers_of_the_same_bytes_have_the_same_object() -> None:
                 await followed.factory.start(group)
                 await followed.factory.wait_synced()
             changed = config_map("shared", 11)
+            changed.data = {"x": "y" * size}
             changed.metadata.managedFields = [ManagedFieldsEntry(manager="kubectl", operation="Update")]
             one.server.send("ADDED", changed)
             other.server.send("ADDED", changed)
             await asyncio.sleep(1)
             seen = one.informer.lister.by_key("default/shared")
             assert seen is not None
-            assert seen is other.informer.lister.by_key("default/shared")
+            assert (seen is other.informer.lister.by_key("default/shared")) is shared
             assert seen.metadata.managedFields == []
             one.factory.stop()
             other.factory.stop()
