@@ -19,7 +19,7 @@ from typing import Any
 
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.schema import DEDUCED, Schema
-from pybernetes.apimachinery.trees import copy_tree, equal, go_text
+from pybernetes.apimachinery.trees import equal, go_text
 
 _PATCH = "$patch"
 _DELETE_FROM = "$deleteFromPrimitiveList"
@@ -30,16 +30,20 @@ Tree = dict[str, Any]
 
 
 def apply(tree: Tree, patch: Any, schema: Schema) -> Tree:
-    """The tree with the patch merged in; neither argument is changed. Raises BadRequest."""
+    """The tree with the patch merged in. Raises BadRequest.
+
+    Neither argument is changed; the result is a new map, which shares unchanged branches with both.
+    """
     if not isinstance(patch, dict):
         raise BadRequest("invalid JSON document")
-    return _merge_map(copy_tree(tree), copy_tree(patch), schema)
+    return _merge_map(tree, patch, schema)
 
 
 def _merge_map(original: Tree, patch: Tree, schema: Schema) -> Tree:
-    """`patch` merged into `original`; both are used up."""
+    """`patch` merged into a copy of `original`."""
     if _PATCH in patch:
         return _directed(patch)
+    original, patch = dict(original), dict(patch)
     _retain_keys(original, patch)
     _ordered_lists(original, patch, schema)
     for name, value in patch.items():
@@ -92,7 +96,7 @@ def _merge_items(merged: list[Any], patch: list[Any], merge_key: str, element: S
         if position is None:
             merged.append(item)
         else:
-            merged[position] = _merge_map(merged[position], dict(item), element)
+            merged[position] = _merge_map(merged[position], item, element)
     return merged
 
 
@@ -180,9 +184,15 @@ def _interleaved(merged: list[Any], order: list[Any], before: list[Any], merge_k
 
 def _ranker(order: list[Any], merge_key: str) -> Callable[[Any], int]:
     keys = [_key_of(item, merge_key) for item in order]
+    texts: dict[str, int] = {}
+    for i, key in enumerate(keys):
+        if isinstance(key, str):
+            texts.setdefault(key, i)
 
     def rank(item: Any) -> int:
         key = _key_of(item, merge_key)
+        if isinstance(key, str):
+            return texts.get(key, -1)
         return next((i for i, candidate in enumerate(keys) if equal(candidate, key)), -1)
 
     return rank
@@ -212,8 +222,7 @@ def _retain_keys(original: Tree, patch: Tree) -> None:
 def _directed(patch: Tree) -> Tree:
     directive = patch[_PATCH]
     if directive == "replace":
-        del patch[_PATCH]
-        return patch
+        return {name: value for name, value in patch.items() if name != _PATCH}
     if directive == "delete":
         return {}
     raise _unknown_directive(directive, patch)

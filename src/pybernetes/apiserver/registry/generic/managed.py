@@ -61,12 +61,15 @@ class Managed:
 
     def updated(self, ctx: RequestContext, obj: Any, live: bytes) -> None:
         """The manager owns what it changed from `live` (served bytes of the storage version)."""
+        self._update(ctx, msgspec.json.decode(live), obj)
+
+    def patched(self, ctx: RequestContext, obj: Any, live: dict[str, Any]) -> None:
+        """The same where `live` has been read as a tree, which is used up."""
         self._update(ctx, live, obj)
 
-    def _update(self, ctx: RequestContext, live: bytes | None, obj: Any) -> None:
+    def _update(self, ctx: RequestContext, before: dict[str, Any] | None, obj: Any) -> None:
         new = self._codec.builtins(obj)
         new["metadata"].pop("resourceVersion", None)
-        before = None if live is None else msgspec.json.decode(live)
         schema, conversion = self._codec.storage_schema, self._codec.conversion
         if conversion is not None:  # of another shape: what the client wrote is recorded as the client sees it
             new, schema = conversion.from_storage(new), self._codec.schema

@@ -39,7 +39,8 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
         if not read:  # only now: whether the object is there is told first
             read.append((tree_patch(patch_type, body, writer.codec.cls), _repeated(ctx, patch_type, body)))
         apply_to, repeated = read[0]
-        tree = apply_to(writer.codec.tree(current.served))
+        live = writer.codec.tree(current.served)
+        tree = apply_to(live)
         if repeated and ctx.field_validation == "Strict":
             raise invalid_patch(tree, f"strict decoding error: {', '.join(repeated)}")
         ctx.warnings += repeated
@@ -47,7 +48,10 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
             tree["kind"], tree["apiVersion"] = writer.resource.kind, writer.resource.api_version
         obj = from_patched(writer, ctx, tree, parsed(body) if patch_type == "strategic" else None)
         writer.strategy.default(obj)
-        writer.managed.updated(ctx, obj, current.served)
+        if writer.codec.same_version:
+            writer.managed.patched(ctx, obj, live)
+        else:
+            writer.managed.updated(ctx, obj, current.served)
         return obj
 
     served, created = await writer.replace(ctx, transform, rules)
@@ -64,7 +68,7 @@ def refuse_strategic(writer: Writer, patch_type: PatchType) -> None:
 
 
 def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> TreePatch:
-    """A function that patches a fresh tree of `cls`. Raises BadRequest for a body that is no patch."""
+    """A function that patches a tree of `cls` and leaves it alone. Raises BadRequest for a body that is no patch."""
     patch_tree = parsed(body)
     if patch_tree is None and patch_type == "merge":
         raise errors.BadRequest("Invalid JSON Patch")
@@ -119,7 +123,7 @@ def _mark_reset(tree: dict[str, Any]) -> None:
     """An empty list of managedFields, by which a client forgets all managers, would be lost in a Struct."""
     metadata = tree.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields") == []:
-        metadata["managedFields"] = [{}]
+        tree["metadata"] = {**metadata, "managedFields": [{}]}
 
 
 def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body) -> list[str]:
