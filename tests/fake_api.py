@@ -6,13 +6,14 @@ Enough for informers and shells. What the real server does beyond it is tested a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from pybernetes.api.meta.v1 import Status
-from pybernetes.apimachinery import errors
+from pybernetes.apimachinery import errors, scheme
 from pybernetes.apimachinery.selectors import FieldSelector, LabelSelector
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.client.client import Client
@@ -33,6 +34,8 @@ class FakeApi:
         """(method, path) of every write."""
         self.faults: Callable[[Request], errors.StatusError | None] = lambda request: None
         self._watchers: list[tuple[str, str, FieldSelector, LabelSelector, asyncio.Queue[bytes]]] = []
+        self._held: dict[str, list[tuple[asyncio.Queue[bytes], bytes]]] = {}
+        """By plural: news that come late."""
         self._uids = 0
 
     def client(self) -> Client:
@@ -62,9 +65,19 @@ class FakeApi:
         gone = {**tree, "metadata": {**tree["metadata"], "resourceVersion": str(self.version)}}
         self._tell(plural, namespace, tree, None, gone)
 
+    @contextlib.contextmanager
+    def late(self, plural: str) -> Iterator[None]:
+        """What happens to these objects meanwhile is told afterwards."""
+        self._held[plural] = []
+        yield
+        for queue, line in self._held.pop(plural):
+            queue.put_nowait(line)
+
     # The server
 
     async def handle(self, request: Request) -> Response:
+        if request.path.count("/") == 3 and request.path.startswith("/apis/"):
+            return Response(200, [], msgspec.json.encode(_discovered(request.path)))
         plural, namespace, name, subresource = _parse(request.path)
         fault = self.faults(request)
         try:
@@ -175,11 +188,21 @@ class FakeApi:
             after = new is not None and _selected(new, fields, labels)
             if before or after:
                 kind = "DELETED" if not after else "MODIFIED" if before else "ADDED"
-                queue.put_nowait(msgspec.json.encode({"type": kind, "object": shown}) + b"\n")
+                line = msgspec.json.encode({"type": kind, "object": shown}) + b"\n"
+                if plural in self._held:
+                    self._held[plural].append((queue, line))
+                else:
+                    queue.put_nowait(line)
 
     def _uid(self) -> str:
         self._uids += 1
         return f"uid-{self._uids}"
+
+
+def _discovered(path: str) -> dict[str, Any]:
+    """Every resource of a group-version."""
+    of = [r for r in scheme.RESOURCES if path == f"/apis/{r.api_version}"]
+    return {"resources": [{"name": r.plural, "kind": r.kind, "namespaced": r.namespaced} for r in of]}
 
 
 def _parse(path: str) -> tuple[str, str, str, str]:

@@ -23,6 +23,8 @@ class Descriptor:
     default: bool = True
     feature: str = ""
     """The gate without which it does not run."""
+    needs: tuple[str, str, str] | None = None
+    """Group, version and kind that API servers serve only where they are told to: without it, it has nothing to do."""
 
     def load(self) -> type[Controller]:
         found: type[Controller] = getattr(
@@ -88,6 +90,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "pod_certificate_cleaner",
         "PodCertificateCleanerController",
         feature="PodCertificateRequest",
+        needs=("certificates.k8s.io", "v1beta1", "PodCertificateRequest"),
     ),
     Descriptor(
         "kube-apiserver-serving-clustertrustbundle-publisher-controller",
@@ -95,6 +98,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "trust_bundle_publisher",
         "TrustBundlePublisher",
         feature="ClusterTrustBundle",
+        needs=("certificates.k8s.io", "v1beta1", "ClusterTrustBundle"),
     ),
     Descriptor(
         "validatingadmissionpolicy-status-controller",
@@ -110,6 +114,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         "storage_version_migrator",
         "StorageVersionMigratorController",
         feature="StorageVersionMigrator",
+        needs=("storagemigration.k8s.io", "v1beta1", "StorageVersionMigration"),
     ),
     Descriptor("ttl-controller", "ttl-controller", "ttl", "TtlController"),
     Descriptor(

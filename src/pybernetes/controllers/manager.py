@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
+from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo, service_account_groups
 from pybernetes.client.client import Client
+from pybernetes.client.discovery import resource_in
 from pybernetes.client.informer import InformerFactory
 from pybernetes.client.leader_election import LeaderElector
 from pybernetes.client.transport import LocalTransport
@@ -113,6 +115,8 @@ class ControllerManager:
             controller.stop()
 
     async def _lead(self) -> None:
+        # An informer of what is not served would never be complete.
+        self._descriptors = [descriptor for descriptor in self._descriptors if await self._is_served(descriptor)]
         informers = InformerFactory(self._client_for(""), self._clock, self._random)
         async with asyncio.TaskGroup() as group:
             for descriptor in self._descriptors:
@@ -127,6 +131,20 @@ class ControllerManager:
             self.started.set()
             await asyncio.gather(*supervised)
             informers.stop()
+
+    async def _is_served(self, descriptor: Descriptor) -> bool:
+        """Whether there is what a controller is for; asks until the API server answers."""
+        while descriptor.needs is not None:
+            try:
+                found = await resource_in(self._client_for(""), *descriptor.needs)
+            except (errors.StatusError, OSError) as error:
+                log.info("the %s waits: %s", descriptor.name, error)
+                await asyncio.sleep(_RESTART_S)
+                continue
+            if found is None:
+                log.info("the %s has nothing to do: %s/%s %s is not served", descriptor.name, *descriptor.needs)
+            return found is not None
+        return True
 
     def _make(self, descriptor: Descriptor, informers: InformerFactory) -> bool:
         context = ControllerContext(
