@@ -234,7 +234,7 @@ def _expression(
 ) -> list[FieldError]:
     """What is wrong with a CEL expression that is given these variables and has to give such a value."""
     # Imported with the first expression: it brings CEL.
-    from pybernetes.apiserver.crd.cel import expressions
+    from pybernetes.apiserver.registry import expressions
 
     kinds = {"bool": expressions.BOOL, "text": expressions.TEXT, "text or null": expressions.TEXT_OR_NULL, "": None}
     why = expressions.problem(text, given, kinds[returns])

@@ -130,7 +130,7 @@ def _selector(expression: str, path: Path) -> list[FieldError]:
     if len(expression.encode()) > _LONGEST_SELECTOR:
         return [FieldError.too_long(path, _LONGEST_SELECTOR)]
     # Imported with the first selector: it brings CEL.
-    from pybernetes.apiserver.crd.cel import expressions
+    from pybernetes.apiserver.registry import expressions
 
     why = expressions.problem(expression, (expressions.DEVICE,), expressions.BOOL)
     return [FieldError.invalid(path, expression, why)] if why else []

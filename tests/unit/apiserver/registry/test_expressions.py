@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pybernetes.apiserver.crd.cel.expressions import BOOL, DEVICE, TEXT, TEXT_OR_NULL, problem
+from pybernetes.apiserver.registry.expressions import BOOL, DEVICE, TEXT, TEXT_OR_NULL, problem
 
 GIVEN = ("object", "oldObject", "request", "authorizer", "namespaceObject", "params", "variables")
 
