@@ -25,6 +25,7 @@ from tests.unit.http.certificates import Authority
 
 GATES = {"ClusterTrustBundle": True, "PodCertificateRequest": True}
 PUBLISHER = "system:serviceaccount:kube-system:kube-apiserver-serving-clustertrustbundle-publisher"
+ROLE = "system:controller:kube-apiserver-serving-clustertrustbundle-publisher"
 
 
 class Certified(World):
@@ -80,9 +81,16 @@ def test_controllers_without_their_beta_api_hold_up_nobody(ca: str) -> None:
 
 def test_without_the_gate_there_is_no_role() -> None:
     async def body(w: World) -> None:
-        assert await w.gone(ClusterRole, PUBLISHER.rpartition(":")[2], "")
+        assert await w.gone(ClusterRole, ROLE, "")
 
     in_world(body, controllers=[])
+
+
+def test_with_the_gate_there_is_one() -> None:
+    async def body(w: World) -> None:
+        assert not await w.gone(ClusterRole, ROLE, "")
+
+    in_world(body, made=Certified, controllers=[])
 
 
 def test_a_bundle_for_a_signer_needs_the_right_to_attest(ca: str) -> None:
