@@ -53,13 +53,10 @@ class Plugins:
         """Until it is cancelled. Raises OSError where the folder cannot be watched."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         with FolderWatch(self._folder) as watch:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    while True:
-                        await self._look(group)
-                        await watch.wait()
-            finally:
-                self._known.clear()
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._look(group)
+                    await watch.wait()
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         found = _sockets(self._folder)

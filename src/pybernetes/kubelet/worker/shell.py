@@ -92,6 +92,7 @@ class PodRunner:
         self._alarm_at_s = math.inf
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._preparing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._refresh: asyncio.TimerHandle | None = None
         self._refreshing = asyncio.Lock()
         self._sandbox_configs: dict[str, Any] = {}
@@ -276,11 +277,16 @@ class PodRunner:
             self._spawn(self._refresh_volumes(), "renew tokens")
 
     def look_at_volumes(self) -> None:
-        """Drivers that want it are asked for their volumes again, and volumes that have grown are told."""
+        """Drivers that want it are asked for their volumes again, and volumes that have grown are told.
+
+        Not while the last look waits for a driver: it is not asked twice at a time.
+        """
+        if self._looking is not None and not self._looking.done():
+            return
         if self.worker.stage is Stage.SYNCING and self.worker.host_ready:
             pod = self.worker.pod
             record = partial(self._node.record, pod)
-            self._spawn(self._node.volumes.look_again(pod, record), "look at volumes")
+            self._looking = self._spawn(self._node.volumes.look_again(pod, record), "look at volumes")
 
     # Sandboxes.
 

@@ -62,8 +62,12 @@ class Places:
     def target(self, use: Use) -> Path:
         """What the driver is told to publish the volume to."""
         if use.volume.block:
-            return self._devices / "publish" / use.volume.name / use.uid
+            return self.published(use.volume) / use.uid
         return self._pods / use.uid / "volumes" / FOLDER / use.volume.name / "mount"
+
+    def published(self, volume: Volume) -> Path:
+        """The folder in which a block volume is published, for all pods."""
+        return self._devices / "publish" / volume.name
 
     def device(self, use: Use) -> Path:
         """A mount of the published device, one for each pod."""

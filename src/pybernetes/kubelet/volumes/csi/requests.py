@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from pybernetes.api.authentication.v1 import TokenRequestStatus
 from pybernetes.api.core.v1 import PersistentVolume, Pod
 from pybernetes.api.core.v1 import Volume as PodVolume
@@ -71,8 +73,6 @@ def about_pod(pod: Pod, *, ephemeral: bool) -> dict[str, str]:
 
 def tokens_attribute(tokens: Mapping[str, TokenRequestStatus]) -> dict[str, str]:
     """Tokens of the pod's ServiceAccount by audience, as one attribute."""
-    import msgspec
-
     shown = {
         audience: {"token": each.token, "expirationTimestamp": each.expirationTimestamp}
         for audience, each in sorted(tokens.items())

@@ -33,7 +33,7 @@ from pybernetes.kubelet.volumes import block, mounts, ownership
 from pybernetes.kubelet.volumes.attachments import Attachments
 from pybernetes.kubelet.volumes.claims import is_read_only
 from pybernetes.kubelet.volumes.csi import growing, requests
-from pybernetes.kubelet.volumes.csi.drivers import Driver, Drivers
+from pybernetes.kubelet.volumes.csi.drivers import Drivers
 from pybernetes.kubelet.volumes.csi.mounts_on_disk import (
     Places,
     Use,
@@ -80,15 +80,11 @@ class CsiVolumes:
             if not volume.ephemeral:
                 self.attachments.use(_unique(volume))
 
-    async def driver_object(self, name: str) -> CSIDriver | None:
+    async def _driver_object(self, name: str) -> CSIDriver | None:
         try:
             return await self._client.get(CSIDriver, name)
         except errors.NotFound:
             return None
-
-    def driver(self, name: str) -> Driver:
-        """Raises VolumeError where it is not registered."""
-        return self.drivers.get(name)
 
     # Making.
 
@@ -96,7 +92,7 @@ class CsiVolumes:
         """Once it is attached: staged and published, its files the pod's group's. Raises VolumeError, OSError."""
         if use in self._published:
             return
-        about = await self.driver_object(use.volume.driver)
+        about = await self._driver_object(use.volume.driver)
         if why := requests.refuses_mode(about, use.volume.driver, ephemeral=use.volume.ephemeral):
             raise VolumeError(why, use.volume.name)
         await self.drivers.wait_for(use.volume.driver)
@@ -112,7 +108,7 @@ class CsiVolumes:
 
     async def publish_again(self, pod: Pod, volume: PodVolume, found: PersistentVolume | None, use: Use) -> None:
         """For drivers that want to be asked from time to time. Raises VolumeError, OSError."""
-        about = await self.driver_object(use.volume.driver)
+        about = await self._driver_object(use.volume.driver)
         if about is None or not about.spec.requiresRepublish or use not in self._published:
             return
         context: dict[str, str] = {}
@@ -147,7 +143,7 @@ class CsiVolumes:
         step = "MapVolume.SetUpDevice" if volume.block else "MountVolume.MountDevice"
         staging, record = self.places.staging(volume), self.places.staging_record(volume)
         try:
-            driver = self.driver(volume.driver)
+            driver = self.drivers.get(volume.driver)
             can = await driver.can()
             if volume.block:
                 data = use_data(Use(volume, uid_of(pod)), self._node_name, self._attachment_of(volume))
@@ -192,7 +188,7 @@ class CsiVolumes:
         fs_type = source.fsType or ""
         target, again = self.places.target(use), use in self._published
         try:
-            driver = self.driver(use.volume.driver)
+            driver = self.drivers.get(use.volume.driver)
             can = await driver.can()
             attributes, secrets = await self._about_pod(pod, use.volume, about)
             attributes = {**source.volumeAttributes, **attributes}
@@ -300,7 +296,7 @@ class CsiVolumes:
     async def _expand(self, found: PersistentVolume, use: Use, size: str) -> None:
         csi = found.spec.csi
         assert csi is not None
-        driver = self.driver(use.volume.driver)
+        driver = self.drivers.get(use.volume.driver)
         can = await driver.can()
         if requests.EXPAND not in can:
             text = f"NodeExpand is not supported by the CSI driver {use.volume.driver}"
@@ -332,7 +328,7 @@ class CsiVolumes:
             return None
         path = self.places.device(use) if use.volume.block else self.places.target(use)
         try:
-            driver = self.driver(use.volume.driver)
+            driver = self.drivers.get(use.volume.driver)
             if requests.STATS not in await driver.can():
                 return None
             answer = await driver.call("NodeGetVolumeStats", volume_id=use.volume.handle, volume_path=str(path))
@@ -387,13 +383,13 @@ class CsiVolumes:
 
     async def _can(self, volume: Volume) -> frozenset[int]:
         try:
-            return await self.driver(volume.driver).can()
+            return await self.drivers.get(volume.driver).can()
         except RpcError as error:
             raise VolumeError(str(error), volume.name, "UnmountDevice") from None
 
     async def _ask_to_leave(self, method: str, volume: Volume, step: str, **paths: str) -> None:
         try:
-            await self.driver(volume.driver).call(method, volume_id=volume.handle, **paths)
+            await self.drivers.get(volume.driver).call(method, volume_id=volume.handle, **paths)
         except (RpcError, VolumeError) as error:
             raise VolumeError(str(error), volume.name, step) from None
 
@@ -420,7 +416,7 @@ class CsiVolumes:
             shutil.rmtree(staging, ignore_errors=True)
             shutil.rmtree(record.parent.parent, ignore_errors=True)
             with suppress(OSError):
-                self.places.target(Use(volume, "x")).parent.rmdir()
+                self.places.published(volume).rmdir()
         else:
             _remove_empty(staging)
             record.unlink(missing_ok=True)
