@@ -241,8 +241,7 @@ def test_a_pod_that_waits_for_a_volume_can_go(containerd: PrivateContainerd) -> 
     play(containerd, scene)
 
 
-@pytest.mark.parametrize("code", ["INTERNAL", "DEADLINE_EXCEEDED"])
-def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContainerd, code: str) -> None:
+def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContainerd) -> None:
     async def scene(cluster: Cluster) -> None:
         async with driver(cluster) as csi:
             csi.order(fail={"NodeStageVolume": "INTERNAL"})
@@ -256,7 +255,7 @@ def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContai
 
             await eventually(told)
             staging = Path(csi.calls("NodeStageVolume")[0]["staging_target_path"])
-            csi.order(fail={"NodePublishVolume": code})
+            csi.order(fail={"NodePublishVolume": "DEADLINE_EXCEEDED"})
 
             async def halfway() -> bool:
                 return bool(csi.calls("NodePublishVolume"))
@@ -266,7 +265,7 @@ def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContai
             await cluster.delete("again", 0)
             await cluster.gone("again")
             assert csi.calls("NodeUnstageVolume")
-            assert bool(csi.calls("NodeUnpublishVolume")) == (code == "DEADLINE_EXCEEDED")
+            assert csi.calls("NodeUnpublishVolume"), "nobody knows how far it had come"
             assert not below(cluster)
 
     play(containerd, scene)
@@ -396,7 +395,7 @@ def test_asked_again_from_time_to_time(containerd: PrivateContainerd) -> None:
             runner.look_at_volumes()
 
             async def twice() -> bool:
-                return len(csi.calls("NodePublishVolume")) == 2
+                return len(csi.calls("NodePublishVolume")) >= 2
 
             await eventually(twice)
 

@@ -49,6 +49,8 @@ class Driver:
         self.crash_at = 0
         self.crash_after = False
         self.refuse_at = 0
+        self.refuse_with = "INTERNAL"
+        self.asked: list[str] = []
         self._calls = 0
 
     async def can(self) -> frozenset[int]:
@@ -56,8 +58,9 @@ class Driver:
 
     async def call(self, method: str, **fields: Any) -> Any:
         self._calls += 1
+        self.asked.append(method)
         if self._calls == self.refuse_at:
-            raise RpcError("INTERNAL", "not now")
+            raise RpcError(self.refuse_with, "not now")
         if self._calls == self.crash_at and not self.crash_after:
             raise Crash
         getattr(self, method)(**fields)
@@ -162,6 +165,22 @@ def test_what_is_refused_once_leaves_nothing(tmp_path: Path, call: int) -> None:
         for name in PODS:
             await volumes.tear_down(name)
         assert not driver.published and not driver.staged and not left(tmp_path)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("code", "asked"), [("INTERNAL", False), ("DEADLINE_EXCEEDED", True)])
+def test_only_what_was_refused_for_good_need_not_be_unpublished(tmp_path: Path, code: str, asked: bool) -> None:
+    async def scene() -> None:
+        driver = Driver()
+        driver.refuse_at, driver.refuse_with = 2, code
+        volumes = await kubelet(tmp_path, driver)
+        with pytest.raises(VolumeError, match="not now"):
+            await start(volumes, "one")
+        await volumes.tear_down("one")
+        assert driver.asked[:2] == ["NodeStageVolume", "NodePublishVolume"]
+        assert ("NodeUnpublishVolume" in driver.asked) is asked
+        assert not driver.staged and not left(tmp_path)
 
     asyncio.run(scene())
 
