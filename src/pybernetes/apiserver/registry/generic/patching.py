@@ -33,12 +33,14 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
     if patch_type == "apply":
         return await _apply(writer, ctx, body, rules)
     refuse_strategic(writer, patch_type)
-    read: list[tuple[TreePatch, list[str]]] = []
+    read: list[tuple[TreePatch, list[str], Any]] = []
 
     def transform(old: Any, current: Current) -> Any:
         if not read:  # only now: whether the object is there is told first
-            read.append((tree_patch(patch_type, body, writer.codec.cls), _repeated(ctx, patch_type, body)))
-        apply_to, repeated = read[0]
+            sent = parsed(body)
+            apply_to = tree_patch(patch_type, sent, writer.codec.cls)
+            read.append((apply_to, _repeated(ctx, patch_type, body, sent), sent if patch_type == "strategic" else None))
+        apply_to, repeated, strategic = read[0]
         live = writer.codec.tree(current.served)
         tree = apply_to(live)
         if repeated and ctx.field_validation == "Strict":
@@ -46,7 +48,7 @@ async def patch(writer: Writer, ctx: RequestContext, patch_type: PatchType, body
         ctx.warnings += repeated
         if patch_type == "strategic" and isinstance(tree, dict):
             tree["kind"], tree["apiVersion"] = writer.resource.kind, writer.resource.api_version
-        obj = from_patched(writer, ctx, tree, parsed(body) if patch_type == "strategic" else None)
+        obj = from_patched(writer, ctx, tree, strategic)
         writer.strategy.default(obj)
         if writer.codec.same_version:
             writer.managed.patched(ctx, obj, live)
@@ -67,9 +69,8 @@ def refuse_strategic(writer: Writer, patch_type: PatchType) -> None:
         )
 
 
-def tree_patch(patch_type: PatchType, body: Body, cls: type[msgspec.Struct]) -> TreePatch:
-    """A function that patches a tree of `cls` and leaves it alone. Raises BadRequest for a body that is no patch."""
-    patch_tree = parsed(body)
+def tree_patch(patch_type: PatchType, patch_tree: Any, cls: type[msgspec.Struct]) -> TreePatch:
+    """A function that patches a tree of `cls` and leaves it alone. Raises BadRequest for what is no patch."""
     if patch_tree is None and patch_type == "merge":
         raise errors.BadRequest("Invalid JSON Patch")
     if patch_type == "json":
@@ -126,14 +127,14 @@ def _mark_reset(tree: dict[str, Any]) -> None:
         tree["metadata"] = {**metadata, "managedFields": [{}]}
 
 
-def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body) -> list[str]:
+def _repeated(ctx: RequestContext, patch_type: PatchType, body: Body, tree: Any) -> list[str]:
     """What stands twice in a patch, where field validation wants to know."""
     if ctx.field_validation == "Ignore" or not isinstance(body, bytes | bytearray):
         return []
     from pybernetes.apimachinery.decoding import repeated_fields
 
     prefix = "json patch " if patch_type == "json" else ""
-    return [prefix + problem for problem in repeated_fields(bytes(body), parsed(body))]
+    return [prefix + problem for problem in repeated_fields(bytes(body), tree)]
 
 
 def invalid_patch(made: dict[str, Any] | str, problem: errors.BadRequest | str) -> errors.Invalid:

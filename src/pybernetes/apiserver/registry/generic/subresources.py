@@ -112,7 +112,7 @@ class ScaleSubresource(SubresourceBase):
         patching.refuse_strategic(self.storage, patch_type)
 
         def patched(current: bytes) -> Scale:
-            tree = patching.tree_patch(patch_type, body, Scale)(orjson.loads(self._patchable(current)))
+            tree = patching.tree_patch(patch_type, patching.parsed(body), Scale)(orjson.loads(self._patchable(current)))
             try:
                 obj: Scale = self.storage.codec.read(ctx, tree, Scale)
             except errors.BadRequest as error:
