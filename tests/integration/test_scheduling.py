@@ -33,8 +33,8 @@ from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.scheduler import Scheduler
-from pybernetes.sim.loop import run
 from pybernetes.storage.memory import MemoryStore
+from tests.worlds import live_in
 
 _ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 _SCHEDULER = UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))
@@ -217,15 +217,7 @@ _OF_WEB = "kubernetes.io/service-name=web"
 
 
 def in_cluster(body: Callable[[Cluster], Awaitable[None]]) -> None:
-    async def main() -> None:
-        cluster = Cluster()
-        await cluster.start()
-        try:
-            await body(cluster)
-        finally:
-            await cluster.stop()
-
-    run(main())
+    live_in(Cluster, body)
 
 
 def web(replicas: int, cpu: str = "100m") -> dict[str, Any]:
