@@ -64,9 +64,7 @@ def _taint_ends(taint: DeviceTaint, result: DeviceRequestAllocationResult) -> fl
     return since + min((max(0, toleration.tolerationSeconds or 0) for toleration in fitting), default=0)
 
 
-def pod_ends(
-    pod: Pod, claim_of: Callable[[str], ResourceClaim | None], ends: Callable[[ResourceClaim], float | None]
-) -> float | None:
+def pod_ends(pod: Pod, claim_of: ClaimOf, ends: Callable[[ResourceClaim], float | None]) -> float | None:
     """When a Pod must be gone, by all claims that are reserved for it."""
     if not pod.spec.nodeName:
         return None

@@ -9,9 +9,9 @@ from typing import Any
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client.client import Client
-from pybernetes.controllers.runtime.pods import condition
 
 _TARGET = "DisruptionTarget"
 
@@ -19,9 +19,8 @@ _TARGET = "DisruptionTarget"
 async def evict(client: Client, pod: Pod, reason: str, message: str, now: float) -> None:
     """Writes the DisruptionTarget condition, where there is none yet, and deletes this very Pod."""
     name, namespace, uid = pod.metadata.name or "", pod.metadata.namespace or "", pod.metadata.uid or ""
-    known = condition(pod, _TARGET)
     try:
-        if known is None or known.status != "True":
+        if not condition_holds(pod.status.conditions, _TARGET):
             told: dict[str, Any] = {
                 "type": _TARGET,
                 "status": "True",
