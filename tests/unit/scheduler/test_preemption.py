@@ -118,15 +118,14 @@ def test_agrees_with_the_plain_search(cluster: reference.Cluster, new: Pod, limi
 def test_one_after_another_is_as_if_each_were_the_first(
     cluster: reference.Cluster, kinds: list[Pod], limits: list[PodDisruptionBudget], data: Any
 ) -> None:
-    """Pods that are alike search a node once; whatever changes in between, the outcome is that of a new search."""
+    """Pods that are alike, or come again, search a node once; whatever changes, as if they searched anew."""
     snapshot = snapshot_of(cluster.nodes, cluster.pods)
     taken: list[Candidate] = []
     old = builders.profile(budgets=lambda: limits)
-    for number in range(8):
-        kind = data.draw(st.sampled_from(kinds))
-        info = PodInfo(
-            msgspec.structs.replace(kind, metadata=ObjectMeta(name="new", namespace="default", uid=str(number)))
-        )
+    for _ in range(8):
+        number = data.draw(st.integers(0, 3))
+        metadata = ObjectMeta(name="new", namespace="default", uid=str(number))
+        info = PodInfo(msgspec.structs.replace(kinds[number % len(kinds)], metadata=metadata))
         outcomes = []
         for profile in (old, builders.profile(budgets=lambda: limits)):
             plugin: Any = dict(profile.post_filter_plugins)["DefaultPreemption"]
@@ -152,6 +151,21 @@ def test_one_after_another_is_as_if_each_were_the_first(
             case "comes":
                 on = data.draw(st.sampled_from(cluster.nodes)).metadata.name or ""
                 snapshot.place(PodInfo(pod("more", on=on, cpu="100m", priority=-5)), on)
+
+
+def test_a_node_is_searched_anew_for_the_pod_that_it_is_promised_to() -> None:
+    snapshot = snapshot_of([node("n", cpu="1")], [pod("low", on="n", cpu="900m", priority=0)])
+    taken: list[str] = []
+    made = builders.profile(budgets=list)
+    plugin: Any = dict(made.post_filter_plugins)["DefaultPreemption"]
+    plugin._executor.start = lambda candidate, info, yielding: taken.append(info.pod.metadata.name or "")
+    first, second = (PodInfo(pod(name, cpu="800m", priority=10)) for name in ("first", "second"))
+    for info in (first, second, first):
+        result = schedule(made, CycleState(), info, snapshot, lambda count: 0)
+        assert isinstance(result, NoFit)
+        if result.nominate:
+            snapshot.nominations.set(info, result.nominate)
+    assert taken == ["first", "first"], "there is no room for two of them"
 
 
 def victim(name: str, priority: int, started: str | None = None) -> PodInfo:

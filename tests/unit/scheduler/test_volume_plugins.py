@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pybernetes.api.core.v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod
 from pybernetes.api.storage.v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from pybernetes.scheduler.algorithm import Decision, NoFit, schedule
-from pybernetes.scheduler.framework import CycleState
+from pybernetes.scheduler.events import EventResource
+from pybernetes.scheduler.framework import CycleState, EnqueueExtensions
 from pybernetes.scheduler.pod_info import PodInfo
 from tests.unit.scheduler import reference_volumes
 from tests.unit.scheduler.builders import Storage, profile, snapshot_of
@@ -63,14 +64,14 @@ NODES = [node("a", host="a"), node("b", host="b", **{"topology.kubernetes.io/zon
 
 
 def outcome(storage: Storage, of: Pod, placed: list[Pod] | None = None) -> str:
-    """The node, or why none."""
+    """The node, or why none, in words that do not mix up."""
     made = profile(storage=storage.view)
     found = schedule(made, CycleState(), PodInfo(of), snapshot_of(NODES, placed), lambda count: 0)
-    return found.node_name if isinstance(found, Decision) else found.diagnosis.message()
+    return f"runs on {found.node_name}" if isinstance(found, Decision) else found.diagnosis.message()
 
 
 CASES: dict[str, tuple[list[Any], Pod, str]] = {
-    "bound, and reached from one node": ([claim(bound="v"), volume(on="b")], pod("c"), "b"),
+    "bound, and reached from one node": ([claim(bound="v"), volume(on="b")], pod("c"), "runs on b"),
     "bound, and reached from none": (
         [claim(bound="v"), volume(on="x")],
         pod("c"),
@@ -86,7 +87,7 @@ CASES: dict[str, tuple[list[Any], Pod, str]] = {
     "delayed, one node has a volume": (
         [MANUAL, claim(class_="later"), volume(on="b", class_="later")],
         pod("c"),
-        "b",
+        "runs on b",
     ),
     "delayed, none has": (
         [MANUAL, claim(class_="later")],
@@ -103,7 +104,7 @@ CASES: dict[str, tuple[list[Any], Pod, str]] = {
             volume("x", "b", "later"),
         ],
         pod("c", "d"),
-        "b",
+        "runs on b",
     ),
     "made where the class may": (
         [
@@ -111,35 +112,17 @@ CASES: dict[str, tuple[list[Any], Pod, str]] = {
             claim(class_="later"),
         ],
         pod("c"),
-        "b",
+        "runs on b",
     ),
     "asked for on a node already": (
         [a_class(), claim(class_="later", annotations={"volume.kubernetes.io/selected-node": "b"})],
         pod("c"),
-        "b",
-    ),
-    "no room": (
-        [
-            a_class(),
-            claim(class_="later", size="9Gi"),
-            msgspec.convert({"metadata": {"name": "example.com/disk"}, "spec": {"storageCapacity": True}}, CSIDriver),
-            msgspec.convert(
-                {
-                    "metadata": {"name": "k", "namespace": "default"},
-                    "storageClassName": "later",
-                    "capacity": "1Gi",
-                    "nodeTopology": {},
-                },
-                CSIStorageCapacity,
-            ),
-        ],
-        pod("c"),
-        "2 node(s) did not have enough free storage",
+        "runs on b",
     ),
     "another zone": (
         [claim(bound="v"), volume(labels={"topology.kubernetes.io/zone": "z2"})],
         pod("c"),
-        "a",
+        "runs on a",
     ),
 }
 
@@ -151,11 +134,69 @@ def test_outcome(case: str) -> None:
     assert wanted in outcome(Storage(*fresh), of)
 
 
+def account(capacity: str, most: str = "", on: str = "", class_: str = "later") -> CSIStorageCapacity:
+    """What a driver says of its space: everywhere, or on one host."""
+    tree = {"metadata": {"name": "k", "namespace": "default"}, "storageClassName": class_, "capacity": capacity}
+    topology = {"nodeTopology": {"matchLabels": {"host": on}} if on else {}}
+    return msgspec.convert(tree | topology | ({"maximumVolumeSize": most} if most else {}), CSIStorageCapacity)
+
+
+NO_SPACE = "2 node(s) did not have enough free storage"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "wanted"),
+    [
+        pytest.param([account("8Gi", on="a"), account("9Gi", on="b")], "runs on b", id="enough on one"),
+        pytest.param([account("8Gi")], NO_SPACE, id="too little everywhere"),
+        pytest.param([account("8Gi", on="b"), account("1Ti", on="b")], "runs on b", id="two accounts of one place"),
+        pytest.param([account("8Gi", most="9Gi", on="b")], "runs on b", id="the largest volume counts"),
+        pytest.param([account("1Ti", most="8Gi")], NO_SPACE, id="volumes have a limit"),
+        pytest.param([account("1Ti", class_="other")], NO_SPACE, id="space of another class"),
+        pytest.param([msgspec.structs.replace(account("1Ti"), nodeTopology=None)], NO_SPACE, id="space out of reach"),
+        pytest.param([], NO_SPACE, id="nothing known"),
+    ],
+)
+def test_space_that_a_driver_keeps_account_of(accounts: list[CSIStorageCapacity], wanted: str) -> None:
+    storage = Storage(a_class(), claim(class_="later", size="9Gi"))
+    for number, each in enumerate(accounts):
+        metadata = msgspec.structs.replace(each.metadata, name=f"k{number}")
+        storage.put(msgspec.structs.replace(each, metadata=metadata))
+    assert outcome(storage, pod("c")) in ("runs on a", "runs on b"), "no driver keeps account"
+    driver = msgspec.convert({"metadata": {"name": "example.com/disk"}, "spec": {"storageCapacity": True}}, CSIDriver)
+    storage.put(driver)
+    assert wanted in outcome(storage, pod("c"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "helps"),
+    [
+        pytest.param(None, account("1Gi"), True, id="new"),
+        pytest.param(account("1Gi"), account("2Gi"), True, id="more"),
+        pytest.param(account("2Gi"), account("1Gi"), False, id="less"),
+        pytest.param(account("1Gi", most="1Gi"), account("9Gi", most="1Gi"), False, id="no larger volumes"),
+        pytest.param(account("1Gi", most="1Gi"), account("1Gi", most="2Gi"), True, id="larger volumes"),
+    ],
+)
+def test_space_that_lets_a_pod_be_tried_again(
+    old: CSIStorageCapacity | None, new: CSIStorageCapacity, helps: bool
+) -> None:
+    plugin = dict(profile(storage=Storage().view).plugins)["VolumeBinding"]
+    assert isinstance(plugin, EnqueueExtensions)
+    (hint,) = (
+        registered.hint
+        for registered in plugin.events_to_register()
+        if registered.event.resource is EventResource.CSI_STORAGE_CAPACITY
+    )
+    assert hint is not None
+    assert hint(PodInfo(pod("c")), old, new) == helps
+
+
 def test_a_claim_for_one_pod_has_one_pod() -> None:
     storage = Storage(claim(bound="v", accessModes=["ReadWriteOncePod"]), volume())
     taken = [pod("c", name="other", node_name="a")]
     assert "ReadWriteOncePod access mode already in-use" in outcome(storage, pod("c"), taken)
-    assert outcome(storage, pod("c")) in ("a", "b")
+    assert outcome(storage, pod("c")) in ("runs on a", "runs on b")
 
 
 def test_a_driver_limits_volumes_of_a_node() -> None:
@@ -172,7 +213,7 @@ def test_a_driver_limits_volumes_of_a_node() -> None:
     ]
     storage = Storage(claim("c", "v"), claim("d", "w"), *csi, *limited)
     there = [pod("d", name="other", node_name="a")]
-    assert outcome(storage, pod("c"), there) == "b"
+    assert outcome(storage, pod("c"), there) == "runs on b"
     attached = {"metadata": {"name": "x"}, "spec": {"attacher": "d", "nodeName": "b", "source": {}}}
     attached["spec"]["source"] = {"persistentVolumeName": "w"}  # type: ignore[index]
     storage.put(msgspec.convert(attached, VolumeAttachment))
