@@ -17,10 +17,10 @@ Kind = Literal["requests", "limits"]
 Of = Callable[[Container, Kind], Amounts]
 
 
-def total(spec: PodSpec, kind: Kind, *, overhead: bool = True, of: Of | None = None) -> Amounts:
+def total(spec: PodSpec, kind: Kind, *, overhead: bool = True, pod_level: bool = True, of: Of | None = None) -> Amounts:
     """Of the containers, or what is said for the Pod itself; with what running it costs, where that is limited."""
     found = sum_of_containers(spec, kind, of)
-    if spec.resources is not None:
+    if pod_level and spec.resources is not None:
         found.update(amounts_of(spec, kind))
     if overhead:
         add(found, {name: amount for name, amount in spec.overhead.items() if kind == "requests" or name in found})
@@ -28,7 +28,14 @@ def total(spec: PodSpec, kind: Kind, *, overhead: bool = True, of: Of | None = N
 
 
 def held(pod: Pod, kind: Kind) -> Amounts:
-    """As `total`, while a resize is under way: of each container the most of what is wanted, allocated and in force."""
+    """As `total`, while a resize is under way."""
+    return total(pod.spec, kind, of=held_by(pod))
+
+
+def held_by(pod: Pod) -> Of:
+    """Of each container, while a resize is under way, the most of what is wanted, allocated and in force."""
+    if not pod.status.containerStatuses and not pod.status.initContainerStatuses:
+        return amounts_of
     infeasible = any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in pod.status.conditions)
     fleeting = {c.name for c in pod.spec.initContainers if c.restartPolicy != "Always"}
     statuses = {s.name: s for s in (*pod.status.containerStatuses, *pod.status.initContainerStatuses)}
@@ -43,7 +50,7 @@ def held(pod: Pod, kind: Kind) -> Amounts:
             _raise(most, status.allocatedResources)
         return most
 
-    return total(pod.spec, kind, of=of)
+    return of
 
 
 def sum_of_containers(spec: PodSpec, kind: Kind, of: Of | None = None) -> Amounts:
