@@ -15,6 +15,7 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional
 
+from pybernetes.apimachinery.protobuf.wire import fields, packed, signed
 from pybernetes.cel import macros
 from pybernetes.cel.syntax import (
     ACCUMULATOR,
@@ -101,42 +102,12 @@ def _plain(said: str) -> str:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """(number, value) of a protobuf message, in order; fixed-width values stay bytes."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        match key & 7:
-            case 0:
-                value, at = _varint(message, at)
-                yield key >> 3, value
-            case 1:
-                yield key >> 3, message[at : at + 8]
-                at += 8
-            case 2:
-                length, at = _varint(message, at)
-                yield key >> 3, message[at : at + length]
-                at += length
-            case _:
-                raise AssertionError("a wire type that expressions do not have")
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    found = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        found |= (byte & 127) << shift
-        if byte < 128:
-            return found, at
-        shift += 7
+    """Of messages whose types are known, for the library wrote them."""
+    return fields(message)
 
 
 def _by_number(message: bytes) -> dict[int, Any]:
     return dict(_fields(message))
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
 
 
 def _offsets(info: bytes) -> dict[int, int]:
@@ -185,15 +156,13 @@ def _call(node_id: int, message: bytes) -> Node:
 
 
 def _list(node_id: int, message: bytes) -> Node:
-    elements, optional = [], []
+    elements = []
+    optional: list[int] = []
     for number, value in _fields(message):
         if number == 1:
             elements.append(_node(value))
         else:
-            at = 0
-            while at < len(value):
-                index, at = _varint(value, at)
-                optional.append(index)
+            optional += packed(value)
     return ListOf(node_id, elements, frozenset(optional))
 
 
@@ -233,7 +202,7 @@ def _literal(message: bytes) -> Any:
             case 2:
                 return bool(value)
             case 3:
-                return _signed(value)
+                return signed(value)
             case 4:
                 return Uint(value)
             case 5:

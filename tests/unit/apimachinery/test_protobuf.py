@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.apimachinery.protobuf.decoding import MAGIC, ProtobufError, decode
+from pybernetes.apimachinery.protobuf.decoding import MAGIC, decode
+from pybernetes.apimachinery.protobuf.wire import ProtobufError
 
 CONFIG_MAP = bytes.fromhex(
     "6b387300 0a0f0a0276311209436f6e6669674d6170 121b 0a11 0a0161 1200 1a00 2200 2a00 3200 3800 4200"

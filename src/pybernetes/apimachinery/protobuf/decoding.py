@@ -12,9 +12,9 @@ import functools
 import importlib
 import json
 import struct
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from pybernetes.apimachinery.protobuf.wire import ProtobufError, fields, packed, signed
 from pybernetes.apimachinery.scheme import RESOURCES
 from pybernetes.apimachinery.times import format_duration, format_micros, format_time
 
@@ -25,10 +25,6 @@ _META_KINDS = (
 )  # fmt: skip
 _ZERO_TIME_S = -62135596800
 _DEPTH = 64
-
-
-class ProtobufError(ValueError):
-    """The bytes are not what they should be."""
 
 
 class Field(NamedTuple):
@@ -46,9 +42,9 @@ def decode(data: bytes) -> dict[str, Any]:
         raise ProtobufError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
     api_version = kind = ""
     raw = b""
-    for number, value in _fields(memoryview(data)[len(MAGIC) :]):
+    for number, value in fields(memoryview(data)[len(MAGIC) :]):
         if number == 1:
-            for inner, text in _fields(_bytes(value)):
+            for inner, text in fields(_bytes(value)):
                 if inner == 1:
                     api_version = _text(text)
                 elif inner == 2:
@@ -109,7 +105,7 @@ def _message(data: memoryview, message: str, depth: int) -> dict[str, Any]:
         raise ProtobufError("the object is nested too deeply")
     table = table_of(message)
     tree: dict[str, Any] = {}
-    for number, value in _fields(data):
+    for number, value in fields(data):
         field = table.get(number)
         if field is None:
             continue
@@ -119,7 +115,7 @@ def _message(data: memoryview, message: str, depth: int) -> dict[str, Any]:
         elif field.shape == "[":
             items = tree.setdefault(field.name, [])
             if field.code in ("i", "b") and not isinstance(value, int):
-                items += [_value(each, field.code, depth) for each in _packed(_bytes(value))]
+                items += [_value(each, field.code, depth) for each in packed(_bytes(value))]
             else:
                 items.append(_value(value, field.code, depth))
         elif not field.name:
@@ -138,7 +134,7 @@ def _empty(value: Any) -> bool:
 
 def _entry(data: memoryview, code: str, depth: int) -> tuple[str, Any]:
     key, item = "", _nothing(code)
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1:
             key = _text(value)
         elif number == 2:
@@ -154,7 +150,7 @@ def _value(value: int | memoryview, code: str, depth: int) -> Any:
     if code == "s":
         return _text(value)
     if code == "i":
-        return _signed(value)
+        return signed(value)
     if code == "b":
         return bool(value)
     if code == "y":
@@ -167,7 +163,7 @@ def _value(value: int | memoryview, code: str, depth: int) -> Any:
 
 
 def _parts(data: memoryview) -> dict[int, int | memoryview]:
-    return dict(_fields(data))
+    return dict(fields(data))
 
 
 def _quantity(data: memoryview, depth: int) -> Any:
@@ -175,25 +171,25 @@ def _quantity(data: memoryview, depth: int) -> Any:
 
 
 def _time(data: memoryview, depth: int) -> Any:
-    seconds = _signed(_parts(data).get(1, _ZERO_TIME_S))
+    seconds = signed(_parts(data).get(1, _ZERO_TIME_S))
     return None if seconds == _ZERO_TIME_S else format_time(seconds)
 
 
 def _micro_time(data: memoryview, depth: int) -> Any:
     parts = _parts(data)
-    seconds = _signed(parts.get(1, _ZERO_TIME_S))
+    seconds = signed(parts.get(1, _ZERO_TIME_S))
     if seconds == _ZERO_TIME_S:
         return None
-    return format_micros(round(seconds) * 1_000_000 + _signed(parts.get(2, 0)) // 1000)
+    return format_micros(round(seconds) * 1_000_000 + signed(parts.get(2, 0)) // 1000)
 
 
 def _duration(data: memoryview, depth: int) -> Any:
-    return format_duration(_signed(_parts(data).get(1, 0)) / 1_000_000_000)
+    return format_duration(signed(_parts(data).get(1, 0)) / 1_000_000_000)
 
 
 def _int_or_string(data: memoryview, depth: int) -> Any:
     parts = _parts(data)
-    return _text(parts.get(3, memoryview(b""))) if parts.get(1) else _signed(parts.get(2, 0))
+    return _text(parts.get(3, memoryview(b""))) if parts.get(1) else signed(parts.get(2, 0))
 
 
 def _raw(data: memoryview, depth: int) -> Any:
@@ -210,7 +206,7 @@ def _raw(data: memoryview, depth: int) -> Any:
 
 
 def _text_list(data: memoryview, depth: int) -> Any:
-    return [_text(value) for number, value in _fields(data) if number == 1]
+    return [_text(value) for number, value in fields(data) if number == 1]
 
 
 def _schema_or_bool(data: memoryview, depth: int) -> Any:
@@ -219,12 +215,12 @@ def _schema_or_bool(data: memoryview, depth: int) -> Any:
 
 
 def _schema_or_array(data: memoryview, depth: int) -> Any:
-    several = [_schema(value, depth) for number, value in _fields(data) if number == 2]
+    several = [_schema(value, depth) for number, value in fields(data) if number == 2]
     return several or _schema(_parts(data).get(1, memoryview(b"")), depth)
 
 
 def _schema_or_texts(data: memoryview, depth: int) -> Any:
-    texts = [_text(value) for number, value in _fields(data) if number == 2]
+    texts = [_text(value) for number, value in fields(data) if number == 2]
     return texts or _schema(_parts(data).get(1, memoryview(b"")), depth)
 
 
@@ -244,62 +240,6 @@ _SPECIAL = {
     "O": _schema_or_array,
     "P": _schema_or_texts,
 }
-
-
-# the wire format
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value (a varint, or the bytes) of every field."""
-    at, end = 0, len(data)
-    while at < end:
-        tag, at = _varint(data, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield number, value
-            continue
-        if wire == 2:
-            size, at = _varint(data, at)
-        elif wire == 1:
-            size = 8
-        elif wire == 5:
-            size = 4
-        else:
-            raise ProtobufError(f"proto: illegal wireType {wire}")
-        if at + size > end:
-            raise ProtobufError("unexpected EOF")
-        yield number, data[at : at + size]
-        at += size
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    result = shift = 0
-    while True:
-        if at >= len(data):
-            raise ProtobufError("unexpected EOF")
-        byte = data[at]
-        at += 1
-        result |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return result, at
-        shift += 7
-        if shift > 63:
-            raise ProtobufError("proto: integer overflow")
-
-
-def _packed(data: memoryview) -> Iterator[int]:
-    at = 0
-    while at < len(data):
-        value, at = _varint(data, at)
-        yield value
-
-
-def _signed(value: int | memoryview) -> int:
-    if not isinstance(value, int):
-        raise ProtobufError("proto: wrong wireType for an integer")
-    value &= (1 << 64) - 1
-    return value - (1 << 64) if value >> 63 else value
 
 
 def _bytes(value: int | memoryview) -> memoryview:

@@ -15,8 +15,9 @@ from typing import Any
 
 import orjson
 
-from pybernetes.apimachinery.protobuf.decoding import MAGIC, ProtobufError, message_of, table_of
+from pybernetes.apimachinery.protobuf.decoding import MAGIC, message_of, table_of
 from pybernetes.apimachinery.protobuf.varint import SHORT, varint
+from pybernetes.apimachinery.protobuf.wire import ProtobufError
 from pybernetes.apimachinery.times import duration_nanos, parse_micros, parse_time
 
 Encode = Callable[[Any], bytes]

@@ -107,7 +107,7 @@ def protobuf(body: bytes) -> bytes | None:
     """An enveloped object from its JSON; None for kinds that have no form in protobuf."""
     # Imported with the first client that asks for it.
     from pybernetes.apimachinery.protobuf import encoding
-    from pybernetes.apimachinery.protobuf.decoding import ProtobufError
+    from pybernetes.apimachinery.protobuf.wire import ProtobufError
 
     try:
         return encoding.enveloped_json(body)
