@@ -11,6 +11,7 @@ from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.client.objects import key_of, split_key
 from pybernetes.controllers.endpoints.plan import plan
 from pybernetes.controllers.endpointslice.service_pods import (
+    REST_S_PER_POD,
     TriggerTimes,
     endpoints_changed,
     first_pair,
@@ -65,6 +66,7 @@ class EndpointsController(Controller):
         if self._written.get(key, 0) > (int(current.metadata.resourceVersion or 0) if current is not None else 0):
             return  # the informer brings our own write, and queues the key again
         pods = self._pods.list(service.metadata.namespace or "", LabelSelector.of_set(service.spec.selector))
+        self.queue.rest(key, len(pods) * REST_S_PER_POD)
         wanted = plan(service, pods, current, self._trigger_times.compute(key, service, pods))
         if wanted is None:
             return

@@ -13,6 +13,7 @@ from pybernetes.client.objects import key_of, split_key
 from pybernetes.controllers.endpointslice import plan as planning
 from pybernetes.controllers.endpointslice import topology
 from pybernetes.controllers.endpointslice.service_pods import (
+    REST_S_PER_POD,
     TRIGGER_TIME,
     TriggerTimes,
     endpoints_changed,
@@ -76,6 +77,7 @@ class EndpointSliceController(Controller):
             return
         namespace = service.metadata.namespace or ""
         pods = self._pods.list(namespace, LabelSelector.of_set(service.spec.selector))
+        self.queue.rest(key, len(pods) * REST_S_PER_POD)
         pods.sort(key=lambda pod: pod.metadata.name or "")
         slices = [s for s in self._slices.by_index(_MANAGED, key) if s.metadata.deletionTimestamp is None]
         trigger_time = self._trigger_times.compute(key, service, pods)

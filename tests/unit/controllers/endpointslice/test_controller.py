@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from pybernetes.apimachinery import errors
 from pybernetes.http.messages import Request
@@ -44,6 +47,22 @@ def test_follows_pods() -> None:
         assert len(api.all("endpointslices")) == 1
 
     scenario(world, body)
+
+
+@pytest.mark.parametrize("controller", ["endpointslice-controller", "endpoints-controller"])
+def test_a_service_of_many_pods_is_written_now_and_then_while_they_come(controller: str) -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("n1"), "nodes")
+        world.api.put(service(), "services")
+        for number in range(100):
+            world.api.put(pod(f"p-{number}", f"10.0.0.{number + 1}"), "pods")
+            await asyncio.sleep(0.001)
+        await world.settle()
+        (made,) = world.api.all("endpoints" if controller == "endpoints-controller" else "endpointslices")
+        assert len(made["subsets"][0]["addresses"] if "subsets" in made else made["endpoints"]) == 100
+        assert len(world.writes()) < 40
+
+    scenario(lambda: World(controller), body)
 
 
 def test_is_idle_when_nothing_concerns_it() -> None:
