@@ -109,7 +109,8 @@ class FakeApi:
                 if expected and expected != old["metadata"]["resourceVersion"]:
                     raise errors.Conflict(f"{plural} {name} was modified")
                 if subresource == "status":
-                    return self._store(key, {**old, "status": body["status"]})
+                    meta = {**old["metadata"], "annotations": body["metadata"].get("annotations", {})}
+                    return self._store(key, {**old, "metadata": meta, "status": body["status"]})
                 kept = {"status": old["status"]} if "status" in old else {}
                 meta = {**body["metadata"], "uid": old["metadata"]["uid"]}
                 return self._store(key, {**body, **kept, "metadata": meta})

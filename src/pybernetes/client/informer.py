@@ -42,6 +42,11 @@ class Informer(Generic[T]):
     def has_synced(self) -> bool:
         return self._synced.is_set()
 
+    @property
+    def revision(self) -> int:
+        """Every change up to it is in the lister."""
+        return int(self.reflector.version or 0)
+
     async def wait_synced(self) -> None:
         """Until the first list is in the lister and every handler has seen it."""
         await self._synced.wait()

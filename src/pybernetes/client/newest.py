@@ -58,8 +58,3 @@ class Newest(Generic[T]):
 
     def _gone(self, obj: T) -> None:
         self._own.pop(key_of(obj), None)
-
-
-def _version(obj: T) -> int:
-    text = obj.metadata.resourceVersion or "0"
-    return int(text) if text.isdigit() else 0

@@ -85,7 +85,8 @@ class Reflector(Generic[T]):
         self._random = random
         self._on_replace = on_replace
         self._on_event = on_event
-        self._version = ""
+        self.version = ""
+        """Everything up to it has been told; "": nothing yet."""
         self._too_old = False
         self._heard = False
         """The watch that runs, or ended last, brought something."""
@@ -113,7 +114,7 @@ class Reflector(Generic[T]):
                     continue
             except (errors.StatusError, OSError, msgspec.DecodeError, ValueError) as error:
                 log.info("%s: cannot list or watch, trying again: %s", self._source.name, error)
-                if isinstance(error, errors.Timeout | errors.InternalError) and self._version and must_list:
+                if isinstance(error, errors.Timeout | errors.InternalError) and self.version and must_list:
                     self._too_old = True  # "resource version too large" after a store went back in time
             if self._heard:  # until it broke, the watch was well
                 self._heard, backoff_s = False, _FIRST_BACKOFF_S
@@ -122,7 +123,7 @@ class Reflector(Generic[T]):
 
     async def _list(self) -> None:
         """From the server's cache if that is not older than what we know; after "too old", from the store itself."""
-        version = "" if self._too_old else self._version or "0"
+        version = "" if self._too_old else self.version or "0"
         items: list[T] = []
         token = ""
         while True:
@@ -133,7 +134,7 @@ class Reflector(Generic[T]):
                 break
         self.lists += 1
         self._too_old = False
-        self._version = page.resource_version
+        self.version = page.resource_version
         for obj in items:
             obj.metadata.managedFields = []
         self._on_replace(items, page.resource_version)
@@ -141,7 +142,7 @@ class Reflector(Generic[T]):
     async def _watch(self) -> None:
         """Follows one watch to its end."""
         self.watches += 1
-        events = self._source.watch(self._version, int(_WATCH_TIMEOUT_S * self._random.uniform(1.0, 2.0)))
+        events = self._source.watch(self.version, int(_WATCH_TIMEOUT_S * self._random.uniform(1.0, 2.0)))
         async with contextlib.aclosing(events) as stream:  # type: ignore[type-var]
             async for event in stream:
                 self._heard = True
@@ -149,4 +150,4 @@ class Reflector(Generic[T]):
                 if event.type != "BOOKMARK":
                     obj.metadata.managedFields = []
                     self._on_event(event.type, obj)
-                self._version = obj.metadata.resourceVersion or self._version
+                self.version = obj.metadata.resourceVersion or self.version

@@ -1,10 +1,13 @@
 """Rolls a Deployment's template out over ReplicaSets.
 
+Decides only once it sees the ReplicaSets as it left them: from older ones it would give away the same surge twice.
+Differs: upstream decides at once, and may then have more Pods than maxSurge while watches lag.
 Source: pkg/controller/deployment/deployment_controller.go, sync.go.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from pybernetes.api.apps.v1 import Deployment, DeploymentCondition, ReplicaSet, ReplicaSetSpec
@@ -15,9 +18,10 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
+from pybernetes.client.objects import key_of, revision_of
 from pybernetes.controllers.deployment import plan, progress, revisions, sizes, templates
 from pybernetes.controllers.runtime.context import ControllerContext
-from pybernetes.controllers.runtime.controller import Controller
+from pybernetes.controllers.runtime.controller import Controller, TryAgain
 from pybernetes.controllers.runtime.owners import (
     Claims,
     controller_index,
@@ -48,6 +52,9 @@ class DeploymentController(Controller):
         super().__init__(context)
         deployments, replica_sets, pods = self.informer(Deployment), self.informer(ReplicaSet), self.informer(Pod)
         self._deployments, self._replica_sets, self._pods = deployments.lister, replica_sets.lister, pods.lister
+        self._replica_set_informer = replica_sets
+        self._written: dict[str, int] = {}
+        """By key: the revision of the last ReplicaSet that was written for it."""
         replica_sets.add_index("controller", controller_index)
         pods.add_index("controller", controller_index)
         self.enqueue_all(deployments)
@@ -59,7 +66,10 @@ class DeploymentController(Controller):
     async def reconcile(self, key: str) -> None:
         known = self._deployments.by_key(key)
         if known is None:
+            self._written.pop(key, None)
             return
+        if self._replica_set_informer.revision < self._written.get(key, 0):
+            raise TryAgain("its ReplicaSets are not yet seen as they were left")
         deployment = fresh(known)
         if deployment.spec.selector == SelectorStruct():
             await self._refuse_selecting_all(deployment)
@@ -149,7 +159,7 @@ class DeploymentController(Controller):
         changed = revisions.mark_new(deployment, new, revision, exists=True)
         if changed or (new.spec.minReadySeconds or 0) != (deployment.spec.minReadySeconds or 0):
             new.spec.minReadySeconds = deployment.spec.minReadySeconds
-            rollout.new = new = await self.client.update(new)
+            rollout.new = new = await self._remember(deployment, self.client.update(new))
         told = None
         conditions = deployment.status.conditions
         if progress.has_deadline(deployment) and progress.find(conditions, progress.PROGRESSING) is None:
@@ -180,7 +190,7 @@ class DeploymentController(Controller):
         revisions.mark_new(deployment, wanted, revision, exists=False)
         told = None
         try:
-            made = await self.client.create(wanted)
+            made = await self._remember(deployment, self.client.create(wanted))
         except errors.AlreadyExists:
             made = await self._existing(rollout, wanted)
         except errors.StatusError as error:
@@ -235,7 +245,7 @@ class DeploymentController(Controller):
             changed = fresh(step.replica_set)
             changed.spec.replicas = step.replicas
             revisions.set_size_annotations(rollout.deployment, changed)
-            changed = await self.client.update(changed)
+            changed = await self._remember(rollout.deployment, self.client.update(changed))
             if rollout.new is step.replica_set:
                 rollout.new = changed
             rollout.old = [changed if rs is step.replica_set else rs for rs in rollout.old]
@@ -245,6 +255,11 @@ class DeploymentController(Controller):
                 text = f"Scaled {way} replica set {changed.metadata.name} from {size} to {step.replicas}"
                 self.recorder.event(rollout.deployment, "Normal", "ScalingReplicaSet", text)
         return scaled
+
+    async def _remember(self, deployment: Deployment, write: Awaitable[ReplicaSet]) -> ReplicaSet:
+        written = await write
+        self._written[key_of(deployment)] = revision_of(written)
+        return written
 
     async def _clean_up_when_complete(self, rollout: _Rollout) -> None:
         if progress.is_complete(rollout.deployment, rollout.deployment.status):
