@@ -89,25 +89,26 @@ async def _get(client: Client, path: str, accept: str = "application/json") -> T
 
 def _aggregated(tree: Tree, failed: dict[str, str]) -> list[Resource]:
     """In the order of groups and versions, so preferred versions first."""
+    found = []
     for group in tree.get("items", ()):
+        group_name = group.get("metadata", {}).get("name", "")
         for version in group.get("versions", ()):
             if version.get("freshness") == _STALE:
-                name = f"{group.get('metadata', {}).get('name', '')}/{version['version']}"
+                name = f"{group_name}/{version['version']}"
                 failed[name] = f"stale GroupVersion discovery: {name}"
-    return [
-        Resource(
-            group.get("metadata", {}).get("name", ""),
-            version["version"],
-            entry["resource"],
-            entry.get("responseKind", {}).get("kind", ""),
-            entry.get("scope") == "Namespaced",
-            tuple(entry.get("verbs", ())),
-        )
-        for group in tree.get("items", ())
-        for version in group.get("versions", ())
-        if version.get("freshness") != _STALE
-        for entry in version.get("resources", ())
-    ]
+                continue
+            found += [
+                Resource(
+                    group_name,
+                    version["version"],
+                    entry["resource"],
+                    entry.get("responseKind", {}).get("kind", ""),
+                    entry.get("scope") == "Namespaced",
+                    tuple(entry.get("verbs", ())),
+                )
+                for entry in version.get("resources", ())
+            ]
+    return found
 
 
 async def _plain(client: Client, root: str, tree: Tree, failed: dict[str, str]) -> list[Resource]:

@@ -95,7 +95,7 @@ def _replace(document: list[Any], operation: dict[str, Any]) -> None:
     path = _path(operation, "path")
     holder, key = _find(document, path, "replace")
     if isinstance(holder, list):
-        holder[_position(holder, key, path, len(holder) - 1)] = copy_tree(operation.get("value"))
+        holder[_position(key, path, len(holder) - 1)] = copy_tree(operation.get("value"))
     else:  # as upstream's library, which asks for the key in lists alone
         holder[key] = copy_tree(operation.get("value"))
 
@@ -115,7 +115,7 @@ def _copy(document: list[Any], operation: dict[str, Any]) -> None:
 def _test(document: list[Any], operation: dict[str, Any]) -> None:
     path = _path(operation, "path")
     holder, key = _find(document, path, "test")
-    value = holder.get(key) if isinstance(holder, dict) else holder[_position(holder, key, path, len(holder) - 1)]
+    value = holder.get(key) if isinstance(holder, dict) else holder[_position(key, path, len(holder) - 1)]
     if not equal(value, operation.get("value")):
         raise PatchError(f"testing value {path} failed: test failed")
 
@@ -163,7 +163,7 @@ def _find(document: list[Any], path: str, name: str) -> tuple[Any, str]:
 def _get(document: list[Any], path: str, name: str) -> Any:
     holder, key = _find(document, path, name)
     if isinstance(holder, list):
-        return holder[_position(holder, key, path, len(holder) - 1)]
+        return holder[_position(key, path, len(holder) - 1)]
     if key not in holder:
         if name == "copy":
             return None
@@ -177,7 +177,7 @@ def _take(document: list[Any], path: str, name: str) -> Any:
     if isinstance(holder, dict):
         del holder[key]
     else:
-        del holder[_position(holder, key, path, len(holder) - 1)]
+        del holder[_position(key, path, len(holder) - 1)]
     return value
 
 
@@ -188,10 +188,10 @@ def _insert(document: list[Any], path: str, value: Any, name: str) -> None:
     elif key == "-":
         holder.append(value)
     else:
-        holder.insert(_position(holder, key, path, len(holder)), value)
+        holder.insert(_position(key, path, len(holder)), value)
 
 
-def _position(holder: list[Any], key: str, path: str, last: int) -> int:
+def _position(key: str, path: str, last: int) -> int:
     """The index that `key` names; a negative one counts from the end."""
     if not _INDEX.fullmatch(key):
         raise PatchError(f"value was not a proper array index: '{key}' in {path}")

@@ -6,11 +6,8 @@ from typing import Any
 
 from tests.unit.apiserver.registry.conftest import Cluster
 
-NEW_EVENTS, HPA1, HPA2 = (
-    "events.events.k8s.io",
-    "horizontalpodautoscalers.autoscaling",
-    ("horizontalpodautoscalers.autoscaling/v2"),
-)
+NEW_EVENTS = "events.events.k8s.io"
+HPA1, HPA2 = "horizontalpodautoscalers.autoscaling", "horizontalpodautoscalers.autoscaling/v2"
 TIME = "2020-01-01T00:00:00.000001Z"
 
 
