@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
+from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo, service_account_groups
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.pki import Pki
 from pybernetes.cluster.spec import ClusterSpec
@@ -31,8 +31,7 @@ def user(name: str, *groups: str) -> UserInfo:
 
 def service_account(name: str) -> UserInfo:
     """A ServiceAccount of kube-system, as which controllers and the DNS server act."""
-    groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system")
-    return user(f"system:serviceaccount:kube-system:{name}", *groups)
+    return user(f"system:serviceaccount:kube-system:{name}", *service_account_groups("kube-system"))
 
 
 CONTROLLER_MANAGER = user("system:kube-controller-manager")

@@ -14,7 +14,6 @@ import contextlib
 import json
 import logging
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -243,15 +242,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     logging.disable()
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
-    with running(folder, None, "--disable-admission-plugins", "ServiceAccount") as server:
-        found, total = asyncio.run(campaign(args, server, folder))
+    with tempfile.TemporaryDirectory(prefix="chaos-") as name:
+        folder = Path(name)
+        with running(folder, None, "--disable-admission-plugins", "ServiceAccount") as server:
+            found, total = asyncio.run(campaign(args, server, folder))
     counts = ", ".join(f"{count} {what}" for what, count in total.items())
     print(f"{time.monotonic() - began:.0f} s: {counts}; {len(found)} violations", flush=True)
     for text in found[:10]:
         print(f"VIOLATION: {text}")
-    shutil.rmtree(folder)
     return 1 if found else 0
 
 

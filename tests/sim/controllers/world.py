@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 import msgspec
 
-from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
+from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo, service_account_groups
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.client.client import Client
@@ -91,7 +91,7 @@ class World:
 
     def _controller(self, account: str, life: Life) -> Client:
         name = f"system:serviceaccount:kube-system:{account}" if account else "system:kube-controller-manager"
-        groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system") if account else ()
+        groups = service_account_groups("kube-system") if account else ()
         user = UserInfo(name, groups=(*groups, AUTHENTICATED))
         return Client(FaultyTransport(self.api.handler, user, self.faults, life), account or "kube-controller-manager")
 
