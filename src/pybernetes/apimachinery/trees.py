@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from decimal import Decimal
 from typing import Any
 
@@ -33,15 +34,33 @@ def _copied(tree: Any) -> Any:
 
 def equal(left: Any, right: Any) -> bool:
     """Equality of JSON values: true is not 1, and member order does not matter."""
+    if left != right:
+        return False
+    if isinstance(left, dict | list):
+        try:
+            if orjson.dumps(left, option=orjson.OPT_SORT_KEYS) == orjson.dumps(right, option=orjson.OPT_SORT_KEYS):
+                return True
+        except orjson.JSONEncodeError:
+            pass  # an integer beyond 64 bits
+    return _same_types(left, right)
+
+
+def _same_types(left: Any, right: Any) -> bool:
+    """Whether of two values that Python takes for equal none is true or false where the other is a number."""
     if isinstance(left, dict):
-        return (
-            isinstance(right, dict)
-            and len(left) == len(right)
-            and all(name in right and equal(value, right[name]) for name, value in left.items())
-        )
+        return all(_same_types(value, right[name]) for name, value in left.items())
     if isinstance(left, list):
-        return isinstance(right, list) and len(left) == len(right) and all(map(equal, left, right))
-    return isinstance(left, bool) is isinstance(right, bool) and bool(left == right)
+        return all(map(_same_types, left, right))
+    return isinstance(left, bool) is isinstance(right, bool)
+
+
+def identity(value: Any) -> Hashable:
+    """What `equal` values have in common and no others: to find them in a set or dict."""
+    if isinstance(value, dict):
+        return frozenset((name, identity(child)) for name, child in value.items())
+    if isinstance(value, list):
+        return tuple(map(identity, value))
+    return (bool, value) if isinstance(value, bool) else value
 
 
 def go_text(value: Any) -> str:

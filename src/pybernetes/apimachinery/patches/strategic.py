@@ -14,12 +14,12 @@ Differs: a patch that cannot be applied is a 400 throughout; upstream answers so
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.schema import DEDUCED, Schema
-from pybernetes.apimachinery.trees import equal, go_text
+from pybernetes.apimachinery.trees import equal, go_text, identity
 
 _PATCH = "$patch"
 _DELETE_FROM = "$deleteFromPrimitiveList"
@@ -50,7 +50,8 @@ def _merge_map(original: Tree, patch: Tree, schema: Schema) -> Tree:
         if name.startswith(_DELETE_FROM):
             field = _directive_field(name, _DELETE_FROM)
             if isinstance(original.get(field), list) and isinstance(value, list):
-                original[field] = [item for item in original[field] if not _within(item, value)]
+                gone = set(map(identity, value))
+                original[field] = [item for item in original[field] if identity(item) not in gone]
         elif value is None:
             original.pop(name, None)
         elif name in original and isinstance(value, dict) and isinstance(original[name], dict):
@@ -78,7 +79,11 @@ def _merge_list(original: list[Any], patch: list[Any], schema: Schema) -> list[A
         return original
     merge_key = schema.merge_key
     if not _all_maps(original, patch):
-        merged = original + [item for i, item in enumerate(patch) if not _within(item, original + patch[:i])]
+        merged, known = list(original), set(map(identity, original))
+        for item in patch:
+            if (key := identity(item)) not in known:
+                known.add(key)
+                merged.append(item)
         merge_key = ""
     else:
         if not merge_key:
@@ -89,20 +94,25 @@ def _merge_list(original: list[Any], patch: list[Any], schema: Schema) -> list[A
 
 
 def _merge_items(merged: list[Any], patch: list[Any], merge_key: str, element: Schema) -> list[Any]:
+    places: dict[Hashable, int] = {}
+    for i, item in enumerate(merged):
+        if merge_key in item:
+            places.setdefault(identity(item[merge_key]), i)
     for item in patch:
         if merge_key not in item:
             raise _no_merge_key(item, merge_key)
-        position = _find(merged, merge_key, item[merge_key])
-        if position is None:
+        place = places.setdefault(identity(item[merge_key]), len(merged))
+        if place == len(merged):
             merged.append(item)
         else:
-            merged[position] = _merge_map(merged[position], item, element)
+            merged[place] = _merge_map(merged[place], item, element)
     return merged
 
 
 def _item_directives(original: list[Any], patch: list[Any], merge_key: str) -> tuple[list[Any], list[Any]]:
     """(list, patch) after the items of the patch that are directives have done their work."""
     plain: list[Any] = []
+    gone: set[Hashable] = set()
     replace = False
     for item in patch:
         directive = item.get(_PATCH)
@@ -111,14 +121,16 @@ def _item_directives(original: list[Any], patch: list[Any], merge_key: str) -> t
         elif directive == "delete":
             if merge_key not in item:
                 raise _no_merge_key(item, merge_key)
-            original = [o for o in original if not equal(o.get(merge_key), item[merge_key])]
+            gone.add(identity(item[merge_key]))
         elif directive == "replace":
             replace = True
         elif directive == "merge":
             raise BadRequest("merging lists cannot yet be specified in the patch")
         else:
             raise _unknown_directive(directive, item)
-    return (plain, []) if replace else (original, plain)
+    if replace:
+        return plain, []
+    return [item for item in original if identity(item.get(merge_key)) not in gone] if gone else original, plain
 
 
 def _ordered_lists(original: Tree, patch: Tree, schema: Schema) -> None:
@@ -183,19 +195,10 @@ def _interleaved(merged: list[Any], order: list[Any], before: list[Any], merge_k
 
 
 def _ranker(order: list[Any], merge_key: str) -> Callable[[Any], int]:
-    keys = [_key_of(item, merge_key) for item in order]
-    texts: dict[str, int] = {}
-    for i, key in enumerate(keys):
-        if isinstance(key, str):
-            texts.setdefault(key, i)
-
-    def rank(item: Any) -> int:
-        key = _key_of(item, merge_key)
-        if isinstance(key, str):
-            return texts.get(key, -1)
-        return next((i for i, candidate in enumerate(keys) if equal(candidate, key)), -1)
-
-    return rank
+    ranks: dict[Hashable, int] = {}
+    for i, item in enumerate(order):
+        ranks.setdefault(identity(_key_of(item, merge_key)), i)
+    return lambda item: ranks.get(identity(_key_of(item, merge_key)), -1)
 
 
 def _key_of(item: Any, merge_key: str) -> Any:
@@ -212,10 +215,11 @@ def _retain_keys(original: Tree, patch: Tree) -> None:
     retained = patch.pop(_RETAIN)
     if not isinstance(retained, list):
         raise BadRequest("invalid patch format of retainKeys")
+    kept = {name for name in retained if isinstance(name, str)}
     for name, value in patch.items():
-        if value is not None and name not in retained and not name.startswith((_DELETE_FROM, _ORDER)):
+        if value is not None and name not in kept and not name.startswith((_DELETE_FROM, _ORDER)):
             raise BadRequest("invalid patch format of retainKeys")
-    for name in [name for name in original if name not in retained]:
+    for name in [name for name in original if name not in kept]:
         del original[name]
 
 
@@ -263,14 +267,6 @@ def _all_maps(*lists: list[Any]) -> bool:
     if dict in kinds and len(kinds) > 1:
         raise BadRequest(f"list element types are not identical: {go_text(list(lists))}")
     return dict in kinds
-
-
-def _find(items: list[Any], merge_key: str, value: Any) -> int | None:
-    return next((i for i, item in enumerate(items) if merge_key in item and equal(item[merge_key], value)), None)
-
-
-def _within(item: Any, items: list[Any]) -> bool:
-    return any(equal(item, other) for other in items)
 
 
 def _no_merge_key(item: Any, merge_key: str) -> BadRequest:

@@ -13,6 +13,7 @@ import msgspec
 
 from pybernetes.apimachinery import decoding
 from pybernetes.apimachinery.errors import BadRequest, UnsupportedMediaType
+from pybernetes.apimachinery.patience import patiently
 from pybernetes.apiserver.endpoints.negotiation import CBOR, JSON, PROTOBUF, YAML, cbor_offered
 from pybernetes.apiserver.registry.generic.interface import Body, RequestContext
 from pybernetes.http.messages import Request
@@ -38,9 +39,10 @@ async def read(request: Request, ctx: RequestContext) -> Body:
     """The body for the registry; sets ctx.content_type. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
     body = await request.whole()
+    ctx.size = len(body)
     if given in _AS_TREE:
         ctx.content_type = JSON
-        return _AS_TREE[given](body)
+        return await patiently(_AS_TREE[given], body, size=len(body))
     ctx.content_type = given
     return body
 
@@ -49,6 +51,10 @@ async def decode(request: Request, cls: type[T], field_validation: str) -> tuple
     """A body that is not stored (a review) as an object, with warnings. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
     body = await request.whole()
+    return await patiently(_decoded, body, given, cls, field_validation, size=len(body))
+
+
+def _decoded(body: bytes, given: str, cls: type[T], field_validation: str) -> tuple[T, list[str]]:
     if given in _AS_TREE:
         return decoding.from_tree(_AS_TREE[given](body), cls, field_validation)
     return decoding.decode(body, cls, field_validation=field_validation, content_type=given)
@@ -58,6 +64,10 @@ async def tree(request: Request) -> dict[str, Any]:
     """A small body (options) as a tree. Raises UnsupportedMediaType, BadRequest."""
     given = media_type(request)
     body = await request.whole()
+    return await patiently(_tree, body, given, size=len(body))
+
+
+def _tree(body: bytes, given: str) -> dict[str, Any]:
     found: Any
     if given in _AS_TREE:
         return _AS_TREE[given](body)
@@ -80,10 +90,11 @@ async def tree(request: Request) -> dict[str, Any]:
 
 def _protobuf(body: bytes) -> dict[str, Any]:
     from pybernetes.apimachinery.protobuf import decoding as protobuf
+    from pybernetes.apimachinery.protobuf.wire import ProtobufError
 
     try:
         return protobuf.decode(body)
-    except protobuf.ProtobufError as error:
+    except ProtobufError as error:
         raise BadRequest(str(error)) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.apimachinery.errors import UnsupportedMediaType
+from pybernetes.apimachinery.patience import patiently
 from pybernetes.apiserver.endpoints import bodies, negotiation, options
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.apiserver.registry.generic.interface import Body, PatchType, RequestContext
@@ -46,7 +47,8 @@ async def body_of(request: Request, ctx: RequestContext, patch_type: PatchType) 
     """The patch for the registry; sets ctx.content_type. Raises BadRequest."""
     ctx.content_type = negotiation.YAML if patch_type == "apply" else negotiation.JSON
     body = await request.whole()
-    return bodies.cbor(body) if _media_type(request) == _APPLY_CBOR else body
+    ctx.size = len(body)
+    return await patiently(bodies.cbor, body, size=len(body)) if _media_type(request) == _APPLY_CBOR else body
 
 
 def _media_type(request: Request) -> str:

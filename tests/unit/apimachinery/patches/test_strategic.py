@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apimachinery.patches import strategic
 from pybernetes.apimachinery.schema import schema_of
+from tests.work import calls
 
 POD = schema_of(core.Pod)
 DEPLOYMENT = schema_of(apps.Deployment)
@@ -143,3 +145,35 @@ def test_merging_keyed_lists_is_a_union_and_idempotent(left: list[str], right: l
     assert [n for n in order if n in right] == right
     assert [n for n in order if n not in right] == [n for n in left if n not in right]
     assert strategic.apply(result, patch, POD) == result
+
+
+def env(count: int, **more: str) -> list[dict[str, str]]:
+    return [{"name": f"e{i}", **more} for i in range(count)]
+
+
+LONG = {
+    "changed": lambda n: {"env": env(n, value="2")},
+    "added": lambda n: {"env": [{"name": f"x{i}", "value": "2"} for i in range(n)]},
+    "deleted": lambda n: {"env": env(n, **{"$patch": "delete"})},
+    "ordered": lambda n: {"$setElementOrder/env": env(n)[::-1]},
+}
+
+
+@pytest.mark.parametrize("patch", LONG.values(), ids=LONG)
+def test_a_long_keyed_list_costs_what_its_items_cost(patch: Callable[[int], dict[str, Any]]) -> None:
+    def work(count: int) -> int:
+        live = pod(containers=[{"name": "a", "env": env(count, value="1")}])
+        change = {"spec": {"containers": [{"name": "a", **patch(count)}]}}
+        return calls(lambda: strategic.apply(live, change, POD))
+
+    assert work(400) < 3 * work(200)
+
+
+@pytest.mark.parametrize("field", ["finalizers", "$deleteFromPrimitiveList/finalizers"])
+def test_a_long_list_of_words_costs_what_its_words_cost(field: str) -> None:
+    def work(count: int) -> int:
+        live = {"metadata": {"finalizers": [f"a/{i}" for i in range(count)]}}
+        change = {"metadata": {field: [f"a/{i + count // 2}" for i in range(count)]}}
+        return calls(lambda: strategic.apply(live, change, POD))
+
+    assert work(400) < 3 * work(200)

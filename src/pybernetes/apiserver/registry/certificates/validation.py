@@ -138,9 +138,11 @@ def _usage_errors(usages: list[str]) -> list[FieldError]:
         for index, usage in enumerate(usages)
         if usage not in _USAGES
     ]
+    seen: set[str] = set()
     for index, usage in enumerate(usages):
-        if usage in usages[:index]:
+        if usage in seen:
             found.append(FieldError.duplicate(path.index(index), usage))
+        seen.add(usage)
     return found
 
 

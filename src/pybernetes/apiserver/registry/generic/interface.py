@@ -54,6 +54,8 @@ class RequestContext:
     """Header x-pybernetes-cause: the revision whose observation led to this request."""
     warnings: list[str] = field(default_factory=list)
     """Texts for Warning headers; the registry appends."""
+    size: int = 0
+    """Bytes of the body, however it is handed on."""
     sent: Body = b""
     """What the object of a write was read from: a body or, of a patch, the tree that it made."""
 

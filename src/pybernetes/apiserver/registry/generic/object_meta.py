@@ -7,6 +7,9 @@ apiserver/pkg/registry/rest/{create,update,meta}.go.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from pybernetes.api.meta.v1 import ManagedFieldsEntry, ObjectMeta, OwnerReference
 from pybernetes.apimachinery import errors
@@ -80,16 +83,14 @@ def dedup_owner_references(meta: ObjectMeta) -> str:
     references = meta.ownerReferences
     if len(references) < 2:
         return ""
-    seen: list[OwnerReference] = []
+    seen: dict[tuple[Any, ...], OwnerReference] = {}
     repeated: set[str] = set()
     for reference in references:
-        if reference in seen:
+        if seen.setdefault(msgspec.structs.astuple(reference), reference) is not reference:
             repeated.add(reference.uid)
-        else:
-            seen.append(reference)
     if not repeated:
         return ""
-    meta.ownerReferences = seen
+    meta.ownerReferences = list(seen.values())
     return (
         f".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, "
         f"and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "

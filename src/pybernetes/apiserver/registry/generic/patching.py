@@ -16,6 +16,7 @@ from pybernetes.apimachinery import errors, managed_fields
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
 from pybernetes.apimachinery.field_walk import json_type
 from pybernetes.apimachinery.json_text import json_problem
+from pybernetes.apimachinery.patience import patiently
 from pybernetes.apimachinery.schema import schema_of
 from pybernetes.apimachinery.trees import copy_tree, go_text
 from pybernetes.apiserver.registry.generic import object_meta
@@ -148,7 +149,7 @@ async def _apply(writer: Writer, ctx: RequestContext, body: Body, rules: UpdateR
     if not ctx.field_manager:
         why = FieldError.required(Path("fieldManager"), "is required for apply patch")
         raise invalid(("meta.k8s.io", "PatchOptions"), "", [why])
-    applied = applied_tree(ctx, body)
+    applied = await patiently(applied_tree, ctx, body, size=ctx.size)
 
     def transform(old: Any, current: Current) -> Any:
         return _applied_object(writer, ctx, writer.codec.tree(current.served), copy_tree(applied))

@@ -6,7 +6,7 @@ Source: pkg/registry/*/*/storage/storage.go (StatusREST, ScaleREST).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import orjson
@@ -15,6 +15,7 @@ from pybernetes.api.autoscaling.v1 import Scale, ScaleSpec, ScaleStatus
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors, managed_fields
 from pybernetes.apimachinery.field_errors import FieldError, Path, invalid
+from pybernetes.apimachinery.patience import patiently
 from pybernetes.apimachinery.schema import schema_of
 from pybernetes.apimachinery.scheme import GroupVersionKind
 from pybernetes.apimachinery.selectors import LabelSelector
@@ -26,6 +27,7 @@ from pybernetes.apiserver.registry.generic.writing import Current, UpdateRules
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.storage import Storage
 
+_T = TypeVar("_T", bound=msgspec.Struct)
 SCALE = GroupVersionKind("autoscaling", "v1", "Scale")
 UNSET_REPLICAS = -(2**31)
 """The replicas, while they are patched, of an object that has none."""
@@ -36,6 +38,11 @@ class SubresourceBase:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
+
+    async def read(self, ctx: RequestContext, body: Body, cls: type[_T]) -> _T:
+        """A body of a kind of the subresource's own. Raises BadRequest."""
+        found: _T = await patiently(self.storage.codec.read, ctx, body, cls, size=ctx.size)
+        return found
 
     def _refused(self, ctx: RequestContext, verb: str) -> errors.MethodNotAllowed:
         resource = ctx.resource
@@ -102,12 +109,12 @@ class ScaleSubresource(SubresourceBase):
         return self._scale(await self.storage.get(ctx))
 
     async def update(self, ctx: RequestContext, body: Body) -> Written:
-        scale: Scale = self.storage.codec.read(ctx, body, Scale)
+        scale = await self.read(ctx, body, Scale)
         return await self._write(ctx, lambda current: self._updated(ctx, scale, current))
 
     async def patch(self, ctx: RequestContext, patch_type: PatchType, body: Body) -> Written:
         if patch_type == "apply":
-            return await self._write(ctx, self._applied(ctx, body))
+            return await self._write(ctx, await patiently(self._applied, ctx, body, size=ctx.size))
 
         patching.refuse_strategic(self.storage, patch_type)
 

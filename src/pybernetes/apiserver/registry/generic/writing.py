@@ -103,6 +103,10 @@ class Writer:
     # -- create ----------------------------------------------------------------------------------
 
     async def create(self, ctx: RequestContext, body: Body) -> Written:
+        obj = await patiently(self._new, ctx, body, size=ctx.size)
+        return Written(await self.insert(ctx, obj), created=True)
+
+    def _new(self, ctx: RequestContext, body: Body) -> Any:
         obj = self.codec.body(ctx, body)
         self.strategy.default(obj)
         meta = obj.metadata
@@ -113,7 +117,7 @@ class Writer:
         object_meta.match_namespace(meta, ctx.namespace if self.resource.namespaced else "")
         _warn_duplicate_owners(ctx, meta)
         self.managed.created(ctx, obj)
-        return Written(await self.insert(ctx, obj), created=True)
+        return obj
 
     async def insert(self, ctx: RequestContext, obj: Any) -> bytes:
         """Admits, completes, validates and stores a new object; returns it as served.
@@ -175,9 +179,9 @@ class Writer:
         found += metadata_checks.on_create(strategy, meta)
         if found:
             found = _unique(found)
-        found += await patiently(strategy.validate, obj)
+        found += await patiently(strategy.validate, obj, size=ctx.size)
         if found:
-            raise self._refusal(ctx, meta, found)
+            raise await patiently(self._refusal, ctx, meta, found, size=ctx.size)
         ctx.warnings += strategy.warnings(obj, None)
         strategy.canonicalize(obj)
 
@@ -227,7 +231,7 @@ class Writer:
                 if create is None:
                     raise errors.not_found(self.resource.group, self.resource.plural, ctx.name)
                 try:
-                    return await self.insert(ctx, create()), True
+                    return await self.insert(ctx, await patiently(create, size=ctx.size)), True
                 except errors.AlreadyExists:
                     if await self.current(key) is None:
                         raise
@@ -241,7 +245,7 @@ class Writer:
     async def put(self, ctx: RequestContext, body: Body, rules: UpdateRules) -> Written:
         """PUT of the main resource or of a view of it (status, finalize, …)."""
         # Read once before anything else, so that a body that cannot be read is told first.
-        first = self.codec.body(ctx, body)
+        first = await patiently(self.codec.body, ctx, body, size=ctx.size)
         object_meta.match_namespace(first.metadata, ctx.namespace if self.resource.namespaced else "")
         object_meta.match_name(first.metadata, ctx.name)
         warnings = list(ctx.warnings)
@@ -290,8 +294,8 @@ class Writer:
     async def _replace_once(
         self, ctx: RequestContext, key: str, current: Current, transform: Transform, rules: UpdateRules
     ) -> bytes:
-        old = self.codec.decode(current.served)
-        obj = transform(old, current)
+        size = ctx.size + len(current.served)
+        old, obj = await patiently(self._changed, current, transform, size=size)
         meta = obj.metadata
         object_meta.match_namespace(meta, ctx.namespace if self.resource.namespaced else "")
         object_meta.match_name(meta, ctx.name)
@@ -303,7 +307,7 @@ class Writer:
         finish: Finish | None = await self.strategy.begin_update(ctx, obj, old) if rules.begins else None
         done = False
         try:
-            await self._check_updated(ctx, obj, old, rules)
+            await self._check_updated(ctx, obj, old, rules, size)
             await self.registry.admission.validate(attributes)
             served = await self._store_changed(ctx, key, current, obj, old)
             done = True
@@ -311,6 +315,11 @@ class Writer:
         finally:
             if finish is not None:
                 await finish(done and not ctx.dry_run)
+
+    def _changed(self, current: Current, transform: Transform) -> tuple[Any, Any]:
+        """(the object before, after)."""
+        old = self.codec.decode(current.served)
+        return old, transform(old, current)
 
     def _check_revision(self, meta: Any, revision: int) -> None:
         """The resourceVersion of an update: absent where that is allowed, or the current one."""
@@ -329,15 +338,15 @@ class Writer:
                 raise invalid((resource.group, resource.plural), meta.name, [why])
             raise errors.modified(resource.group, resource.plural, meta.name)
 
-    async def _check_updated(self, ctx: RequestContext, obj: Any, old: Any, rules: UpdateRules) -> None:
+    async def _check_updated(self, ctx: RequestContext, obj: Any, old: Any, rules: UpdateRules, size: int) -> None:
         meta, old_meta = obj.metadata, old.metadata
         meta.generation = old_meta.generation
         rules.prepare(ctx, obj, old)
         object_meta.carry_over(meta, old_meta)
         found = metadata_checks.on_update(self.strategy, meta, old_meta, ctx.subresource)
-        found += await patiently(rules.validate, obj, old)
+        found += await patiently(rules.validate, obj, old, size=size)
         if found:
-            raise self._refusal(ctx, meta, found)
+            raise await patiently(self._refusal, ctx, meta, found, size=size)
         if rules.warns:
             ctx.warnings += self.strategy.warnings(obj, old)
         self.strategy.canonicalize(obj)

@@ -90,11 +90,11 @@ class NodeStrategy(Strategy):
 
     def _validate_common_update(self, obj: core.Node, old: core.Node) -> list[FieldError]:
         found = _validate_resources(obj) + _validate_features(obj)
-        seen: list[core.NodeAddress] = []
+        seen: set[tuple[str, str]] = set()
         for index, address in enumerate(obj.status.addresses):
-            if address in seen:
+            if (address.type, address.address) in seen:
                 found.append(FieldError.duplicate(Path("status", "addresses").index(index), address))
-            seen.append(address)
+            seen.add((address.type, address.address))
         new_cidrs = obj.spec.podCIDRs or ([obj.spec.podCIDR] if obj.spec.podCIDR else [])
         if old.spec.podCIDRs and old.spec.podCIDRs != new_cidrs:
             found.append(FieldError.forbidden(Path("spec", "podCIDRs"), _ONLY_ONCE.format("podCIDR")))

@@ -34,7 +34,7 @@ _VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget."
 
 class EvictionSubresource(SubresourceBase):
     async def create(self, ctx: RequestContext, body: Body) -> Written:
-        eviction: policy.Eviction = self.storage.codec.read(ctx, body, policy.Eviction)
+        eviction = await self.read(ctx, body, policy.Eviction)
         if eviction.metadata.name != ctx.name:
             raise errors.BadRequest("name in URL does not match name in Eviction object")
         options = _delete_options(ctx, eviction)

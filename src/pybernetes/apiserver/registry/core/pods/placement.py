@@ -5,6 +5,7 @@ Source: pkg/apis/core/validation/validation.go, apimachinery/pkg/apis/meta/v1/va
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pybernetes.api.core import v1 as core
@@ -179,6 +180,7 @@ def _validate_pod_term(term: core.PodAffinityTerm, path: Path) -> list[FieldErro
 def validate_topology_spread(constraints: Sequence[core.TopologySpreadConstraint], path: Path) -> list[FieldError]:
     found: list[FieldError] = []
     policies = ("Honor", "Ignore")
+    left = Counter((constraint.topologyKey, constraint.whenUnsatisfiable) for constraint in constraints)
     for index, constraint in enumerate(constraints):
         at = path.index(index)
         if constraint.maxSkew <= 0:
@@ -189,11 +191,10 @@ def validate_topology_spread(constraints: Sequence[core.TopologySpreadConstraint
         if action not in ("DoNotSchedule", "ScheduleAnyway"):
             supported = ("DoNotSchedule", "ScheduleAnyway")
             found.append(FieldError.not_supported(at.child("whenUnsatisfiable"), action, supported))
-        for other in constraints[index + 1 :]:
-            if (other.topologyKey, other.whenUnsatisfiable) == (constraint.topologyKey, action):
-                where = at.child("{topologyKey, whenUnsatisfiable}")
-                found.append(FieldError.duplicate(where, f"{{{constraint.topologyKey}, {action}}}"))
-                break
+        left[constraint.topologyKey, action] -= 1
+        if left[constraint.topologyKey, action]:
+            where = at.child("{topologyKey, whenUnsatisfiable}")
+            found.append(FieldError.duplicate(where, f"{{{constraint.topologyKey}, {action}}}"))
         if constraint.minDomains is not None:
             where = at.child("minDomains")
             if constraint.minDomains <= 0:

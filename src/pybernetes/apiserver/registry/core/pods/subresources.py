@@ -29,7 +29,7 @@ class BindingSubresource(SubresourceBase):
     """POST a Binding: gives the Pod its node, once."""
 
     async def create(self, ctx: RequestContext, body: Body) -> Written:
-        binding: core.Binding = self.storage.codec.read(ctx, body, core.Binding)
+        binding = await self.read(ctx, body, core.Binding)
         if not binding.metadata.name:
             binding.metadata.name = ctx.name
         match_namespace(binding.metadata, ctx.namespace)

@@ -64,7 +64,7 @@ class TokenSubresource(SubresourceBase):
         account = await registry.read(core.ServiceAccount, ctx.name, ctx.namespace)
         if account is None:
             raise errors.not_found("", "serviceaccounts", ctx.name)
-        request: authentication.TokenRequest = self.storage.codec.read(ctx, body, authentication.TokenRequest)
+        request = await self.read(ctx, body, authentication.TokenRequest)
         if request.metadata.name and request.metadata.name != ctx.name:
             raise errors.BadRequest(
                 f"the name of the object ({request.metadata.name}) does not match the name on the URL ({ctx.name})"
