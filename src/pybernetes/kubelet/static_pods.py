@@ -6,12 +6,11 @@ Source: pkg/kubelet/config/file.go, file_linux.go, common.go; pkg/kubelet/pod/mi
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import contextlib
+import functools
 import hashlib
 import logging
-import os
-import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,11 @@ from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
+from pybernetes.host.inotify import FolderWatch
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.images import ImageError, with_default_tag
 
 _LOG = logging.getLogger(__name__)
-_IN_EVENTS = 0x2 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400  # modify, close-write, moves, create, delete, self
 _SETTLE_S = 0.05
 _WITHOUT_INOTIFY_S = 20.0
 
@@ -140,26 +139,17 @@ class StaticPods:
         self._seen: dict[Path, tuple[bytes, Pod | None]] = {}
 
     async def run(self) -> None:
-        changed = asyncio.Event()
         self._path.mkdir(parents=True, exist_ok=True)
-        handle = _inotify(self._path)
-        loop = asyncio.get_running_loop()
-        if handle is not None:
-            loop.add_reader(handle, _drain, handle, changed)
-        try:
+        with contextlib.ExitStack() as stack:
+            changed: Callable[[], Awaitable[object]] = functools.partial(asyncio.sleep, _WITHOUT_INOTIFY_S)
+            try:
+                changed = stack.enter_context(FolderWatch(self._path)).wait
+            except OSError as error:
+                _LOG.warning("static pods are looked for every %g s: %s", _WITHOUT_INOTIFY_S, error)
             while True:
                 self._read()
-                try:
-                    async with asyncio.timeout(None if handle is not None else _WITHOUT_INOTIFY_S):
-                        await changed.wait()
-                        await asyncio.sleep(_SETTLE_S)
-                except TimeoutError:
-                    pass
-                changed.clear()
-        finally:
-            if handle is not None:
-                loop.remove_reader(handle)
-                os.close(handle)
+                await changed()
+                await asyncio.sleep(_SETTLE_S)
 
     def _read(self) -> None:
         pods: dict[str, Pod] = {}
@@ -190,26 +180,6 @@ class StaticPods:
         except ValueError as error:
             _LOG.error("static pod manifest %s is left out: %s", file, error)
             return None
-
-
-def _inotify(path: Path) -> int | None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    handle = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    if handle < 0:
-        return None
-    if libc.inotify_add_watch(handle, os.fsencode(path), ctypes.c_uint32(_IN_EVENTS)) < 0:
-        os.close(handle)
-        return None
-    return int(handle)
-
-
-def _drain(handle: int, changed: asyncio.Event) -> None:
-    try:
-        data = os.read(handle, 65536)
-    except BlockingIOError:
-        return
-    if len(data) >= struct.calcsize("iIII"):
-        changed.set()
 
 
 class MirrorPods:

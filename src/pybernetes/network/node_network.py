@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from pathlib import Path
 
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.host.files import write_if_changed
 from pybernetes.host.netlink import KernelNetlink, Netlink, NetlinkFault, Route
 from pybernetes.host.nft import LibNft, Nft, NftError
 from pybernetes.network.host_ports import HostPort, host_ports, rules, uses_host_ports
@@ -127,7 +127,8 @@ class NodeNetwork:
         folder = Path(self._config.cni_conf_dir)
         if wanted.cni and not self._foreign_cni(folder):
             self._netlink.ensure_bridge(self._config.bridge, wanted.bridge_address, self._config.mtu)
-            _write_atomically(folder / CNI_FILE, wanted.cni)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_if_changed(folder / CNI_FILE, wanted.cni)
         ours = {r for r in self._netlink.our_routes() if _within(r, self._config)}
         keys = {_key(r) for r in wanted.routes}
         for route in ours:
@@ -169,12 +170,3 @@ def _within(route: Route, config: NetworkConfig) -> bool:
     destination = ipaddress.ip_network(route.destination)
     ranges = [ipaddress.ip_network(r) for r in (config.cluster_cidr, config.service_cidr, *config.balancer_cidrs)]
     return any(isinstance(destination, ipaddress.IPv4Network) and destination.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_text() == text:
-        return
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text)
-    partial.replace(path)

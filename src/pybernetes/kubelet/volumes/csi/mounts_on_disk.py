@@ -27,6 +27,8 @@ from pathlib import Path
 
 import msgspec
 
+from pybernetes.host.files import write_atomic
+
 _LOG = logging.getLogger(__name__)
 FOLDER = "kubernetes.io~csi"
 _RECORD = "vol_data.json"
@@ -122,11 +124,8 @@ def _volume(record: Path, name: str, *, block: bool = False) -> Volume | None:
 
 
 def write_record(record: Path, data: dict[str, str]) -> None:
-    """Whole or not at all."""
     record.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    part = record.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(data) + b"\n")
-    part.rename(record)
+    write_atomic(record, msgspec.json.encode(data) + b"\n")
 
 
 def staging_data(volume: Volume) -> dict[str, str]:
