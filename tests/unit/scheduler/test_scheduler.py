@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pybernetes.api.core.v1 import ContainerRestartRule
 from pybernetes.apimachinery import errors
 from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
@@ -90,6 +91,23 @@ def test_says_why_not_and_schedules_when_a_node_comes() -> None:
         assert len(world.api.requests) == writes, "nothing is written while nothing changes"
         world.api.put(node("large"), "nodes")
         await until(lambda: world.node_of() == "large")
+
+    scenario(body)
+
+
+def test_a_node_that_learns_a_feature_gets_the_pod_that_needs_it() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("node-1"), "nodes")
+        waiting = pod()
+        waiting.spec.containers[0].restartPolicyRules = [ContainerRestartRule(action="RestartAllContainers")]
+        world.api.put(waiting, "pods")
+        await until(lambda: bool(world.events("FailedScheduling")))
+        assert "1 node(s) didn't match Pod's required features." in world.events("FailedScheduling")[0]
+        world.api.put(node("node-1", labels={"a": "b"}, features=["Another"]), "nodes")
+        await asyncio.sleep(100)
+        assert world.node_of() == ""
+        world.api.put(node("node-1", features=["RestartAllContainersOnContainerExits"]), "nodes")
+        await until(lambda: world.node_of() == "node-1")
 
     scenario(body)
 

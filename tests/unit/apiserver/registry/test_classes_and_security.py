@@ -67,3 +67,22 @@ def test_a_namespace_refuses_or_warns(run):
         "p: host namespaces",
     ]
     assert refused == 'pods "q" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)'
+
+
+def test_extended_resources_are_not_made_of_devices(run):
+    plural = "deviceclasses.resource.k8s.io"
+
+    async def scenario(cluster):
+        await cluster.create(plural, {"metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "x.io/gpu"}}, ns="")
+        made = cluster.warnings
+        await cluster.patch(plural, "gpu", {"metadata": {"labels": {"a": "b"}}}, ns="")
+        with pytest.raises(errors.Invalid) as caught:
+            await cluster.create(plural, {"metadata": {"name": "h"}, "spec": {"extendedResourceName": "gpu"}}, ns="")
+        return made, cluster.warnings, caught.value.message
+
+    made, again, refused = run(scenario)
+    assert made == [
+        "spec.extendedResourceName: no x.io/gpu is made of devices in this version: Pods need claims for them"
+    ]
+    assert again == []
+    assert 'spec.extendedResourceName: Invalid value: "gpu": must be a valid extended resource name' in refused

@@ -38,6 +38,12 @@ class DeviceClassStrategy(Strategy):
     def validate(self, obj: resource.DeviceClass) -> list[FieldError]:
         return validation.validate_class(obj.spec)
 
+    def warnings(self, obj: resource.DeviceClass, old: resource.DeviceClass | None) -> list[str]:
+        name = obj.spec.extendedResourceName
+        if not name or (old is not None and old.spec.extendedResourceName == name):
+            return []
+        return [f"spec.extendedResourceName: no {name} is made of devices in this version: Pods need claims for them"]
+
     def row(self, obj: resource.DeviceClass, now: float) -> list[Any]:
         return [obj.metadata.name, age(obj.metadata.creationTimestamp, now)]
 

@@ -11,6 +11,7 @@ from typing import Any
 from pybernetes.api.resource import v1 as resource
 from pybernetes.apimachinery import names
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apiserver.registry.core.pods.resources import is_extended
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 
 SPEC = Path("spec")
@@ -43,6 +44,10 @@ def validate_class(spec: resource.DeviceClassSpec) -> list[FieldError]:
     found = _selectors(spec.selectors, SPEC.child("selectors"))
     for index, config in enumerate(spec.config):
         found += _configuration(config, SPEC.child("config").index(index))
+    extended = spec.extendedResourceName
+    if extended is not None and not is_extended(extended):
+        at = SPEC.child("extendedResourceName")
+        found.append(FieldError.invalid(at, extended, "must be a valid extended resource name"))
     return found
 
 

@@ -30,6 +30,10 @@ def is_hugepages(name: str) -> bool:
     return name.startswith("hugepages-")
 
 
+def is_extended(name: str) -> bool:
+    return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
+
+
 def allows_overcommit(name: str) -> bool:
     return is_native(name) and not is_hugepages(name)
 
@@ -50,7 +54,7 @@ def validate_container_resource_name(name: str, path: Path) -> list[FieldError]:
     if "/" not in name:
         if not is_hugepages(name):
             found.append(FieldError.invalid(path, name, "must be a standard resource for containers"))
-    elif not is_native(name) and (name.startswith("requests.") or names.qualified_name(f"requests.{name}")):
+    elif not is_native(name) and not is_extended(name):
         found.append(FieldError.invalid(path, name, "doesn't follow extended resource name standard"))
     return found
 
