@@ -146,16 +146,12 @@ class HttpConnection(asyncio.Protocol):
         if self._in_headers or not self._in_message:
             self._header_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = bytes(data[upgrade.args[0] :])
-            if self._body_follows:
-                self._decline_upgrade()
-                self.data_received(rest)
-                return
-            self._upgrade_rest = rest
+            rest = self._parse(data)
         except httptools.HttpParserError:
             self._refuse(_Refusal(400, b"400 Bad Request"))
+            return
+        if rest is not None:
+            self.data_received(rest)
             return
         if not self._in_message:
             return
@@ -164,6 +160,21 @@ class HttpConnection(asyncio.Protocol):
                 self._refuse(_Refusal(431, b"431 Request Header Fields Too Large"))
         elif self._arriving is None and not self._deaf:
             self._begin_with_the_head()
+
+    def _parse(self, data: bytes) -> bytes | None:
+        """What is to be received after a head whose offer of another protocol is declined; None where there is none.
+
+        Raises HttpParserError.
+        """
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = bytes(data[upgrade.args[0] :])
+            if self._body_follows:
+                self._decline_upgrade()
+                return rest
+            self._upgrade_rest = rest
+        return None
 
     def eof_received(self) -> bool | None:
         if self._tunnel is not None:

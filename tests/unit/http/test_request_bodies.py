@@ -245,6 +245,14 @@ def test_a_request_with_a_body_that_offers_another_protocol(body: bytes, step: i
     run(handler, scenario)
 
 
+def test_a_body_that_cannot_be_read_of_a_request_that_offers_another_protocol_is_refused() -> None:
+    async def scenario(server: HttpServer, reader: Reader, writer: Writer) -> None:
+        writer.write(b"PUT /x HTTP/1.1\r\n" + UPGRADE + b"Transfer-Encoding: identity\r\n\r\nhello")
+        assert (await read_answer(reader))[0] == 400
+
+    run(ok, scenario)
+
+
 def test_a_client_is_asked_for_its_body_when_it_is_read() -> None:
     go: asyncio.Event
     began: asyncio.Event
