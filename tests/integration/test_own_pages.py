@@ -84,7 +84,7 @@ def test_health_is_told_by_controller() -> None:
         assert status == 500
         assert "[-]job-controller failed" in text
         assert "[+]deployment-controller ok" in text
-        assert 'workqueue_depth{name="job-controller"}' in page("/metrics")[1]
+        assert 'workqueue_depth{name="job"}' in page("/metrics")[1]
         assert (
             'running_managed_controllers{manager="kube-controller-manager",name="job-controller"} 0'
             in page("/metrics")[1]

@@ -13,6 +13,7 @@ _KEY = f"{plan.NAMESPACE}/{plan.NAME}"
 
 class BootstrapSignerController(Controller):
     name = "bootstrap-signer-controller"
+    queue_name = "bootstrap_signer_queue"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

@@ -14,6 +14,7 @@ from pybernetes.controllers.runtime.controller import Controller, TryAgain
 
 class CertificateApprovingController(Controller):
     name = "certificatesigningrequest-approving-controller"
+    queue_name = "certificate"
     base_delay_s = 0.2
 
     def __init__(self, context: ControllerContext) -> None:

@@ -13,6 +13,7 @@ from pybernetes.controllers.runtime.controller import Controller
 
 class CertificateSigningController(Controller):
     name = "certificatesigningrequest-signing-controller"
+    queue_name = "certificate"
     base_delay_s = 0.2
 
     def __init__(self, context: ControllerContext) -> None:

@@ -12,6 +12,7 @@ from pybernetes.controllers.runtime.controller import Controller
 
 class ClusterRoleAggregationController(Controller):
     name = "clusterrole-aggregation-controller"
+    queue_name = "ClusterRoleAggregator"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

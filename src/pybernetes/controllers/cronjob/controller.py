@@ -17,6 +17,7 @@ from pybernetes.controllers.runtime.pod_control import is_namespace_terminating
 
 class CronJobController(Controller):
     name = "cronjob-controller"
+    queue_name = "cronjob"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

@@ -65,6 +65,7 @@ class _FailedPods:
 
 class DaemonSetController(Controller):
     name = "daemonset-controller"
+    queue_name = "daemonset"
     workers = 2
 
     def __init__(self, context: ControllerContext) -> None:

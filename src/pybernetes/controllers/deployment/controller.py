@@ -47,6 +47,7 @@ class _Rollout:
 
 class DeploymentController(Controller):
     name = "deployment-controller"
+    queue_name = "deployment"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

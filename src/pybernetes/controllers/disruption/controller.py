@@ -29,6 +29,7 @@ class DisruptionController(Controller):
     """Keys: NAMESPACE/NAME of a budget; `stale:NAMESPACE/NAME` of a Pod whose DisruptionTarget came to nothing."""
 
     name = "disruption-controller"
+    queue_name = "disruption"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

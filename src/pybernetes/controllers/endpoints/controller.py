@@ -28,6 +28,7 @@ _LEADER = "control-plane.alpha.kubernetes.io/leader"
 
 class EndpointsController(Controller):
     name = "endpoints-controller"
+    queue_name = "endpoint"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

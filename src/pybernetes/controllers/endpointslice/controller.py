@@ -36,6 +36,7 @@ _MISSING_NODE_S = 1.0
 
 class EndpointSliceController(Controller):
     name = "endpointslice-controller"
+    queue_name = "endpoint_slice"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

@@ -21,6 +21,7 @@ _UNSEEN_S = 60.0
 
 class EndpointSliceMirroringController(Controller):
     name = "endpointslice-mirroring-controller"
+    queue_name = "endpoint_slice_mirroring"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

@@ -12,6 +12,7 @@ from pybernetes.controllers.runtime.controller import Controller
 
 class EphemeralVolumeController(Controller):
     name = "ephemeral-volume-controller"
+    queue_name = "ephemeral_volume"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

@@ -38,6 +38,7 @@ class GarbageCollectorController(Controller):
     """Keys: `delete:UID` (attempt to delete), `orphan:UID` (orphan its dependents)."""
 
     name = "garbage-collector-controller"
+    queue_name = "garbage_collector_attempt_to_delete"
     workers = 20
 
     def __init__(self, context: ControllerContext) -> None:

@@ -58,6 +58,7 @@ class HorizontalPodAutoscalerController(Controller):
     """Keys: NAMESPACE/NAME of an autoscaler."""
 
     name = "horizontal-pod-autoscaler-controller"
+    queue_name = "horizontalpodautoscaler"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
@@ -69,7 +70,7 @@ class HorizontalPodAutoscalerController(Controller):
         self._timing = Timing(settings.cpu_initialization_period_s, settings.initial_readiness_delay_s)
         period_s = settings.sync_period_s
         # What fails is tried again with the next period: there is no back-off of its own.
-        self.queue = RateLimitedQueue(self.name, base_delay_s=period_s, max_delay_s=period_s)
+        self.queue = RateLimitedQueue(self.queue_name, base_delay_s=period_s, max_delay_s=period_s)
         self._metrics = MetricsClient(self.client)
         self._history: dict[str, behavior.History] = {}
         self._figures = Figures()

@@ -37,6 +37,7 @@ class JobController(Controller):
     """Keys: NAMESPACE/NAME of a Job; `orphan:NAMESPACE/NAME` of a Pod that no Job counts any more."""
 
     name = "job-controller"
+    queue_name = "job"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

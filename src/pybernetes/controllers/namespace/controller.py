@@ -18,6 +18,7 @@ _PODS = ("", "pods")
 
 class NamespaceController(Controller):
     name = "namespace-controller"
+    queue_name = "namespace"
     workers = 10
 
     def __init__(self, context: ControllerContext) -> None:

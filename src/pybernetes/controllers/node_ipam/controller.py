@@ -11,6 +11,7 @@ from pybernetes.controllers.runtime.controller import Controller
 
 class NodeIpamController(Controller):
     name = "node-ipam-controller"
+    queue_name = "cidrallocator_node"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

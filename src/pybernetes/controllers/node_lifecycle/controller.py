@@ -30,6 +30,7 @@ _PARALLEL_PODS = 8
 
 class NodeLifecycleController(Controller):
     name = "node-lifecycle-controller"
+    queue_name = "node_lifecycle_controller"
     workers = 8
 
     def __init__(self, context: ControllerContext) -> None:

@@ -24,6 +24,7 @@ class PodGarbageCollector(Controller):
     """Keys: `node:NAME` (perhaps missing), `pod:NAMESPACE/NAME` (perhaps to delete), `terminated` (count them)."""
 
     name = "pod-garbage-collector-controller"
+    queue_name = "orphaned_pods_nodes"
     workers = 2
 
     def __init__(self, context: ControllerContext) -> None:

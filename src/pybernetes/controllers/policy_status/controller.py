@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 class PolicyStatusController(Controller):
     name = "validatingadmissionpolicy-status-controller"
+    queue_name = "validatingadmissionpolicy-status"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

@@ -33,6 +33,7 @@ from pybernetes.controllers.runtime.pods import is_active, is_terminating
 
 class ReplicaSetController(Controller):
     name = "replicaset-controller"
+    queue_name = "replicaset"
     kind: ClassVar[type[ReplicaOwner]] = ReplicaSet
 
     def __init__(self, context: ControllerContext) -> None:

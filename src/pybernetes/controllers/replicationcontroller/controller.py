@@ -11,4 +11,5 @@ from pybernetes.controllers.replicaset.controller import ReplicaSetController
 
 class ReplicationControllerController(ReplicaSetController):
     name = "replicationcontroller-controller"
+    queue_name = "replicationmanager"
     kind = ReplicationController

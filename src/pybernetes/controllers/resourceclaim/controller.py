@@ -17,6 +17,7 @@ _MANAGER = "ResourceClaimController"
 
 class ResourceClaimController(Controller):
     name = "resourceclaim-controller"
+    queue_name = "resource_claim"
     workers = 10
 
     def __init__(self, context: ControllerContext) -> None:

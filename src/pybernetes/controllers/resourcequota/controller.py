@@ -39,6 +39,7 @@ _KINDS: dict[ResourceKey, type[Any]] = {
 
 class ResourceQuotaController(Controller):
     name = "resourcequota-controller"
+    queue_name = "resourcequota_primary"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

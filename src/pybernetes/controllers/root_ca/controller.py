@@ -12,6 +12,7 @@ from pybernetes.controllers.runtime.pod_control import is_namespace_terminating
 
 class RootCaPublisher(Controller):
     name = "root-ca-certificate-publisher-controller"
+    queue_name = "root_ca_cert_publisher"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

@@ -43,6 +43,8 @@ class TryAgain(Exception):
 class Controller:
     name: str = ""
     """As in --controllers, e.g. deployment-controller."""
+    queue_name: str = ""
+    """Upstream's name of its queue, as in metrics; "": upstream has no such queue, or it is named as the controller."""
     workers: int = 5
     base_delay_s: float = 0.005
     max_delay_s: float = 1000.0
@@ -56,7 +58,7 @@ class Controller:
         self.informers = context.informers
         self.recorder = context.recorder(self.name)
         self.queue: RateLimitedQueue[str] = RateLimitedQueue(
-            self.name, base_delay_s=self.base_delay_s, max_delay_s=self.max_delay_s
+            self.queue_name or self.name, base_delay_s=self.base_delay_s, max_delay_s=self.max_delay_s
         )
         self.counts = Counts()
         self.log = logging.getLogger(f"pybernetes.controllers.{self.name}")

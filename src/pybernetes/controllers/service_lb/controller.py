@@ -21,6 +21,7 @@ from pybernetes.controllers.service_lb import plan
 
 class ServiceLoadBalancerController(Controller):
     name = "service-lb-controller"
+    queue_name = "service"
     workers = 1  # Two at once might take the same address.
     base_delay_s = 5.0
     max_delay_s = 300.0

@@ -13,6 +13,7 @@ from pybernetes.controllers.serviceaccount import plan
 
 class ServiceAccountController(Controller):
     name = "serviceaccount-controller"
+    queue_name = "serviceaccount"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

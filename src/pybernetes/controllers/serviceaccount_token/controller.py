@@ -22,6 +22,7 @@ class ServiceAccountTokenController(Controller):
     """Acts as the manager itself: no controller's account may read and write all Secrets."""
 
     name = "serviceaccount-token-controller"
+    queue_name = "serviceaccount_tokens_service"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

@@ -12,6 +12,7 @@ from pybernetes.controllers.servicecidr import plan
 
 class ServiceCidrController(Controller):
     name = "service-cidr-controller"
+    queue_name = "ipaddresses"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

@@ -40,6 +40,7 @@ _HASH_LABEL = "controller.kubernetes.io/hash"
 
 class StatefulSetController(Controller):
     name = "statefulset-controller"
+    queue_name = "statefulset"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

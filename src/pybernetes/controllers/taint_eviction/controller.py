@@ -23,6 +23,7 @@ class _Scheduled:
 
 class TaintEvictionController(Controller):
     name = "taint-eviction-controller"
+    queue_name = "noexec_taint_pod"
     workers = 8
 
     def __init__(self, context: ControllerContext) -> None:

@@ -12,6 +12,7 @@ from pybernetes.controllers.runtime.controller import Controller
 
 class TokenCleanerController(Controller):
     name = "token-cleaner-controller"
+    queue_name = "token_cleaner"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

@@ -14,6 +14,7 @@ from pybernetes.controllers.trust_bundle_publisher import plan as planning
 
 class TrustBundlePublisher(Controller):
     name = "kube-apiserver-serving-clustertrustbundle-publisher-controller"
+    queue_name = "ca_cert_publisher_cluster_trust_bundles"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

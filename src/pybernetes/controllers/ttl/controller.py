@@ -11,6 +11,7 @@ from pybernetes.controllers.ttl import plan
 
 class TtlController(Controller):
     name = "ttl-controller"
+    queue_name = "ttlcontroller"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

@@ -12,6 +12,7 @@ from pybernetes.controllers.ttl_after_finished import plan
 
 class TtlAfterFinishedController(Controller):
     name = "ttl-after-finished-controller"
+    queue_name = "ttl_jobs_to_delete"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

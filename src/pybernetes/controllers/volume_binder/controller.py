@@ -23,6 +23,7 @@ _CLAIM, _VOLUME = "claim:", "volume:"
 
 class VolumeBinder(Controller):
     name = "persistentvolume-binder-controller"
+    queue_name = "claims"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

@@ -11,6 +11,7 @@ from pybernetes.controllers.volume_expand import plan
 
 class VolumeExpandController(Controller):
     name = "persistentvolume-expander-controller"
+    queue_name = "volume_expand"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

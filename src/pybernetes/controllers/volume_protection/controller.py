@@ -17,6 +17,7 @@ from pybernetes.controllers.volume_protection import plan
 
 class ClaimProtection(Controller):
     name = "persistentvolumeclaim-protection-controller"
+    queue_name = "pvcprotection"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
@@ -60,6 +61,7 @@ class ClaimProtection(Controller):
 
 class VolumeProtection(Controller):
     name = "persistentvolume-protection-controller"
+    queue_name = "pvprotection"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:
@@ -86,6 +88,7 @@ class AttributesClassProtection(Controller):
     """Source: pkg/controller/volume/vacprotection."""
 
     name = "volumeattributesclass-protection-controller"
+    queue_name = "vacprotection"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:
