@@ -1,4 +1,4 @@
-"""A CSI driver as a process of its own: `python tests/csi_driver.py FOLDER REGISTRY NAME`.
+"""A CSI driver as a process of its own: `python -m tests.csi_driver FOLDER REGISTRY NAME`.
 
 Its volumes are folders (or, asked for as a device, the loop device that FOLDER/device names) which it bind-mounts, as a
 real one does. FOLDER/orders.json is read at every call: {"can": [1], "fail": {"NodeStageVolume": "INTERNAL"}, ...};
@@ -15,15 +15,17 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+from tests.plugin_process import PluginProcess
+
 STAGE, STATS, EXPAND = 1, 2, 3
 
 
-class CsiDriver:
+class CsiDriver(PluginProcess):
     """Starts and ends the process, says what it is to do and reads what it was asked."""
 
     def __init__(self, folder: Path, registry: Path, name: str = "csi.example.com") -> None:
+        super().__init__("tests.csi_driver")
         self.folder, self.registry, self.name = folder, registry, name
-        self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self.order()
 
@@ -41,19 +43,7 @@ class CsiDriver:
 
     def start(self) -> None:
         self.registry.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, __file__, str(self.folder), str(self.registry), self.name]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == b"ready\n"
-
-    def kill(self) -> None:
-        """As suddenly as a crash: its sockets stay."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-            self._process = None
+        self.run(str(self.folder), str(self.registry), self.name)
 
 
 class _Node:

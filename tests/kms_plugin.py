@@ -1,4 +1,4 @@
-"""A KMS v2 plugin as a process of its own: `python tests/kms_plugin.py SOCKET STATE`.
+"""A KMS v2 plugin as a process of its own: `python -m tests.kms_plugin SOCKET STATE`.
 
 STATE is a JSON file, read at every call: {"key": "k1", "healthz": "ok", "fail": ["Decrypt"], "calls": …}; a master key
 follows from its name. Prints "ready" when it listens.
@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+from tests.plugin_process import PluginProcess
 
-class KmsPlugin:
+
+class KmsPlugin(PluginProcess):
     """Starts and ends the process, and tells it what to be."""
 
     def __init__(self, folder: Path, key: str = "k1") -> None:
+        super().__init__("tests.kms_plugin")
         self.socket, self._state = folder / "kms.sock", folder / "kms.json"
-        self._process: subprocess.Popen[bytes] | None = None
         self.be(key=key)
 
     def be(self, **state: Any) -> None:
@@ -32,18 +33,7 @@ class KmsPlugin:
 
     def start(self) -> None:
         self.socket.unlink(missing_ok=True)
-        command = [sys.executable, __file__, str(self.socket), str(self._state)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == b"ready\n"
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-            self._process = None
+        self.run(str(self.socket), str(self._state))
 
 
 def serve(socket: str, state_file: str) -> None:
