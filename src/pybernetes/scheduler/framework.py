@@ -357,9 +357,6 @@ class PostBindPlugin(Protocol):
     def post_bind(self, state: CycleState, info: PodInfo, node_name: str) -> None: ...
 
 
-PluginFactory = Callable[["PluginArguments"], Plugin]
-
-
 @dataclass(slots=True, frozen=True)
 class PluginArguments:
     """What a plugin may need when it is built."""

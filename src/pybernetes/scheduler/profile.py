@@ -194,12 +194,10 @@ class Profile:
             status = result.status
             if status.skip:
                 state.skip_filter.add(name)
-            elif status.success:
-                pass
-            elif (status := status.of(name)).rejected:
-                _reject_everywhere(diagnosis, status)
-                return everywhere, status
-            else:
+            elif not status.success:
+                status = status.of(name)
+                if status.rejected:
+                    _reject_everywhere(diagnosis, status)
                 return everywhere, status
             if result.node_names is not None:
                 narrowing.append(name)
