@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.metrics_text import head
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.containers import instance_of
 from pybernetes.kubelet.cri.client import CriError
@@ -231,18 +232,16 @@ class Host:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         resident = _resident_bytes()
         lines = [
-            "# HELP kubelet_running_pods Number of pods that have a running pod sandbox",
-            "# TYPE kubelet_running_pods gauge",
+            *head("kubelet_running_pods", "gauge", "Number of pods that have a running pod sandbox"),
             f"kubelet_running_pods {running}",
-            "# HELP kubelet_running_containers Number of containers by state",
-            "# TYPE kubelet_running_containers gauge",
+            *head("kubelet_running_containers", "gauge", "Number of containers by state"),
             *(f'kubelet_running_containers{{container_state="{k}"}} {v}' for k, v in states.items()),
             *volume_stats.metrics(await self._stats.of_claims()),
-            "# TYPE kubelet_node_name gauge",
+            *head("kubelet_node_name", "gauge", "The node's name"),
             f'kubelet_node_name{{node="{self._kubelet.config.node_name}"}} 1',
-            "# TYPE process_cpu_seconds_total counter",
+            *head("process_cpu_seconds_total", "counter", "CPU time of this process in seconds"),
             f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.2f}",
-            "# TYPE process_resident_memory_bytes gauge",
+            *head("process_resident_memory_bytes", "gauge", "Resident memory of this process in bytes"),
             f"process_resident_memory_bytes {resident}",
         ]
         return ("\n".join(lines) + "\n").encode()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pybernetes.apimachinery.metrics_text import head
 from pybernetes.kubelet.usage import disk_usage
 
 
@@ -87,10 +88,10 @@ _FAMILIES = (
 def metrics(found: Iterable[NamedStats]) -> list[str]:
     """Lines of /metrics for volumes of claims, each claim once."""
     by_claim = {each.claim: each.stats for each in found if each.claim is not None}
-    lines = []
+    lines: list[str] = []
     for family, about, field in _FAMILIES if by_claim else ():
         name = f"kubelet_volume_stats_{family}"
-        lines += [f"# HELP {name} {about}", f"# TYPE {name} gauge"]
+        lines += head(name, "gauge", about)
         for (namespace, claim), stats in sorted(by_claim.items()):
             labels = f'namespace="{namespace}",persistentvolumeclaim="{claim}"'
             lines.append(f"{name}{{{labels}}} {getattr(stats, field)}")
