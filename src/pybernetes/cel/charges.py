@@ -1,4 +1,4 @@
-"""What a call costs when it is made, by what it is given.
+"""What a call costs when it is made, by what it is given, which may be anything where types are not known.
 
 Every cost is known before the work is done, so that work which costs too much is not begun.
 Source: cel-go/interpreter/runtimecost.go, apiserver/pkg/cel/library/cost.go, cel-go/ext/{lists,sets}.go.
@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from pybernetes.cel import costs, values
+from pybernetes.cel import costs, types, values
 from pybernetes.cel.costs import PATTERN, TRAVERSAL, times
 from pybernetes.cel.functions.kubernetes import pattern_length
 from pybernetes.cel.values import Meter, Opaque, Quantity, size_of
@@ -55,13 +55,15 @@ def _pattern(_meter: Meter, text: Any, pattern: Any, *_: Any) -> int:
 
 
 def _validated(_meter: Meter, form: Any, text: Any) -> int:
-    length = pattern_length(form.value) if isinstance(form, Opaque) else 1
+    length = pattern_length(form.value) if isinstance(form, Opaque) and form.kind == types.FORMAT else 1
     return times(1 + size_of(text), TRAVERSAL) * times(length, PATTERN)
 
 
-def _joined(meter: Meter, items: Any, between: str = "") -> int:
-    meter.did(len(items) >> 2)
-    length = sum(len(item) for item in items if isinstance(item, str)) + len(between) * max(len(items) - 1, 0)
+def _joined(meter: Meter, items: Any, between: Any = "") -> int:
+    size = size_of(items)
+    meter.did(size >> 2)
+    texts = items if isinstance(items, list | str) else ()
+    length = sum(len(text) for text in texts if isinstance(text, str)) + size_of(between) * max(size - 1, 0)
     return times(length, 2 * TRAVERSAL)
 
 
@@ -77,6 +79,10 @@ def _selector(_meter: Meter, _authorizer: Any, text: Any) -> int:
     return costs.selector(size_of(text))
 
 
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 1
+
+
 def _allocated(size: float) -> int:
     return int(size) + 1 + costs.NEW_LIST
 
@@ -86,21 +92,21 @@ def _sorted(_meter: Meter, items: Any, keys: Any = None) -> int:
 
 
 def _against_itself(items: Any) -> int:
-    size = len(items)
-    factor = 2 + TRAVERSAL if size and isinstance(items[0], str | bytes) else 2
+    size = size_of(items)
+    factor = 2 + TRAVERSAL if isinstance(items, list) and items and isinstance(items[0], str | bytes) else 2
     return _allocated(size * size * factor)
 
 
 def _sets(factor: int) -> Charge:
-    return lambda _meter, one, other: 1 + len(one) * len(other) * factor
+    return lambda _meter, one, other: 1 + size_of(one) * size_of(other) * factor
 
 
 _OF_LISTS: dict[str, Charge] = {
-    "list_slice": lambda _meter, _items, start, end: _allocated(max(end - start, 0)),
-    "list_flatten": lambda _meter, items: _allocated(len(items)),
-    "list_flatten_int": lambda _meter, items, depth: _allocated(len(items) * max(depth, 0)),
-    "lists_range": lambda _meter, end: _allocated(max(end, 0) if isinstance(end, int) else 1),
-    "list_reverse": lambda _meter, items: _allocated(len(items)),
+    "list_slice": lambda _meter, _items, start, end: _allocated(max(_whole(end) - _whole(start), 0)),
+    "list_flatten": lambda _meter, items: _allocated(size_of(items)),
+    "list_flatten_int": lambda _meter, items, depth: _allocated(size_of(items) * max(_whole(depth), 0)),
+    "lists_range": lambda _meter, end: _allocated(max(_whole(end), 0)),
+    "list_reverse": lambda _meter, items: _allocated(size_of(items)),
     "list_distinct": lambda _meter, items: _against_itself(items),
     "list_sets_contains_list": _sets(1),
     "list_sets_intersects_list": _sets(1),
@@ -148,9 +154,9 @@ _BY_OVERLOAD: dict[str, Charge] = {
         _first(TRAVERSAL),
     ),
     **dict.fromkeys(costs.ORDERS, lambda _meter, left, right: inequality(left, right)),
-    "in_list": lambda _meter, _item, items: len(items),
-    "add_string": lambda _meter, left, right: times(len(left) + len(right), TRAVERSAL),
-    "add_bytes": lambda _meter, left, right: times(len(left) + len(right), TRAVERSAL),
+    "in_list": lambda _meter, _item, items: size_of(items),
+    "add_string": lambda _meter, left, right: times(size_of(left) + size_of(right), TRAVERSAL),
+    "add_bytes": lambda _meter, left, right: times(size_of(left) + size_of(right), TRAVERSAL),
     "matches_string": _pattern,
-    "contains_string": lambda _meter, text, part: times(len(text), TRAVERSAL) * times(len(part), TRAVERSAL),
+    "contains_string": lambda _meter, text, part: times(size_of(text), TRAVERSAL) * times(size_of(part), TRAVERSAL),
 }

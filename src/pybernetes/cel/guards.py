@@ -41,19 +41,27 @@ _BY_TRAIT = frozenset(("size", "matches", "sort", SORT_BY_KEYS))
 """Functions that say less of what they were given."""
 
 
+UNEXPECTED = (TypeError, AttributeError)
+"""What work raises that is given values of other types than were declared: those of an older schema."""
+
+
 def guarded(name: str, work: Work, overloads: Sequence[Overload]) -> Work:
     """A function's work, after a look at the types of what it is given."""
     if name in _DYNAMIC:
         return work
-    wanted = [[(each.kind, each.name) for each in overload.takes] for overload in overloads]
 
     def work_if_it_fits(run: Run, *given: Any) -> Any:
-        kinds = [values.type_of(each) for each in given]
-        if not any(_fits(kinds, each) for each in wanted):
-            raise _unfit(name, kinds)
+        if (problem := misfit(name, overloads, given)) is not None:
+            raise problem
         return work(run, *given)
 
     return work_if_it_fits
+
+
+def misfit(name: str, overloads: Sequence[Overload], given: Sequence[Any]) -> CelError | None:
+    """Why none of the overloads takes what was given; None where one does."""
+    kinds = [values.type_of(each) for each in given]
+    return None if any(_fits(kinds, overload.takes) for overload in overloads) else _unfit(name, kinds)
 
 
 def no_overload(_run: Run, *_given: Any) -> Any:
@@ -68,10 +76,11 @@ def _unfit(name: str, kinds: list[types.Type]) -> CelError:
     return CelError(f"{NO_OVERLOAD}: {name}{given}")
 
 
-def _fits(kinds: list[types.Type], wanted: list[tuple[str, str]]) -> bool:
-    if len(kinds) != len(wanted):
-        return False
-    return all(
-        kind in ("dyn", "parameter") or (each.kind == kind and (kind not in ("struct", "opaque") or each.name == name))
-        for each, (kind, name) in zip(kinds, wanted, strict=True)
-    )
+def _fits(kinds: Sequence[types.Type], wanted: Sequence[types.Type]) -> bool:
+    return len(kinds) == len(wanted) and all(map(_is, kinds, wanted))
+
+
+def _is(kind: types.Type, wanted: types.Type) -> bool:
+    if wanted.kind in ("dyn", "parameter"):
+        return True
+    return kind.kind == wanted.kind and (kind.kind not in ("struct", "opaque") or kind.name == wanted.name)

@@ -15,6 +15,7 @@ from pybernetes.cel import charges, costs, functions, guards, running, types, va
 from pybernetes.cel.charges import FAILED
 from pybernetes.cel.checking import Checked
 from pybernetes.cel.declarations import Functions
+from pybernetes.cel.guards import UNEXPECTED
 from pybernetes.cel.running import MOST_WORK, CostExceededError, Run
 from pybernetes.cel.steps import Step, building, decided, deciding, equality, or_failed
 from pybernetes.cel.syntax import Call, CelError, Fold, Ident, ListOf, Literal, MapOf, Message, Node, Select
@@ -404,7 +405,12 @@ class _Planner:
         work = self._call_work(node)
         overloads = self._checked.overloads[node.id]
         charge = charges.charge_of(node.function, overloads[0] if len(overloads) == 1 else "")
+        known = [self._overloads[each] for each in overloads]
         self._check_pattern(node)
+
+        def explained(error: Exception, *given: Any) -> Exception:
+            return guards.misfit(node.function, known, given) or error
+
         if charge is None and len(steps) == 1:
             only = steps[0]
 
@@ -413,7 +419,10 @@ class _Planner:
                     value = only(run)
                 finally:
                     run.charge(1)
-                return work(run, value)
+                try:
+                    return work(run, value)
+                except UNEXPECTED as error:
+                    raise explained(error, value) from None
 
             return unary
         if charge is None and len(steps) == 2:
@@ -430,7 +439,10 @@ class _Planner:
                     other = right(run)
                 finally:
                     run.charge(1)
-                return work(run, one, other)
+                try:
+                    return work(run, one, other)
+                except UNEXPECTED as error:
+                    raise explained(error, one, other) from None
 
             return binary
 
@@ -450,7 +462,10 @@ class _Planner:
             run.charge(1 if charge is None else charge(run, *given))
             if problem is not None:
                 raise problem
-            return work(run, *given)
+            try:
+                return work(run, *given)
+            except UNEXPECTED as error:
+                raise explained(error, *given) from None
 
         return call
 

@@ -213,3 +213,25 @@ def test_what_fails_below_what_did_not_change_is_let_pass() -> None:
     rules = Rules(Structural({"type": "object", "properties": properties}), root=False)
     assert rules.validate({"l": [1], "o": 2}, {"l": [1], "o": 1}) == []
     assert len(rules.validate({"l": [1, 1], "o": 2}, {"l": [1], "o": 1})) == 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "said"),
+    [
+        ("oldSelf.startsWith('a') || self == 'b'", "string", "no such overload"),
+        ("oldSelf.trim() == 'a'", "string", "no such overload: trim(int)"),
+        ("oldSelf.split(',', 2).join() == 'a'", "string", "no such overload: split(int, string, int)"),
+        ("self.x.reverse() == []", "unknown", "no such overload: reverse(int)"),
+        ("self.x.slice(0, 1) == []", "unknown", "no such overload: slice(int, int, int)"),
+        ("self.x.join(self.x) == ''", "unknown", "no such overload: join(int, int)"),
+        ("sets.contains(self.x, self.x)", "unknown", "no such overload: sets.contains(int, int)"),
+    ],
+)
+def test_values_of_other_types_than_a_function_takes_are_told(rule: str, given: str, said: str) -> None:
+    told = {"x-kubernetes-validations": [{"rule": rule}]}
+    x = {"x-kubernetes-int-or-string": True}
+    node = {"type": "string"} if given == "string" else {"type": "object", "properties": {"x": x}}
+    rules = Rules(Structural({**node, **told}), root=False)
+    value, old = ("a", 5) if given == "string" else ({"x": 5}, {"x": 4})
+    (found,) = rules.validate(value, old)
+    assert f"'{said}': call arguments did not match" in str(found)
