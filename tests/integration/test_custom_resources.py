@@ -14,13 +14,15 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.scheme import ALL, Resource, find
 from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo
 from pybernetes.apiserver.config import ApiServerConfig
+from pybernetes.apiserver.registry.generic import keys
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.client.client import Client
-from pybernetes.client.transport import LocalTransport
+from pybernetes.client.transport import LocalTransport, RawResponse
 from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
 from pybernetes.sim.loop import run
 from pybernetes.storage.memory import MemoryStore
+from pybernetes.storage.store import Cause
 from tests.worlds import live_in
 
 _ADMIN = UserInfo("admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
@@ -115,11 +117,16 @@ class World:
         raise AssertionError(name)
 
     async def raw(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Tree:
+        found: Tree = json.loads((await self.ask(method, path, body, content_type)).body)
+        return found
+
+    async def warned(self, method: str, path: str, body: Any, content_type: str = "application/json") -> str:
+        return (await self.ask(method, path, body, content_type)).headers.get("warning", "")
+
+    async def ask(self, method: str, path: str, body: Any, content_type: str) -> RawResponse:
         path, _, query = path.partition("?")
         data = b"" if body is None else json.dumps(body).encode()
-        answer = await self.client.raw(method, path, query, {"content-type": content_type}, data)
-        found: Tree = json.loads(answer.body)
-        return found
+        return await self.client.raw(method, path, query, {"content-type": content_type}, data)
 
 
 def condition(tree: Tree, kind: str) -> str:
@@ -403,5 +410,72 @@ def test_definitions_that_are_refused(case: str) -> None:
         with pytest.raises(errors.Invalid) as refused:
             await world.dynamic.create(DEFINITIONS, tree)
         assert message in refused.value.message
+
+    in_world(scenario)
+
+
+_MERGE = "application/merge-patch+json"
+_ALL = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def test_a_definition_warns_once_of_a_format_that_says_nothing() -> None:
+    async def scenario(world: World) -> None:
+        tree = json.loads(json.dumps(definition()))
+        schema_of(tree)["properties"]["spec"]["properties"]["at"] = {"type": "string", "format": "n"}
+        assert await world.warned("POST", _ALL, tree) == '299 - "unrecognized format \\"n\\""'
+        patch = {"metadata": {"labels": {"a": "b"}}}
+        assert await world.warned("PATCH", f"{_ALL}/widgets.example.com", patch, _MERGE) == ""
+
+    in_world(scenario)
+
+
+def test_custom_objects_warn_of_new_finalizers_without_a_domain() -> None:
+    def warning(name: str, wanted: str) -> str:
+        why = f"prefer a domain-qualified {wanted} to avoid accidental conflicts with other finalizer writers"
+        return f'299 - "metadata.finalizers: \\"{name}\\": {why}"'
+
+    async def scenario(world: World) -> None:
+        await world.define(definition())
+        tree = widget()
+        tree["metadata"]["finalizers"] = ["kubernetes", "mine.com", "example.com/a"]
+        at = "/apis/example.com/v1/namespaces/default/widgets"
+        wanted = "finalizer name including a path (/)"
+        assert await world.warned("POST", at, tree) == warning("mine.com", wanted)
+        patch = {"metadata": {"finalizers": ["mine.com", "b"]}}
+        assert await world.warned("PATCH", f"{at}/a", patch, _MERGE) == warning("b", "finalizer name")
+
+    in_world(scenario)
+
+
+def test_rules_that_cost_too_much_today_stay_as_long_as_the_schema_does() -> None:
+    async def scenario(world: World) -> None:
+        made = await world.define(definition())
+        revision = int(made["metadata"].pop("resourceVersion"))
+        spec = schema_of(made)["properties"]["spec"]
+        spec["properties"]["words"] = {"type": "array", "items": {"type": "string"}}
+        spec["x-kubernetes-validations"] = [{"rule": "self.words.all(x, self.words.all(y, x == y))"}]
+        with pytest.raises(errors.Invalid, match="estimated rule cost exceeds budget"):
+            await world.dynamic.update(DEFINITIONS, made)
+        key = f"{keys.prefix(DEFINITIONS)}widgets.example.com"
+        await world.store.update(key, json.dumps(made, separators=(",", ":")).encode(), revision, Cause())
+        at = f"{_ALL}/widgets.example.com"
+        changed = await world.raw("PATCH", at, {"spec": {"names": {"shortNames": ["wd"]}}}, _MERGE)
+        assert changed["spec"]["names"]["shortNames"] == ["wd"]
+        title = {"op": "add", "path": "/spec/versions/0/schema/openAPIV3Schema/title", "value": "t"}
+        with pytest.raises(errors.Invalid, match="estimated rule cost exceeds budget"):
+            await world.raw("PATCH", at, [title], "application/json-patch+json")
+
+    in_world(scenario)
+
+
+def test_a_status_asks_more_of_a_schema_that_is_as_before() -> None:
+    async def scenario(world: World) -> None:
+        tree = json.loads(json.dumps(definition()))
+        del tree["spec"]["versions"][0]["subresources"]
+        schema_of(tree)["maxProperties"] = 9
+        made = await world.define(tree)
+        made["spec"]["versions"][0]["subresources"] = {"status": {}}
+        with pytest.raises(errors.Invalid, match="maxProperties is not allowed at the root of the schema"):
+            await world.dynamic.update(DEFINITIONS, made)
 
     in_world(scenario)

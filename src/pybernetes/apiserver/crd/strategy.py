@@ -6,7 +6,7 @@ pkg/registry/customresource/tableconvertor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -14,13 +14,13 @@ import orjson
 
 from pybernetes.api.autoscaling.v1 import Scale, ScaleSpec, ScaleStatus
 from pybernetes.api.meta.v1 import ObjectMeta, StatusCause
-from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery import errors, names
+from pybernetes.apimachinery.field_errors import FieldError, Path, quoted
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apimachinery.trees import equal, go_text, go_type
 from pybernetes.apiserver.crd import json_path, structural
 from pybernetes.apiserver.crd.tree_codec import CustomObject, TreeCodec
-from pybernetes.apiserver.registry.generic import keys
+from pybernetes.apiserver.registry.generic import keys, object_meta
 from pybernetes.apiserver.registry.generic.interface import (
     Body,
     Column,
@@ -32,6 +32,7 @@ from pybernetes.apiserver.registry.generic.interface import (
     RequestContext,
     Written,
 )
+from pybernetes.apiserver.registry.generic.metadata_checks import STANDARD_FINALIZERS
 from pybernetes.apiserver.registry.generic.storage import Storage
 from pybernetes.apiserver.registry.generic.strategy import Finish, Strategy, nothing_to_finish
 from pybernetes.apiserver.registry.generic.subresources import UNSET_REPLICAS, ScaleSubresource, SubresourceBase
@@ -111,6 +112,10 @@ class CustomResourceStrategy(Strategy):
     def validate_update(self, obj: CustomObject, old: CustomObject) -> list[FieldError]:
         return self._validate(obj, old)
 
+    def warnings(self, obj: CustomObject, old: CustomObject | None) -> list[str]:
+        before = old.metadata.finalizers if old is not None else ()
+        return [text for name in sorted({*obj.metadata.finalizers}.difference(before)) for text in _of_finalizer(name)]
+
     def validate_status_update(self, obj: CustomObject, old: CustomObject) -> list[FieldError]:
         return self._validate(obj, old)
 
@@ -182,6 +187,17 @@ class CustomResourceStrategy(Strategy):
     @property
     def kind(self) -> CustomKind:
         return self._kind
+
+
+def _of_finalizer(name: str) -> Iterator[str]:
+    """What is to be said of a finalizer's name. Source: pkg/registry/customresource/validator.go."""
+    at = f"{object_meta.METADATA.child('finalizers')}: {quoted(name)}: "
+    for problem in names.qualified_name(name):
+        yield at + problem
+    if "/" not in name and name not in STANDARD_FINALIZERS:
+        wanted = "finalizer name including a path (/)" if "." in name else "finalizer name"
+        why = "to avoid accidental conflicts with other finalizer writers"
+        yield f"{at}prefer a domain-qualified {wanted} {why}"
 
 
 def _field_text(value: Any) -> str:

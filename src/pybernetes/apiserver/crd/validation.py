@@ -162,7 +162,7 @@ class _Walk:
         return found
 
     def _type(self, value: Any, schema: Tree, path: str) -> list[FieldError]:
-        kind, form = schema.get("type"), _format(schema)
+        kind, form = schema.get("type"), format_of(schema)
         types: tuple[Any, ...] = (kind,) if kind else ()
         if schema.get("x-kubernetes-int-or-string"):
             types = ("integer", "string")
@@ -227,7 +227,7 @@ class _Walk:
             found.append(self._invalid(path, value, f"should match '{pattern}, but pattern is invalid: {why}'"))
         elif pattern and not patterns.searcher(pattern)(value):
             found.append(self._invalid(path, value, f"should match '{pattern}'"))
-        form = _format(schema)
+        form = format_of(schema)
         check = FORMATS.get(form)
         if check is not None and not check(value):
             said = f'must be of type {form}: "{value}"'
@@ -296,7 +296,7 @@ class _Walk:
         return FieldError.invalid(self._at(path), value, detail)
 
 
-def _format(schema: Tree) -> str:
+def format_of(schema: Tree) -> str:
     """The format of a schema; "" for one that upstream knows for other types or not at all."""
     form = schema.get("format") or ""
     match schema.get("type"):

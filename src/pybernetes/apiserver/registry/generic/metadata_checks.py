@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pybernetes.api.meta.v1 import ObjectMeta
     from pybernetes.apiserver.registry.generic.strategy import Strategy
 
-_STANDARD_FINALIZERS = frozenset({"kubernetes", ORPHAN, FOREGROUND})
+STANDARD_FINALIZERS = frozenset({"kubernetes", ORPHAN, FOREGROUND})
 
 
 def on_create(strategy: Strategy, meta: ObjectMeta) -> list[FieldError]:
@@ -52,5 +52,5 @@ def _domains(strategy: Strategy, finalizers: Sequence[str]) -> list[FieldError]:
     return [
         FieldError.invalid(at.index(index), finalizer, why)
         for index, finalizer in enumerate(finalizers)
-        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS
     ]

@@ -182,8 +182,8 @@ class Writer:
         found += await patiently(strategy.validate, obj, size=ctx.size)
         if found:
             raise await patiently(self._refusal, ctx, meta, found, size=ctx.size)
-        ctx.warnings += strategy.warnings(obj, None)
-        strategy.canonicalize(obj)
+        ctx.warnings += await patiently(strategy.warnings, obj, None, size=ctx.size)
+        await patiently(strategy.canonicalize, obj, size=ctx.size)
 
     async def _store_new(self, ctx: RequestContext, obj: Any) -> bytes:
         name = obj.metadata.name
@@ -348,8 +348,8 @@ class Writer:
         if found:
             raise await patiently(self._refusal, ctx, meta, found, size=size)
         if rules.warns:
-            ctx.warnings += self.strategy.warnings(obj, old)
-        self.strategy.canonicalize(obj)
+            ctx.warnings += await patiently(self.strategy.warnings, obj, old, size=size)
+        await patiently(self.strategy.canonicalize, obj, size=size)
 
     async def _store_changed(self, ctx: RequestContext, key: str, current: Current, obj: Any, old: Any) -> bytes:
         value = await self.at_rest(obj)

@@ -17,6 +17,7 @@ from pybernetes.apimachinery.trees import copy_tree
 from pybernetes.apiserver.crd import structural
 from pybernetes.apiserver.crd.kinds import has_rules
 from pybernetes.apiserver.crd.structural import META_FIELDS, Structural
+from pybernetes.apiserver.crd.validation import format_of
 
 Tree = Mapping[str, Any]
 Level = Literal["root", "item", "field"]
@@ -50,8 +51,8 @@ _BREAK = re.compile("[\n\r]")
 _TOLD_WHEN_EMPTY = ("default", "additionalProperties", "x-kubernetes-list-type", "x-kubernetes-map-type")
 
 
-def validate(tree: Tree, at: Path, has_status: bool) -> list[FieldError]:
-    """Everything that is wrong with the schema of one version."""
+def validate(tree: Tree, at: Path, has_status: bool, *, unchanged: bool = False) -> list[FieldError]:
+    """Everything that is wrong with the schema of one version; one that is as before may be wrong below its root."""
     found: list[FieldError] = []
     if has_status and tree.get("type") and tree["type"] != "object":
         why = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
@@ -61,6 +62,8 @@ def validate(tree: Tree, at: Path, has_status: bool) -> list[FieldError]:
         found.append(FieldError.invalid(at, extra[0], why))
     if tree.get("nullable"):
         found.append(FieldError.forbidden(at.child("nullable"), "nullable cannot be true at the root"))
+    if unchanged:
+        return found
     unreadable = next(_unreadable(tree), "")
     sound = False
     if not unreadable:
@@ -75,6 +78,14 @@ def validate(tree: Tree, at: Path, has_status: bool) -> list[FieldError]:
     if sound and not words:
         found += _rules(tree, at)
     return found
+
+
+def unknown_formats(tree: Tree) -> Iterator[str]:
+    """The formats that say nothing about values of the type that they stand with."""
+    if tree.get("format") and not format_of(tree):
+        yield tree["format"]
+    for _, _, child in _below(tree):
+        yield from unknown_formats(child)
 
 
 _UNREADABLE = (

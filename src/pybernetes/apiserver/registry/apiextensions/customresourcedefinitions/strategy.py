@@ -72,6 +72,9 @@ class CustomResourceDefinitionStrategy(Strategy):
     def validate_update(self, obj: Definition, old: Definition) -> list[FieldError]:
         return validation.validate_update(obj, old)
 
+    def warnings(self, obj: Definition, old: Definition | None) -> list[str]:
+        return validation.warnings(obj, old)
+
     def prepare_for_status_update(self, ctx: RequestContext, obj: Definition, old: Definition) -> None:
         obj.spec = old.spec
         reset_meta_for_status(obj.metadata, old.metadata)

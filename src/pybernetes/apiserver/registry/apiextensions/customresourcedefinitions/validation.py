@@ -6,14 +6,14 @@ Source: apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import msgspec
 
 from pybernetes.api.apiextensions import v1 as apiextensions
 from pybernetes.apimachinery.conditions import condition_holds
-from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.apimachinery.field_errors import FieldError, Path, quoted
 from pybernetes.apimachinery.names import dns1035_label, dns1123_subdomain
 from pybernetes.apiserver.crd import json_path, naming
 from pybernetes.apiserver.crd.structural import Structural
@@ -62,6 +62,18 @@ def validate_update(obj: Definition, old: Definition) -> list[FieldError]:
 
 def validate_status(status: apiextensions.CustomResourceDefinitionStatus) -> list[FieldError]:
     return _names(status.acceptedNames, Path("status", "acceptedNames")) if status.acceptedNames else []
+
+
+def warnings(obj: Definition, old: Definition | None) -> list[str]:
+    """What of a definition has no effect and had been told by none before it."""
+    told = set(_unknown_formats(old)) if old is not None else set()
+    return [f"unrecognized format {quoted(text)}" for text in _unknown_formats(obj) if text not in told]
+
+
+def _unknown_formats(obj: Definition) -> Iterator[str]:
+    for version in obj.spec.versions:
+        if version.schema is not None and version.schema.openAPIV3Schema is not None:
+            yield from schema_rules.unknown_formats(msgspec.to_builtins(version.schema.openAPIV3Schema))
 
 
 def _unchanged(new: str, old: str, path: Path) -> list[FieldError]:
@@ -139,8 +151,8 @@ def _version(
     if version.schema is not None and version.schema.openAPIV3Schema is not None:
         tree = msgspec.to_builtins(version.schema.openAPIV3Schema)
         has_status = version.subresources is not None and version.subresources.status is not None
-        if not schema_unchanged:
-            found += schema_rules.validate(tree, at.child("schema", "openAPIV3Schema"), has_status)
+        path = at.child("schema", "openAPIV3Schema")
+        found += schema_rules.validate(tree, path, has_status, unchanged=schema_unchanged)
     if version.subresources is not None and version.subresources.scale is not None:
         found += _scale(version.subresources.scale, at.child("subresources", "scale"))
     for i, column in enumerate(version.additionalPrinterColumns):
