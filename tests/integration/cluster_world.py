@@ -26,11 +26,13 @@ from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.client.objects import KubernetesObject
 from pybernetes.client.transport import LocalTransport
+from pybernetes.cmd import wiring
 from pybernetes.controllers.config import ControllerManagerConfig
 from pybernetes.controllers.daemonset.placement import target_node
-from pybernetes.controllers.manager import ControllerManager, local_client_for
+from pybernetes.controllers.manager import ControllerManager
 from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
+from pybernetes.http.messages import Handler
 from pybernetes.sim.loop import run
 from pybernetes.storage.memory import MemoryStore
 
@@ -39,6 +41,16 @@ _ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))
 NODE = "node-1"
 WITHOUT_NODE_HEALTH = ["*", "-node-lifecycle-controller", "-taint-eviction-controller"]
 """The pretended node sends no heartbeats."""
+
+
+def local_client_for(handler: Handler) -> Callable[[str], Client]:
+    """How controllers in the apiserver's own process speak to it: each as its ServiceAccount, no sockets."""
+
+    def client_for(account: str) -> Client:
+        user = wiring.service_account(account) if account else wiring.CONTROLLER_MANAGER
+        return Client(LocalTransport(handler, user), account or "kube-controller-manager")
+
+    return client_for
 
 
 class World:

@@ -16,10 +16,10 @@ from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
-from pybernetes.controllers.manager import ControllerManager, local_client_for
+from pybernetes.controllers.manager import ControllerManager
 from pybernetes.host.random import Random
 from pybernetes.http.messages import Request, Response
-from tests.integration.cluster_world import World, deployment, in_world
+from tests.integration.cluster_world import World, deployment, in_world, local_client_for
 
 CUSTOM = "/apis/custom.metrics.k8s.io"
 EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"

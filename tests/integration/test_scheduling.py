@@ -28,12 +28,13 @@ from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.client.transport import LocalTransport
 from pybernetes.controllers.config import ControllerManagerConfig
-from pybernetes.controllers.manager import ControllerManager, local_client_for
+from pybernetes.controllers.manager import ControllerManager
 from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.scheduler import Scheduler
 from pybernetes.storage.memory import MemoryStore
+from tests.integration.cluster_world import local_client_for
 from tests.worlds import live_in
 
 _ADMIN = UserInfo("kubernetes-admin", groups=(SYSTEM_MASTERS, AUTHENTICATED))

@@ -8,25 +8,21 @@ from collections.abc import Callable, Iterator
 
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.features import FeatureGates
-from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo, service_account_groups
 from pybernetes.client.client import Client
 from pybernetes.client.discovery import resource_in
 from pybernetes.client.informer import InformerFactory
 from pybernetes.client.leader_election import LeaderElector
-from pybernetes.client.transport import LocalTransport
 from pybernetes.controllers.config import ControllerManagerConfig
 from pybernetes.controllers.descriptors import Descriptor, chosen
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
-from pybernetes.http.messages import Handler
 
 log = logging.getLogger(__name__)
 
 _RESTART_S = 1.0
 _GRACE_S = 3.0
-_SERVICE_ACCOUNTS = (*service_account_groups("kube-system"), AUTHENTICATED)
 
 
 class ControllerManager:
@@ -170,16 +166,3 @@ class ControllerManager:
                 self._problems[descriptor.name] = f"died: {error}"
             await asyncio.sleep(_RESTART_S)
             self._make(descriptor, informers)
-
-
-def local_client_for(handler: Handler) -> Callable[[str], Client]:
-    """`client_for` in the apiserver's own process: each controller as its ServiceAccount, no sockets."""
-
-    def client_for(service_account: str) -> Client:
-        if not service_account:
-            user = UserInfo("system:kube-controller-manager", groups=("system:authenticated",))
-            return Client(LocalTransport(handler, user), "kube-controller-manager")
-        user = UserInfo(f"system:serviceaccount:kube-system:{service_account}", groups=_SERVICE_ACCOUNTS)
-        return Client(LocalTransport(handler, user), f"kube-controller-manager/{service_account}")
-
-    return client_for

@@ -116,9 +116,6 @@ def sized(name: str, cpu: str, *, ready: bool = True, **labels: str) -> Node:
     return made
 
 
-MASTER = {"node-role.kubernetes.io/master": ""}
-
-
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [
