@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pybernetes.apimachinery.patience import patiently
 from pybernetes.apiserver.endpoints import answers, options, tables
-from pybernetes.apiserver.endpoints.negotiation import CBOR, LIST_FORMS, PROTOBUF, Form
+from pybernetes.apiserver.endpoints.negotiation import CBOR, LIST_FORMS, PROTOBUF, YAML, Form
 from pybernetes.apiserver.endpoints.scope import Scope
 from pybernetes.apiserver.registry.generic.interface import ListResult
 from pybernetes.http.messages import Response
@@ -38,4 +39,6 @@ async def list_answer(scope: Scope, form: Form, result: ListResult) -> Response:
         return await answers.cbor_list(scope.request, resource.api_version, resource.list_kind, result.items, metadata)
     else:
         body = scope.services.lists.body(scope.info, scope.resource, result.items, metadata)
+    if form.media_type == YAML:  # written object by object; all else in one go
+        return await patiently(answers.answer, scope.request, form, body, size=len(body))
     return answers.answer(scope.request, form, body)
