@@ -12,7 +12,7 @@ TARGETS = {
     "cri.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "containerd_events.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "csi.proto": HERE.parent / "src/pybernetes/kubelet/volumes/csi",
-    "plugin_registration.proto": HERE.parent / "src/pybernetes/kubelet",
+    "plugin_registration.proto": HERE.parent / "src/pybernetes/kubelet/plugins",
     "etcd.proto": HERE.parent / "src/pybernetes/storage",
     "kms.proto": HERE.parent / "src/pybernetes/storage/encryption",
 }

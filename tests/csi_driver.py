@@ -50,7 +50,7 @@ class _Node:
     """The Node service and that of the registration."""
 
     def __init__(self, folder: Path, name: str, endpoint: str) -> None:
-        from pybernetes.kubelet import plugin_registration_pb2
+        from pybernetes.kubelet.plugins import plugin_registration_pb2
         from pybernetes.kubelet.volumes.csi import csi_pb2
 
         self._folder, self._name, self._endpoint = folder, name, endpoint

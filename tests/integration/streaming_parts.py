@@ -27,10 +27,10 @@ from pybernetes.http.proxying import list_values
 from pybernetes.http.server import HttpServer
 from pybernetes.http.spdy import Session, Stream
 from pybernetes.http.websocket import WebSocket, accept
-from pybernetes.kubelet.log_reader import LogOptions
-from pybernetes.kubelet.log_stream import log_stream
-from pybernetes.kubelet.server import KubeletServer, ServerConfig
-from pybernetes.kubelet.server_host import ContainerLog, StreamOptions
+from pybernetes.kubelet.serving.log_reader import LogOptions
+from pybernetes.kubelet.serving.log_stream import log_stream
+from pybernetes.kubelet.serving.server import KubeletServer, ServerConfig
+from pybernetes.kubelet.serving.server_host import ContainerLog, StreamOptions
 from tests.unit.http.certificates import Authority
 
 V4, V4_BASE64 = "v4.channel.k8s.io", "v4.base64.channel.k8s.io"

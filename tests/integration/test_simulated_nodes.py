@@ -29,7 +29,7 @@ from pybernetes.client.client import Client
 from pybernetes.client.transport import LocalTransport
 from pybernetes.host.clock import LoopClock
 from pybernetes.host.random import Random
-from pybernetes.kubelet.log_reader import LogOptions
+from pybernetes.kubelet.serving.log_reader import LogOptions
 from pybernetes.sim import loop
 from pybernetes.sim.nodes import OFF, FleetConfig, NodeWish, SimulatedNodes
 from pybernetes.sim.serving import FleetHost

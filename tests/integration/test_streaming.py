@@ -22,7 +22,7 @@ from pybernetes.http.messages import Request, Response
 from pybernetes.http.server import HttpServer
 from pybernetes.http.spdy import Session, StreamReset
 from pybernetes.http.websocket import Channels, Tunnel, WebSocket
-from pybernetes.kubelet.server_host import ContainerLog
+from pybernetes.kubelet.serving.server_host import ContainerLog
 from tests.integration.streaming_parts import SUCCESS, V4, V4_BASE64, Parts, failed, started
 from tests.unit.http.certificates import Authority
 

@@ -134,7 +134,7 @@ def fleet(spec: ClusterSpec, layout: Layout) -> FleetConfig:
     """In a cluster of simulated nodes alone their Pods have addresses that no network of the world has."""
     from pybernetes.cluster import settings
     from pybernetes.cluster.pki import SIMULATION
-    from pybernetes.kubelet.server import ServerConfig
+    from pybernetes.kubelet.serving.server import ServerConfig
     from pybernetes.sim.nodes import DEFAULT_CAPACITY, SIMULATED_LABEL, FleetConfig, NodeWish
 
     wishes = []

@@ -11,12 +11,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pybernetes.api.core.v1 import Pod
-from pybernetes.kubelet import preemption
-from pybernetes.kubelet.admission import Rejection
 from pybernetes.kubelet.eviction.manager import Eviction
 from pybernetes.kubelet.eviction.signals import Signals
-from pybernetes.kubelet.garbage import Garbage
+from pybernetes.kubelet.node.garbage import Garbage
 from pybernetes.kubelet.pod_spec import is_critical, uid_of
+from pybernetes.kubelet.resources import preemption
+from pybernetes.kubelet.resources.admission import Rejection
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import Stage
 

@@ -19,8 +19,8 @@ from typing import Any
 from pybernetes.api.core.v1 import Pod, Secret
 from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.apimachinery.times import format_duration
+from pybernetes.kubelet.containers.environment import Objects, secret_value
 from pybernetes.kubelet.cri.client import CriClient, CriError
-from pybernetes.kubelet.environment import Objects, secret_value
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(

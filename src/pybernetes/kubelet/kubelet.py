@@ -31,33 +31,33 @@ from pybernetes.client.informer import Informer
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.kubelet import pod_spec, runtime
-from pybernetes.kubelet.admission import Rejection, admit
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.containers import NodeFacts, instance_of
+from pybernetes.kubelet.containers.configs import NodeFacts, instance_of
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.ending import Endings
-from pybernetes.kubelet.garbage import Garbage
 from pybernetes.kubelet.images import Images
-from pybernetes.kubelet.log_rotation import LogRotation
-from pybernetes.kubelet.node_agent import NodeAgent
-from pybernetes.kubelet.node_status import default_address, initial_node
+from pybernetes.kubelet.node.agent import NodeAgent
+from pybernetes.kubelet.node.garbage import Garbage
+from pybernetes.kubelet.node.log_rotation import LogRotation
+from pybernetes.kubelet.node.status import default_address, initial_node
 from pybernetes.kubelet.objects import Reference
 from pybernetes.kubelet.probes.manager import Probes
-from pybernetes.kubelet.resizing import Grants
-from pybernetes.kubelet.resources import pod_requests
+from pybernetes.kubelet.resources.admission import Rejection, admit
+from pybernetes.kubelet.resources.requests import pod_requests
+from pybernetes.kubelet.resources.resizing import Grants
 from pybernetes.kubelet.runtime import FoundPod, sandbox_of
-from pybernetes.kubelet.serving import Exits, Host
-from pybernetes.kubelet.static_pods import MirrorPods, StaticPods
-from pybernetes.kubelet.status_writer import StatusWriter
+from pybernetes.kubelet.serving.host import Exits, Host
+from pybernetes.kubelet.sources.static_pods import MirrorPods, StaticPods
 from pybernetes.kubelet.surroundings import Surroundings
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes
 from pybernetes.kubelet.volumes.payload import VolumeError
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import PodWorker, Stage, WorkerSettings
 from pybernetes.kubelet.worker.shell import Node, PodRunner, observed
+from pybernetes.kubelet.worker.status_writer import StatusWriter
 
 if TYPE_CHECKING:
-    from pybernetes.kubelet.server import KubeletServer
+    from pybernetes.kubelet.serving.server import KubeletServer
 
 _LOG = logging.getLogger(__name__)
 _RUNTIME_RETRY_S = 0.1
@@ -355,13 +355,13 @@ class Kubelet:
 
     async def _follow_plugins(self, csi: CsiVolumes) -> None:
         """Takes what registers in the folder of plugins, after it is told which node this is."""
-        from pybernetes.kubelet.plugins import Plugins
+        from pybernetes.kubelet.plugins.registration import Plugins
 
         await csi.drivers.begin()
         await Plugins(Path(self.config.root_dir, "plugins_registry"), {"CSIPlugin": csi.drivers}).run()
 
     async def _follow_url(self) -> None:
-        from pybernetes.kubelet.manifest_url import ManifestUrl
+        from pybernetes.kubelet.sources.manifest_url import ManifestUrl
 
         config = self.config
         source = ManifestUrl(
@@ -700,7 +700,7 @@ class Kubelet:
         config = self.config
         if config.server_port < 0:
             return
-        from pybernetes.kubelet.server import KubeletServer, ServerConfig
+        from pybernetes.kubelet.serving.server import KubeletServer, ServerConfig
 
         self._server = KubeletServer(
             Host(self),

@@ -17,16 +17,16 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
-from pybernetes.kubelet import lifecycle
-from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.containers import Configs
+from pybernetes.kubelet.containers import lifecycle
+from pybernetes.kubelet.containers.configs import Configs
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.cri.events import ContainerEvents
 from pybernetes.kubelet.eviction.signals import HostSignals, Signals
-from pybernetes.kubelet.node_status import Machine, read_machine
+from pybernetes.kubelet.node.status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes import prober
+from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.volumes.csi.drivers import Drivers
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from pybernetes.apimachinery.times import format_micros
 from pybernetes.host.clock import Clock
-from pybernetes.kubelet.log_reader import LogOptions, LogRenderer
+from pybernetes.kubelet.serving.log_reader import LogOptions, LogRenderer
 from pybernetes.sim.cri import SimulatedContainer
 
 _MOST_LINES = 10_000

@@ -21,7 +21,7 @@ from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.kubelet import Kubelet
-from pybernetes.kubelet.server import KubeletServer, ServerConfig
+from pybernetes.kubelet.serving.server import KubeletServer, ServerConfig
 from pybernetes.sim.script import PREFIX
 from pybernetes.sim.serving import FleetHost
 from pybernetes.sim.surroundings import Shared, SimulatedSurroundings

@@ -11,9 +11,9 @@ from pybernetes.apimachinery import errors
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.kubelet import Kubelet
-from pybernetes.kubelet.log_reader import LogOptions
-from pybernetes.kubelet.server_host import ContainerLog, StreamOptions
-from pybernetes.kubelet.serving import Host
+from pybernetes.kubelet.serving.host import Host
+from pybernetes.kubelet.serving.log_reader import LogOptions
+from pybernetes.kubelet.serving.server_host import ContainerLog, StreamOptions
 from pybernetes.sim.cri import SimulatedCri
 from pybernetes.sim.logs import script_log
 from pybernetes.sim.surroundings import Shared

@@ -30,16 +30,16 @@ from pybernetes.client.objects import KubernetesObject, T
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.kubelet import runtime
-from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.containers import Configs, NewContainer
+from pybernetes.kubelet.containers.configs import Configs, NewContainer
+from pybernetes.kubelet.containers.environment import ConfigError, Facts
 from pybernetes.kubelet.cri.client import CriClient
-from pybernetes.kubelet.environment import ConfigError, Facts
 from pybernetes.kubelet.eviction.signals import Signals
-from pybernetes.kubelet.node_status import Machine, architecture
+from pybernetes.kubelet.node.status import Machine, architecture
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.pod_spec import container_hash
 from pybernetes.kubelet.probes.prober import Answer, Running
+from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.surroundings import Events, Surroundings
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes, Recorder
 from pybernetes.kubelet.volumes.manager import Volumes

@@ -13,7 +13,7 @@ from pathlib import Path
 from pybernetes.cluster.images.archive import write_archive
 from pybernetes.cluster.images.builtin import BUSYBOX, builtin_images, pause_image
 from pybernetes.cluster.machine.containerd import cni_folder, may_raise_limits
-from pybernetes.kubelet.cgroups import detect
+from pybernetes.kubelet.resources.cgroups import detect
 from pybernetes.kubelet.volumes import mounts
 
 IMAGE = BUSYBOX

@@ -21,8 +21,8 @@ from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import ConfigMap, Node, Pod, Secret, Service, ServicePort
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.conditions import condition_holds
-from pybernetes.kubelet.cgroups import detect
 from pybernetes.kubelet.cri.client import CriError
+from pybernetes.kubelet.resources.cgroups import detect
 from pybernetes.kubelet.volumes import mounts
 
 from .harness import NODE, PATIENCE_S, Cluster, eventually, play, shell

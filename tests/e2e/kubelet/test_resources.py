@@ -8,7 +8,7 @@ import pytest
 
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.apimachinery import errors
-from pybernetes.kubelet.cgroups import detect
+from pybernetes.kubelet.resources.cgroups import detect
 
 from .harness import NODE, Cluster, eventually, play
 from .private_containerd import PrivateContainerd

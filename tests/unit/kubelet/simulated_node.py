@@ -11,8 +11,8 @@ import msgspec
 from pybernetes.api.core.v1 import Pod, PodStatus
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.pod_spec import container_hash
-from pybernetes.kubelet.resizing import Update
-from pybernetes.kubelet.resources import CgroupValues, size_of
+from pybernetes.kubelet.resources.requests import CgroupValues, size_of
+from pybernetes.kubelet.resources.resizing import Update
 from pybernetes.kubelet.runtime import Container, PodRuntime, Sandbox
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import PodWorker, Stage, WorkerSettings

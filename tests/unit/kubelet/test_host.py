@@ -17,14 +17,14 @@ from pybernetes.api.core.v1 import PodStatus, Secret
 from pybernetes.apimachinery import errors
 from pybernetes.host.clock import SystemClock
 from pybernetes.kubelet.backoff import BackOff
-from pybernetes.kubelet.cgroups import Cgroups, Hierarchies, detect
-from pybernetes.kubelet.garbage import ImageUse, containers_to_remove, images_to_remove
+from pybernetes.kubelet.containers.termination_message import end_of_log, termination_message
 from pybernetes.kubelet.images import ImageError, credentials_for, registry_of, with_default_tag
-from pybernetes.kubelet.log_rotation import compress_older
+from pybernetes.kubelet.node.garbage import ImageUse, containers_to_remove, images_to_remove
+from pybernetes.kubelet.node.log_rotation import compress_older
 from pybernetes.kubelet.probes.thresholds import Thresholds
-from pybernetes.kubelet.serving import log_container_id
-from pybernetes.kubelet.static_pods import parse_manifest
-from pybernetes.kubelet.termination_message import end_of_log, termination_message
+from pybernetes.kubelet.resources.cgroups import Cgroups, Hierarchies, detect
+from pybernetes.kubelet.serving.host import log_container_id
+from pybernetes.kubelet.sources.static_pods import parse_manifest
 from pybernetes.kubelet.volumes import atomic_writer, subpath
 from pybernetes.kubelet.volumes.atomic_writer import File
 

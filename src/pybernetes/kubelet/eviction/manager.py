@@ -13,14 +13,14 @@ from typing import Protocol
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery.tolerations import any_tolerates
 from pybernetes.host.clock import Clock
-from pybernetes.kubelet.admission import Rejection
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.eviction import ranking
 from pybernetes.kubelet.eviction import thresholds as t
 from pybernetes.kubelet.eviction.signals import Signals
 from pybernetes.kubelet.pod_spec import is_critical, uid_of
-from pybernetes.kubelet.resources import qos_class
+from pybernetes.kubelet.resources.admission import Rejection
+from pybernetes.kubelet.resources.requests import qos_class
 
 _LOG = logging.getLogger(__name__)
 _PERIOD_S = 10.0

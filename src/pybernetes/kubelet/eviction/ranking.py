@@ -13,7 +13,7 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import quantity
 from pybernetes.kubelet.eviction.thresholds import RESOURCES, Observation, Threshold
 from pybernetes.kubelet.pod_spec import uid_of
-from pybernetes.kubelet.resources import pod_limits, pod_requests, resources_of
+from pybernetes.kubelet.resources.requests import pod_limits, pod_requests, resources_of
 
 
 @dataclass(slots=True)

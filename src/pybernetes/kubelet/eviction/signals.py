@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Protocol
 
 from pybernetes.api.core.v1 import Pod
-from pybernetes.kubelet.cgroups import Cgroups
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.eviction import thresholds as t
 from pybernetes.kubelet.eviction.ranking import ContainerUsage, Usage
 from pybernetes.kubelet.eviction.thresholds import Observation
+from pybernetes.kubelet.node.usage import disk_usage, meminfo
+from pybernetes.kubelet.node.usage import usage as cgroup_usage
 from pybernetes.kubelet.pod_spec import uid_of
+from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.runtime import CONTAINER_NAME_LABEL, POD_UID_LABEL
-from pybernetes.kubelet.usage import disk_usage, meminfo
-from pybernetes.kubelet.usage import usage as cgroup_usage
 
 
 class Signals(Protocol):

@@ -31,8 +31,8 @@ from pybernetes.api.core.v1 import (
 from pybernetes.apimachinery import errors, quantity, volume_claims
 from pybernetes.apimachinery.volume_claims import BLOCK
 from pybernetes.client.client import Client
-from pybernetes.kubelet.environment import ConfigError, Facts, Objects
-from pybernetes.kubelet.expansion import expand
+from pybernetes.kubelet.containers.environment import ConfigError, Facts, Objects
+from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.volumes import atomic_writer, block, mounts, nfs, ownership, subpath
 from pybernetes.kubelet.volumes import stats as volume_stats

@@ -17,8 +17,8 @@ from pybernetes.api.core.v1 import (
     Secret,
     Volume,
 )
-from pybernetes.kubelet import downward
-from pybernetes.kubelet.environment import Facts, Objects
+from pybernetes.kubelet.containers import downward
+from pybernetes.kubelet.containers.environment import Facts, Objects
 from pybernetes.kubelet.pod_spec import find_container
 from pybernetes.kubelet.volumes.atomic_writer import File
 

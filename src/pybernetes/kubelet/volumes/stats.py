@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.apimachinery.metrics_text import head
-from pybernetes.kubelet.usage import disk_usage
+from pybernetes.kubelet.node.usage import disk_usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ from pybernetes.apimachinery.times import format_duration, parse_time
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.backoff import BackOff
 from pybernetes.kubelet.pod_spec import full_name, is_sidecar, termination_grace_period_s
-from pybernetes.kubelet.resizing import Update, summary
-from pybernetes.kubelet.resources import CgroupValues, pod_cgroup_values, size_of
+from pybernetes.kubelet.resources.requests import CgroupValues, pod_cgroup_values, size_of
+from pybernetes.kubelet.resources.resizing import Update, summary
 from pybernetes.kubelet.runtime import Container, PodRuntime
-from pybernetes.kubelet.status import Inputs, ProbeResults, Resize, generate
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.plan import Plan, Stop, plan
+from pybernetes.kubelet.worker.status import Inputs, ProbeResults, Resize, generate
 
 
 class Stage(enum.Enum):

@@ -10,8 +10,8 @@ from typing import Literal
 from msgspec import Struct
 
 from pybernetes.api.core.v1 import Pod, PodStatus
-from pybernetes.kubelet.resizing import Update
-from pybernetes.kubelet.resources import CgroupValues
+from pybernetes.kubelet.resources.requests import CgroupValues
+from pybernetes.kubelet.resources.resizing import Update
 from pybernetes.kubelet.runtime import Container, PodRuntime, Sandbox, Size
 
 ProbeKind = Literal["startup", "liveness", "readiness"]

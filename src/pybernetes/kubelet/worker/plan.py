@@ -17,10 +17,10 @@ from pybernetes.kubelet.pod_spec import (
     should_restart,
     termination_grace_period_s,
 )
-from pybernetes.kubelet.resizing import Update
-from pybernetes.kubelet.resources import size_of
+from pybernetes.kubelet.resources.requests import size_of
+from pybernetes.kubelet.resources.resizing import Update
 from pybernetes.kubelet.runtime import Container, PodRuntime, Size
-from pybernetes.kubelet.status import ProbeResults
+from pybernetes.kubelet.worker.status import ProbeResults
 
 
 @dataclass(frozen=True, slots=True)

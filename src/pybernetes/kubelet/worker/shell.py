@@ -21,25 +21,26 @@ from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.client import cause
 from pybernetes.host.clock import Clock
-from pybernetes.kubelet import pod_spec, resizing
-from pybernetes.kubelet.cgroups import Cgroups
-from pybernetes.kubelet.containers import Configs, NewContainer
+from pybernetes.kubelet import pod_spec
+from pybernetes.kubelet.containers.configs import Configs, NewContainer
+from pybernetes.kubelet.containers.environment import ConfigError
+from pybernetes.kubelet.containers.lifecycle import HookError
+from pybernetes.kubelet.containers.termination_message import termination_message
 from pybernetes.kubelet.cri.client import CriClient, CriError
-from pybernetes.kubelet.environment import ConfigError
 from pybernetes.kubelet.images import ImageError, Images
-from pybernetes.kubelet.lifecycle import HookError
 from pybernetes.kubelet.objects import ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.probes.manager import Probes
-from pybernetes.kubelet.resizing import Decision
+from pybernetes.kubelet.resources import resizing
+from pybernetes.kubelet.resources.cgroups import Cgroups
+from pybernetes.kubelet.resources.resizing import Decision
 from pybernetes.kubelet.runtime import POD_UID_LABEL, Container, Sandbox, container_of, sandbox_of
-from pybernetes.kubelet.status_writer import StatusWriter
 from pybernetes.kubelet.surroundings import ProbeOnce, RunHook
-from pybernetes.kubelet.termination_message import termination_message
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import PodWorker, Stage
+from pybernetes.kubelet.worker.status_writer import StatusWriter
 
 _LOG = logging.getLogger(__name__)
 _EXIT_WAIT_S = 10.0

@@ -14,7 +14,7 @@ import pytest
 from pybernetes.api.core.v1 import Node
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.api.storage.v1 import CSINode
-from pybernetes.kubelet.plugins import PluginError
+from pybernetes.kubelet.plugins.registration import PluginError
 from pybernetes.kubelet.volumes.csi import csi_pb2 as untyped
 from pybernetes.kubelet.volumes.csi.drivers import Drivers, highest_supported
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo

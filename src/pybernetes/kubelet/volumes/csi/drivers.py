@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from pybernetes.apimachinery import errors
-from pybernetes.kubelet.plugins import PluginError
+from pybernetes.kubelet.plugins.registration import PluginError
 from pybernetes.kubelet.rpc import RpcClient, RpcError
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
 from pybernetes.kubelet.volumes.payload import VolumeError

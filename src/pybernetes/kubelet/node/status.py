@@ -1,0 +1,250 @@
+"""What the node says of itself: capacity, addresses, conditions. Reads /proc; writes nothing.
+
+Source: pkg/kubelet/nodestatus/setters.go, pkg/kubelet/kubelet_node_status.go.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from pybernetes.api.core.v1 import (
+    ContainerImage,
+    DaemonEndpoint,
+    Node,
+    NodeAddress,
+    NodeCondition,
+    NodeDaemonEndpoints,
+    NodeStatus,
+    NodeSystemInfo,
+    Taint,
+)
+from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.conditions import condition_of
+from pybernetes.apimachinery.declared_features import (
+    RESIZE_OF_INIT_CONTAINERS,
+    RESIZE_OF_PODS,
+    RESTART_ALL_CONTAINERS,
+)
+from pybernetes.apimachinery.times import format_time
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.eviction.thresholds import MEMORY, parse
+from pybernetes.kubelet.node.usage import meminfo
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
+_MAX_IMAGES = 50
+_MAX_NAMES = 5
+_DECLARED_FEATURES = sorted([RESIZE_OF_INIT_CONTAINERS, RESIZE_OF_PODS, RESTART_ALL_CONTAINERS])
+PRESSURES = {
+    "MemoryPressure": (
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    ),
+    "DiskPressure": (
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    ),
+    "PIDPressure": (
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    ),
+}
+"""Reason and message by condition: first of a node that has enough, then of one that has not."""
+
+
+@dataclass(slots=True)
+class RuntimeHealth:
+    """What the runtime says of itself; `error` is why it cannot be asked."""
+
+    error: str = "container runtime is down"
+    network_error: str = ""
+    name: str = "containerd"
+    version: str = ""
+
+
+@dataclass(slots=True)
+class Machine:
+    """Facts that do not change while the kubelet runs."""
+
+    capacity: dict[str, str] = field(default_factory=dict)
+    allocatable: dict[str, str] = field(default_factory=dict)
+    memory_bytes: int = 0
+    info: NodeSystemInfo = field(default_factory=NodeSystemInfo)
+
+
+def architecture() -> str:
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
+
+
+def default_address() -> str:
+    """The address packets to the outside would come from; no packet is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def read_machine(config: KubeletConfig) -> Machine:
+    memory = meminfo()["MemTotal"]
+    root = Path(config.root_dir)
+    while not root.exists():
+        root = root.parent
+    disk = os.statvfs(root)
+    disk_bytes = disk.f_blocks * disk.f_frsize
+    capacity = {
+        "cpu": str(len(os.sched_getaffinity(0))),
+        "memory": f"{memory // 1024}Ki",
+        "ephemeral-storage": f"{disk_bytes // 1024}Ki",
+        "hugepages-2Mi": "0",
+        "hugepages-1Gi": "0",
+        "pods": str(config.max_pods),
+    }
+    reserved = dict(config.system_reserved)
+    allocatable = dict(capacity)
+    kept = quantity.value(reserved.get("memory", "0")) + _hard_memory(config, memory)
+    allocatable["memory"] = f"{max(memory - kept, 0) // 1024}Ki"
+    allocatable["ephemeral-storage"] = str(disk_bytes * 9 // 10)
+    if "cpu" in reserved:
+        allocatable["cpu"] = quantity.subtract(capacity["cpu"], reserved["cpu"])
+    return Machine(capacity, allocatable, memory, _system_info(config))
+
+
+def _hard_memory(config: KubeletConfig, memory_bytes: int) -> int:
+    """What the hard eviction threshold keeps from pods."""
+    thresholds = parse({k: v for k, v in config.eviction_hard.items() if k == MEMORY})
+    return sum(threshold.value.of(memory_bytes) for threshold in thresholds)
+
+
+def _system_info(config: KubeletConfig) -> NodeSystemInfo:
+    def first_line(path: str) -> str:
+        try:
+            return Path(path).read_text().strip()
+        except OSError:
+            return ""
+
+    release = {}
+    for line in first_line("/etc/os-release").splitlines():
+        key, _, value = line.partition("=")
+        release[key] = value.strip('"')
+    machine_id = first_line("/etc/machine-id")
+    return NodeSystemInfo(
+        machineID=machine_id,
+        systemUUID=first_line("/sys/class/dmi/id/product_uuid") or machine_id,
+        bootID=first_line("/proc/sys/kernel/random/boot_id"),
+        kernelVersion=platform.release(),
+        osImage=release.get("PRETTY_NAME", "Linux"),
+        operatingSystem=platform.system().lower(),
+        architecture=architecture(),
+        kubeletVersion=config.version,
+        kubeProxyVersion="",
+    )
+
+
+def initial_node(config: KubeletConfig) -> Node:
+    """The Node to register, without its status."""
+    node = Node()
+    node.metadata.name = config.node_name
+    arch, system = architecture(), platform.system().lower()
+    node.metadata.labels = {
+        "beta.kubernetes.io/arch": arch,
+        "beta.kubernetes.io/os": system,
+        "kubernetes.io/arch": arch,
+        "kubernetes.io/hostname": config.hostname,
+        "kubernetes.io/os": system,
+        **config.node_labels,
+    }
+    node.metadata.annotations = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+    node.spec.taints = [Taint(key=k, value=v or None, effect=e) for k, v, e in config.register_with_taints]
+    if config.provider_id:
+        node.spec.providerID = config.provider_id
+    if config.pod_cidr:
+        node.spec.podCIDR, node.spec.podCIDRs = config.pod_cidr, [config.pod_cidr]
+    return node
+
+
+def node_status(
+    config: KubeletConfig,
+    machine: Machine,
+    old: NodeStatus,
+    health: RuntimeHealth,
+    images: list[ContainerImage],
+    host_ips: list[str],
+    server_port: int,
+    now_s: float,
+    *,
+    pressure: frozenset[str] = frozenset(),
+    volumes_in_use: Sequence[str] = (),
+) -> NodeStatus:
+    """The status to report; times of transition are kept from `old`. Pure but for its inputs.
+
+    Extended resources that someone else wrote into the capacity can be allocated, as long as they stand there.
+    """
+    info = msgspec.structs.replace(
+        machine.info, containerRuntimeVersion=f"{health.name}://{health.version or 'Unknown'}"
+    )
+    addresses = [NodeAddress(type="InternalIP", address=ip) for ip in host_ips]
+    addresses.append(NodeAddress(type="Hostname", address=config.hostname))
+    foreign = {name: amount for name, amount in old.capacity.items() if "/" in name}
+    status = msgspec.structs.replace(
+        old,
+        capacity={**foreign, **machine.capacity},
+        allocatable={**foreign, **machine.allocatable},
+        declaredFeatures=list(_DECLARED_FEATURES),
+        nodeInfo=info,
+        addresses=addresses,
+        images=images,
+        volumesInUse=list(volumes_in_use),
+    )
+    if server_port > 0:
+        status.daemonEndpoints = NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=server_port))
+    problem = "; ".join(text for text in (health.error, health.network_error) if text)
+    wanted = [
+        *((kind, str(kind in pressure), *told[kind in pressure]) for kind, told in PRESSURES.items()),
+        ("Ready", "False", "KubeletNotReady", problem)
+        if problem
+        else ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+    ]
+    now = format_time(now_s)
+    names = {kind for kind, *_ in wanted}
+    conditions = [c for c in old.conditions if c.type not in names]
+    for kind, value, reason, message in wanted:
+        before = condition_of(old.conditions, kind)
+        since = before.lastTransitionTime if before is not None and before.status == value else now
+        conditions.append(
+            NodeCondition(
+                type=kind,
+                status=value,
+                reason=reason,
+                message=message,
+                lastHeartbeatTime=now,
+                lastTransitionTime=since,
+            )
+        )
+    status.conditions = conditions
+    return status
+
+
+def same_but_for_heartbeats(left: NodeStatus, right: NodeStatus) -> bool:
+    def bare(status: NodeStatus) -> NodeStatus:
+        conditions = [msgspec.structs.replace(c, lastHeartbeatTime=None) for c in status.conditions]
+        return msgspec.structs.replace(status, conditions=conditions)
+
+    return bare(left) == bare(right)
+
+
+def images_of(found: list[object]) -> list[ContainerImage]:
+    """The largest fifty of a CRI image list, as the Node shows them."""
+    images = []
+    for image in found:
+        names = [*getattr(image, "repo_digests", ()), *getattr(image, "repo_tags", ())][:_MAX_NAMES]
+        images.append(ContainerImage(names=names, sizeBytes=int(getattr(image, "size", 0))))
+    images.sort(key=lambda image: image.sizeBytes or 0, reverse=True)
+    return images[:_MAX_IMAGES]

@@ -1,0 +1,88 @@
+"""What a cgroup used, read from the kernel's files of cgroup v1 and v2, what a folder holds, what memory there is.
+
+Source: cadvisor container/libcontainer/handler.go (working set), runc libcontainer/cgroups/fs and fs2.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybernetes.kubelet.resources.cgroups import Hierarchies
+
+_BLOCK = 512
+Read = Callable[[Path], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    cpu_ns: int
+    """Since the group was made."""
+    memory_bytes: int
+    working_set_bytes: int
+    """What the kernel could not take back at once: all but the pages of files that nobody touched lately."""
+    rss_bytes: int
+    page_faults: int
+    major_page_faults: int
+
+
+def usage(hierarchies: Hierarchies, group: str, read: Read = Path.read_text) -> Usage | None:
+    """Of one group, `group` as the runtime is told it; None when there is none."""
+    try:
+        if hierarchies.unified is not None:
+            return _unified(hierarchies.unified / group.lstrip("/"), read)
+        return _by_controller(hierarchies.controllers, group.lstrip("/"), read)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def meminfo() -> dict[str, int]:
+    """Bytes of the machine's memory, by the kernel's names."""
+    text = Path("/proc/meminfo").read_text()
+    return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^([\w()]+):\s+(\d+) kB", text, re.MULTILINE)}
+
+
+def disk_usage(folder: Path) -> tuple[int, int]:
+    """Bytes on the disk and number of files below a folder, which may change meanwhile."""
+    size = files = 0
+    waiting = [folder]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+                    files += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+    return size, files
+
+
+def _unified(folder: Path, read: Read) -> Usage:
+    memory, used = _numbers(read(folder / "memory.stat")), int(read(folder / "memory.current"))
+    return _made(_numbers(read(folder / "cpu.stat"))["usage_usec"] * 1000, used, memory, "anon", "")
+
+
+def _by_controller(controllers: dict[str, Path], group: str, read: Read) -> Usage:
+    cpu, memory = controllers["cpuacct"] / group, controllers["memory"] / group
+    used = int(read(memory / "memory.usage_in_bytes"))
+    return _made(int(read(cpu / "cpuacct.usage")), used, _numbers(read(memory / "memory.stat")), "total_rss", "total_")
+
+
+def _made(cpu_ns: int, used: int, memory: dict[str, int], rss: str, prefix: str) -> Usage:
+    return Usage(
+        cpu_ns,
+        used,
+        max(0, used - memory.get(f"{prefix}inactive_file", 0)),
+        memory.get(rss, 0),
+        memory.get(f"{prefix}pgfault", 0),
+        memory.get(f"{prefix}pgmajfault", 0),
+    )
+
+
+def _numbers(text: str) -> dict[str, int]:
+    pairs = (line.split() for line in text.splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}

@@ -1,0 +1,1 @@
+"""Plugins that register themselves with the kubelet."""

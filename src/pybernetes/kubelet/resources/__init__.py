@@ -1,0 +1,1 @@
+"""What pods ask of the node and get: admission, cgroups, preemption, resizing."""

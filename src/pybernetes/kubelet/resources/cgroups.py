@@ -1,0 +1,247 @@
+"""The control groups of pods, on cgroup v1 and v2, under a root of the cluster's own.
+
+    ROOT/kubepods                    every pod
+    ROOT/kubepods/pod<uid>           guaranteed
+    ROOT/kubepods/burstable/pod<uid>, ROOT/kubepods/besteffort/pod<uid>
+
+The runtime makes the containers' groups below these. Nothing outside ROOT is ever touched.
+
+Source: pkg/kubelet/cm (cgroup_manager_linux.go, qos_container_manager_linux.go, pod_container_manager_linux.go).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery import quantity
+from pybernetes.kubelet.pod_spec import uid_of
+from pybernetes.kubelet.resources.requests import (
+    MIN_SHARES,
+    QUOTA_PERIOD_US,
+    CgroupValues,
+    cpu_shares,
+    cpu_weight,
+    pod_cgroup_values,
+    pod_requests,
+    qos_class,
+)
+
+_LOG = logging.getLogger(__name__)
+_V2_CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
+_REMOVE_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchies:
+    """Where cgroups are mounted: one folder by controller for v1, `unified` for v2."""
+
+    version: int
+    controllers: dict[str, Path]
+    unified: Path | None = None
+
+    def folders(self) -> list[Path]:
+        """Each hierarchy once."""
+        if self.unified is not None:
+            return [self.unified]
+        return list(dict.fromkeys(self.controllers.values()))
+
+
+def detect(mountinfo: str | None = None) -> Hierarchies:
+    """Reads /proc/self/mountinfo. A hybrid layout counts as v1."""
+    text = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
+    controllers: dict[str, Path] = {}
+    unified: Path | None = None
+    for line in text.splitlines():
+        before, _, after = line.partition(" - ")
+        fields, kind = before.split(), after.split()
+        if len(fields) < 5 or not kind:
+            continue
+        if kind[0] == "cgroup":
+            for option in kind[-1].split(","):
+                if option not in ("rw", "ro") and "=" not in option:
+                    controllers.setdefault(option, Path(fields[4]))
+        elif kind[0] == "cgroup2" and unified is None:
+            unified = Path(fields[4])
+    if "memory" in controllers or "cpu" in controllers:
+        return Hierarchies(1, controllers)
+    return Hierarchies(2, {}, unified)
+
+
+class Cgroups:
+    def __init__(self, root: str, hierarchies: Hierarchies | None = None, pod_pids_limit: int | None = None) -> None:
+        self.root = root.rstrip("/")
+        self.hierarchies = hierarchies or detect()
+        self.version = self.hierarchies.version
+        self._pids_limit = pod_pids_limit
+        self._burstable: dict[str, int] = {}
+
+    def setup(self) -> None:
+        """Makes the groups that all pods share. Raises OSError where cgroups cannot be written."""
+        for name in ("", "/burstable", "/besteffort"):
+            self._make(f"{self.root}/kubepods{name}")
+        self._write(f"{self.root}/kubepods/besteffort", CgroupValues(cpu_shares=MIN_SHARES))
+        self._update_burstable()
+
+    def parent_of(self, pod: Pod) -> str:
+        """The pod's group, as the runtime is told it."""
+        level = {"Burstable": "/burstable", "BestEffort": "/besteffort"}.get(qos_class(pod), "")
+        return f"{self.root}/kubepods{level}/pod{uid_of(pod)}"
+
+    def create(self, pod: Pod) -> None:
+        """Makes the pod's group with its limits; again for one that exists only sets the limits."""
+        group = self.parent_of(pod)
+        self._make(group)
+        self._write(group, pod_cgroup_values(pod, self._pids_limit))
+        if qos_class(pod) == "Burstable":
+            self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
+            self._update_burstable()
+
+    def resize(self, pod: Pod, values: CgroupValues) -> None:
+        """Sets limits of the pod's group. Raises OSError where the kernel refuses."""
+        for path, content in self._writes(self.parent_of(pod), values):
+            path.write_text(content)
+        if qos_class(pod) == "Burstable" and values.cpu_shares is not None:
+            self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
+            self._update_burstable()
+
+    def memory_usage(self, pod: Pod, container_id: str = "") -> int:
+        """Bytes that the pod, or one container of it, holds now. Raises OSError."""
+        folder = self.hierarchies.unified or self.hierarchies.controllers.get("memory")
+        if folder is None:
+            return 0
+        group = folder / self.parent_of(pod).lstrip("/") / container_id
+        file = "memory.current" if self.version == 2 else "memory.usage_in_bytes"
+        return int((group / file).read_text())
+
+    def processes(self, pod: Pod) -> int:
+        """Raises OSError."""
+        folder = self.hierarchies.unified or self.hierarchies.controllers.get("pids")
+        if folder is None:
+            return 0
+        return int((folder / self.parent_of(pod).lstrip("/") / "pids.current").read_text())
+
+    def remove(self, uid: str) -> None:
+        """Removes the pod's group at every level it can be at, ending what is left in it. Raises OSError."""
+        for level in ("", "/burstable", "/besteffort"):
+            for folder in self.hierarchies.folders():
+                _remove_tree(folder / f"{self.root}/kubepods{level}/pod{uid}".lstrip("/"))
+        if self._burstable.pop(uid, None) is not None:
+            self._update_burstable()
+
+    def pods(self) -> set[str]:
+        """uids that have a group."""
+        found: set[str] = set()
+        for level in ("", "/burstable", "/besteffort"):
+            for folder in self.hierarchies.folders():
+                place = folder / f"{self.root}/kubepods{level}".lstrip("/")
+                found.update(p.name.removeprefix("pod") for p in place.glob("pod*") if p.is_dir())
+        return found
+
+    def _update_burstable(self) -> None:
+        shares = cpu_shares(sum(self._burstable.values()))
+        self._write(f"{self.root}/kubepods/burstable", CgroupValues(cpu_shares=shares))
+
+    def _make(self, group: str) -> None:
+        if self.hierarchies.unified is not None:
+            self._make_v2(group)
+            return
+        for folder in self.hierarchies.folders():
+            place = folder
+            for part in group.strip("/").split("/"):
+                place = place / part
+                if not place.is_dir():
+                    place.mkdir(exist_ok=True)
+                    if folder == self.hierarchies.controllers.get("cpuset"):
+                        _inherit_cpuset(place)
+
+    def _make_v2(self, group: str) -> None:
+        assert self.hierarchies.unified is not None
+        place = self.hierarchies.unified
+        for part in group.strip("/").split("/"):
+            available = (place / "cgroup.controllers").read_text().split()
+            for controller in (c for c in available if c in _V2_CONTROLLERS):
+                with suppress(OSError):
+                    (place / "cgroup.subtree_control").write_text(f"+{controller}")
+            place = place / part
+            place.mkdir(exist_ok=True)
+
+    def _write(self, group: str, values: CgroupValues) -> None:
+        for path, content in self._writes(group, values):
+            try:
+                path.write_text(content)
+            except FileNotFoundError:
+                continue  # the controller is not there
+            except OSError as error:
+                _LOG.warning("cannot write %s to %s: %s", content, path, error.strerror)
+
+    def _writes(self, group: str, values: CgroupValues) -> Iterable[tuple[Path, str]]:
+        for controller, file, content in self._files(values):
+            folder = self.hierarchies.unified or self.hierarchies.controllers.get(controller)
+            if folder is not None:
+                yield folder / group.lstrip("/") / file, content
+
+    def _files(self, values: CgroupValues) -> Iterable[tuple[str, str, str]]:
+        v2 = self.version == 2
+        if values.cpu_shares is not None:
+            yield (
+                ("cpu", "cpu.weight", str(cpu_weight(values.cpu_shares)))
+                if v2
+                else (
+                    "cpu",
+                    "cpu.shares",
+                    str(values.cpu_shares),
+                )
+            )
+        if values.cpu_quota_us is not None:
+            if v2:
+                limit = "max" if values.cpu_quota_us < 0 else str(values.cpu_quota_us)
+                yield "cpu", "cpu.max", f"{limit} {QUOTA_PERIOD_US}"
+            else:
+                yield "cpu", "cpu.cfs_period_us", str(QUOTA_PERIOD_US)
+                yield "cpu", "cpu.cfs_quota_us", str(values.cpu_quota_us)
+        if values.memory_limit_bytes is not None:
+            file = "memory.max" if v2 else "memory.limit_in_bytes"
+            yield "memory", file, str(values.memory_limit_bytes)
+        if values.pids_limit is not None:
+            yield "pids", "pids.max", str(values.pids_limit)
+
+
+def _inherit_cpuset(place: Path) -> None:
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        file = place / name
+        if file.exists() and not file.read_text().strip():
+            file.write_text((place.parent / name).read_text())
+
+
+def _remove_tree(place: Path) -> None:
+    """Removes a group with those below it; processes left in it are killed."""
+    if not place.is_dir():
+        return
+    for child in [p for p in place.iterdir() if p.is_dir()]:
+        _remove_tree(child)
+    for attempt in range(_REMOVE_TRIES):
+        try:
+            place.rmdir()
+            return
+        except FileNotFoundError:
+            return
+        except OSError:
+            _kill_all(place)
+            if attempt == _REMOVE_TRIES - 1:
+                raise
+            time.sleep(0.002)
+
+
+def _kill_all(place: Path) -> None:
+    with suppress(OSError):
+        for pid in (place / "cgroup.procs").read_text().split():
+            with suppress(OSError):
+                os.kill(int(pid), signal.SIGKILL)

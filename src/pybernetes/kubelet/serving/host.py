@@ -1,0 +1,303 @@
+"""What the kubelet tells its HTTPS server: pods, logs, streams, statistics. Implements `server_host.ServerHost`.
+
+Source: pkg/kubelet/kubelet_pods.go (GetExec, GetAttach, GetPortForward, validateContainerLogStatus),
+pkg/kubelet/server/stats/summary.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.metrics_text import head
+from pybernetes.kubelet import pod_spec, runtime
+from pybernetes.kubelet.containers.configs import instance_of
+from pybernetes.kubelet.cri.client import CriError
+from pybernetes.kubelet.serving.log_reader import LogOptions
+from pybernetes.kubelet.serving.log_stream import log_stream
+from pybernetes.kubelet.serving.server_host import ContainerLog, StreamOptions
+from pybernetes.kubelet.serving.stats import Stats
+from pybernetes.kubelet.volumes import stats as volume_stats
+from pybernetes.kubelet.worker.machine import Stage
+from pybernetes.kubelet.worker.shell import PodRunner
+
+if TYPE_CHECKING:
+    from pybernetes.kubelet.kubelet import Kubelet
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def log_container_id(pod: str, status: PodStatus, container: str, previous: bool) -> str:
+    """The id of the instance whose log is meant. Raises BadRequest in upstream's words. Pure."""
+    statuses = (*status.containerStatuses, *status.initContainerStatuses, *status.ephemeralContainerStatuses)
+    found: ContainerStatus | None = next((s for s in statuses if s.name == container), None)
+    about = f'container "{container}" in pod "{pod}"'
+    if found is None:
+        raise errors.BadRequest(f"{about} is not available")
+    state = found.state
+    last = found.lastState.terminated if found.lastState is not None else None
+    if previous:
+        if last is None or not last.containerID:
+            raise errors.BadRequest(f"previous terminated {about} not found")
+        return _bare(last.containerID)
+    if state is not None and state.running is not None:
+        return _bare(found.containerID)
+    if state is not None and state.terminated is not None:
+        identity = state.terminated.containerID or (last.containerID if last is not None else None)
+        if not identity:
+            raise errors.BadRequest(f"{about} is terminated")
+        return _bare(identity)
+    if last is not None:
+        if not last.containerID:
+            raise errors.BadRequest(f"{about} is terminated")
+        return _bare(last.containerID)
+    reason = state.waiting.reason if state is not None and state.waiting is not None else None
+    why = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
+    if reason:
+        raise errors.BadRequest(f"{about} is waiting to start: {why.get(reason, reason)}")
+    raise errors.BadRequest(f"{about} is waiting to start - no logs yet")
+
+
+def _bare(container_id: str | None) -> str:
+    return (container_id or "").rpartition("://")[2]
+
+
+class Host:
+    def __init__(self, kubelet: Kubelet) -> None:
+        self._kubelet = kubelet
+        self._stats = Stats(kubelet)
+
+    def pods(self) -> list[Pod]:
+        return [self._shown(runner) for runner in self._kubelet.runners.values()]
+
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        runner = self._find(namespace, name)
+        return self._shown(runner) if runner is not None else None
+
+    def _shown(self, runner: PodRunner) -> Pod:
+        import msgspec
+
+        return msgspec.structs.replace(runner.worker.pod, status=runner.worker.status)
+
+    def _find(self, namespace: str, name: str, uid: str = "") -> PodRunner | None:
+        """The pod of that name; where an old one is still ending, the newer one."""
+        found = [
+            runner
+            for runner in self._kubelet.runners.values()
+            if runner.worker.pod.metadata.name == name
+            and runner.worker.pod.metadata.namespace == namespace
+            and (not uid or runner.uid == uid)
+        ]
+        found.sort(key=lambda runner: runner.worker.stage is not Stage.SYNCING)
+        return found[0] if found else None
+
+    def _runner(self, namespace: str, name: str, uid: str = "") -> PodRunner:
+        runner = self._find(namespace, name, uid) or self._find(namespace, name)
+        if runner is None:
+            raise errors.not_found("", "pods", name)
+        return runner
+
+    async def running_pods(self) -> list[Pod]:
+        found: dict[str, Pod] = {}
+        for item in await self._kubelet.cri.list_containers(self._mine()):
+            if item.state != 1:
+                continue
+            pod = found.setdefault(item.labels[runtime.POD_UID_LABEL], Pod())
+            pod.metadata.uid = item.labels[runtime.POD_UID_LABEL]
+            pod.metadata.name = item.labels[runtime.POD_NAME_LABEL]
+            pod.metadata.namespace = item.labels[runtime.POD_NAMESPACE_LABEL]
+            pod.spec.containers = [
+                *pod.spec.containers,
+                _container(item.labels[runtime.CONTAINER_NAME_LABEL], item.image.image),
+            ]
+        return list(found.values())
+
+    def _mine(self) -> dict[str, str]:
+        return {runtime.KUBELET_LABEL: instance_of(self._kubelet.config)}
+
+    async def container_log(self, namespace: str, pod: str, container: str, previous: bool) -> ContainerLog:
+        runner = self._runner(namespace, pod)
+        if pod_spec.find_container(runner.worker.pod, container) is None:
+            raise errors.NotFound(f'container "{container}" not found in pod "{pod}"')
+        container_id = log_container_id(pod, runner.worker.status, container, previous)
+        known = runner.worker.runtime.by_id(container_id)
+        if known is None:
+            raise errors.BadRequest(f'container "{container}" in pod "{pod}" is terminated')
+        path = known.log_path
+        if not path:
+            folder = self._kubelet.node.configs.log_folder_of(runner.worker.pod)
+            path = str(folder / container / f"{known.restart_count}.log")
+        return ContainerLog(container_id, path, known.state == "running")
+
+    def log_stream(self, log: ContainerLog, options: LogOptions) -> AsyncIterator[bytes]:
+        return log_stream(log, options, self._kubelet.exits.wait)
+
+    def _running(self, namespace: str, pod: str, uid: str, container: str) -> str:
+        runner = self._runner(namespace, pod, uid)
+        found = runner.worker.runtime.find(container)
+        if found is None or found.state != "running":
+            raise errors.NotFound(f'container not found ("{container}")')
+        return found.id
+
+    async def exec_url(
+        self, namespace: str, pod: str, uid: str, container: str, command: list[str], options: StreamOptions
+    ) -> str:
+        container_id = self._running(namespace, pod, uid, container)
+        try:
+            return await self._kubelet.cri.exec_url(container_id, command, **asdict(options))
+        except CriError as error:
+            raise errors.InternalError(str(error)) from None
+
+    async def attach_url(self, namespace: str, pod: str, uid: str, container: str, options: StreamOptions) -> str:
+        container_id = self._running(namespace, pod, uid, container)
+        spec = pod_spec.find_container(self._runner(namespace, pod, uid).worker.pod, container)
+        tty = bool(spec is not None and spec.tty)
+        try:
+            return await self._kubelet.cri.attach_url(
+                container_id,
+                tty=tty,
+                stdin=options.stdin,
+                stdout=options.stdout,
+                stderr=options.stderr and not tty,
+            )
+        except CriError as error:
+            raise errors.InternalError(str(error)) from None
+
+    async def port_forward_url(self, namespace: str, pod: str, uid: str, ports: list[int]) -> str:
+        runner = self._runner(namespace, pod, uid)
+        sandbox = next((s for s in runner.worker.runtime.sandboxes if s.ready), None)
+        if sandbox is None:
+            raise errors.NotFound(f"failed to find sandboxes for pod {pod}")
+        try:
+            return await self._kubelet.cri.port_forward_url(sandbox.id, ports)
+        except CriError as error:
+            raise errors.InternalError(str(error)) from None
+
+    async def run_in_container(self, namespace: str, pod: str, uid: str, container: str, command: list[str]) -> bytes:
+        container_id = self._running(namespace, pod, uid, container)
+        try:
+            stdout, stderr, code = await self._kubelet.cri.exec_sync(container_id, command, 0)
+        except CriError as error:
+            raise errors.InternalError(str(error)) from None
+        if code != 0:
+            raise errors.InternalError(f"command '{' '.join(command)}' exited with {code}: {stderr.decode()}")
+        return stdout + stderr
+
+    async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
+        return await (self._stats.resources() if only_cpu_and_memory else self._stats.summary())
+
+    def configz(self) -> dict[str, Any]:
+        config = self._kubelet.config
+        return {
+            "kubeletconfig": {
+                "address": config.server_address,
+                "port": self._kubelet.server_port,
+                "staticPodPath": config.static_pod_path,
+                "clusterDomain": config.cluster_domain,
+                "clusterDNS": config.cluster_dns,
+                "maxPods": config.max_pods,
+                "cgroupRoot": config.cgroup_root,
+                "cgroupDriver": "cgroupfs",
+                "serializeImagePulls": config.serialize_image_pulls,
+                "resolvConf": config.resolver_config,
+                "seccompDefault": config.seccomp_default,
+                "nodeStatusUpdateFrequency": f"{config.node_status_update_frequency_s:g}s",
+                "nodeStatusReportFrequency": f"{config.node_status_report_frequency_s:g}s",
+                "nodeLeaseDurationSeconds": config.node_lease_duration_s,
+                "imageGCHighThresholdPercent": config.image_gc_high_threshold_percent,
+                "imageGCLowThresholdPercent": config.image_gc_low_threshold_percent,
+                "containerRuntimeEndpoint": config.cri_endpoint,
+                "registerNode": config.register_node,
+            }
+        }
+
+    def healthy(self) -> str:
+        agent = self._kubelet.agent
+        return agent.health.error if agent is not None and self._kubelet.started.is_set() else ""
+
+    async def metrics(self) -> bytes:
+        runners = self._kubelet.runners.values()
+        states: dict[str, int] = {"running": 0, "exited": 0, "created": 0, "unknown": 0}
+        for runner in runners:
+            for container in runner.worker.runtime.containers:
+                states[container.state] += 1
+        running = sum(1 for r in runners if any(s.ready for s in r.worker.runtime.sandboxes))
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        resident = _resident_bytes()
+        lines = [
+            *head("kubelet_running_pods", "gauge", "Number of pods that have a running pod sandbox"),
+            f"kubelet_running_pods {running}",
+            *head("kubelet_running_containers", "gauge", "Number of containers by state"),
+            *(f'kubelet_running_containers{{container_state="{k}"}} {v}' for k, v in states.items()),
+            *volume_stats.metrics(await self._stats.of_claims()),
+            *head("kubelet_node_name", "gauge", "The node's name"),
+            f'kubelet_node_name{{node="{self._kubelet.config.node_name}"}} 1',
+            *head("process_cpu_seconds_total", "counter", "CPU time of this process in seconds"),
+            f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.2f}",
+            *head("process_resident_memory_bytes", "gauge", "Resident memory of this process in bytes"),
+            f"process_resident_memory_bytes {resident}",
+        ]
+        return ("\n".join(lines) + "\n").encode()
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+
+
+class Exits:
+    """Which containers have ended lately, and who waits for one to end."""
+
+    def __init__(self, is_running: Callable[[str], bool], remembered: int = 512) -> None:
+        self._is_running = is_running
+        self._remembered = remembered
+        self._recent: dict[str, None] = {}
+        self._waiting: dict[str, asyncio.Event] = {}
+        self._ends: dict[str, asyncio.Event] = {}
+
+    def noted(self, container_id: str) -> None:
+        """An event said that its process is gone; the runtime may need a moment for the rest."""
+        self._recent[container_id] = None
+        if end := self._ends.pop(container_id, None):
+            end.set()
+        if len(self._recent) > self._remembered:
+            del self._recent[next(iter(self._recent))]
+
+    def told(self, container_id: str) -> None:
+        """The runtime says that it has ended: its log is whole."""
+        event = self._waiting.pop(container_id, None)
+        if event is not None:
+            event.set()
+
+    def __contains__(self, container_id: str) -> bool:
+        return container_id in self._recent
+
+    async def noted_within(self, container_id: str, seconds: float) -> bool:
+        """Whether its end is noted before the time is over; for a container of which nothing was told yet."""
+        if container_id in self._recent:
+            return True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ends.setdefault(container_id, asyncio.Event()).wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._ends.pop(container_id, None)
+        return True
+
+    async def wait(self, container_id: str) -> None:
+        if not self._is_running(container_id):
+            return
+        await self._waiting.setdefault(container_id, asyncio.Event()).wait()
+
+
+def _container(name: str, image: str) -> Any:
+    from pybernetes.api.core.v1 import Container
+
+    return Container(name=name, image=image)

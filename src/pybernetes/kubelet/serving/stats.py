@@ -1,0 +1,190 @@
+"""What the node, its pods and their containers use: `/stats/summary` and the figures of `/metrics/resource`.
+
+Read from the cgroups when somebody asks, never in between; without cgroups the runtime is asked.
+Source: pkg/kubelet/server/stats/summary.go, pkg/kubelet/stats/cri_stats_provider.go.
+Differs: networks, processes and swap are not told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.apimachinery.times import format_micro_time, format_time
+from pybernetes.kubelet import runtime
+from pybernetes.kubelet.containers.configs import instance_of
+from pybernetes.kubelet.node.usage import Usage, meminfo, usage
+from pybernetes.kubelet.volumes import stats as volume_stats
+from pybernetes.kubelet.volumes.stats import NamedStats
+
+if TYPE_CHECKING:
+    from pybernetes.kubelet.kubelet import Kubelet
+    from pybernetes.kubelet.worker.shell import PodRunner
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_RATE_WITHIN_S = 300.0
+_PODS_AT_ONCE = 16
+"""After so many pods others get their turn."""
+
+
+class Stats:
+    def __init__(self, kubelet: Kubelet) -> None:
+        self._kubelet = kubelet
+        self._before: dict[str, tuple[float, int]] = {}
+        """When each group was read last and the CPU time it had used, for the rate since."""
+
+    async def summary(self) -> dict[str, Any]:
+        """A Summary of kubelet stats v1alpha1."""
+        now = self._kubelet.clock.now()
+        stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
+        found = await self._read(now, format_time(now), stats)
+        self._add_rates(found, now)
+        await self._add_volumes(found, format_time(now))
+        return found
+
+    async def _add_volumes(self, summary: dict[str, Any], shown: str) -> None:
+        for told in summary["pods"]:
+            runner = self._kubelet.runners.get(told["podRef"]["uid"])
+            if runner is not None:
+                volumes = await self._kubelet.node.volumes.stats(runner.worker.pod)
+                told["volume"] = [volume_stats.summary(each, shown) for each in volumes]
+
+    async def of_claims(self) -> list[NamedStats]:
+        """Of volumes that claims have given to pods."""
+        pods = [runner.worker.pod for runner in list(self._kubelet.runners.values())]
+        volumes = self._kubelet.node.volumes
+        return [each for pod in pods for each in await volumes.stats(pod, only_claims=True)]
+
+    async def resources(self) -> dict[str, Any]:
+        """The same without files and rates, with times to the microsecond."""
+        now = self._kubelet.clock.now()
+        stats: Mapping[str, Any] = {}
+        if self._kubelet.node.cgroups is None:
+            stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
+        return await self._read(now, format_micro_time(now), stats)
+
+    def _mine(self) -> dict[str, str]:
+        return {runtime.KUBELET_LABEL: instance_of(self._kubelet.config)}
+
+    async def _read(self, now: float, shown: str, stats: Mapping[str, Any]) -> dict[str, Any]:
+        pods = []
+        for number, runner in enumerate(list(self._kubelet.runners.values()), 1):
+            pod = self._pod(runner, shown, stats)
+            if pod["containers"]:
+                pods.append(pod)
+            if number % _PODS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return {"node": _node_stats(self._kubelet.config.node_name, shown), "pods": pods}
+
+    def _pod(self, runner: PodRunner, shown: str, stats: Mapping[str, Any]) -> dict[str, Any]:
+        pod = runner.worker.pod
+        cgroups = self._kubelet.node.cgroups
+        group = cgroups.parent_of(pod) if cgroups is not None else ""
+        found: dict[str, Any] = {
+            "podRef": {"name": pod.metadata.name, "namespace": pod.metadata.namespace, "uid": runner.uid},
+            "startTime": runner.worker.status.startTime or shown,
+            "containers": [],
+        }
+        for container in runner.worker.runtime.containers:
+            if container.state != "running":
+                continue
+            told = stats.get(container.id)
+            used = usage(cgroups.hierarchies, f"{group}/{container.id}") if cgroups is not None else None
+            used = used or (_of_runtime(told) if told is not None else None)
+            if used is None:
+                continue
+            one = {"name": container.name, "startTime": format_micro_time(container.started_at_s), **_told(used, shown)}
+            if told is not None:
+                one["rootfs"] = {"time": shown, "usedBytes": told.writable_layer.used_bytes.value}
+            found["containers"].append(one)
+        if found["containers"]:
+            whole = usage(cgroups.hierarchies, group) if cgroups is not None else None
+            found |= _told(whole, shown) if whole is not None else _totals(found["containers"], shown)
+        return found
+
+    def _add_rates(self, summary: dict[str, Any], now: float) -> None:
+        before, self._before = self._before, {}
+        groups: list[tuple[str, dict[str, Any]]] = [("", summary["node"])]
+        for pod in summary["pods"]:
+            uid = pod["podRef"]["uid"]
+            groups.append((uid, pod))
+            groups += [(f"{uid}/{each['name']}", each) for each in pod["containers"]]
+        for key, each in groups:
+            used = each["cpu"]["usageCoreNanoSeconds"]
+            self._before[key] = (now, used)
+            then, earlier = before.get(key, (0.0, 0))
+            if 0 < now - then < _RATE_WITHIN_S and used >= earlier:
+                each["cpu"]["usageNanoCores"] = round((used - earlier) / (now - then))
+
+
+def _told(used: Usage, shown: str) -> dict[str, Any]:
+    return {
+        "cpu": {"time": shown, "usageCoreNanoSeconds": used.cpu_ns},
+        "memory": {
+            "time": shown,
+            "workingSetBytes": used.working_set_bytes,
+            "usageBytes": used.memory_bytes,
+            "rssBytes": used.rss_bytes,
+            "pageFaults": used.page_faults,
+            "majorPageFaults": used.major_page_faults,
+        },
+    }
+
+
+def _of_runtime(stat: Any) -> Usage:
+    """What the runtime tells of one container."""
+    return Usage(
+        stat.cpu.usage_core_nano_seconds.value,
+        stat.memory.usage_bytes.value,
+        stat.memory.working_set_bytes.value,
+        stat.memory.rss_bytes.value,
+        stat.memory.page_faults.value,
+        stat.memory.major_page_faults.value,
+    )
+
+
+def _totals(containers: list[dict[str, Any]], shown: str) -> dict[str, Any]:
+    def total(group: str, key: str) -> int:
+        return sum(each[group][key] for each in containers)
+
+    amounts = ("workingSetBytes", "usageBytes", "rssBytes", "pageFaults", "majorPageFaults")
+    return {
+        "cpu": {"time": shown, "usageCoreNanoSeconds": total("cpu", "usageCoreNanoSeconds")},
+        "memory": {"time": shown, **{key: total("memory", key) for key in amounts}},
+    }
+
+
+def _node_stats(name: str, now: str) -> dict[str, Any]:
+    memory = meminfo()
+    total, available = memory["MemTotal"], memory["MemAvailable"]
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    busy = sum(ticks) - ticks[3] - ticks[4]
+    root = os.statvfs("/")
+    return {
+        "nodeName": name,
+        "startTime": _booted(),
+        "cpu": {"time": now, "usageCoreNanoSeconds": busy * 1_000_000_000 // _TICKS_PER_S},
+        "memory": {
+            "time": now,
+            "availableBytes": available,
+            "usageBytes": total - memory["MemFree"],
+            "workingSetBytes": total - available,
+        },
+        "fs": {
+            "time": now,
+            "capacityBytes": root.f_blocks * root.f_frsize,
+            "availableBytes": root.f_bavail * root.f_frsize,
+            "usedBytes": (root.f_blocks - root.f_bfree) * root.f_frsize,
+            "inodes": root.f_files,
+            "inodesFree": root.f_ffree,
+        },
+    }
+
+
+def _booted() -> str:
+    match = re.search(r"^btime (\d+)", Path("/proc/stat").read_text(), re.MULTILINE)
+    return format_time(float(match[1]) if match else 0.0)

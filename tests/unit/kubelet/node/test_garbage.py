@@ -1,0 +1,55 @@
+"""Which images a kubelet that runs short of disk removes."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from pybernetes.host.clock import SystemClock
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.cri.client import CriClient
+from pybernetes.kubelet.node.garbage import Garbage
+
+
+class Runtime:
+    """Has four images, and a container of one."""
+
+    def __init__(self, info: dict[str, str]) -> None:
+        self._info = info
+        self.removed: list[str] = []
+
+    async def status(self, verbose: bool = False) -> Any:
+        assert verbose
+        return SimpleNamespace(info=self._info)
+
+    async def list_images(self) -> list[Any]:
+        return [
+            SimpleNamespace(id=name, size=1, pinned=name == "pinned", repo_tags=[f"{name}:1"], repo_digests=[])
+            for name in ("pause", "used", "unused", "pinned")
+        ]
+
+    async def list_containers(self) -> list[Any]:
+        return [SimpleNamespace(image_ref="used")]
+
+    async def remove_image(self, image: str) -> None:
+        self.removed.append(image)
+
+
+@pytest.mark.parametrize(
+    ("info", "removed"),
+    [
+        ({"config": '{"sandboxImage": "pause:1", "other": {"a": [1]}}'}, ["unused"]),
+        ({"config": "no JSON"}, ["pause", "unused"]),
+        ({}, ["pause", "unused"]),
+    ],
+    ids=["told", "broken", "not told"],
+)
+def test_the_image_of_sandboxes_is_used(info: dict[str, str], removed: list[str]) -> None:
+    runtime = Runtime(info)
+    config = KubeletConfig("node", image_minimum_gc_age_s=0.0)
+    garbage = Garbage(cast("CriClient", runtime), config, SystemClock())
+    asyncio.run(garbage.remove_unused_images())
+    assert sorted(runtime.removed) == removed
