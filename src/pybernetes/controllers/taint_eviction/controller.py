@@ -18,7 +18,7 @@ _WHY = "Taint manager: deleting due to NoExecute taint"
 @dataclass(slots=True, frozen=True)
 class _Scheduled:
     uid: str
-    since_s: float
+    due_s: float
 
 
 class TaintEvictionController(Controller):
@@ -31,7 +31,7 @@ class TaintEvictionController(Controller):
         pods, nodes = self.informer(Pod), self.informer(Node)
         self._pods, self._nodes = pods.lister, nodes.lister
         self._scheduled: dict[str, _Scheduled] = {}
-        """Pods that a timer runs for: since when they have stood under a taint."""
+        """Pods that a timer runs for. What is added to taints and tolerations then moves it no more."""
         pods.add_index(BY_NODE, node_of)
         pods.add_handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self.enqueue)
         nodes.add_handler(
@@ -52,11 +52,14 @@ class TaintEvictionController(Controller):
             self._cancel(key)
             return
         now = self.clock.now()
-        since = scheduled.since_s if scheduled is not None else now
-        if since + patience > now:
-            self._scheduled[key] = _Scheduled(pod.metadata.uid or "", since)
-            self.queue.add_after(key, since + patience - now)
-            return
+        if patience == 0:
+            self._cancel(key)
+        else:
+            scheduled = scheduled or _Scheduled(pod.metadata.uid or "", now + patience)
+            if scheduled.due_s > now:
+                self._scheduled[key] = scheduled
+                self.queue.add_after(key, scheduled.due_s - now)
+                return
         self._scheduled.pop(key, None)
         if pod.metadata.deletionTimestamp is None:
             self._say(key, f"Marking for deletion Pod {key}")

@@ -233,6 +233,54 @@ def test_a_small_zone_mostly_down_is_not_evicted() -> None:
     scenario(Nodes, body)  # type: ignore[arg-type]
 
 
+def test_a_zone_that_is_all_down_is_evicted_at_the_usual_rate_while_another_lives() -> None:
+    async def body(world: Nodes) -> None:
+        names = ["n1", "n2", "n3", "n4"]
+        world.add(*names, zone="a")
+        world.add("other", zone="b")
+        await asyncio.sleep(30)
+        world.alive.difference_update(names)
+        await asyncio.sleep(120)
+        controller: Any = world.manager.controllers["node-lifecycle-controller"]
+        assert set(controller.zone_states().values()) == {ZoneState.FULL_DISRUPTION, ZoneState.NORMAL}
+        assert [world.taints(name) for name in names] == [BOTH] * 4
+
+    scenario(Nodes, body)  # type: ignore[arg-type]
+
+
+def test_a_large_zone_mostly_down_is_evicted_slowly() -> None:
+    async def body(world: Nodes) -> None:
+        names = [f"n{i}" for i in range(1, 6)]
+        world.add(*names, zone="a")
+        world.add("other", zone="b")
+        await asyncio.sleep(30)
+        world.alive.difference_update(names[:4])
+
+        def evicted() -> int:
+            return sum("unreachable:NoExecute" in world.taints(name) for name in names)
+
+        await asyncio.sleep(70)
+        before = evicted()
+        await asyncio.sleep(50)
+        assert evicted() - before <= 1
+        await asyncio.sleep(300)
+        assert evicted() == 4
+
+    scenario(lambda: Nodes(large_cluster_size_threshold=3), body)
+
+
+def test_nodes_excluded_from_disruption_do_not_count_for_their_zone() -> None:
+    async def body(world: Nodes) -> None:
+        world.add("n1", "n2")
+        world.add("spare", **{plan.EXCLUDED: "true"})
+        await asyncio.sleep(30)
+        world.alive.difference_update(["n1", "n2"])
+        await asyncio.sleep(100)
+        assert world.taints("n1") == {"unreachable:NoSchedule"}, "all that count are down"
+
+    scenario(Nodes, body)  # type: ignore[arg-type]
+
+
 def test_a_restarted_controller_gives_everybody_a_grace_again() -> None:
     async def body(world: Nodes) -> None:
         world.add("n1", "n2")

@@ -137,3 +137,38 @@ def test_a_toleration_that_is_added_counts() -> None:
         assert names(world) == ["a"]
 
     scenario(world, body)
+
+
+@pytest.mark.parametrize("seconds", [5, 300], ids=["a-shorter-one", "a-longer-one"])
+def test_a_timer_that_runs_is_not_moved_by_other_tolerations(seconds: int) -> None:
+    async def body(world: World) -> None:
+        world.api.put(tainted("n1", taint()), "nodes")
+        made = tolerating("a", 30)
+        world.api.put(made, "pods")
+        await asyncio.sleep(10)
+        made.spec.tolerations = [toleration(seconds=seconds)]
+        world.api.put(made, "pods")
+        await asyncio.sleep(15)
+        assert names(world) == ["a"]
+        await asyncio.sleep(10)
+        assert names(world) == []
+
+    scenario(world, body)
+
+
+def test_a_toleration_that_is_taken_away_ends_the_pod_at_once() -> None:
+    async def body(world: World) -> None:
+        world.api.put(tainted("n1", taint()), "nodes")
+        made = tolerating("a", 30)
+        world.api.put(made, "pods")
+        await asyncio.sleep(10)
+        made.spec.tolerations = []
+        world.api.put(made, "pods")
+        await world.settle()
+        assert names(world) == []
+        assert world.events("TaintManagerEviction") == [
+            "Cancelling deletion of Pod default/a",
+            "Marking for deletion Pod default/a",
+        ]
+
+    scenario(world, body)
