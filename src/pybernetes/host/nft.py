@@ -9,9 +9,40 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import json
+import threading
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 _OUTPUT_JSON = 1 << 4
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How nftables names things in one IP family."""
+
+    version: int
+    table: str
+    """`ip` or `ip6`: family of the table and the protocol keyword."""
+    address: str
+    """Type of a set of addresses."""
+    loopback: str
+    multicast: str
+
+
+FAMILIES = {
+    4: Family(4, "ip", "ipv4_addr", "127.0.0.0/8", "224.0.0.0/4"),
+    6: Family(6, "ip6", "ipv6_addr", "::1", "ff00::/8"),
+}
+
+
+def family_of(address: str) -> int:
+    """4 or 6, of an address or a CIDR that is known to be one."""
+    return 6 if ":" in address else 4
+
+
+def socket_address(address: str, port: int) -> str:
+    """As rules and URLs write both together."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 class NftError(Exception):
@@ -47,6 +78,7 @@ class LibNft:
         lib.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
         lib.nft_ctx_output_set_flags.argtypes = [ctypes.c_void_p, ctypes.c_uint]
         self._lib = lib
+        self._lock = threading.Lock()
         self._context = lib.nft_ctx_new(0)
         lib.nft_ctx_buffer_output(self._context)
         lib.nft_ctx_buffer_error(self._context)
@@ -60,10 +92,11 @@ class LibNft:
         return found
 
     def _run(self, commands: str, flags: int) -> str:
-        self._lib.nft_ctx_output_set_flags(self._context, flags)
-        failed = self._lib.nft_run_cmd_from_buffer(self._context, commands.encode())
-        output = self._lib.nft_ctx_get_output_buffer(self._context) or b""
-        error = self._lib.nft_ctx_get_error_buffer(self._context) or b""
+        with self._lock:  # a context is for one thread at a time
+            self._lib.nft_ctx_output_set_flags(self._context, flags)
+            failed = self._lib.nft_run_cmd_from_buffer(self._context, commands.encode())
+            output = self._lib.nft_ctx_get_output_buffer(self._context) or b""
+            error = self._lib.nft_ctx_get_error_buffer(self._context) or b""
         if failed:
             raise NftError(error.decode(errors="replace").strip() or "nftables refused the transaction")
         return str(output.decode(errors="replace"))

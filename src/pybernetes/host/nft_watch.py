@@ -1,0 +1,125 @@
+"""Tells of changes that other processes make to nftables, so that rules taken away by hand come back.
+
+The kernel announces each transaction with the thread that made it; those of this process are passed over.
+What was changed it would only say in many messages, so a listener compares: `TableGuard`.
+
+Source: include/uapi/linux/netfilter/nf_tables.h (NFT_MSG_NEWGEN, NFTA_GEN_PROC_PID).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
+
+from pybernetes.host.nft import Nft, NftError
+
+_NETLINK_NETFILTER = 12
+_NFNLGRP_NFTABLES = 7
+_SOL_NETLINK = 270
+_NETLINK_ADD_MEMBERSHIP = 1
+_SO_ATTACH_FILTER = 26
+_NEW_GENERATION = 10 << 8 | 15
+"""Subsystem nftables, NFT_MSG_NEWGEN."""
+_PROCESS = 2
+"""NFTA_GEN_PROC_PID."""
+_HEADER_BYTES = 20
+_SETTLE_S = 0.05
+"""Several transactions at once, as tools make them, are one change."""
+
+
+async def foreign_changes() -> AsyncIterator[None]:
+    """One item after each change that another process made here, several at once as one. Never ends."""
+    changed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    with _listening() as listener:
+
+        def received() -> None:
+            try:
+                message = listener.recv(4096)
+            except BlockingIOError:
+                return
+            except OSError:  # more than the buffer holds: something certainly changed
+                message = b""
+            if not _is_ours(changed_by(message)):
+                changed.set()
+
+        loop.add_reader(listener, received)
+        try:
+            while True:
+                await changed.wait()
+                await asyncio.sleep(_SETTLE_S)
+                changed.clear()
+                yield
+        finally:
+            loop.remove_reader(listener)
+
+
+class TableGuard:
+    """Knows a table as its owner left it, by the chains that hook into the kernel."""
+
+    def __init__(self, nft: Nft, family: str, table: str, chains: Iterable[str]) -> None:
+        self._nft = nft
+        self._chains = [f"{family} {table} {chain}" for chain in chains]
+        self._left: list[object] | None = None
+
+    def remember(self) -> None:
+        """To be called when the owner has made the table anew."""
+        self._left = self._seen()
+
+    def touched(self) -> bool:
+        """Whether the table, or one of those chains, was emptied, deleted, changed or made anew since."""
+        return self._left is not None and self._seen() != self._left
+
+    def _seen(self) -> list[object]:
+        found: list[object] = []
+        for chain in self._chains:
+            try:
+                found += [item for item in self._nft.query(f"list chain {chain}") if "metainfo" not in item]
+            except NftError:
+                found.append(None)
+        return found
+
+
+def changed_by(message: bytes) -> int:
+    """The thread that made the transaction which a message announces; 0 where it does not say."""
+    position = _HEADER_BYTES
+    while position + 4 <= len(message):
+        length, kind = struct.unpack_from("=HH", message, position)
+        if kind == _PROCESS and length == 8 and position + 8 <= len(message):
+            return int.from_bytes(message[position + 4 : position + 8], "big")
+        if length < 4:
+            break
+        position += (length + 3) & ~3
+    return 0
+
+
+def _is_ours(thread: int) -> bool:
+    return bool(thread) and Path(f"/proc/self/task/{thread}").exists()
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[socket.socket]:
+    program = b"".join(
+        struct.pack("=HBBI", *instruction)
+        for instruction in (
+            (0x28, 0, 0, 4),  # the message's type, which is in the machine's order,
+            (0x15, 0, 1, socket.htons(_NEW_GENERATION)),
+            (0x06, 0, 0, 0xFFFF),
+            (0x06, 0, 0, 0),
+        )
+    )
+    buffer = ctypes.create_string_buffer(program, len(program))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as made:
+        made.setblocking(False)
+        # Everything else is left out by the kernel: a transaction of thousands of rules is one message then.
+        made.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", len(program) // 8, ctypes.addressof(buffer))
+        )
+        made.bind((0, 0))
+        made.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _NFNLGRP_NFTABLES)
+        yield made
