@@ -40,6 +40,7 @@ class ClusterSpec:
     nodes: int
     api_port: int
     pod_cidr: str
+    """With two IP families, like those that follow, a range of each by comma, the primary one first."""
     service_cidr: str
     node_cidr: str
     """Addresses of the nodes in their own network namespaces; with one node, unused."""
@@ -252,6 +253,11 @@ def interface_tag(name: str) -> str:
     from hashlib import sha256
 
     return sha256(name.encode()).hexdigest()[:6]
+
+
+def ranges(text: str) -> tuple[str, ...]:
+    """The CIDRs that a text holds by comma."""
+    return tuple(text.split(","))
 
 
 def slot_ranges(slot: int) -> tuple[str, str, str]:

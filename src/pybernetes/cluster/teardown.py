@@ -19,8 +19,8 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout, NodeLayout, home_of
 from pybernetes.cluster.machine import cgroups, control_plane, etcd, load_balancer, topology
 from pybernetes.cluster.process_table import down_mark, record
-from pybernetes.cluster.spec import ClusterSpec
-from pybernetes.host import mounts, netns
+from pybernetes.cluster.spec import ClusterSpec, ranges
+from pybernetes.host import mounts
 from pybernetes.host.processes import Process, all_pids, arguments
 
 NETWORK_NAME_PREFIX = "pybernetes-"
@@ -224,9 +224,10 @@ def _remove_tables(cluster: str) -> None:
 
 
 def _remove_routes(spec: ClusterSpec) -> None:
-    from pybernetes.host.netlink import ROUTE_PROTOCOL
+    from pybernetes.host.netlink import KernelNetlink, NetlinkFault
 
-    with contextlib.suppress(netns.NetnsError):
-        netns.try_each(
-            [f"route flush root {cidr} proto {ROUTE_PROTOCOL}" for cidr in (spec.pod_cidr, spec.service_cidr)]
-        )
+    with contextlib.suppress(NetlinkFault):
+        netlink, cidrs = KernelNetlink(), (*ranges(spec.pod_cidr), *ranges(spec.service_cidr))
+        for route in netlink.our_routes():
+            if route.within(cidrs):
+                netlink.delete_route(route)

@@ -11,8 +11,14 @@ from pybernetes.client.transport import HttpTransport
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kubeconfig", required=True, help="kubeconfig with the address and credentials")
     parser.add_argument("--hostname-override", default="", metavar="NODE", help="name of this node")
-    parser.add_argument("--cluster-cidr", default="", help="range of Pod addresses; they are not masqueraded")
-    parser.add_argument("--service-cluster-ip-range", default="", help="unknown addresses in it are refused")
+    parser.add_argument(
+        "--cluster-cidr",
+        default="",
+        help="range of Pod addresses, by comma one of each IP family; they are not masqueraded",
+    )
+    parser.add_argument(
+        "--service-cluster-ip-range", default="", help="unknown addresses in it are refused; two by comma"
+    )
     parser.add_argument("--nodeport-addresses", default="", help="comma-separated addresses that answer node ports")
     parser.add_argument("--nftables-table", default="pybernetes-proxy", help="name of the nftables table")
     parser.add_argument("--cleanup", action="store_true", help="remove the rules and exit")
@@ -25,12 +31,16 @@ async def run(args: argparse.Namespace) -> None:
     config = ProxyConfig(
         node_name=args.hostname_override,
         table=args.nftables_table,
-        cluster_cidr=args.cluster_cidr,
-        service_cidr=args.service_cluster_ip_range,
-        nodeport_addresses=tuple(a for a in args.nodeport_addresses.split(",") if a),
+        cluster_cidrs=_listed(args.cluster_cidr),
+        service_cidrs=_listed(args.service_cluster_ip_range),
+        nodeport_addresses=_listed(args.nodeport_addresses),
     )
     proxy = Proxy(client, config)
     if args.cleanup:
         proxy.remove()
         return
     await proxy.run()
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())

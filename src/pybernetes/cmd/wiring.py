@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo, service_account_groups
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.pki import Pki
-from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.cluster.spec import ClusterSpec, ranges
 from pybernetes.cluster.teardown import network_name, tables
 
 if TYPE_CHECKING:
@@ -163,7 +163,10 @@ def proxy(spec: ClusterSpec, node: str) -> ProxyConfig:
     from pybernetes.proxy.proxy import ProxyConfig
 
     return ProxyConfig(
-        node_name=node, table=tables(spec.name)[0], cluster_cidr=spec.pod_cidr, service_cidr=spec.service_cidr
+        node_name=node,
+        table=tables(spec.name)[0],
+        cluster_cidrs=ranges(spec.pod_cidr),
+        service_cidrs=ranges(spec.service_cidr),
     )
 
 
@@ -174,11 +177,11 @@ def network(spec: ClusterSpec, layout: Layout, node: str) -> NetworkConfig:
     place = layout.node(node or "host")
     return NetworkConfig(
         node_name=node,
-        cluster_cidr=spec.pod_cidr,
-        service_cidr=spec.service_cidr,
+        cluster_cidrs=ranges(spec.pod_cidr),
+        service_cidrs=ranges(spec.service_cidr),
         balancer_cidrs=spec.balancer_cidrs,
-        machine_cidr=spec.node_cidr if spec.own_namespaces else "",
-        bridge=spec.pod_bridge,
+        machine_cidrs=ranges(spec.node_cidr) if spec.own_namespaces else (),
+        bridge=spec.pod_bridge if node else spec.bridge,
         table=tables(spec.name)[1],
         policy_table=tables(spec.name)[3],
         dns_endpoints=(f"{dns(spec).listen_address}:{dns(spec).port}",),

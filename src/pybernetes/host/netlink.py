@@ -7,12 +7,17 @@ number `ROUTE_PROTOCOL`, by which they are found again.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 ROUTE_PROTOCOL = 112
+_LINK_SCOPE = 253
+_UNREACHABLE = 7
+_NO_DUPLICATE_DETECTION = 2
 
 
 class NetlinkFault(Exception):
@@ -29,10 +34,16 @@ class Route:
     source: str = ""
     metric: int = 0
 
+    def within(self, cidrs: Iterable[str]) -> bool:
+        """Whether it leads into one of these ranges."""
+        destination = ip_network(self.destination)
+        ranges = (ip_network(cidr) for cidr in cidrs)
+        return any(r.version == destination.version and destination.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
+
 
 class Netlink(Protocol):
-    def ensure_bridge(self, name: str, address: str, mtu: int = 0) -> None:
-        """A bridge that is up and has `address` (CIDR form, e.g. 10.244.0.1/24)."""
+    def ensure_bridge(self, name: str, addresses: Sequence[str], mtu: int = 0) -> None:
+        """A bridge that is up and has these addresses (CIDR form, e.g. 10.244.0.1/24), of either family."""
         ...
 
     def delete_link(self, name: str) -> None: ...
@@ -49,6 +60,10 @@ class Netlink(Protocol):
 
     def delete_route(self, route: Route) -> None: ...
 
+    def guided_by_routers(self) -> list[str]:
+        """The settings, one a device, by which IPv6 routers are listened to as long as nothing is forwarded."""
+        ...
+
     def sysctl(self, name: str, value: str) -> bool:
         """Writes net.ipv4.ip_forward and the like; False when this kernel has no such setting."""
         ...
@@ -57,8 +72,8 @@ class Netlink(Protocol):
 class KernelNetlink:
     """The real one. pyroute2 is imported on first use: it costs a noticeable part of a start."""
 
-    def ensure_bridge(self, name: str, address: str, mtu: int = 0) -> None:
-        ip, _, prefix = address.partition("/")
+    def ensure_bridge(self, name: str, addresses: Sequence[str], mtu: int = 0) -> None:
+        wanted = {(ip, int(prefix)) for ip, _, prefix in (address.partition("/") for address in addresses)}
         with _socket() as ipr:
             index = _index(ipr, name)
             if index is None:
@@ -67,11 +82,17 @@ class KernelNetlink:
             if mtu:
                 ipr.link("set", index=index, mtu=mtu)
             ipr.link("set", index=index, state="up")
-            present = {(a.get_attr("IFA_ADDRESS"), a["prefixlen"]) for a in ipr.get_addr(index=index, family=2)}
-            for old in present - {(ip, int(prefix))}:
-                ipr.addr("del", index=index, address=old[0], prefixlen=old[1])
-            if (ip, int(prefix)) not in present:
-                ipr.addr("add", index=index, address=ip, prefixlen=int(prefix))
+            present = {
+                (a.get_attr("IFA_ADDRESS"), a["prefixlen"])
+                for a in ipr.get_addr(index=index)
+                if a["scope"] != _LINK_SCOPE
+            }
+            for ip, prefix in present - wanted:
+                ipr.addr("del", index=index, address=ip, prefixlen=prefix, family=_family(ip))
+            for ip, prefix in wanted - present:
+                # It is ours alone: waiting for somebody else to claim an IPv6 address would only hold up Pods.
+                flags = _NO_DUPLICATE_DETECTION if ":" in ip else 0
+                ipr.addr("add", index=index, address=ip, prefixlen=prefix, family=_family(ip), flags=flags)
 
     def delete_link(self, name: str) -> None:
         with _socket() as ipr:
@@ -81,7 +102,7 @@ class KernelNetlink:
 
     def mtu_towards(self, address: str) -> int:
         with _socket() as ipr:
-            for found in ipr.get_addr(family=2):
+            for found in ipr.get_addr(family=_family(address)):
                 if found.get_attr("IFA_ADDRESS") == address:
                     (link,) = ipr.get_links(found["index"])
                     return int(link.get_attr("IFLA_MTU"))
@@ -91,15 +112,15 @@ class KernelNetlink:
         with _socket() as ipr:
             names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in ipr.get_links()}
             found = set()
-            for route in ipr.get_routes(family=2):
+            for route in (*ipr.get_routes(family=socket.AF_INET), *ipr.get_routes(family=socket.AF_INET6)):
                 if route["proto"] != ROUTE_PROTOCOL:
                     continue
                 found.add(
                     Route(
                         f"{route.get_attr('RTA_DST')}/{route['dst_len']}",
                         route.get_attr("RTA_GATEWAY") or "",
-                        names.get(route.get_attr("RTA_OIF"), "") if not route.get_attr("RTA_GATEWAY") else "",
-                        "unreachable" if route["type"] == 7 else "unicast",
+                        _device(route, names),
+                        "unreachable" if route["type"] == _UNREACHABLE else "unicast",
                     )
                 )
             return found
@@ -113,7 +134,12 @@ class KernelNetlink:
 
     def _route(self, command: str, route: Route) -> None:
         with _socket() as ipr:
-            options: dict[str, Any] = {"dst": route.destination, "proto": ROUTE_PROTOCOL, "type": route.kind}
+            options: dict[str, Any] = {
+                "dst": route.destination,
+                "family": _family(route.destination),
+                "proto": ROUTE_PROTOCOL,
+                "type": route.kind,
+            }
             if route.gateway:
                 options["gateway"] = route.gateway
             if route.device:
@@ -124,8 +150,16 @@ class KernelNetlink:
                 options["priority"] = route.metric
             ipr.route(command, **options)
 
+    def guided_by_routers(self) -> list[str]:
+        found = []
+        for path in Path("/proc/sys/net/ipv6/conf").glob("*/accept_ra"):
+            with contextlib.suppress(OSError):
+                if path.parent.name not in ("all", "default") and path.read_text().strip() == "1":
+                    found.append(f"net/ipv6/conf/{path.parent.name}/accept_ra")
+        return found
+
     def sysctl(self, name: str, value: str) -> bool:
-        path = Path("/proc/sys") / name.replace(".", "/")
+        path = Path("/proc/sys") / (name if "/" in name else name.replace(".", "/"))
         try:
             if path.read_text().strip() != value:
                 path.write_text(value)
@@ -151,3 +185,14 @@ def _socket() -> Iterator[Any]:
 def _index(ipr: Any, name: str) -> int | None:
     found = ipr.link_lookup(ifname=name)
     return found[0] if found else None
+
+
+def _family(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _device(route: Any, names: dict[int, str]) -> str:
+    """Of a route that names one: with a gateway it follows, and an unreachable IPv6 one only seems to have one."""
+    if route.get_attr("RTA_GATEWAY") or route["type"] == _UNREACHABLE:
+        return ""
+    return names.get(route.get_attr("RTA_OIF"), "")

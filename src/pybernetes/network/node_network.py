@@ -19,7 +19,7 @@ from pybernetes.host.files import write_if_changed
 from pybernetes.host.netlink import KernelNetlink, Netlink, NetlinkFault, Route
 from pybernetes.host.nft import LibNft, Nft, NftError
 from pybernetes.network.host_ports import HostPort, host_ports, rules, uses_host_ports
-from pybernetes.network.plan import MachineNetwork, NetworkConfig, masquerade_rules, plan
+from pybernetes.network.plan import MachineNetwork, NetworkConfig, families, masquerade_rules, plan
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ _FORWARDING = {
     # from a Service's endpoint would not be translated back.
     "net.bridge.bridge-nf-call-iptables": "1",
 }
+_FORWARDING_IPV6 = {"net.ipv6.conf.all.forwarding": "1", "net.bridge.bridge-nf-call-ip6tables": "1"}
 
 
 class NodeNetwork:
@@ -48,6 +49,7 @@ class NodeNetwork:
     ) -> None:
         """`node_client` may read the Pods of the node; without it there are no host ports."""
         self._config = config
+        self._ranges = (*config.cluster_cidrs, *config.service_cidrs, *config.balancer_cidrs)
         self._factory = InformerFactory(client, clock or SystemClock())
         self._nodes = self._factory.informer(Node)
         self._node_factory = InformerFactory(node_client or client, clock or SystemClock())
@@ -118,7 +120,11 @@ class NodeNetwork:
             self._wake.set()
 
     def _prepare(self) -> None:
-        for name, value in _FORWARDING.items():
+        settings = dict(_FORWARDING)
+        if any(family.version == 6 for family in families(self._config)):
+            # A machine that forwards no longer listens to routers, unless it is told to go on.
+            settings |= dict.fromkeys(self._netlink.guided_by_routers(), "2") | _FORWARDING_IPV6
+        for name, value in settings.items():
             if not self._netlink.sysctl(name, value):
                 log.warning("%s could not be set; Services may not work between Pods of one node", name)
         self._nft.apply(masquerade_rules(self._config))
@@ -126,10 +132,10 @@ class NodeNetwork:
     def _apply(self, wanted: MachineNetwork) -> None:
         folder = Path(self._config.cni_conf_dir)
         if wanted.cni and not self._foreign_cni(folder):
-            self._netlink.ensure_bridge(self._config.bridge, wanted.bridge_address, self._config.mtu)
+            self._netlink.ensure_bridge(self._config.bridge, wanted.bridge_addresses, self._config.mtu)
             folder.mkdir(parents=True, exist_ok=True)
             write_if_changed(folder / CNI_FILE, wanted.cni)
-        ours = {r for r in self._netlink.our_routes() if _within(r, self._config)}
+        ours = {r for r in self._netlink.our_routes() if r.within(self._ranges)}
         keys = {_key(r) for r in wanted.routes}
         for route in ours:
             if _key(route) not in keys:
@@ -147,10 +153,11 @@ class NodeNetwork:
 
     def remove(self) -> None:
         """Takes away all that `run` set up on this machine, except forwarding."""
-        for name in (self._config.table, self._config.host_ports_table):
-            self._nft.apply(f"add table ip {name}\ndelete table ip {name}\n")
+        for family in families(self._config):
+            for name in (self._config.table, self._config.host_ports_table):
+                self._nft.apply(f"add table {family.table} {name}\ndelete table {family.table} {name}\n")
         for route in self._netlink.our_routes():
-            if _within(route, self._config):
+            if route.within(self._ranges):
                 self._netlink.delete_route(route)
         self._netlink.delete_link(self._config.bridge)
         (Path(self._config.cni_conf_dir) / CNI_FILE).unlink(missing_ok=True)
@@ -162,11 +169,3 @@ def _shape(node: Node) -> tuple[object, ...]:
 
 def _key(route: Route) -> tuple[str, str, str, str]:
     return route.destination, route.gateway, route.device, route.kind
-
-
-def _within(route: Route, config: NetworkConfig) -> bool:
-    import ipaddress
-
-    destination = ipaddress.ip_network(route.destination)
-    ranges = [ipaddress.ip_network(r) for r in (config.cluster_cidr, config.service_cidr, *config.balancer_cidrs)]
-    return any(isinstance(destination, ipaddress.IPv4Network) and destination.subnet_of(r) for r in ranges)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.conntrack import Conntrack, ConntrackTool
-from pybernetes.host.nft import LibNft, Nft, NftError
+from pybernetes.host.nft import FAMILIES, Family, LibNft, Nft, NftError, family_of
 from pybernetes.proxy.rules import Fragment, NodeView, base, fragment
 from pybernetes.proxy.services import ServicePort, service_ports
 from pybernetes.proxy.transaction import commands
@@ -34,9 +34,14 @@ class ProxyConfig:
     """The node whose endpoints count as local; "" on a machine that is no node."""
     table: str = "pybernetes-proxy"
     """Name of the nftables table; one a cluster where several share a network namespace."""
-    cluster_cidr: str = ""
-    service_cidr: str = ""
+    cluster_cidrs: tuple[str, ...] = ()
+    service_cidrs: tuple[str, ...] = ()
+    """One of each IP family that the cluster has."""
     nodeport_addresses: tuple[str, ...] = ()
+
+
+_PortKey = tuple[int, str, str, int]
+"""IP family, name, protocol and number of a service port."""
 
 
 @dataclass(slots=True)
@@ -44,7 +49,7 @@ class _Programmed:
     """What the kernel holds for one Service."""
 
     ports: list[ServicePort] = field(default_factory=list)
-    fragments: dict[tuple[str, str, int], Fragment] = field(default_factory=dict)
+    fragments: dict[_PortKey, Fragment] = field(default_factory=dict)
 
 
 class Proxy:
@@ -60,11 +65,7 @@ class Proxy:
         conntrack: Conntrack | None = None,
     ) -> None:
         self._config = config
-        self._node = NodeView(
-            cluster_cidr=config.cluster_cidr,
-            service_cidr=config.service_cidr,
-            nodeport_addresses=config.nodeport_addresses,
-        )
+        self._views = node_views(config)
         self._factory = InformerFactory(client, clock or SystemClock())
         self._services = self._factory.informer(Service)
         self._slices = self._factory.informer(EndpointSlice)
@@ -106,16 +107,17 @@ class Proxy:
 
     def remove(self) -> None:
         """Takes the table out of the kernel."""
-        table = f"{self._node.family.table} {self._config.table}"
-        self._nft.apply(f"add table {table}\ndelete table {table}\n")
+        for view in self._views:
+            table = f"{view.family.table} {self._config.table}"
+            self._nft.apply(f"add table {table}\ndelete table {table}\n")
 
     async def _sync_all(self) -> None:
         self._changed.clear()
         programmed = {
             (s.metadata.namespace or "", s.metadata.name or ""): self._wanted(s) for s in self._services.lister.list()
         }
-        text = base(self._config.table, self._node) + self._commands(
-            [(None, f) for p in programmed.values() for f in p.fragments.values()]
+        text = "".join(base(self._config.table, view) for view in self._views) + self._commands(
+            [(key[0], None, f) for p in programmed.values() for key, f in p.fragments.items()]
         )
         await asyncio.to_thread(self._nft.apply, text)
         before, self._programmed = self._programmed, programmed
@@ -124,13 +126,13 @@ class Proxy:
 
     async def _sync_changed(self) -> None:
         changed, self._changed = self._changed, set()
-        pairs: list[tuple[Fragment | None, Fragment | None]] = []
+        pairs: list[tuple[int, Fragment | None, Fragment | None]] = []
         after: dict[tuple[str, str], _Programmed] = {}
         for key in changed:
             service = self._services.lister.get(*key)
             new = self._wanted(service) if service is not None else _Programmed()
             old = self._programmed.get(key) or _Programmed()
-            pairs += [(old.fragments.get(p), new.fragments.get(p)) for p in {*old.fragments, *new.fragments}]
+            pairs += [(p[0], old.fragments.get(p), new.fragments.get(p)) for p in {*old.fragments, *new.fragments}]
             after[key] = new
         text = self._commands(pairs)
         if text:
@@ -146,11 +148,24 @@ class Proxy:
             return _Programmed()
         key = f"{service.metadata.namespace}/{service.metadata.name}"
         slices = self._slices.lister.by_index(BY_SERVICE, key)
-        ports = service_ports(service, slices, self._config.node_name, self._node.family.version)
-        return _Programmed(ports, {(p.port_name, p.protocol, p.port): fragment(p, self._node) for p in ports})
+        made = _Programmed()
+        for view in self._views:
+            version = view.family.version
+            for port in service_ports(service, slices, self._config.node_name, version):
+                made.ports.append(port)
+                made.fragments[version, port.port_name, port.protocol, port.port] = fragment(port, view)
+        return made
 
-    def _commands(self, pairs: list[tuple[Fragment | None, Fragment | None]]) -> str:
-        return commands(self._node.family.table, self._config.table, pairs)
+    def _commands(self, changes: list[tuple[int, Fragment | None, Fragment | None]]) -> str:
+        """For all families; each change says whose it is."""
+        return "".join(
+            commands(
+                view.family.table,
+                self._config.table,
+                [(old, new) for version, old, new in changes if version == view.family.version],
+            )
+            for view in self._views
+        )
 
     async def _forget_udp(self, before: _Programmed | None, after: _Programmed | None) -> None:
         kept = {(p.port_name, e.address) for p in (after.ports if after else ()) for e in p.endpoints if e.ready}
@@ -175,3 +190,21 @@ class Proxy:
     def _slice_updated(self, old: EndpointSlice, new: EndpointSlice) -> None:
         self._slice_changed(old)
         self._slice_changed(new)
+
+
+def node_views(config: ProxyConfig) -> list[NodeView]:
+    """One for each IP family that Services have here."""
+
+    def only(family: Family, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(text for text in texts if family_of(text) == family.version)
+
+    families = [FAMILIES[family_of(cidr)] for cidr in config.service_cidrs or config.cluster_cidrs] or [FAMILIES[4]]
+    return [
+        NodeView(
+            family=family,
+            cluster_cidr=next(iter(only(family, config.cluster_cidrs)), ""),
+            service_cidr=next(iter(only(family, config.service_cidrs)), ""),
+            nodeport_addresses=only(family, config.nodeport_addresses),
+        )
+        for family in families
+    ]

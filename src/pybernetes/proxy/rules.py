@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from pybernetes.host.nft import FAMILIES, Family
 from pybernetes.proxy.services import Endpoint, ServicePort, usable_endpoints
 
 _MASQUERADE = "0x4000"
@@ -20,28 +21,10 @@ _MASQUERADE = "0x4000"
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """How nftables names things in one IP family."""
-
-    version: int
-    table: str
-    """`ip` or `ip6`: family of the table and the protocol keyword."""
-    address: str
-
-    @property
-    def icmp(self) -> str:
-        return "icmp" if self.version == 4 else "icmpv6"
-
-
-IPV4 = Family(4, "ip", "ipv4_addr")
-IPV6 = Family(6, "ip6", "ipv6_addr")
-
-
-@dataclass(frozen=True, slots=True)
 class NodeView:
     """What the rules need to know of the node that they are for."""
 
-    family: Family = IPV4
+    family: Family = FAMILIES[4]
     cluster_cidr: str = ""
     """Sources in it reach ClusterIPs unmasqueraded; "" masquerades none."""
     service_cidr: str = ""
@@ -67,7 +50,7 @@ def base(table: str, node: NodeView) -> str:
     local = (
         f"{ip} daddr {{ {', '.join(node.nodeport_addresses)} }}"
         if node.nodeport_addresses
-        else f"fib daddr type local {ip} daddr != {'127.0.0.0/8' if node.family.version == 4 else '::1'}"
+        else f"fib daddr type local {ip} daddr != {node.family.loopback}"
     )
     unknown = f"ct state new {ip} daddr {node.service_cidr} reject" if node.service_cidr else ""
     lines = [
@@ -200,8 +183,7 @@ def _endpoint_chain(made: Fragment, port: ServicePort, endpoint: Endpoint, ip: s
         address = "ipv4_addr" if ip == "ip" else "ipv6_addr"
         made.sets[name] = f"type {address}; flags dynamic,timeout; timeout {port.affinity_timeout_s}s;"
         rules.append(f"update @{name} {{ {ip} saddr }}")
-    target = f"[{endpoint.ip}]:{endpoint.port}" if ip == "ip6" else endpoint.address
-    rules.append(f"meta l4proto {port.protocol} dnat to {target}")
+    rules.append(f"meta l4proto {port.protocol} dnat to {endpoint.address}")
     made.chains[_name("endpoint", port, endpoint)] = tuple(rules)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.core.v1 import ServicePort as ApiServicePort
 from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.host.nft import socket_address
 
 DEFAULT_AFFINITY_TIMEOUT_S = 10_800
 
@@ -28,7 +29,7 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        return f"{self.ip}:{self.port}"
+        return socket_address(self.ip, self.port)
 
 
 @dataclass(frozen=True, slots=True)
