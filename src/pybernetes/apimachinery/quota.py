@@ -179,17 +179,19 @@ def matches(quota: core.ResourceQuota, names: Iterable[str], key: ResourceKey, o
     return bool(names_of(key, names)) and in_scopes(quota.spec, key, obj)
 
 
-def in_scopes(spec: core.ResourceQuotaSpec, key: ResourceKey, obj: Any) -> bool:
+def scopes_of(spec: core.ResourceQuotaSpec) -> list[core.ScopedResourceSelectorRequirement]:
     wanted = [core.ScopedResourceSelectorRequirement(scopeName=scope, operator="Exists") for scope in spec.scopes]
-    if spec.scopeSelector is not None:
-        wanted += spec.scopeSelector.matchExpressions
-    if not wanted:
-        return True
+    return wanted if spec.scopeSelector is None else wanted + spec.scopeSelector.matchExpressions
+
+
+def in_scopes(spec: core.ResourceQuotaSpec, key: ResourceKey, obj: Any) -> bool:
+    return all(in_scope(requirement, key, obj) for requirement in scopes_of(spec))
+
+
+def in_scope(requirement: core.ScopedResourceSelectorRequirement, key: ResourceKey, obj: Any) -> bool:
     if key == PODS:
-        return all(_pod_in_scope(requirement, obj) for requirement in wanted)
-    if key == CLAIMS:
-        return all(_claim_in_scope(requirement, obj) for requirement in wanted)
-    return False
+        return _pod_in_scope(requirement, obj)
+    return key == CLAIMS and _claim_in_scope(requirement, obj)
 
 
 def _pod_in_scope(requirement: core.ScopedResourceSelectorRequirement, pod: core.Pod) -> bool:

@@ -70,6 +70,8 @@ class ApiServerConfig:
     """Where OpenAPI documents are kept between starts; "" keeps them in memory."""
     enable_admission_plugins: Sequence[str] = ()
     disable_admission_plugins: Sequence[str] = ()
+    admission_control_config_file: str = ""
+    """File with an AdmissionConfiguration; "": every plugin does as usual."""
     request_timeout_s: float = 60.0
     min_request_timeout_s: int = 1800
     """A watch without timeoutSeconds ends after this long, up to twice as long."""

@@ -288,7 +288,21 @@ class ApiServer:
         unknown = sorted((off | set(self.config.enable_admission_plugins)) - set(known))
         if unknown:
             raise ValueError(f"unknown admission plugin {unknown[0]!r}; there are {', '.join(known)}")
+        if self.config.admission_control_config_file:
+            self._configure(plugins)
         return [plugin for plugin in plugins if plugin.name not in off]
+
+    def _configure(self, plugins: list[Plugin]) -> None:
+        """As upstream, plugins that there are not are passed over: a file may be for several clusters."""
+        from pybernetes.apiserver.admission import configuration
+
+        said = configuration.read(Path(self.config.admission_control_config_file))
+        for plugin in plugins:
+            if plugin.name in said:
+                try:
+                    plugin.configure(said[plugin.name])
+                except ValueError as error:
+                    raise ValueError(f"configuration of the admission plugin {plugin.name}: {error}") from None
 
     def _chain(self) -> Handler:
         config = self.config

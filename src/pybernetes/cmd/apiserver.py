@@ -133,6 +133,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     limits.add_argument("--enable-admission-plugins", default="", help="plugins to have on, by comma")
     limits.add_argument("--disable-admission-plugins", default="", help="plugins to have off, by comma")
     limits.add_argument(
+        "--admission-control-config-file", default="", help="AdmissionConfiguration with what plugins are told"
+    )
+    limits.add_argument(
         "--feature-gates", action="append", default=[], help="features on or off: Name=true,… (AllAlpha, AllBeta too)"
     )
 
@@ -208,6 +211,7 @@ def configuration(args: argparse.Namespace) -> ApiServerConfig:
         feature_gates=features.parse(args.feature_gates),
         enable_admission_plugins=listed(args.enable_admission_plugins),
         disable_admission_plugins=listed(args.disable_admission_plugins),
+        admission_control_config_file=args.admission_control_config_file,
         runtime_config=runtime_config.parse(args.runtime_config),
         compaction_interval_s=args.etcd_compaction_interval,
         history_retention_s=args.history_retention,

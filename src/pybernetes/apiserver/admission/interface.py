@@ -99,6 +99,10 @@ class Plugin:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
+    def configure(self, tree: dict[str, Any]) -> None:
+        """Takes what the file of --admission-control-config-file says to it. Raises ValueError."""
+        raise ValueError("it takes no configuration")
+
     async def admit(self, attributes: Attributes) -> None:
         """Changes attributes.object in place. Raises StatusError to refuse."""
 

@@ -2,28 +2,63 @@
 
 The charge is written to the quota's status by compare-and-set, so that two requests never share the last
 unit. An object that is refused after all stays charged until the controller counts again.
-Source: apiserver/pkg/admission/plugin/resourcequota/{admission,controller}.go.
+What the configuration limits by default comes in only where a quota covers it.
+Source: apiserver/pkg/admission/plugin/resourcequota/{admission,controller}.go, apis/resourcequota/v1/types.go.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
+
+import msgspec
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors, quantity, quota
 from pybernetes.apimachinery.pod_resources import Amounts
 from pybernetes.apimachinery.quota import ResourceKey
+from pybernetes.apiserver.admission.configuration import converted
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
 
 _CHANGEABLE = (quota.PODS, quota.SERVICES, quota.CLAIMS, quota.DEVICE_CLAIMS)
 """Those that may count for more, or for less, after an update."""
+_CONFIGURATIONS = {
+    ("apiserver.config.k8s.io/v1", "ResourceQuotaConfiguration"),
+    ("resourcequota.admission.k8s.io/v1alpha1", "Configuration"),
+    ("resourcequota.admission.k8s.io/v1beta1", "Configuration"),
+}
 _COUNTED_SUBRESOURCES = frozenset({(quota.PODS, "resize"), (quota.CLAIMS, "status")})
+
+
+class Limited(msgspec.Struct, forbid_unknown_fields=True):
+    """A resource that may be consumed only where a quota covers it."""
+
+    apiGroup: str = ""
+    resource: str = ""
+    matchContains: list[str] = []
+    """Parts of the names of what is consumed."""
+    matchScopes: list[core.ScopedResourceSelectorRequirement] = []
+
+
+class _Configuration(msgspec.Struct, forbid_unknown_fields=True):
+    apiVersion: str
+    kind: str
+    limitedResources: list[Limited] = []
 
 
 class ResourceQuotas(Plugin):
     name = "ResourceQuota"
     operations: ClassVar[frozenset[Operation]] = frozenset({"CREATE", "UPDATE"})
     validates = True
+
+    limited: Sequence[Limited] = ()
+
+    def configure(self, tree: dict[str, Any]) -> None:
+        limited = converted(tree, _Configuration, _CONFIGURATIONS, "ResourceQuota").limitedResources
+        for number, each in enumerate(limited):
+            if not each.resource:
+                raise ValueError(f"limitedResources[{number}].resource: Required value")
+        self.limited = limited
 
     def wants(self, operation: Operation, group: str, plural: str, subresource: str) -> bool:
         key = (group, plural)
@@ -37,7 +72,10 @@ class ResourceQuotas(Plugin):
         if not attributes.resource.namespaced or _is_same_to_all(attributes):
             return
         charges = []
-        for found in await self.reader.read_all(core.ResourceQuota, attributes.namespace):
+        quotas = await self.reader.read_all(core.ResourceQuota, attributes.namespace)
+        if self.limited:
+            _require_cover(attributes, self.limited, quotas)
+        for found in quotas:
             delta = _charge(attributes, found)
             if delta:
                 _check(attributes, found, delta)
@@ -86,6 +124,33 @@ def _charge(attributes: Attributes, found: core.ResourceQuota) -> Amounts:
     if old is not None and quota.matches(found, status.hard, key, old):
         amounts = quota.more(amounts, _usage(key, old))
     return {name: amount for name, amount in amounts.items() if name in names and quantity.nano(amount) > 0}
+
+
+def _require_cover(attributes: Attributes, limited: Iterable[Limited], quotas: Iterable[core.ResourceQuota]) -> None:
+    """Raises Forbidden for what is limited by default and what no quota that is about the object speaks of."""
+    key, obj, old = _key(attributes), attributes.object, attributes.old_object
+    amounts = _usage(key, obj)
+    if old is not None and not quota.more(amounts, _usage(key, old)):
+        return
+    about_it = [found for found in quotas if quota.matches(found, found.status.hard, key, obj)]
+    names = {
+        name
+        for each in limited
+        if (each.apiGroup, each.resource) == key
+        for name, amount in amounts.items()
+        if quantity.nano(amount) > 0 and any(part in name for part in each.matchContains)
+    }
+    bare = names.difference(*(quota.names_of(key, found.status.hard) for found in about_it))
+    if bare:
+        raise attributes.forbidden(f"insufficient quota to consume: {','.join(sorted(bare))}")
+    covered = {
+        scope.scopeName for found in quotas for scope in quota.scopes_of(found.spec) if quota.in_scope(scope, key, obj)
+    }
+    scopes = [scope for each in limited for scope in each.matchScopes if quota.in_scope(scope, key, obj)]
+    open_ones = [scope for scope in scopes if scope.scopeName not in covered]
+    if open_ones:
+        said = " ".join(f"{{{s.scopeName} {s.operator} [{' '.join(s.values)}]}}" for s in open_ones)
+        raise attributes.forbidden(f"insufficient quota to match these scopes: [{said}]")
 
 
 def _usage(key: ResourceKey, obj: Any) -> Amounts:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from pybernetes.api.apps.v1 import ReplicaSet
@@ -45,6 +47,76 @@ def test_a_pod_is_charged_and_the_next_one_refused() -> None:
     assert refusal(found, given) == "exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=600m, " \
                                     "limited: requests.cpu=1"  # fmt: skip
     assert found.status.used["pods"] == "1"
+
+
+LIMITED = {
+    "apiVersion": "apiserver.config.k8s.io/v1",
+    "kind": "ResourceQuotaConfiguration",
+    "limitedResources": [
+        {"resource": "pods", "matchContains": ["requests.cpu"]},
+        {
+            "resource": "pods",
+            "matchScopes": [{"scopeName": "PriorityClass", "operator": "In", "values": ["dear"]}],
+        },
+    ],
+}
+DEAR = {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["dear"]}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "given", "refused"),
+    [
+        pytest.param(None, {}, "", id="nothing-that-is-limited"),
+        pytest.param(None, {"cpu": "1"}, "insufficient quota to consume: requests.cpu", id="no-quota"),
+        pytest.param({"hard": {"pods": "5"}}, {"cpu": "1"}, "insufficient quota to consume: requests.cpu", id="other"),
+        pytest.param({"hard": {"requests.cpu": "5"}}, {"cpu": "1"}, "", id="covered"),
+        pytest.param(
+            {"hard": {"requests.cpu": "5"}, "scopes": ["Terminating"]},
+            {"cpu": "1"},
+            "insufficient quota to consume: requests.cpu",
+            id="covered-in-another-scope",
+        ),
+        pytest.param(
+            {"hard": {"pods": "5"}},
+            {"priorityClassName": "dear"},
+            "insufficient quota to match these scopes: [{PriorityClass In [dear]}]",
+            id="scope-without-quota",
+        ),
+        pytest.param({"hard": {"pods": "5"}, "scopeSelector": DEAR}, {"priorityClassName": "dear"}, "", id="scope"),
+    ],
+)
+def test_what_is_limited_by_default_needs_a_quota(
+    found: dict[str, Any] | None, given: dict[str, str], refused: str
+) -> None:
+    requests = {"cpu": given["cpu"]} if "cpu" in given else {}
+    asked = attributes(
+        "pods", pod(containers=[container(**requests)], priorityClassName=given.get("priorityClassName"))
+    )
+    there = [msgspec.convert({"spec": found}, core.ResourceQuota)] if found is not None else []
+    for each in there:
+        each.metadata = meta("q")
+        each.status = core.ResourceQuotaStatus(hard=each.spec.hard, used=dict.fromkeys(each.spec.hard, "0"))
+    plugin = ResourceQuotas(Objects(*there))
+    plugin.configure(LIMITED)
+    if refused:
+        with pytest.raises(errors.Forbidden, match=re.escape(refused)):
+            asyncio.run(plugin.validate(asked))
+    else:
+        asyncio.run(plugin.validate(asked))
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"kind": "Other"}, "it must be of kind ResourceQuotaConfiguration"),
+        ({"limitedResources": [{"matchContains": ["x"]}]}, r"limitedResources\[0\].resource: Required value"),
+        ({"limitedResources": [{"resources": "pods"}]}, "unknown field `resources`"),
+    ],
+    ids=["another-kind", "no-resource", "a-field-there-is-not"],
+)
+def test_a_wrong_configuration_is_told_of(changed: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        ResourceQuotas(Objects()).configure({**LIMITED, **changed})
 
 
 def test_every_container_has_to_say_what_is_limited() -> None:
