@@ -1,7 +1,7 @@
 """kube-proxy: watches Services and EndpointSlices and keeps the nftables table in step.
 
 Flow: informer → names of changed Services → `services.service_ports` → `rules.fragment` →
-`transaction.commands` → one nftables transaction for everything that changed meanwhile.
+`nft_transaction.commands` → one nftables transaction for everything that changed meanwhile.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.conntrack import Conntrack, ConntrackTool
 from pybernetes.host.nft import FAMILIES, Family, LibNft, Nft, NftError, family_of
-from pybernetes.proxy.rules import Fragment, NodeView, base, fragment
+from pybernetes.host.nft_transaction import Fragment, commands
+from pybernetes.proxy.rules import NodeView, base, fragment
 from pybernetes.proxy.services import ServicePort, service_ports
-from pybernetes.proxy.transaction import commands
 
 log = logging.getLogger(__name__)
 

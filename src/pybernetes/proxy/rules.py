@@ -11,9 +11,10 @@ Source: pkg/proxy/nftables/README.md and proxier.go of v1.36.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pybernetes.host.nft import FAMILIES, Family
+from pybernetes.host.nft_transaction import Fragment
 from pybernetes.proxy.services import Endpoint, ServicePort, usable_endpoints
 
 _MASQUERADE = "0x4000"
@@ -30,18 +31,6 @@ class NodeView:
     service_cidr: str = ""
     nodeport_addresses: tuple[str, ...] = ()
     """Local addresses that answer node ports; none means every local address but loopback."""
-
-
-@dataclass(slots=True)
-class Fragment:
-    """What one service port adds to the table."""
-
-    chains: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    elements: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Map name → key → verdict ("" for a set)."""
-    sets: dict[str, str] = field(default_factory=dict)
-    """Set name → its declaration."""
-    udp: bool = False
 
 
 def base(table: str, node: NodeView) -> str:
@@ -104,7 +93,7 @@ def base(table: str, node: NodeView) -> str:
 
 def fragment(port: ServicePort, node: NodeView) -> Fragment:
     """The chains and elements of one service port."""
-    made = Fragment(udp=port.protocol == "udp")
+    made = Fragment()
     ip = node.family.table
     cluster = usable_endpoints(port.endpoints, port.internal_local)
     external = usable_endpoints(port.endpoints, port.external_local)

@@ -7,9 +7,9 @@ import pytest
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.host.nft import LibNft, NftError
-from pybernetes.proxy.rules import Fragment, NodeView, base, fragment
+from pybernetes.host.nft_transaction import Fragment, commands
+from pybernetes.proxy.rules import NodeView, base, fragment
 from pybernetes.proxy.services import Endpoint, ServicePort, service_ports, usable_endpoints
-from pybernetes.proxy.transaction import commands
 
 NODE = NodeView(cluster_cidr="10.244.0.0/16", service_cidr="10.96.0.0/16")
 
