@@ -146,8 +146,7 @@ class Cluster:
 
     async def events(self, name: str) -> list[str]:
         """What the kubelet has told of the pod so far."""
-        if self.kubelet._recorder is not None:
-            await self.kubelet._recorder.flush()
+        await self.kubelet.recording.flush()
         page = await self.admin.list(Event, "default")
         found = [e for e in page.items if e.involvedObject.name == name]
         return [f"{e.reason}: {e.message}" for e in found]

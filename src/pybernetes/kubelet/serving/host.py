@@ -6,10 +6,9 @@ pkg/kubelet/server/stats/summary.go.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -249,52 +248,6 @@ class Host:
 
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
-
-
-class Exits:
-    """Which containers have ended lately, and who waits for one to end."""
-
-    def __init__(self, is_running: Callable[[str], bool], remembered: int = 512) -> None:
-        self._is_running = is_running
-        self._remembered = remembered
-        self._recent: dict[str, None] = {}
-        self._waiting: dict[str, asyncio.Event] = {}
-        self._ends: dict[str, asyncio.Event] = {}
-
-    def noted(self, container_id: str) -> None:
-        """An event said that its process is gone; the runtime may need a moment for the rest."""
-        self._recent[container_id] = None
-        if end := self._ends.pop(container_id, None):
-            end.set()
-        if len(self._recent) > self._remembered:
-            del self._recent[next(iter(self._recent))]
-
-    def told(self, container_id: str) -> None:
-        """The runtime says that it has ended: its log is whole."""
-        event = self._waiting.pop(container_id, None)
-        if event is not None:
-            event.set()
-
-    def __contains__(self, container_id: str) -> bool:
-        return container_id in self._recent
-
-    async def noted_within(self, container_id: str, seconds: float) -> bool:
-        """Whether its end is noted before the time is over; for a container of which nothing was told yet."""
-        if container_id in self._recent:
-            return True
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ends.setdefault(container_id, asyncio.Event()).wait()
-        except TimeoutError:
-            return False
-        finally:
-            self._ends.pop(container_id, None)
-        return True
-
-    async def wait(self, container_id: str) -> None:
-        if not self._is_running(container_id):
-            return
-        await self._waiting.setdefault(container_id, asyncio.Event()).wait()
 
 
 def _container(name: str, image: str) -> Any:

@@ -1,6 +1,6 @@
-"""Pods from manifests in a directory: read when a file changes (inotify), shown in the API as mirror pods.
+"""Pods from manifests in a directory: read when a file changes (inotify).
 
-Source: pkg/kubelet/config/file.go, file_linux.go, common.go; pkg/kubelet/pod/mirror_client.go.
+Source: pkg/kubelet/config/file.go, file_linux.go, common.go.
 """
 
 from __future__ import annotations
@@ -16,13 +16,8 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.api.core.v1 import Node, Pod, Toleration
-from pybernetes.api.meta.v1 import OwnerReference
-from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.fresh import fresh
-from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
+from pybernetes.api.core.v1 import Pod, Toleration
 from pybernetes.apimachinery.times import format_micro_time
-from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
 from pybernetes.host.inotify import FolderWatch
 from pybernetes.kubelet import pod_spec
@@ -180,45 +175,3 @@ class StaticPods:
         except ValueError as error:
             _LOG.error("static pod manifest %s is left out: %s", file, error)
             return None
-
-
-class MirrorPods:
-    """Keeps one mirror pod in the API for each static pod."""
-
-    def __init__(self, client: Client, node: Callable[[], Node | None]) -> None:
-        self._client = client
-        self._node = node
-
-    async def ensure(self, pod: Pod, existing: Pod | None) -> None:
-        """Makes the mirror, replacing one of an earlier version of the pod. Raises StatusError, OSError."""
-        digest = pod.metadata.annotations[pod_spec.HASH_ANNOTATION]
-        if existing is not None:
-            same = existing.metadata.annotations.get(MIRROR_ANNOTATION) == digest
-            if same and existing.metadata.deletionTimestamp is None:
-                return
-            await self.remove(existing)
-        mirror = fresh(pod)
-        mirror.metadata.uid = None
-        mirror.metadata.annotations[MIRROR_ANNOTATION] = digest
-        node = self._node()
-        if node is not None and node.metadata.uid:
-            mirror.metadata.ownerReferences = [
-                OwnerReference(
-                    apiVersion="v1",
-                    kind="Node",
-                    name=node.metadata.name or "",
-                    uid=node.metadata.uid,
-                    controller=True,
-                )
-            ]
-        try:
-            await self._client.create(mirror)
-        except errors.AlreadyExists:
-            return
-
-    async def remove(self, mirror: Pod) -> None:
-        meta = mirror.metadata
-        try:
-            await self._client.delete(Pod, meta.name or "", meta.namespace or "", uid=meta.uid or "", grace_period_s=0)
-        except (errors.NotFound, errors.Conflict):
-            return
