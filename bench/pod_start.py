@@ -21,11 +21,13 @@ from tempfile import mkdtemp
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from e2e.conftest import run_slot
 from e2e.kubelet.harness import Cluster, cluster
 from e2e.kubelet.private_containerd import IMAGE, PrivateContainerd
 
 from bench.machine import memory_mb
 from pybernetes.api.core.v1 import Pod
+from pybernetes.kubelet.containers.configs import NewContainer
 
 
 async def bare(k: Cluster, number: int) -> float:
@@ -42,7 +44,8 @@ async def bare(k: Cluster, number: int) -> float:
     node.cgroups.create(pod)
     sandbox, _ = node.configs.sandbox(pod, 0)
     image = await cri.image_status(IMAGE)
-    container = node.configs.container(pod, pod.spec.containers[0], image.id, image, 0, ("10.0.0.1",))
+    new = NewContainer(pod, pod.spec.containers[0], image.id, image, 0, ("10.0.0.1",), "")
+    container = node.configs.container(new)
     began = time.perf_counter()
     sandbox_id = await cri.run_pod_sandbox(sandbox)
     container_id = await cri.create_container(sandbox_id, container, sandbox)
@@ -51,7 +54,7 @@ async def bare(k: Cluster, number: int) -> float:
     await cri.stop_container(container_id, 0)
     await cri.stop_pod_sandbox(sandbox_id)
     await cri.remove_pod_sandbox(sandbox_id)
-    node.volumes.remove(uid)
+    await node.volumes.remove(uid)
     node.cgroups.remove(uid)
     return taken
 
@@ -79,7 +82,7 @@ async def _until_running(watch: object, name: str) -> float:
 
 
 async def main(count: int) -> None:
-    containerd = PrivateContainerd(Path(mkdtemp(prefix="pod-start-")), subnet="10.251.78.0/24", bridge="pyk8sbench0")
+    containerd = PrivateContainerd(Path(mkdtemp(prefix="pod-start-")), run_slot())
     containerd.start()
     try:
         async with cluster(containerd) as k:

@@ -97,6 +97,11 @@ class PrivateContainerd:
         self._process.wait()
         self._launch()
 
+    def signal(self, number: int) -> None:
+        """To the daemon alone."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def _wait(self) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

@@ -1,0 +1,373 @@
+"""The kubelet, containerd, shims and the apiserver killed again and again while Pods come and go.
+
+python -m tests.e2e.kubelet.faults --rounds 100 --seed 1, as root, with containerd. An apiserver on SQLite, the kubelet
+and containerd are processes of their own. Some Pods stay: their containers must be the same all along, except those of
+a killed shim, which must run again. Others come and go: a command that is to run once has run once, and what is
+deleted goes. After each round everybody has to be well again, and the machine must hold what the Pods that stay need
+and nothing more (`footprint.py`); in the end nothing at all. Prints counts; violations, and exits 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from pybernetes.api.core.v1 import ConfigMap, Pod, ServiceAccount
+from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.pods import is_finished, is_ready
+from pybernetes.client.client import Client
+from pybernetes.kubelet.runtime import POD_UID_LABEL
+from tests.e2e.conftest import run_slot
+from tests.e2e.kubelet.footprint import footprint, shim_processes
+from tests.e2e.kubelet.harness import NODE, PATIENCE_S
+from tests.e2e.kubelet.private_containerd import IMAGE, PrivateContainerd
+from tests.integration.apiserver_process import Server, running, until_ready
+
+FAULTS = ("kubelet", "containerd", "shim", "apiserver", "both", "pause")
+_OF_THOSE_THAT_STAY = (
+    "tasks", "processes in cgroups", "shims", "mounts of volumes", "network namespaces", "links", "addresses",
+    "cgroups", "bundles", "runc's", "folders of pods", "folders of logs",
+)  # fmt: skip
+"""Kinds of which Pods that stay have as many after every round; dead containers are kept for a while."""
+T = TypeVar("T")
+
+
+class KubeletProcess:
+    def __init__(self, folder: Path, api: Path, containerd: PrivateContainerd) -> None:
+        self.folder = folder
+        self._containerd = containerd
+        server = {"name": "c", "cluster": {"server": f"unix://{api}"}}
+        context = {"name": "c", "context": {"cluster": "c", "user": "c"}}
+        config = {"clusters": [server], "contexts": [context], "users": [{"name": "c", "user": {}}]}
+        (folder / "kubeconfig").write_text(json.dumps({"current-context": "c", **config}))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [
+            sys.executable, "-m", "pybernetes", "kubelet", "--kubeconfig", str(self.folder / "kubeconfig"),
+            "--hostname-override", NODE, "--node-ip", "127.0.0.1", "--address", "127.0.0.1", "--port", "0",
+            "--container-runtime-endpoint", str(self._containerd.socket), "--root-dir", str(self.folder / "kubelet"),
+            "--pod-log-dir", str(self.folder / "pods"), "--cgroup-root", self._containerd.cgroup_root,
+        ]  # fmt: skip
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def kill(self) -> bool:
+        """Whether it still ran."""
+        if self._process is None:
+            return True
+        ran = self._process.poll() is None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        return ran
+
+
+class Campaign:
+    def __init__(
+        self, args: argparse.Namespace, server: Server, kubelet: KubeletProcess, runtime: PrivateContainerd
+    ) -> None:
+        self.args = args
+        self.random = random.Random(args.seed)
+        self.total: Counter[str] = Counter()
+        self.violations: list[str] = []
+        self._server, self._kubelet, self._runtime = server, kubelet, runtime
+        self._client = Client(server.transport(), "faults")
+        self._ran = kubelet.folder / "ran"
+        self._ran.mkdir()
+        self._numbers = itertools.count(1)
+        self._hit: set[str] = set()
+        """uids of Pods whose shim was killed."""
+        self._containers: dict[str, tuple[str, int]] = {}
+        """Id and restart count of the containers that stay, by Pod and name."""
+        self._wanted: dict[str, int] = {}
+
+    async def run(self) -> None:
+        await self._until_served()
+        account = ObjectMeta(name="default", namespace="default")
+        await self._client.create(ServiceAccount(metadata=account))
+        root_ca = ObjectMeta(name="kube-root-ca.crt", namespace="default")
+        await self._client.create(ConfigMap(metadata=root_ca, data={"ca.crt": "-"}))
+        empty = footprint(self._runtime, self._kubelet.folder)
+        self._kubelet.start()
+        for number in range(self.args.stay):
+            await self._client.create(_staying(f"stay-{number}"))
+        await self._all_stay("at first")
+        self._wanted = self._counts()
+        for number in range(1, self.args.rounds + 1):
+            await self._round(f"round {number}")
+            if self.violations:
+                return
+        await self._delete(lambda pod: True)
+        await self._until_footprint("in the end", {kind: len(found) for kind, found in empty.items()})
+
+    async def _round(self, name: str) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            churning = [tasks.create_task(self._come_and_go()) for _ in range(self.args.at_once)]
+            for _ in range(self.args.faults_per_round):
+                await asyncio.sleep(self.random.uniform(0, self.args.between))
+                await self._fault(self.random.choice(self.args.faults.split(",")))
+            for task in churning:
+                task.cancel()
+        await self._all_stay(name)
+        await self._once(name)
+        await self._delete(lambda pod: not (pod.metadata.name or "").startswith("stay-"))
+        await self._until_footprint(name, self._wanted)
+        self.total["rounds"] += 1
+
+    # Faults.
+
+    async def _fault(self, kind: str) -> None:
+        self.total[f"{kind} killed" if kind != "pause" else "containerd paused"] += 1
+        if kind in ("kubelet", "both") and not self._kubelet.kill():
+            self.violations.append("the kubelet had ended by itself")
+        if kind in ("containerd", "both"):
+            await asyncio.to_thread(self._runtime.restart)
+        if kind in ("kubelet", "both"):
+            self._kubelet.start()
+        if kind == "apiserver":
+            self._server.kill()
+            self._server.start()
+        if kind == "shim":
+            self._kill_shim()
+        if kind == "pause":
+            self._runtime.signal(signal.SIGSTOP)
+            await asyncio.sleep(self.random.uniform(0, 2 * self.args.between))
+            self._runtime.signal(signal.SIGCONT)
+
+    def _kill_shim(self) -> None:
+        found = shim_processes(self._runtime)
+        if not found:
+            return
+        sandbox, pid = self.random.choice(sorted(found))
+        told = self._runtime.ctr("containers", "info", sandbox, check=False)
+        if told.returncode == 0:
+            self._hit.add(json.loads(told.stdout)["Labels"][POD_UID_LABEL])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    # Pods that come and go.
+
+    async def _come_and_go(self) -> None:
+        while True:
+            name = f"go-{next(self._numbers)}"
+            once = self.random.random() < 0.5
+            made = await self._insist(lambda name=name, once=once: self._client.create(_going(name, once, self._ran)))  # type: ignore[misc]
+            self.total["Pods that came and went"] += made is not None
+            await asyncio.sleep(self.random.uniform(0, 2))
+            if not once:
+                grace_s = self.random.choice([0, 1, 2])
+                await self._insist(
+                    lambda name=name, grace_s=grace_s: self._client.delete(Pod, name, "default", grace_period_s=grace_s)  # type: ignore[misc]
+                )
+
+    async def _once(self, when: str) -> None:
+        """Commands that are to run once have done so."""
+
+        async def ended() -> bool:
+            pods = await self._pods()
+            return all(is_finished(pod) for pod in pods if _runs_once(pod))
+
+        if not await self._eventually(ended):
+            left = [
+                (p.metadata.name, p.status.phase) for p in await self._pods() if _runs_once(p) and not is_finished(p)
+            ]
+            self.violations.append(f"{when}: Pods did not end: {left}")
+        for pod in await self._pods():
+            if not _runs_once(pod) or pod.metadata.uid in self._hit:
+                continue
+            file = self._ran / f"{pod.metadata.uid}"
+            times = len(file.read_text().splitlines()) if file.exists() else 0
+            self.total["commands that ran once"] += times == 1
+            if times != 1 or pod.status.phase != "Succeeded":
+                told = msgspec.json.encode(pod.status).decode()
+                self.violations.append(f"{when}: {pod.metadata.name} ran {times} times: {told}")
+
+    # Pods that stay.
+
+    async def _all_stay(self, when: str) -> None:
+        """They are ready; containers whose shim was not killed are the same as before."""
+
+        async def ready() -> bool:
+            pods = [pod for pod in await self._pods() if (pod.metadata.name or "").startswith("stay-")]
+            return len(pods) == self.args.stay and all(self._is_well(pod) for pod in pods)
+
+        if not await self._eventually(ready):
+            told = [msgspec.json.encode(pod.status).decode() for pod in await self._pods() if not self._is_well(pod)]
+            self.violations.append(f"{when}: not all are ready again: {told}")
+        for pod in await self._pods():
+            if not (pod.metadata.name or "").startswith("stay-"):
+                continue
+            for status in (*pod.status.containerStatuses, *pod.status.initContainerStatuses):
+                key = f"{pod.metadata.name}/{status.name}"
+                now = (status.containerID or "", status.restartCount)
+                before = self._containers.get(key, now)
+                if before != now and pod.metadata.uid not in self._hit:
+                    told = msgspec.json.encode(status).decode()
+                    self.violations.append(f"{when}: {key} is another container: {before}, now {now}: {told}")
+                self._containers[key] = now
+        self._hit.clear()
+
+    def _is_well(self, pod: Pod) -> bool:
+        """Ready, with containers that the runtime runs: a status may be older than the last fault."""
+        statuses = (*pod.status.containerStatuses, *pod.status.initContainerStatuses)
+        ids = {(status.containerID or "").rpartition("//")[2] for status in statuses}
+        return is_ready(pod) and ids <= self._runtime.tasks().keys()
+
+    # The machine.
+
+    def _counts(self) -> dict[str, int]:
+        found = footprint(self._runtime, self._kubelet.folder)
+        return {kind: len(found[kind]) for kind in _OF_THOSE_THAT_STAY}
+
+    async def _until_footprint(self, when: str, wanted: dict[str, int]) -> None:
+        found: dict[str, list[str]] = {}
+
+        async def clean() -> bool:
+            nonlocal found
+            found = await asyncio.to_thread(footprint, self._runtime, self._kubelet.folder)
+            return all(len(found[kind]) == count for kind, count in wanted.items())
+
+        if not await self._eventually(clean, 0.3):
+            for kind, count in wanted.items():
+                if len(found[kind]) != count:
+                    self.violations.append(f"{when}: {kind}: {len(found[kind])} and not {count}: {found[kind]}")
+
+    # Asking.
+
+    async def _pods(self) -> list[Pod]:
+        page = await self._insist(lambda: self._client.list(Pod, "default"))
+        assert page is not None
+        return page.items
+
+    async def _delete(self, which: Callable[[Pod], bool]) -> None:
+        async def gone() -> bool:
+            left = [pod for pod in await self._pods() if which(pod)]
+            for pod in left:
+                if pod.metadata.deletionTimestamp is None:
+                    name = pod.metadata.name or ""
+                    await self._insist(
+                        lambda name=name: self._client.delete(Pod, name, "default", grace_period_s=1)  # type: ignore[misc]
+                    )
+            return not left
+
+        if not await self._eventually(gone):
+            left = [msgspec.json.encode(pod).decode() for pod in await self._pods() if which(pod)]
+            self.violations.append(f"Pods do not go: {left}")
+
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T | None:
+        """The answer, however often the apiserver dies meanwhile; None where what was asked is so already."""
+        while True:
+            try:
+                return await ask()
+            except (errors.NotFound, errors.AlreadyExists):
+                return None
+            except (OSError, errors.ServiceUnavailable, errors.InternalError):
+                await self._until_served()
+
+    async def _until_served(self) -> None:
+        await until_ready(self._server, self._server.transport())
+
+    async def _eventually(self, look: Callable[[], Awaitable[bool]], every_s: float = 0.1) -> bool:
+        end = time.monotonic() + PATIENCE_S
+        while not await look():
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(every_s)
+        return True
+
+
+def _pod(name: str, **spec: Any) -> Pod:
+    tree = {
+        "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
+        "spec": {"nodeName": NODE, "terminationGracePeriodSeconds": 1, **spec},
+    }
+    return msgspec.convert(tree, Pod)
+
+
+def _staying(name: str) -> Pod:
+    """Two containers and a sidecar that a mere restart of a daemon must not touch; volumes of every kind of mount."""
+    mounts = [{"name": "memory", "mountPath": "/memory"}, {"name": "disk", "mountPath": "/part", "subPath": "part"}]
+    sleeping = {"image": IMAGE, "command": ["sleep", "1000000"], "volumeMounts": mounts}
+    return _pod(
+        name,
+        initContainers=[{**sleeping, "name": "beside", "restartPolicy": "Always"}],
+        containers=[
+            {**sleeping, "name": "one"},
+            {**sleeping, "name": "two", "resources": {"limits": {"memory": "64Mi"}}},
+        ],
+        volumes=[{"name": "memory", "emptyDir": {"medium": "Memory"}}, {"name": "disk", "emptyDir": {}}],
+    )
+
+
+def _going(name: str, once: bool, ran: Path) -> Pod:
+    uid = {"name": "UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
+    command = "echo ran >> /ran/$UID; sleep 0.3" if once else "sleep 1000000"
+    mounts = [{"name": "ran", "mountPath": "/ran"}, {"name": "memory", "mountPath": "/memory", "subPath": "part"}]
+    container = {"name": "c", "image": IMAGE, "command": ["sh", "-c", command], "env": [uid], "volumeMounts": mounts}
+    volumes = [{"name": "ran", "hostPath": {"path": str(ran)}}, {"name": "memory", "emptyDir": {"medium": "Memory"}}]
+    return _pod(name, containers=[container], volumes=volumes, restartPolicy="Never" if once else "Always")
+
+
+def _runs_once(pod: Pod) -> bool:
+    return pod.spec.restartPolicy == "Never"
+
+
+async def play(args: argparse.Namespace) -> Campaign:
+    with tempfile.TemporaryDirectory(prefix="node-faults-") as text:
+        folder = Path(text)
+        for name in ("api", "ctd/node"):
+            (folder / name).mkdir(parents=True)
+        runtime = PrivateContainerd(folder / "ctd", run_slot())
+        runtime.start()
+        try:
+            with running(folder / "api") as server, contextlib.ExitStack() as stack:
+                kubelet = KubeletProcess(folder / "ctd" / "node", folder / "api" / "api.sock", runtime)
+                stack.callback(kubelet.kill)
+                campaign = Campaign(args, server, kubelet, runtime)
+                await campaign.run()
+                if campaign.violations:
+                    for log in (folder / "ctd" / "node" / "log", folder / "ctd" / "log", folder / "api" / "log"):
+                        print(f"--- {log.parent.name}\n{log.read_text()[-args.log_bytes :]}")
+        finally:
+            runtime.stop()
+    return campaign
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", default=",".join(FAULTS), help="kinds, with commas")
+    parser.add_argument("--faults-per-round", type=int, default=5)
+    parser.add_argument("--between", type=float, default=1.5, metavar="SECONDS", help="at most, from one to the next")
+    parser.add_argument("--stay", type=int, default=4, metavar="PODS", help="that stay")
+    parser.add_argument("--at-once", type=int, default=3, metavar="PODS", help="that come and go at a time")
+    parser.add_argument("--log-bytes", type=int, default=3000, help="of each log, when something is wrong")
+    args = parser.parse_args()
+    campaign = asyncio.run(play(args))
+    print(", ".join(f"{count} {what}" for what, count in sorted(campaign.total.items())))
+    for violation in campaign.violations:
+        print(f"VIOLATION (seed {args.seed}): {violation}")
+    sys.exit(1 if campaign.violations else 0)
+
+
+if __name__ == "__main__":
+    main()
