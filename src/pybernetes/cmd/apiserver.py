@@ -105,7 +105,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     accounts.add_argument("--api-audiences", default="", help="audiences of the API, by comma (default: the issuer)")
     services = parser.add_argument_group("Services")
     services.add_argument(
-        "--service-cluster-ip-range", default="10.96.0.0/16", help="addresses of Services (default %(default)s)"
+        "--service-cluster-ip-range",
+        default="10.96.0.0/16",
+        help="addresses of Services, by comma one range of each IP family (default %(default)s)",
     )
     services.add_argument(
         "--service-node-port-range", type=port_range, default=(30000, 32767), help="node ports (default 30000-32767)"

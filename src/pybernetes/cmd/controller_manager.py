@@ -64,9 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     signing_flags.add_arguments(parser)
     serving_flags.add_arguments(parser, 10257)
     nodes = parser.add_argument_group("nodes")
-    nodes.add_argument("--cluster-cidr", default="10.244.0.0/16", help="addresses of Pods (default %(default)s)")
+    nodes.add_argument(
+        "--cluster-cidr",
+        default="10.244.0.0/16",
+        help="addresses of Pods, by comma one range of each IP family (default %(default)s)",
+    )
     nodes.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", help="of Services (default %(default)s)")
-    nodes.add_argument("--node-cidr-mask-size", type=int, default=24, help="size of a node's range (default 24)")
+    nodes.add_argument("--node-cidr-mask-size", type=int, default=24, help="size of a node's IPv4 range (default 24)")
     nodes.add_argument(
         "--allocate-node-cidrs", action=argparse.BooleanOptionalAction, default=True, help="give nodes their ranges"
     )

@@ -27,7 +27,9 @@ class ControllerManagerConfig:
     root_ca_pem: str = ""
     """What kube-root-ca.crt holds; empty turns its publisher off."""
     cluster_cidr: str = "10.244.0.0/16"
+    """Like service_cidr, by comma one range of each IP family, the primary one first."""
     node_cidr_mask_size: int = 24
+    """Of IPv4; a node's range of IPv6 is a /64."""
     allocate_node_cidrs: bool = True
     service_cidr: str = "10.96.0.0/16"
     node_monitor_period_s: float = 5.0

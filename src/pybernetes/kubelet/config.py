@@ -19,7 +19,7 @@ _EVICTION_HARD = {
 class KubeletConfig:
     node_name: str
     node_ip: str = ""
-    """The InternalIP; empty takes the address of the default route."""
+    """The InternalIP, or one of each IP family by comma; empty takes the address of the default route."""
     hostname: str = ""
     """The Hostname address and label; empty takes node_name."""
     cri_endpoint: str = "/run/containerd/containerd.sock"

@@ -86,7 +86,9 @@ class Kubelet:
         self.agent: NodeAgent | None = None
         self.csi: CsiVolumes | None = None
         self.machine = self.around.machine(config)
-        self.settings = WorkerSettings(host_ips=[config.node_ip or default_address()], began_s=clock.now())
+        self.settings = WorkerSettings(
+            host_ips=config.node_ip.split(",") if config.node_ip else [default_address()], began_s=clock.now()
+        )
         self._static = StaticSources(config, clock, self._static_changed)
         self._orphans_looked_for = False
         self._found: dict[str, FoundPod] = {}

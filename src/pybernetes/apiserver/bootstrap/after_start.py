@@ -45,16 +45,17 @@ async def flow_control(registry: Registry) -> None:
             group.create_task(ensure(registry, schema, built_in.reconciled))
 
 
-async def default_service_cidr(registry: Registry, cidr: str, clock: Clock) -> None:
-    """The ServiceCIDR of the configured range, ready."""
-    wanted = ServiceCIDR(metadata=ObjectMeta(name=DEFAULT_SERVICE_CIDR), spec=ServiceCIDRSpec(cidrs=[cidr]))
-    await ensure(registry, wanted)
+async def default_service_cidr(registry: Registry, cidrs: str, clock: Clock) -> None:
+    """The ServiceCIDR of the configured ranges (by comma, one of each IP family), ready."""
+    spec = ServiceCIDRSpec(cidrs=cidrs.split(","))
+    wanted = ServiceCIDR(metadata=ObjectMeta(name=DEFAULT_SERVICE_CIDR), spec=spec)
+    await ensure(registry, wanted, _take_second_family)
 
     def make_ready(held: ServiceCIDR, wanted: ServiceCIDR) -> bool:
         if held.metadata.deletionTimestamp is not None or any(c.type == "Ready" for c in held.status.conditions):
             return False
         if held.spec.cidrs != wanted.spec.cidrs:
-            log.warning("the ServiceCIDR %s says %s, not %s", DEFAULT_SERVICE_CIDR, held.spec.cidrs, cidr)
+            log.warning("the ServiceCIDR %s says %s, not %s", DEFAULT_SERVICE_CIDR, held.spec.cidrs, cidrs)
             return False
         ready = Condition(
             type="Ready",
@@ -67,6 +68,14 @@ async def default_service_cidr(registry: Registry, cidr: str, clock: Clock) -> N
 
     # Its controller puts a finalizer on it meanwhile, and its own condition when it is the first.
     await ensure(registry, wanted, make_ready, subresource="status")
+
+
+def _take_second_family(held: ServiceCIDR, wanted: ServiceCIDR) -> bool:
+    """One that is there may get a range of a second family, and no other."""
+    if len(held.spec.cidrs) == 1 and len(wanted.spec.cidrs) == 2 and held.spec.cidrs[0] == wanted.spec.cidrs[0]:
+        held.spec.cidrs = wanted.spec.cidrs
+        return True
+    return False
 
 
 def identity(address: str = "") -> str:

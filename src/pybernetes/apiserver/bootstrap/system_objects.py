@@ -48,9 +48,9 @@ def priority_classes() -> list[PriorityClass]:
     ]
 
 
-def kubernetes_service(service_cidr: str, port: int) -> Service:
-    """The Service under which Pods reach the apiserver: the first address of the range."""
-    network = ipaddress.ip_network(service_cidr)
+def kubernetes_service(service_cidrs: str, port: int) -> Service:
+    """The Service under which Pods reach the apiserver: the first address of the (by comma, first) range."""
+    network = ipaddress.ip_network(service_cidrs.partition(",")[0])
     address = str(network[1])
     return Service(
         metadata=ObjectMeta(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api.core.v1 import Node, ObjectReference
 from pybernetes.apimachinery import errors
-from pybernetes.controllers.node_ipam.plan import CidrSet
+from pybernetes.controllers.node_ipam.plan import CidrSets
 from pybernetes.controllers.runtime.context import ControllerContext
 from pybernetes.controllers.runtime.controller import Controller
 
@@ -17,8 +17,9 @@ class NodeIpamController(Controller):
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
         self.recorder = context.recorder("cidrAllocator")
-        self._cidrs = CidrSet(self.config.cluster_cidr, self.config.node_cidr_mask_size)
-        self._cidrs.occupy(self.config.service_cidr)
+        self._cidrs = CidrSets(self.config.cluster_cidr, self.config.node_cidr_mask_size)
+        for cidr in self.config.service_cidr.split(","):
+            self._cidrs.occupy(cidr)
         self._of_node: dict[str, list[str]] = {}
         nodes = self.informer(Node)
         self._nodes = nodes.lister
@@ -31,11 +32,11 @@ class NodeIpamController(Controller):
             return
         given = self._of_node.get(key)
         if given is None:
-            cidr = self._cidrs.allocate()
-            if cidr is None:
+            given = self._cidrs.allocate()
+            if given is None:
                 self._say(node, "CIDRNotAvailable")
                 raise errors.InternalError(f"no free range is left in {self.config.cluster_cidr} for node {key}")
-            given = self._of_node[key] = [cidr]
+            self._of_node[key] = given
         body = {"metadata": {"uid": node.metadata.uid}, "spec": {"podCIDR": given[0], "podCIDRs": given}}
         try:
             await self.client.patch(Node, key, "", body, patch_type="strategic")

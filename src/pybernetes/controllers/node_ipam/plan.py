@@ -7,6 +7,37 @@ import ipaddress
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+_MASK_SIZE_V6 = 64
+
+
+class CidrSets:
+    """A range of Pod addresses for each IP family that the cluster has: a node gets a piece of each."""
+
+    def __init__(self, cluster_cidrs: str, mask_size: int) -> None:
+        """`cluster_cidrs` by comma, the primary one first; `mask_size` is the one of IPv4. Raises ValueError."""
+        self._sets = [CidrSet(cidr, _MASK_SIZE_V6 if ":" in cidr else mask_size) for cidr in cluster_cidrs.split(",")]
+
+    def occupy(self, cidr: str) -> bool:
+        """As of one set; a range belongs to one at most."""
+        return all(each.occupy(cidr) for each in self._sets)
+
+    def release(self, cidr: str) -> None:
+        for each in self._sets:
+            each.release(cidr)
+
+    def allocate(self) -> list[str] | None:
+        """A free piece of each; None when one of them has none left."""
+        pieces: list[str] = []
+        for each in self._sets:
+            piece = each.allocate()
+            if piece is None:
+                for taken in pieces:
+                    self.release(taken)
+                return None
+            pieces.append(piece)
+        return pieces
+
+
 class CidrSet:
     """Equal pieces of a range, handed out round robin so that one given back is not used again at once."""
 

@@ -245,3 +245,69 @@ def test_an_address_of_a_load_balancer_is_virtual_unless_told(run):
         return await cluster.update("services", made, sub="status")
 
     assert run(scenario)["status"]["loadBalancer"]["ingress"] == [{"ip": "192.0.2.1", "ipMode": "VIP"}]
+
+
+DUAL = "10.96.0.0/24,fd00:10:96::/112"
+
+
+@pytest.mark.parametrize(
+    ("spec", "families"),
+    [
+        ({}, ["IPv4"]),
+        ({"ipFamilies": ["IPv6"]}, ["IPv6"]),
+        ({"ipFamilyPolicy": "PreferDualStack"}, ["IPv4", "IPv6"]),
+        ({"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6"]}, ["IPv6", "IPv4"]),
+        ({"ipFamilyPolicy": "PreferDualStack", "clusterIP": "fd00:10:96::7"}, ["IPv6", "IPv4"]),
+        ({"ipFamilyPolicy": "RequireDualStack", "clusterIP": "None", "selector": {"a": "b"}}, ["IPv4", "IPv6"]),
+    ],
+    ids=str,
+)
+def test_families_of_a_service(run, spec, families):
+    async def scenario(cluster):
+        made = (await cluster.create("services", service(**spec)))["spec"]
+        assert made["ipFamilies"] == families
+        if made["clusterIP"] != "None":
+            assert ["IPv6" if ":" in address else "IPv4" for address in made["clusterIPs"]] == families
+            assert made["clusterIP"] == made["clusterIPs"][0]
+            assert {*await cluster.names("ipaddresses.networking.k8s.io", ns="")} == {*made["clusterIPs"]}
+
+    run(scenario, service_cidr=DUAL)
+
+
+def test_a_second_family_comes_and_goes(run):
+    async def scenario(cluster):
+        single = await cluster.create("services", service())
+        single["spec"]["ipFamilyPolicy"] = "PreferDualStack"
+        dual = await cluster.update("services", single)
+        assert dual["spec"]["clusterIPs"][0] == single["spec"]["clusterIP"]
+        assert dual["spec"]["ipFamilies"] == ["IPv4", "IPv6"]
+        second = dual["spec"]["clusterIPs"][1]
+        fewer = {**dual, "spec": {**dual["spec"], "clusterIPs": dual["spec"]["clusterIPs"][:1]}}
+        with pytest.raises(errors.Invalid, match="must be 'SingleStack' to release the secondary cluster IP"):
+            await cluster.update("services", fewer)
+        dual["spec"]["ipFamilyPolicy"] = "SingleStack"
+        single = await cluster.update("services", dual)
+        assert (single["spec"]["clusterIPs"], single["spec"]["ipFamilies"]) == ([single["spec"]["clusterIP"]], ["IPv4"])
+        other = await cluster.create("services", service("other", clusterIP=second))
+        assert other["spec"]["clusterIP"] == second, "it was given back"
+
+    run(scenario, service_cidr=DUAL)
+
+
+def test_a_service_that_prefers_two_families_stays_as_it_is_until_somebody_asks(run):
+    from pybernetes.apiserver.registry.generic.registry import Registry, RegistryConfig
+    from pybernetes.host.random import Random
+
+    async def scenario(cluster):
+        made = await cluster.create("services", service(ipFamilyPolicy="PreferDualStack"))
+        assert made["spec"]["ipFamilies"] == ["IPv4"], "the cluster has one"
+        await cluster.registry.stop()
+        cluster.registry = Registry(cluster.store, cluster.clock, Random(8), RegistryConfig(service_cidr=DUAL))
+        await cluster.registry.start()
+        made["metadata"]["labels"] = {"changed": "yes"}
+        kept = await cluster.update("services", made)
+        assert kept["spec"]["clusterIPs"] == made["spec"]["clusterIPs"]
+        kept["spec"]["ipFamilyPolicy"] = "RequireDualStack"
+        assert len((await cluster.update("services", kept))["spec"]["clusterIPs"]) == 2
+
+    run(scenario)

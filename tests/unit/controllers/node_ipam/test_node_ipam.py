@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.api.core.v1 import Node, NodeSpec
-from pybernetes.controllers.node_ipam.plan import CidrSet
+from pybernetes.controllers.node_ipam.plan import CidrSet, CidrSets
 from tests.unit.controllers.services import node
 from tests.unit.controllers.world import World, scenario
 
@@ -74,3 +74,12 @@ def test_gives_each_node_its_own_range_and_takes_it_back() -> None:
         assert world.api.get("nodes", "late")["spec"]["podCIDR"] == "10.244.0.0/24"
 
     scenario(before, body)
+
+
+def test_a_piece_of_each_family() -> None:
+    cidrs = CidrSets("10.244.0.0/23,fd00:10:244::/63", 24)
+    assert cidrs.allocate() == ["10.244.0.0/24", "fd00:10:244::/64"]
+    assert cidrs.occupy("fd00:10:244:1::/64")
+    assert cidrs.allocate() is None
+    cidrs.release("fd00:10:244:1::/64")
+    assert cidrs.allocate() == ["10.244.1.0/24", "fd00:10:244:1::/64"], "what could not be had whole was given back"

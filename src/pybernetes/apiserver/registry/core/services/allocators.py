@@ -9,7 +9,7 @@ those who ask for one).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class Taken(Exception):
@@ -107,31 +107,31 @@ class AddressAllocator:
 
 
 class AddressRanges:
-    """ClusterIPs of the configured CIDR and of whatever other ones the cluster is given."""
+    """ClusterIPs of the configured CIDRs, one a family, and of whatever other ones the cluster is given."""
 
-    def __init__(self, cidr: str, choose: Callable[[int], int]) -> None:
+    def __init__(self, cidrs: Sequence[str], choose: Callable[[int], int]) -> None:
         self._choose = choose
-        self._first = AddressAllocator(cidr, choose)
-        self._all = {cidr: self._first}
+        self._configured = tuple(cidrs)
+        self._all = {cidr: AddressAllocator(cidr, choose) for cidr in cidrs}
+        self.families = [self._all[cidr].family for cidr in cidrs]
+        """IPv4, IPv6; the one that a Service has by default first."""
         self._given: set[str] = set()
 
-    @property
-    def family(self) -> str:
-        return self._first.family
-
-    @property
-    def text(self) -> str:
-        return ",".join(str(each.network) for each in self._all.values())
+    def text(self, family: str) -> str:
+        return ",".join(str(each.network) for each in self._of(family))
 
     def follow(self, cidrs: list[str]) -> None:
-        """Serves from these CIDRs (of the family that is served) too."""
-        wanted = [c for c in cidrs if ipaddress.ip_network(c).version == self._first.network.version]
-        for cidr in [c for c in self._all if c not in wanted and self._all[c] is not self._first]:
+        """Serves from these CIDRs (of the families that are served) too."""
+        wanted = [c for c in cidrs if f"IPv{ipaddress.ip_network(c).version}" in self.families]
+        for cidr in [c for c in self._all if c not in wanted and c not in self._configured]:
             del self._all[cidr]
         for cidr in wanted:
             if cidr not in self._all:
                 made = self._all[cidr] = AddressAllocator(cidr, self._choose)
                 made.replace(list(self._given))
+
+    def _of(self, family: str) -> list[AddressAllocator]:
+        return [each for each in self._all.values() if each.family == family]
 
     def take(self, address: str) -> None:
         """Raises OutOfRange, Taken; ValueError for what is no address."""
@@ -145,9 +145,9 @@ class AddressRanges:
             each.take(address)
         self._given.add(address)
 
-    def take_any(self) -> str:
+    def take_any(self, family: str) -> str:
         """Raises Full."""
-        for each in self._all.values():
+        for each in self._of(family):
             try:
                 while (address := each.take_any()) in self._given:
                     pass

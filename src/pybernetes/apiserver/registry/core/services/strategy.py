@@ -15,7 +15,7 @@ from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.field_errors import FieldError, invalid
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.scheme import Resource
-from pybernetes.apiserver.registry.core.services import validation
+from pybernetes.apiserver.registry.core.services import ip_families, validation
 from pybernetes.apiserver.registry.core.services.address_objects import AddressObjects
 from pybernetes.apiserver.registry.core.services.allocators import (
     AddressRanges,
@@ -50,7 +50,7 @@ class ServiceStrategy(Strategy):
     def __init__(self, resource: Resource, registry: Registry) -> None:
         super().__init__(resource, registry)
         config, choose = registry.config, registry.random.choice_index
-        self._addresses = AddressRanges(config.service_cidr, choose)
+        self._addresses = AddressRanges(config.service_cidr.split(","), choose)
         self._objects = AddressObjects(registry)
         self._shared_claims = SharedClaims(registry.store, registry.clock) if registry.store.shared else None
         self._ports = PortAllocator(*config.node_port_range, choose)
@@ -113,7 +113,7 @@ class ServiceStrategy(Strategy):
     async def begin_create(self, ctx: RequestContext, obj: core.Service) -> Finish:
         await self._load()
         await self._follow()
-        self._default_families(obj, None)
+        self._settle_families(obj, None)
         return await self._claim(obj, None)
 
     async def begin_update(self, ctx: RequestContext, obj: core.Service, old: core.Service) -> Finish:
@@ -121,7 +121,7 @@ class ServiceStrategy(Strategy):
         await self._follow()
         drop_fields_of_the_old_type(obj, old)
         self._keep_from(obj, old)
-        self._default_families(obj, old)
+        self._settle_families(obj, old)
         return await self._claim(obj, old)
 
     async def after_delete(self, obj: core.Service, dry_run: bool) -> None:
@@ -176,71 +176,11 @@ class ServiceStrategy(Strategy):
                 if not port.nodePort and kept and kept not in used:
                     port.nodePort = kept
 
-    def _default_families(self, obj: core.Service, old: core.Service | None) -> None:
-        """ipFamilyPolicy and ipFamilies. Raises Invalid. Source: initIPFamilyFields, for a cluster of one family."""
-        spec = obj.spec
-        if spec.type == "ExternalName":
-            return
-        if (old is None or old.spec.type == "ExternalName") and spec.clusterIP and not spec.clusterIPs:
-            spec.clusterIPs = [spec.clusterIP]
-        everywhere = spec.clusterIP == "None" and not spec.selector
-        if spec.ipFamilyPolicy is None:
-            kept = old.spec.ipFamilyPolicy if old is not None else None
-            spec.ipFamilyPolicy = kept or ("RequireDualStack" if everywhere else "SingleStack")
-        found = validation.validate_cluster_ips(spec, old.spec.clusterIPs if old is not None else [])
-        found = found or self._changed_families(spec, old)
+    def _settle_families(self, obj: core.Service, old: core.Service | None) -> None:
+        """ipFamilyPolicy and ipFamilies. Raises Invalid."""
+        found = ip_families.settle(obj.spec, old.spec if old is not None else None, self._addresses.families)
         if found:
             raise invalid(self.resource.gvk, obj.metadata.name or "", found)
-        family = self._addresses.family
-        if everywhere:
-            spec.ipFamilies = spec.ipFamilies or [family]
-            if len(spec.ipFamilies) < 2 and spec.ipFamilyPolicy != "SingleStack":
-                spec.ipFamilies = [*spec.ipFamilies, "IPv6" if spec.ipFamilies[0] == "IPv4" else "IPv4"]
-            return
-        if spec.ipFamilyPolicy == "RequireDualStack":
-            why = "this cluster is not configured for dual-stack services"
-            found.append(FieldError.invalid(SPEC.child("ipFamilyPolicy"), spec.ipFamilyPolicy, why))
-        for index, wanted in enumerate(spec.ipFamilies):
-            if wanted != family:
-                at = SPEC.child("ipFamilies").index(index)
-                found.append(FieldError.invalid(at, wanted, "not configured on this cluster"))
-        if found:
-            raise invalid(self.resource.gvk, obj.metadata.name or "", found)
-        spec.ipFamilies = spec.ipFamilies or [family]
-
-    def _changed_families(self, spec: core.ServiceSpec, old: core.Service | None) -> list[FieldError]:
-        """Adds the families of the addresses to ipFamilies; what is wrong with policy, families and addresses."""
-        found: list[FieldError] = []
-        at = SPEC.child("ipFamilyPolicy")
-        if spec.ipFamilyPolicy == "SingleStack":
-            if old is not None and len(spec.clusterIPs) > 1 and spec.clusterIPs == old.spec.clusterIPs:
-                spec.clusterIPs = spec.clusterIPs[:1]
-            if old is not None and len(spec.ipFamilies) > 1 and spec.ipFamilies == old.spec.ipFamilies:
-                spec.ipFamilies = spec.ipFamilies[:1]
-            for several, what in ((spec.clusterIPs, "cluster IPs"), (spec.ipFamilies, "IP families")):
-                if len(several) == 2:
-                    why = f"must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified"
-                    found.append(FieldError.invalid(at, spec.ipFamilyPolicy, why))
-        elif old is not None:
-            for now, before, what in (
-                (spec.clusterIPs, old.spec.clusterIPs, "cluster IP"),
-                (spec.ipFamilies, old.spec.ipFamilies, "IP family"),
-            ):
-                if now and len(before) > len(now) and now[0] == before[0]:
-                    why = f"must be 'SingleStack' to release the secondary {what}"
-                    found.append(FieldError.invalid(at, spec.ipFamilyPolicy, why))
-        for index, address in enumerate(spec.clusterIPs):
-            if address == "None":
-                break
-            family = "IPv6" if ":" in address else "IPv4"
-            if index < len(spec.ipFamilies):
-                continue
-            if family == self._addresses.family:
-                spec.ipFamilies = [*spec.ipFamilies, family]
-            else:
-                where = SPEC.child("clusterIPs").index(index)
-                found.append(FieldError.invalid(where, spec.clusterIPs, f"{family} is not configured on this cluster"))
-        return found
 
     async def _claim(self, obj: core.Service, old: core.Service | None) -> Finish:
         """Takes what is new; what is no longer used goes back when the write is done.
@@ -327,18 +267,10 @@ class ServiceStrategy(Strategy):
         spec = obj.spec
         if spec.type == "ExternalName" or spec.clusterIP == "None":
             return
-        if not spec.clusterIP:
-            try:
-                address = await self._any_address()
-            except Full:
-                raise errors.InternalError(f"failed to allocate IP in {self._addresses.text}: range is full") from None
-            taken.append(address)
-            spec.clusterIP, spec.clusterIPs = address, [address]
-            return
-        for address in spec.clusterIPs[:1]:
+        at = SPEC.child("clusterIPs")
+        for address in spec.clusterIPs[: len(spec.ipFamilies)]:
             if address in before:
                 continue
-            at = SPEC.child("clusterIPs")
             try:
                 self._addresses.take(address)
                 if await self._objects.foreign(address):
@@ -354,12 +286,21 @@ class ServiceStrategy(Strategy):
                 taken.append(address)
                 continue
             raise invalid(self.resource.gvk, obj.metadata.name or "", [FieldError.invalid(at, spec.clusterIPs, why)])
+        for family in spec.ipFamilies[len(spec.clusterIPs) :]:
+            try:
+                address = await self._any_address(family)
+            except Full:
+                text = self._addresses.text(family)
+                raise errors.InternalError(f"failed to allocate IP in {text}: range is full") from None
+            taken.append(address)
+            spec.clusterIPs = [*spec.clusterIPs, address]
+        spec.clusterIP = spec.clusterIP or spec.clusterIPs[0]
 
-    async def _any_address(self) -> str:
-        """A free address that nobody else has an IPAddress for. Raises Full."""
+    async def _any_address(self, family: str) -> str:
+        """A free address of the family that nobody else has an IPAddress for. Raises Full."""
         refused = []
         try:
-            while await self._objects.foreign(address := self._addresses.take_any()):
+            while await self._objects.foreign(address := self._addresses.take_any(family)):
                 refused.append(address)
         finally:
             for each in refused:
