@@ -22,10 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pybernetes.host.processes import memory_kb
-from pybernetes.ingress.annotations import Options
-from pybernetes.ingress.configuration import Settings
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig
-from pybernetes.ingress.routes import Backend, Route, Table
+from pybernetes.ingress.table import Backend, Frontend, Route, Table, Treatment
 
 SERVER, BARE, HTTP, HTTPS = 18980, 18981, 18982, 18983
 COMMON = (
@@ -34,9 +32,13 @@ COMMON = (
 
 
 def table(count: int, servers: tuple[str, ...]) -> Table:
-    backends = {f"n_s{n}_80": Backend(f"n_s{n}_80", "http", Options(), "", servers) for n in range(count)}
+    backends = {f"n_s{n}_80": Backend(f"n_s{n}_80", "http", Treatment(), servers) for n in range(count)}
     routes = [Route(f"h{n}.test", path, False, f"n_s{n}_80") for n in range(count) for path in ("", "/api", "/static")]
-    return Table(routes=routes, backends=backends, ingresses=[("n", "i")])
+    frontends = [
+        Frontend("http", (("127.0.0.1", HTTP),), HTTP, routes),
+        Frontend("https", (("127.0.0.1", HTTPS),), HTTPS, routes, secure=True),
+    ]
+    return Table(frontends=frontends, backends=backends)
 
 
 def wrk(port: int, seconds: int, host: str, scheme: str = "http") -> tuple[float, str]:
@@ -75,8 +77,7 @@ async def main(seconds: int) -> None:
                 f"  server s 127.0.0.1:{SERVER}\n",
             ),
         ]  # fmt: skip
-        settings = Settings(http_port=HTTP, https_port=HTTPS, threads=1)
-        plane = DataPlane(DataPlaneConfig(folder, folder / "record", folder / "log", settings), lambda: None)
+        plane = DataPlane(DataPlaneConfig(folder, folder / "record", folder / "log", threads=1), lambda: None)
         try:
             await figures(plane, seconds)
         finally:
@@ -114,7 +115,7 @@ async def figures(plane: DataPlane, seconds: int) -> None:
         changed = table(many, (server,))
         backend = changed.backends["n_s7_80"]
         servers = (server, f"127.0.0.1:{SERVER + number % 2}") if number % 2 else (server,)
-        changed.backends["n_s7_80"] = Backend(backend.name, "http", Options(), "", servers)
+        changed.backends["n_s7_80"] = Backend(backend.name, "http", Treatment(), servers)
         began = time.perf_counter()
         await plane.apply(changed)
         changes.append((time.perf_counter() - began) * 1000)

@@ -14,11 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pybernetes.ingress.annotations import Options
 from pybernetes.ingress.certificates import fallback
-from pybernetes.ingress.configuration import Settings
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig, DataPlaneError
-from pybernetes.ingress.routes import Backend, Certificate, Route, Table
+from pybernetes.ingress.table import Backend, Certificate, Frontend, Route, Shown, Table, Treatment
 from tests.ports import free_ports
 
 pytestmark = pytest.mark.skipif(
@@ -28,9 +26,8 @@ pytestmark = pytest.mark.skipif(
 
 class World:
     def __init__(self, folder: Path) -> None:
-        http, https = free_ports(2)
-        self.settings = Settings(http_port=http, https_port=https)
-        self.config = DataPlaneConfig(folder, folder / "record", folder / "log", self.settings)
+        self.http, self.https = free_ports(2)
+        self.config = DataPlaneConfig(folder, folder / "record", folder / "log")
         self.died = asyncio.Event()
         self.planes: list[DataPlane] = []
 
@@ -39,11 +36,25 @@ class World:
         self.planes.append(made)
         return made
 
+    def table(
+        self, *servers: str, hosts: tuple[str, ...] = ("a.test",), certificates: tuple[Certificate, ...] = ()
+    ) -> Table:
+        routes = [Route(host, "", False, "shop_web_80") for host in hosts]
+        shown = tuple(Shown(certificate.file, ()) for certificate in certificates)
+        return Table(
+            frontends=[
+                Frontend("http", (("127.0.0.1", self.http),), self.http, routes),
+                Frontend("https", (("127.0.0.1", self.https),), self.https, routes, secure=True, shown=shown),
+            ],
+            backends={"shop_web_80": Backend("shop_web_80", "http", Treatment(), servers)},
+            certificates={certificate.file: certificate for certificate in certificates},
+        )
+
     async def get(self, host: str = "a.test") -> str:
         """Status and body, or what went wrong."""
         try:
             async with asyncio.timeout(60):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.settings.http_port)
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.http)
                 writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
                 answer = (await reader.read()).decode()
                 writer.close()
@@ -78,15 +89,6 @@ async def server(name: str) -> AsyncIterator[str]:
         yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
 
-def table(*servers: str, hosts: tuple[str, ...] = ("a.test",), certificates: tuple[Certificate, ...] = ()) -> Table:
-    return Table(
-        routes=[Route(host, "", False, "shop_web_80") for host in hosts],
-        backends={"shop_web_80": Backend("shop_web_80", "http", Options(), "", servers)},
-        certificates=list(certificates),
-        ingresses=[("shop", "a")],
-    )
-
-
 def run(test: Callable[[World], Awaitable[None]], folder: Path) -> None:
     async def whole() -> None:
         async with world(folder) as made:
@@ -99,14 +101,14 @@ def test_endpoints_change_in_place_and_rules_by_another_process(tmp_path: Path) 
     async def scenario(w: World) -> None:
         async with server("one") as one, server("two") as two:
             plane = w.plane()
-            await plane.apply(table(one))
+            await plane.apply(w.table(one))
             first = plane.pid
             assert await w.get() == "200 one" and (await w.get("b.test")).startswith("404")
-            await plane.apply(table(two))
+            await plane.apply(w.table(two))
             assert await w.get() == "200 two" and plane.pid == first
-            await plane.apply(table())
+            await plane.apply(w.table())
             assert (await w.get()).startswith("503") and plane.pid == first
-            await plane.apply(table(one, hosts=("a.test", "b.test")))
+            await plane.apply(w.table(one, hosts=("a.test", "b.test")))
             assert await w.get("b.test") == "200 one" and plane.pid != first
             await plane.apply(Table())
             assert plane.pid == 0 and not w.config.record.exists()
@@ -118,7 +120,7 @@ def test_nothing_is_dropped_while_processes_and_controllers_change(tmp_path: Pat
     async def scenario(w: World) -> None:
         async with server("one") as one:
             plane = w.plane()
-            await plane.apply(table(one))
+            await plane.apply(w.table(one))
             answers: list[str] = []
 
             async def load() -> None:
@@ -127,7 +129,7 @@ def test_nothing_is_dropped_while_processes_and_controllers_change(tmp_path: Pat
 
             loads = [asyncio.create_task(load()) for _ in range(3)]
             for number in range(4):
-                await plane.apply(table(one, hosts=("a.test", f"{number}.test")))
+                await plane.apply(w.table(one, hosts=("a.test", f"{number}.test")))
                 goal = len(answers) + 5
                 while len(answers) < goal:  # noqa: ASYNC110 (the loads go on)
                     await asyncio.sleep(0.01)
@@ -136,7 +138,7 @@ def test_nothing_is_dropped_while_processes_and_controllers_change(tmp_path: Pat
             assert await w.get() == "200 one", "the proxy outlives its controller"
             other = w.plane()
             assert other.pid == pid
-            await other.apply(table(one))
+            await other.apply(w.table(one))
             for task in loads:
                 task.cancel()
             await asyncio.gather(*loads, return_exceptions=True)
@@ -149,18 +151,18 @@ def test_what_haproxy_refuses_never_goes_live(tmp_path: Path) -> None:
     async def scenario(w: World) -> None:
         async with server("one") as one:
             plane = w.plane()
-            await plane.apply(table(one))
+            await plane.apply(w.table(one))
             with pytest.raises(DataPlaneError, match="refuses"):
-                await plane.apply(table("no address at all", hosts=("b.test",)))
+                await plane.apply(w.table("no address at all", hosts=("b.test",)))
             assert await w.get() == "200 one"
-            broken = Certificate(("shop", "bad"), b"-----BEGIN nothing\n", ("a.test",))
-            good = Certificate(("shop", "good"), fallback(), ("b.test",))
-            refused = await plane.apply(table(one, hosts=("a.test", "b.test"), certificates=(broken, good)))
+            broken = Certificate(("shop", "bad"), b"-----BEGIN nothing\n")
+            good = Certificate(("shop", "good"), fallback())
+            refused = await plane.apply(w.table(one, hosts=("a.test", "b.test"), certificates=(broken, good)))
             assert [*refused] == ["shop_bad.pem"], "the rest goes on without it"
             assert await w.get("b.test") == "200 one"
             pid = plane.pid
             renewed = replace(good, pem=fallback())
-            again = await plane.apply(table(one, hosts=("a.test", "b.test"), certificates=(broken, renewed)))
+            again = await plane.apply(w.table(one, hosts=("a.test", "b.test"), certificates=(broken, renewed)))
             assert [*again] == ["shop_bad.pem"] and plane.pid == pid, "a renewal needs no other process"
 
     run(scenario, tmp_path)
@@ -170,12 +172,12 @@ def test_a_killed_proxy_is_told_and_started_again(tmp_path: Path) -> None:
     async def scenario(w: World) -> None:
         async with server("one") as one:
             plane = w.plane()
-            await plane.apply(table(one))
+            await plane.apply(w.table(one))
             os.kill(plane.pid, signal.SIGKILL)
             async with asyncio.timeout(60):
                 await w.died.wait()
             assert plane.pid == 0
-            await plane.apply(table(one))
+            await plane.apply(w.table(one))
             assert await w.get() == "200 one"
 
     run(scenario, tmp_path)
@@ -183,8 +185,8 @@ def test_a_killed_proxy_is_told_and_started_again(tmp_path: Path) -> None:
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
     async def scenario(w: World) -> None:
-        with socket.create_server(("127.0.0.1", w.settings.http_port)), pytest.raises(DataPlaneError, match="does not"):
-            await w.plane().apply(table())
-        await w.plane().apply(table())
+        with socket.create_server(("127.0.0.1", w.http)), pytest.raises(DataPlaneError, match="does not"):
+            await w.plane().apply(w.table())
+        await w.plane().apply(w.table())
 
     run(scenario, tmp_path)

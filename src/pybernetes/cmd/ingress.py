@@ -32,15 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> None:
     from pybernetes.host.clock import SystemClock
-    from pybernetes.ingress.configuration import Settings
     from pybernetes.ingress.controller import IngressConfig, IngressController
     from pybernetes.ingress.data_plane import DataPlaneConfig
+    from pybernetes.ingress.ingresses.routes import Entry
 
     folder = _folder(args.state_dir)
     listen = tuple(args.listen_address or ["127.0.0.1"])
-    settings = Settings(addresses=listen, http_port=args.http_port, https_port=args.https_port)
-    plane = DataPlaneConfig(folder, folder / "process", folder / "haproxy.log", settings)
-    config = IngressConfig(plane, tuple(args.publish_status_address or listen))
+    plane = DataPlaneConfig(folder, folder / "process", folder / "haproxy.log")
+    entry = Entry(listen, args.http_port, args.https_port)
+    config = IngressConfig(plane, entry, tuple(args.publish_status_address or listen))
     client = Client(HttpTransport.from_kubeconfig(args.kubeconfig), user_agent="pybernetes-ingress")
     await IngressController(client, config, SystemClock()).run()
 

@@ -204,11 +204,11 @@ def dns(spec: ClusterSpec) -> DnsConfig:
 def ingress(spec: ClusterSpec, layout: Layout) -> IngressConfig:
     """It reaches Pods from the host, whose routes lead to all of them."""
     from pybernetes.cluster.process_table import INGRESS_PROXY, record
-    from pybernetes.ingress.configuration import Settings
     from pybernetes.ingress.controller import IngressConfig
     from pybernetes.ingress.data_plane import DataPlaneConfig
+    from pybernetes.ingress.ingresses.routes import Entry
 
-    settings = Settings(tuple(spec.ingress_listens_on), spec.ingress_http_port, spec.ingress_https_port)
+    entry = Entry(tuple(spec.ingress_listens_on), spec.ingress_http_port, spec.ingress_https_port)
     log = layout.logs / f"{INGRESS_PROXY}.log"
-    plane = DataPlaneConfig(layout.ingress, record(layout, INGRESS_PROXY), log, settings)
-    return IngressConfig(plane, publish=(spec.api_address,))
+    plane = DataPlaneConfig(layout.ingress, record(layout, INGRESS_PROXY), log)
+    return IngressConfig(plane, entry, publish=(spec.api_address,))

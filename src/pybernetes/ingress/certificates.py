@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ssl
 import time
+from base64 import b64decode
+from collections.abc import Callable
 from functools import lru_cache
 
+from pybernetes.api.core.v1 import Secret
 from pybernetes.http.self_signed import self_signed
 from pybernetes.http.tls import pem_file
 
@@ -40,3 +43,15 @@ def fallback() -> bytes:
     """A certificate with its key in PEM, for hosts without a certificate of their own."""
     certificate, key = self_signed(_FALLBACK_NAME, ("ingress.local",), (), time.time(), _FALLBACK_DAYS)
     return certificate + key
+
+
+def from_secret(secret: Secret | None, fault: Callable[[bytes], str]) -> tuple[bytes, str]:
+    """Certificate chain and key of a Secret in PEM; or b"" and what is wrong with it."""
+    if secret is None:
+        return b"", "it is not there"
+    parts = [b64decode(secret.data.get(name, "")) for name in ("tls.crt", "tls.key")]
+    if not all(parts):
+        return b"", "it lacks tls.crt or tls.key"
+    lines = [line.strip() for part in parts for line in part.splitlines()]
+    pem = b"\n".join(line for line in lines if line) + b"\n"
+    return pem, fault(pem)

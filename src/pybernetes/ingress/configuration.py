@@ -1,19 +1,34 @@
-"""Pure: the routing table as HAProxy's configuration, its maps and its list of certificates.
+"""Pure: the routing table as HAProxy's configuration, its maps and its lists of certificates.
 
 A host and path are looked up in maps: the exact ones first, then the longest prefix; for the host, then for its
-wildcard, then for every host. Prefixes end with "/" and so does what is looked up, so that they match by element.
+wildcard, then for every host. Prefixes end with "/" and so does what is looked up, so that they match by element. Where
+routes have further conditions, what a map leads to is a number under which rules try these routes in their order.
 Endpoints fill slots of a backend, of which there are more than needed: they change without another process.
+
+Texts of users are keys of maps, or stand here percent-encoded or as digits: none can be a word of the configuration.
 
 Source: HAProxy 2.6 configuration manual.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
-from pybernetes.ingress.routes import REDIRECT, UNAVAILABLE, Backend, Route, Table
+from pybernetes.ingress.table import (
+    FAULTY,
+    NOT_FOUND,
+    UNAVAILABLE,
+    Backend,
+    Condition,
+    Frontend,
+    Route,
+    Table,
+    Treatment,
+)
 
 EMPTY = ""
 """A slot without an endpoint."""
@@ -25,16 +40,8 @@ _DRAIN_S = 600
 _LEAST_SLOTS = 4
 _CONDITION_WORDS = 20
 _NO_LENGTH = "this path limits bodies and needs to be told their length"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    addresses: tuple[str, ...] = ("127.0.0.1",)
-    """Where it listens."""
-    http_port: int = 80
-    https_port: int = 443
-    threads: int = 0
-    """0: one a processor."""
+_NAME = re.compile(r"[A-Za-z0-9_.~!&*+^|-]+")
+"""Of headers and parameters, so far as they may stand in the configuration as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,11 @@ class Rendered:
     structure: str
     """Equal for configurations that differ only in endpoints and contents of certificates."""
     slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def is_name(text: str) -> bool:
+    """Whether a header or a parameter of this name can be told to the proxy."""
+    return _NAME.fullmatch(text) is not None
 
 
 def fill(wanted: tuple[str, ...], before: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,29 +79,28 @@ def fill(wanted: tuple[str, ...], before: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def render(
-    table: Table, settings: Settings, folder: Path, certificates: Path, before: Mapping[str, tuple[str, ...]]
+    table: Table, threads: int, folder: Path, certificates: Path, before: Mapping[str, tuple[str, ...]]
 ) -> Rendered:
-    """`folder` will hold the files, `certificates` holds those of the table and fallback.pem."""
+    """`folder` will hold the files, `certificates` holds the table's and fallback.pem; `threads` 0: its choice."""
     slots = {
         name: fill(backend.servers, before.get(name) or (EMPTY,) * _LEAST_SLOTS)
         for name, backend in sorted(table.backends.items())
     }
     files: dict[str, str] = {}
-    for scheme in ("http", "https"):
-        files |= _maps(scheme, table.routes)
-    listed = [f"{certificates}/fallback.pem"]
-    for certificate in table.certificates:
-        listed.append(" ".join((f"{certificates}/{certificate.file}", *certificate.hosts)))
-    files["certificates.txt"] = "\n".join(listed) + "\n"
-    head = [*_general(settings, folder)]
-    for scheme in ("http", "https"):
-        head += _frontend(scheme, table.routes, settings, folder)
+    head = [*_general(threads, folder)]
+    for frontend in table.frontends:
+        lookups = _Lookups(frontend)
+        files |= lookups.maps
+        if frontend.secure:
+            files[f"{frontend.name}-certificates.txt"] = _certificates(frontend, table, certificates)
+        head += _frontend(frontend, lookups, table.splits, folder)
     head += _FIXED
     backends: list[str] = []
     shapes: list[str] = []
     for name, of_backend in slots.items():
         lines = _backend(table.backends[name])
-        backends += [*lines, *(_server(number, server) for number, server in enumerate(of_backend))]
+        servers = [] if table.backends[name].treatment.redirect else of_backend
+        backends += [*lines, *(_server(number, server) for number, server in enumerate(servers))]
         shapes += [*lines, f"{len(of_backend)} slots"]
     files["haproxy.cfg"] = "\n".join([*head, *backends]) + "\n"
     plain = "\n".join(head).replace(str(folder), "FOLDER")
@@ -97,13 +108,22 @@ def render(
     return Rendered(files, structure, slots)
 
 
-def _general(settings: Settings, folder: Path) -> list[str]:
+def _certificates(frontend: Frontend, table: Table, folder: Path) -> str:
+    """The one at the top is shown to those that ask for no name, or for one that no other is for."""
+    listed = [f"{folder}/fallback.pem"]
+    for shown in frontend.shown:
+        if shown.file in table.certificates:
+            listed.append(" ".join((f"{folder}/{shown.file}", *shown.hosts)))
+    return "\n".join(listed) + "\n"
+
+
+def _general(threads: int, folder: Path) -> list[str]:
     return [
         "global",
         f"    user {_USER}",
         f"    group {_GROUP}",
         f"    maxconn {_MOST_CONNECTIONS}",
-        *([f"    nbthread {settings.threads}"] if settings.threads else []),
+        *([f"    nbthread {threads}"] if threads else []),
         f"    hard-stop-after {_DRAIN_S}s",
         f"    stats socket {folder}/admin.sock mode 600 level admin expose-fd listeners",
         "    ssl-default-bind-options ssl-min-ver TLSv1.2",
@@ -126,50 +146,92 @@ def _general(settings: Settings, folder: Path) -> list[str]:
 
 
 _FIXED = [
-    "backend not-found",
-    '    http-request return status 404 content-type text/plain string "no Ingress has a rule for this host and path"',
+    f"backend {NOT_FOUND}",
+    '    http-request return status 404 content-type text/plain string "no rule is for this host and path"',
     f"backend {UNAVAILABLE}",
     '    http-request return status 503 content-type text/plain string "the Service of this path is not there"',
+    f"backend {FAULTY}",
+    '    http-request return status 500 content-type text/plain string "the rule for this path leads to no Service"',
 ]
+_STAGES = (("named", "host"), ("wildcard", "wild"), ("any", ""))
+"""Kinds of hosts in the order in which they are looked for, and the variable that holds what is looked for."""
 
 
-def _frontend(scheme: str, routes: list[Route], settings: Settings, folder: Path) -> list[str]:
-    secure = scheme == "https"
-    port = settings.https_port if secure else settings.http_port
-    tls = f" ssl crt-list {folder}/certificates.txt alpn h2,http/1.1" if secure else ""
-    lines = [f"frontend {scheme}"]
-    for address in settings.addresses:
+class _Lookups:
+    """What a frontend's maps say, and in which order the routes of one place are tried where they have conditions."""
+
+    def __init__(self, frontend: Frontend) -> None:
+        places: dict[tuple[str, str, bool], list[Route]] = {}
+        for route in frontend.routes:
+            places.setdefault((route.host, route.path, route.exact), []).append(route)
+        self.groups: dict[tuple[str, bool], dict[str, list[Route]]] = {}
+        """By the stage that leads to them: kind of host, and whether the path was exact."""
+        exact, prefix = [], []
+        wildcards = {route.host[1:] for route in frontend.routes if route.host.startswith("*")}
+        for (host, path, is_exact), routes in places.items():
+            target = routes[0].target
+            if routes[0].conditions:
+                target = f"group-{sum(map(len, self.groups.values()))}"
+                stage = self.groups.setdefault((_host_kind(host), is_exact), {})
+                stage[target] = routes if is_exact else [*routes, *_shorter(places, host, path)]
+            if is_exact:
+                exact.append(f"{host}{path} {target}\n")
+            else:
+                prefix.append(f"{host}{path}/ {target}\n")
+        self.stages = {(_host_kind(host), is_exact) for host, _, is_exact in places}
+        self.maps = {f"{frontend.name}-exact.map": "".join(exact), f"{frontend.name}-prefix.map": "".join(prefix)}
+        if frontend.deep:
+            # The first one that fits is taken, so the longest comes first.
+            ordered = sorted(wildcards, key=lambda end: (-len(end), end))
+            self.maps[f"{frontend.name}-wildcards.map"] = "".join(f"{end} *{end}\n" for end in ordered)
+
+
+def _shorter(places: Mapping[tuple[str, str, bool], list[Route]], host: str, path: str) -> list[Route]:
+    """The routes of the host for the paths that a path is below of, the longest first."""
+    found: list[Route] = []
+    while path:
+        path = path.rpartition("/")[0]
+        found += places.get((host, path, False), ())
+    return found
+
+
+def _frontend(
+    frontend: Frontend, lookups: _Lookups, splits: Mapping[str, tuple[tuple[int, str], ...]], folder: Path
+) -> list[str]:
+    scheme = "https" if frontend.secure else "http"
+    tls = f" ssl crt-list {folder}/{frontend.name}-certificates.txt alpn h2,http/1.1" if frontend.secure else ""
+    lines = [f"frontend {frontend.name}"]
+    for address, port in frontend.listens:
         lines.append(f"    bind {f'[{address}]' if ':' in address else address}:{port}{tls}")
     lines += [
         "    http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
         "    http-request set-header X-Forwarded-For %[src]",
         "    http-request set-header X-Real-IP %[src]",
         "    http-request set-header X-Forwarded-Host %[req.hdr(host)]",
-        f"    http-request set-header X-Forwarded-Port {port}",
+        f"    http-request set-header X-Forwarded-Port {frontend.port}",
         f"    http-request set-header X-Forwarded-Proto {scheme}",
         "    http-request set-var(txn.host) req.hdr(host),field(1,:),lower,rtrim(.)",
     ]
-    kinds = {(_host_kind(route.host), route.exact) for route in routes}
     unless_found = ""
-    for kind, name in (("named", "host"), ("wildcard", "wild"), ("any", "")):
-        stages = [exact for exact in (True, False) if (kind, exact) in kinds]
+    place = f"{folder}/{frontend.name}"
+    for kind, name in _STAGES:
+        stages = [exact for exact in (True, False) if (kind, exact) in lookups.stages]
         if stages and kind == "wildcard":
-            lines.append(f"    http-request set-var(txn.wild) var(txn.host),regsub('^[^.]+','*'){unless_found}")
+            wild = f"map_end({place}-wildcards.map)" if frontend.deep else "regsub('^[^.]+','*')"
+            lines.append(f"    http-request set-var(txn.wild) var(txn.host),{wild}{unless_found}")
         for exact in stages:
             prefix = f"%[var(txn.{name})]" if name else ""
             text = f"{prefix}%[path]" if exact else f"{prefix}%[path]/"
-            look = f"map_{'str' if exact else 'beg'}({folder}/{scheme}-{'exact' if exact else 'prefix'}.map)"
+            look = f"map_{'str' if exact else 'beg'}({place}-{'exact' if exact else 'prefix'}.map)"
             lines.append(f'    http-request set-var-fmt(txn.key) "{text}"{unless_found}')
             lines.append(f"    http-request set-var(txn.route) var(txn.key),{look}{unless_found}")
+            for group, routes in lookups.groups.get((kind, exact), {}).items():
+                lines += _group(group, routes)
             unless_found = " if !{ var(txn.route) -m found }"
-    if not secure and any(route.redirect for route in routes):
-        target = "" if settings.https_port == 443 else f":{settings.https_port}"
-        lines.append(
-            f"    http-request redirect location https://%[var(txn.host)]{target}%[pathq] code 308"
-            f" if {{ var(txn.route) -m str {REDIRECT} }}"
-        )
+    for target in dict.fromkeys(route.target for route in frontend.routes if route.target in splits):
+        lines += _split(target, splits[target])
     lines.append("    use_backend %[var(txn.route)] if { var(txn.route) -m found }")
-    lines.append("    default_backend not-found")
+    lines.append(f"    default_backend {NOT_FOUND}")
     return lines
 
 
@@ -177,25 +239,57 @@ def _host_kind(host: str) -> str:
     return "any" if not host else "wildcard" if host.startswith("*") else "named"
 
 
-def _maps(scheme: str, routes: list[Route]) -> dict[str, str]:
-    exact, prefix = [], []
+def _group(name: str, routes: Iterable[Route]) -> list[str]:
+    """Tries the routes in their order; without any that fits the request is looked up on."""
+    here = f"{{ var(txn.route) -m str {name} }}"
+    lines = []
     for route in routes:
-        backend = REDIRECT if scheme == "http" and route.redirect else route.backend
-        if route.exact:
-            exact.append(f"{route.host}{route.path} {backend}\n")
-        else:
-            prefix.append(f"{route.host}{route.path}/ {backend}\n")
-    return {f"{scheme}-exact.map": "".join(exact), f"{scheme}-prefix.map": "".join(prefix)}
+        tests = " ".join((here, *map(_test, route.conditions)))
+        lines.append(f"    http-request set-var(txn.route) str({route.target}) if {tests}")
+        if not route.conditions:
+            return lines
+    return [*lines, f"    http-request unset-var(txn.route) if {here}"]
+
+
+def _test(condition: Condition) -> str:
+    """Values are compared by the digits of their bytes."""
+    if condition.on == "method":
+        return f"{{ method {_named(condition.value)} }}"
+    name = _named(condition.name)
+    what = f"req.fhdr({name},1)" if condition.on == "header" else f"urlp({name}),url_dec(1)"
+    return f"{{ {what},hex -m str {condition.value.encode().hex().upper()} }}"
+
+
+def _split(name: str, shares: tuple[tuple[int, str], ...]) -> list[str]:
+    here = f"{{ var(txn.route) -m str {name} }}"
+    lines = [f"    http-request set-var(txn.dice) rand({sum(weight for weight, _ in shares)}) if {here}"]
+    below = 0
+    for weight, backend in shares:
+        below += weight
+        lines.append(
+            f"    http-request set-var(txn.route) str({backend}) if {here} {{ var(txn.dice) -m int lt {below} }}"
+        )
+    return lines
+
+
+def _named(text: str) -> str:
+    assert is_name(text), text
+    return text
+
+
+def _said(text: str) -> str:
+    """A text of a user, in a format: nothing of it is read as anything else."""
+    return f"%[str({quote(text, safe='')}),url_dec]" if text else ""
 
 
 def _backend(backend: Backend) -> list[str]:
-    """Without its servers. Every value was parsed: numbers, networks, and paths of harmless characters."""
-    chosen = backend.options
+    """Without its servers. Every value was parsed: numbers, networks, words of a list; or is said by `_said`."""
+    chosen = backend.treatment
     lines = [f"backend {backend.name}"]
-    if chosen.connect_s:
-        lines.append(f"    timeout connect {chosen.connect_s}s")
-    if chosen.read_s:
-        lines += [f"    timeout server {chosen.read_s}s", f"    timeout tunnel {chosen.read_s}s"]
+    if chosen.connect_ms:
+        lines.append(f"    timeout connect {chosen.connect_ms}ms")
+    if chosen.read_ms:
+        lines += [f"    timeout server {chosen.read_ms}ms", f"    timeout tunnel {chosen.read_ms}ms"]
     for start in range(0, len(chosen.sources), _CONDITION_WORDS):
         lines.append(f"    acl may-ask src {' '.join(chosen.sources[start : start + _CONDITION_WORDS])}")
     if chosen.sources:
@@ -210,12 +304,32 @@ def _backend(backend: Backend) -> list[str]:
             lines.append(
                 f'    http-request return status 411 content-type text/plain string "{_NO_LENGTH}" if {condition}'
             )
-    if chosen.rewrite:
-        rest = f"%[path,bytes({len(backend.prefix.encode()) + 1})]" if chosen.rewrite_rest else ""
-        lines.append(f"    http-request set-path {chosen.rewrite}{rest}")
+    lines += _changes(chosen)
     how = {"h2c": "proto h2", "h2": "ssl verify none alpn h2", "https": "ssl verify none"}.get(backend.protocol, "")
     if how:
         lines.append(f"    default-server {how}")
+    return lines
+
+
+def _changes(chosen: Treatment) -> list[str]:
+    """Of the request, then of the answer."""
+    lines = []
+    if chosen.rewrite or chosen.rest_from is not None:
+        rest = (
+            "" if chosen.rest_from is None else f"%[path,bytes({chosen.rest_from})]" if chosen.rest_from else "%[path]"
+        )
+        lines.append(f"    http-request set-path {_said(chosen.rewrite)}{rest}")
+    if chosen.redirect is not None:
+        to = chosen.redirect
+        scheme = to.scheme or "%[req.hdr(x-forwarded-proto)]"
+        where = f"{_said(to.host) or '%[var(txn.host)]'}{f':{to.port}' if to.port else ''}"
+        return [*lines, f"    http-request redirect location {scheme}://{where}%[pathq] code {to.code}"]
+    if chosen.host:
+        lines.append(f"    http-request set-header Host {_said(chosen.host)}")
+    for message, headers in (("request", chosen.request), ("response", chosen.response)):
+        for verb, changed in (("set", headers.set), ("add", headers.add)):
+            lines += [f"    http-{message} {verb}-header {_named(name)} {_said(value)}" for name, value in changed]
+        lines += [f"    http-{message} del-header {_named(name)}" for name in headers.remove]
     return lines
 
 

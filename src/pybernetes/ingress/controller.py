@@ -1,7 +1,7 @@
 """The Ingress controller: watches, makes the table, hands it to the proxy, tells what became of it.
 
-Flow: informers → `routes.table` → `DataPlane.apply` → status and Events. Nothing but Ingresses and their classes is
-watched, and no proxy runs, until there is an Ingress of ours.
+Flow: informers → `ingresses.routes` → `Table` → `DataPlane.apply` → status and Events. Nothing but Ingresses and their
+classes is watched, and no proxy runs, until there is an Ingress of ours.
 
 Source: docs of ingress-nginx for what users expect of Events and status.
 """
@@ -32,9 +32,11 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.indexes import BY_SERVICE, SERVICE_NAME, service_of
 from pybernetes.client.informer import Informer, InformerFactory
 from pybernetes.host.clock import Clock
-from pybernetes.ingress import certificates, routes
+from pybernetes.ingress import certificates
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig, DataPlaneError
-from pybernetes.ingress.routes import Key, Problem, Table, key_of
+from pybernetes.ingress.ingresses import routes
+from pybernetes.ingress.ingresses.routes import Entry, Told, key_of
+from pybernetes.ingress.table import Key, Problem, Table, World
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,8 @@ _LONGEST_RETRY_S = 300.0
 @dataclass(frozen=True, slots=True)
 class IngressConfig:
     data_plane: DataPlaneConfig
-    publish: tuple[str, ...] = ()
+    entry: Entry
+    publish: tuple[str, ...]
     """Addresses for the status of Ingresses."""
 
 
@@ -71,6 +74,7 @@ class IngressController:
         self._recorder = EventRecorder(client, "pybernetes-ingress", "", clock)
         self._wake = asyncio.Event()
         self._table = Table()
+        self._found = Told()
         self._told: dict[Key, tuple[str, int, frozenset[Problem]]] = {}
         """What was last told of an Ingress: of which uid and generation, and which problems."""
         self._plane: DataPlane | None = None
@@ -122,26 +126,22 @@ class IngressController:
         ours = [ingress for ingress in self._ingresses.lister.list() if routes.is_ours(ingress, classes)]
         if ours:
             await self._follow(any(ingress.spec.tls for ingress in ours))
-        before, self._table = self._table, routes.table(ours, self._world())
+        before, self._table = {*self._found.ingresses}, Table()
+        self._found = routes.add_to(self._table, ours, self._world(), self._config.entry)
         try:
             refused = await plane.apply(self._table)
         except (DataPlaneError, OSError, subprocess.SubprocessError) as error:
             log.error("%s", error)
-            for key in self._table.ingresses:
-                self._table.problems.setdefault(key, []).append(
-                    Problem("NotServed", f"{error}; what was served is kept")
-                )
+            for key in self._found.ingresses:
+                self._found.tell(key, Problem("NotServed", f"{error}; what was served is kept"))
             self._tell(ours, served=False)
             return True
-        for certificate in self._table.certificates:
-            if certificate.file in refused:
-                key = self._user_of(certificate.secret, ours)
-                message = (
-                    f"Secret {'/'.join(certificate.secret)}: {refused[certificate.file]}; a self-signed one is shown"
-                )
-                self._table.problems.setdefault(key, []).append(Problem("BadCertificate", message))
+        for file, why in refused.items():
+            secret = self._table.certificates[file].secret
+            message = f"Secret {'/'.join(secret)}: {why}; a self-signed one is shown"
+            self._found.tell(self._user_of(secret, ours), Problem("BadCertificate", message))
         self._tell(ours, served=True)
-        return await self._publish(ours, {*before.ingresses} - {*self._table.ingresses})
+        return await self._publish(ours, before - {*self._found.ingresses})
 
     def _user_of(self, secret: Key, ours: list[Ingress]) -> Key:
         users = (key_of(i) for i in ours for tls in i.spec.tls if (i.metadata.namespace, tls.secretName) == secret)
@@ -163,9 +163,9 @@ class IngressController:
             )
         await self._factory.wait_synced()
 
-    def _world(self) -> routes.World:
+    def _world(self) -> World:
         services, slices, secrets = self._services, self._slices, self._secrets
-        return routes.World(
+        return World(
             service=lambda namespace, name: services.lister.get(namespace, name) if services else None,
             slices=lambda namespace, name: slices.lister.by_index(BY_SERVICE, f"{namespace}/{name}") if slices else (),
             secret=lambda namespace, name: secrets.lister.get(namespace, name) if secrets else None,
@@ -192,7 +192,7 @@ class IngressController:
         now: dict[Key, tuple[str, int, frozenset[Problem]]] = {}
         for ingress in ours:
             key = key_of(ingress)
-            problems = self._table.problems.get(key, [])
+            problems = self._found.problems.get(key, [])
             uid, generation = ingress.metadata.uid or "", ingress.metadata.generation or 0
             before = self._told.get(key, ("", 0, frozenset()))
             known = before[2] if before[0] == uid else frozenset()
@@ -207,8 +207,8 @@ class IngressController:
 
     async def _publish(self, ours: list[Ingress], gone: set[Key]) -> bool:
         """Brings the addresses into the status of ours and out of those that are no longer; whether one failed."""
-        settings = self._config.data_plane.settings
-        ports = [IngressPortStatus(port=port, protocol="TCP") for port in (settings.http_port, settings.https_port)]
+        entry = self._config.entry
+        ports = [IngressPortStatus(port=port, protocol="TCP") for port in (entry.http_port, entry.https_port)]
         wanted = [IngressLoadBalancerIngress(ip=address, ports=ports) for address in self._config.publish]
         changes = [(ingress, wanted) for ingress in ours if ingress.status.loadBalancer.ingress != wanted]
         for key in gone:

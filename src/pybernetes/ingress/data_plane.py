@@ -16,15 +16,15 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybernetes.host.files import write_atomic, write_if_changed
 from pybernetes.host.processes import Process, arguments, find_program, spawn
 from pybernetes.ingress import certificates
-from pybernetes.ingress.configuration import Rendered, Settings, render, server_commands
-from pybernetes.ingress.routes import Table
+from pybernetes.ingress.configuration import Rendered, render, server_commands
+from pybernetes.ingress.table import Table
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,8 @@ class DataPlaneConfig:
     record: Path
     """Id and start time of the process."""
     log: Path
-    settings: Settings = field(default_factory=Settings)
+    threads: int = 0
+    """0: one a processor."""
 
 
 class DataPlane:
@@ -91,7 +92,7 @@ class DataPlane:
 
         Raises DataPlaneError when it cannot; then it serves what it served before.
         """
-        if not table.ingresses:
+        if not table.frontends:
             self.stop()
             return {}
         folder = self._config.folder
@@ -100,7 +101,7 @@ class DataPlane:
         if not (keys / "fallback.pem").exists():
             write_atomic(keys / "fallback.pem", await asyncio.to_thread(certificates.fallback), 0o600)
         table, refused = self._without_refused(table)
-        for certificate in table.certificates:
+        for certificate in table.certificates.values():
             write_if_changed(keys / certificate.file, certificate.pem, 0o600)
         if self._process is not None and self._running is not None:
             rendered = self._render(table, self._current_folder())
@@ -114,11 +115,11 @@ class DataPlane:
 
     def _without_refused(self, table: Table) -> tuple[Table, dict[str, str]]:
         told = {
-            c.file: self._refused[c.file][1]
-            for c in table.certificates
-            if c.file in self._refused and self._refused[c.file][0] == c.pem
+            file: self._refused[file][1]
+            for file, certificate in table.certificates.items()
+            if file in self._refused and self._refused[file][0] == certificate.pem
         }
-        return replace(table, certificates=[c for c in table.certificates if c.file not in told]), told
+        return _without(table, told), told
 
     def stop(self) -> None:
         """Lets it finish what it has and end."""
@@ -137,7 +138,7 @@ class DataPlane:
 
     def _render(self, table: Table, folder: Path) -> Rendered:
         before = self._running.slots if self._running else {}
-        return render(table, self._config.settings, folder, self._config.folder / "certificates", before)
+        return render(table, self._config.threads, folder, self._config.folder / "certificates", before)
 
     def _current_folder(self) -> Path:
         """Where the running process has its files, by its own arguments: it may have been started before us."""
@@ -154,7 +155,7 @@ class DataPlane:
         for start in range(0, len(commands), _COMMANDS_AT_ONCE):
             await _told(admin, ";".join(commands[start : start + _COMMANDS_AT_ONCE]))
         self._running = rendered
-        for certificate in table.certificates:
+        for certificate in table.certificates.values():
             if self._contents.get(certificate.file) == certificate.pem:
                 continue
             file = self._config.folder / "certificates" / certificate.file
@@ -175,17 +176,17 @@ class DataPlane:
             said = await asyncio.to_thread(_check, program, folder / "haproxy.cfg")
             if not said:
                 break
-            bad = [c for c in table.certificates if f"/{c.file}'" in said]
+            bad = [c for c in table.certificates.values() if f"/{c.file}'" in said]
             if not bad:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise DataPlaneError(f"the proxy refuses the new configuration: {_first_fault(said)}")
             for certificate in bad:
                 refused[certificate.file] = _first_fault(said)
                 self._refused[certificate.file] = certificate.pem, refused[certificate.file]
-            table = replace(table, certificates=[c for c in table.certificates if c not in bad])
+            table = _without(table, refused)
         await self._start(program, folder)
         self._running = rendered
-        self._contents = {c.file: c.pem for c in table.certificates}
+        self._contents = {file: certificate.pem for file, certificate in table.certificates.items()}
         self.reloads += 1
         self._clean(folder, {"fallback.pem", *self._contents})
         return refused
@@ -247,6 +248,11 @@ class DataPlane:
         for file in (self._config.folder / "certificates").iterdir():
             if file.name not in kept:
                 file.unlink(missing_ok=True)
+
+
+def _without(table: Table, files: Container[str]) -> Table:
+    """The table as it is without some certificates: the fallback is shown in their place."""
+    return replace(table, certificates={f: c for f, c in table.certificates.items() if f not in files})
 
 
 def _collect(process: Process) -> None:

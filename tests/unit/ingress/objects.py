@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,9 +11,10 @@ import msgspec
 from pybernetes.api.core.v1 import Secret, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.api.networking.v1 import Ingress
-from pybernetes.ingress import routes
-from pybernetes.ingress.annotations import PREFIX
-from pybernetes.ingress.routes import Table, World
+from pybernetes.ingress.ingresses import routes
+from pybernetes.ingress.ingresses.annotations import PREFIX
+from pybernetes.ingress.ingresses.routes import Entry, Told
+from pybernetes.ingress.table import Table, World
 
 
 def path(where: str = "/", service: str = "web", kind: str = "Prefix", port: Any = 80) -> dict[str, Any]:
@@ -47,7 +49,10 @@ def secret(name: str, **data: bytes) -> Secret:
     return msgspec.convert({"metadata": {"name": name, "namespace": "shop"}, "data": texts}, Secret)
 
 
-def table(ingresses: list[Ingress], *objects: Service | EndpointSlice | Secret) -> Table:
+ENTRY = Entry(("127.0.0.1", "fd00::2"), 9080, 9443)
+
+
+def world(*objects: Service | EndpointSlice | Secret) -> World:
     def named(kind: type, namespace: str, name: str) -> Any:
         same = [
             o for o in objects if isinstance(o, kind) and (o.metadata.namespace, o.metadata.name) == (namespace, name)
@@ -57,12 +62,20 @@ def table(ingresses: list[Ingress], *objects: Service | EndpointSlice | Secret) 
     def slices(namespace: str, name: str) -> list[EndpointSlice]:
         return [found] if (found := named(EndpointSlice, namespace, name)) else []
 
-    return routes.table(
-        ingresses,
-        World(
-            service=lambda namespace, name: named(Service, namespace, name),
-            slices=slices,
-            secret=lambda namespace, name: named(Secret, namespace, name),
-            certificate_fault=lambda pem: "" if b"GOOD" in pem else "it is no certificate with its key",
-        ),
+    return World(
+        service=lambda namespace, name: named(Service, namespace, name),
+        slices=slices,
+        secret=lambda namespace, name: named(Secret, namespace, name),
+        certificate_fault=lambda pem: "" if b"GOOD" in pem else "it is no certificate with its key",
     )
+
+
+@dataclass
+class Made:
+    table: Table
+    told: Told
+
+
+def table(ingresses: list[Ingress], *objects: Service | EndpointSlice | Secret) -> Made:
+    made = Table()
+    return Made(made, routes.add_to(made, ingresses, world(*objects), ENTRY))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,42 +12,82 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.ingress.annotations import Options
 from pybernetes.ingress.certificates import fallback, fault
-from pybernetes.ingress.configuration import Settings, fill, render, server_commands
-from pybernetes.ingress.routes import REDIRECT, UNAVAILABLE, Backend, Certificate, Route, Table
+from pybernetes.ingress.configuration import Rendered, fill, is_name, render, server_commands
+from pybernetes.ingress.table import (
+    NOT_FOUND,
+    UNAVAILABLE,
+    Backend,
+    Certificate,
+    Condition,
+    Frontend,
+    Headers,
+    Redirect,
+    Route,
+    Shown,
+    Table,
+    Treatment,
+)
 
 from .objects import ingress, path, service, table
 
 GOLDEN = Path(__file__).with_name("golden.cfg")
-CERTIFICATE = Certificate(("shop", "tls"), b"", ("a.b", "*.b"))
-CHOSEN = Options("/z/", True, 1024, 3, 4, sources=tuple(f"10.{n}.0.0/16" for n in range(25)))
+CERTIFICATE = Certificate(("shop", "tls"), b"")
+CHOSEN = Treatment(
+    "/z/", 3, body_bytes=1024, connect_ms=3000, read_ms=4000, sources=tuple(f"10.{n}.0.0/16" for n in range(25))
+)
+CHANGED = Treatment(
+    host="other.test",
+    request=Headers((("X-A", 'it\'s "a" b%[x]'),), (("X-B", "b"),), ("X-C",)),
+    response=Headers(remove=("Server",)),
+)
 
 
 def a_table(servers: tuple[str, ...] = ("10.0.0.1:80",)) -> Table:
+    secure = [
+        Route("", "", False, UNAVAILABLE),
+        Route("*.b", "", False, "shop_web_80"),
+        Route("a.b", "/x", True, "shop_web_80"),
+        Route("a.b", "/y", False, "shop_api_80_1"),
+    ]
+    plain = [*secure[:2], Route("a.b", "/x", True, "redirect_1"), secure[3]]
+    conditional = [
+        Route("", "/v", False, "split_1", (Condition("method", "", "GET"), Condition("header", "version", "two"))),
+        Route("", "/v", False, "shop_web_80", (Condition("query", "q", "a b"),)),
+        Route("", "", False, "shop_api_80_1"),
+        Route("", "/v", True, "shop_changed_80_3", (Condition("method", "", "PUT"),)),
+        Route("*.d", "", False, NOT_FOUND),
+        Route("*.c.d", "", False, "shop_web_80"),
+    ]
+
+    def listens(port: int) -> tuple[tuple[str, int], ...]:
+        return ("127.0.0.1", port), ("fd00::2", port)
+
     return Table(
-        routes=[
-            Route("", "", False, UNAVAILABLE),
-            Route("*.b", "", False, "shop_web_80"),
-            Route("a.b", "/x", True, "shop_web_80", redirect=True),
-            Route("a.b", "/y", False, "shop_api_80_1"),
+        frontends=[
+            Frontend("http", listens(9080), 9080, plain),
+            Frontend("https", listens(9443), 9443, secure, secure=True, shown=(Shown("shop_tls.pem", ("a.b", "*.b")),)),
+            Frontend("gateway_1", (("127.0.0.1", 20001),), 80, conditional, deep=True),
         ],
         backends={
-            "shop_web_80": Backend("shop_web_80", "http", Options(), "", servers),
-            "shop_api_80_1": Backend("shop_api_80_1", "h2c", CHOSEN, "/y", ("[fd00::1]:80",)),
-            "shop_tls_443_2": Backend("shop_tls_443_2", "https", Options(), "", ()),
+            "shop_web_80": Backend("shop_web_80", "http", Treatment(), servers),
+            "shop_api_80_1": Backend("shop_api_80_1", "h2c", CHOSEN, ("[fd00::1]:80",)),
+            "shop_tls_443_2": Backend("shop_tls_443_2", "https", Treatment(), ()),
+            "shop_changed_80_3": Backend("shop_changed_80_3", "http", CHANGED, ()),
+            "redirect_1": Backend("redirect_1", "http", Treatment(redirect=Redirect(308, "https", port=9443)), ()),
         },
-        certificates=[CERTIFICATE],
-        ingresses=[("shop", "a")],
+        splits={"split_1": ((1, "shop_web_80"), (2, UNAVAILABLE))},
+        certificates={CERTIFICATE.file: CERTIFICATE},
     )
 
 
-SETTINGS = Settings(("127.0.0.1", "fd00::2"), 9080, 9443)
+def rendered(table: Table, folder: Path, keys: Path, before: Rendered | None = None) -> Rendered:
+    return render(table, 0, folder, keys, before.slots if before else {})
 
 
 def test_golden(tmp_path: Path) -> None:
     folder, keys = tmp_path / "1", tmp_path / "keys"
-    made = render(a_table(), SETTINGS, folder, keys, {})
+    made = rendered(a_table(), folder, keys)
     text = "".join(f"== {name}\n{content}" for name, content in sorted(made.files.items()))
     text = text.replace(str(folder), "FOLDER").replace(str(keys), "KEYS")
     if os.environ.get("GOLDEN") == "write":
@@ -54,41 +95,77 @@ def test_golden(tmp_path: Path) -> None:
     assert text == GOLDEN.read_text()
 
 
-def test_haproxy_takes_it(tmp_path: Path) -> None:
+def check(made: Rendered, folder: Path) -> None:
+    """Asserts that HAProxy takes a configuration that was rendered for this folder."""
     program = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
     if program is None:
         pytest.skip("needs haproxy")
-    made = render(a_table(), SETTINGS, tmp_path, tmp_path, {})
     for name, text in made.files.items():
-        (tmp_path / name).write_text(text)
+        (folder / name).write_text(text)
     for name in ("fallback.pem", CERTIFICATE.file):
-        (tmp_path / name).write_bytes(fallback())
+        (folder / name).write_bytes(fallback())
     done = subprocess.run(
-        [program, "-c", "-f", str(tmp_path / "haproxy.cfg")], capture_output=True, text=True, check=False
+        [program, "-c", "-f", str(folder / "haproxy.cfg")], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_haproxy_takes_it(tmp_path: Path) -> None:
+    check(rendered(a_table(), tmp_path, tmp_path), tmp_path)
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.sampled_from(["Exact", "Prefix", "ImplementationSpecific"]))))
 def test_no_path_adds_a_line_or_a_word(found: list[tuple[str, str]]) -> None:
     made = table([ingress("a", ("a.b", [path("/" + text, kind=kind) for text, kind in found]))], service("web"))
-    rendered = render(made, SETTINGS, Path("/f"), Path("/k"), {})
-    maps = rendered.files["http-exact.map"] + rendered.files["http-prefix.map"]
-    lines = [line for line in maps.split("\n") if line]
-    assert len(lines) == len(made.routes)
+    files = rendered(made.table, Path("/f"), Path("/k")).files
+    lines = [line for line in (files["http-exact.map"] + files["http-prefix.map"]).split("\n") if line]
+    assert len(lines) == len(made.table.frontends[0].routes)
     assert all(line.isascii() and len(line.split()) == 2 and line.startswith("a.b/") for line in lines)
 
 
-def test_redirects_are_for_plain_http_alone(tmp_path: Path) -> None:
-    made = render(a_table(), SETTINGS, tmp_path, tmp_path, {})
-    assert made.files["http-exact.map"] == f"a.b/x {REDIRECT}\n"
-    assert made.files["https-exact.map"] == "a.b/x shop_web_80\n"
+TEXTS = st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=20)
+
+
+@given(TEXTS, TEXTS, TEXTS, TEXTS)
+def test_no_value_adds_a_line_or_a_word(header: str, query: str, set_to: str, path: str) -> None:
+    """Whatever is compared with or set: the words of the configuration are those of harmless values."""
+
+    def words(header: str, query: str, set_to: str, path: str) -> list[list[str]]:
+        conditions = (Condition("header", "h", header), Condition("query", "q", query))
+        treatment = Treatment(path, 2, set_to, request=Headers(set=(("X-A", set_to),)))
+        made = Table(
+            frontends=[Frontend("f", (("127.0.0.1", 1),), 1, [Route("", "/a", False, "b", conditions)])],
+            backends={"b": Backend("b", "http", treatment, ())},
+        )
+        text = rendered(made, Path("/f"), Path("/k")).files["haproxy.cfg"]
+        assert text.isascii() and not {*"\"'\\$#"} & {
+            *(line for line in text.split("\n") if "X-A" in line or "hex" in line)
+        }
+        return [line.split(" ") for line in text.split("\n")]
+
+    harmless = words("a", "a", "a", "a")
+    found = words(header, query, set_to, path)
+    assert [len(line) for line in found] == [len(line) for line in harmless]
+    differing = {
+        word for a, b in zip(found, harmless, strict=True) for word, other in zip(a, b, strict=True) if word != other
+    }
+    assert all(
+        re.fullmatch(r"[0-9A-F]+|(%\[str\([A-Za-z0-9_.~%-]+\),url_dec\])(%\[path,bytes\(2\)\])?", word)
+        for word in differing
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a'b", 'a"b', "a#b", "a$b", "a(b", "a,b", "a%b", "a\nb", "ä", "a\\b", "a`b"]
+)
+def test_names_that_cannot_be_told(name: str) -> None:
+    assert not is_name(name)
 
 
 def test_only_endpoints_leave_the_structure_as_it_is(tmp_path: Path) -> None:
-    first = render(a_table(), SETTINGS, tmp_path / "1", tmp_path, {})
-    moved = render(a_table(("10.0.0.2:80", "10.0.0.3:80")), SETTINGS, tmp_path / "2", tmp_path, first.slots)
-    many = render(a_table(tuple(f"10.0.1.{n}:80" for n in range(9))), SETTINGS, tmp_path / "3", tmp_path, first.slots)
+    first = rendered(a_table(), tmp_path / "1", tmp_path)
+    moved = rendered(a_table(("10.0.0.2:80", "10.0.0.3:80")), tmp_path / "2", tmp_path, first)
+    many = rendered(a_table(tuple(f"10.0.1.{n}:80" for n in range(9))), tmp_path / "3", tmp_path, first)
     assert moved.structure == first.structure != many.structure
     assert len(many.slots["shop_web_80"]) == 16
 

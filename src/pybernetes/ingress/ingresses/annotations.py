@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
+
+from pybernetes.ingress.table import Treatment
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -36,20 +38,13 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What annotations change about every path of an Ingress. Zero and "" leave the default."""
+    """What annotations change about every path of an Ingress. "" leaves the default."""
 
-    rewrite: str = ""
-    """Path that the backend sees."""
-    rewrite_rest: bool = False
-    """Whether what follows the matched prefix is appended to it."""
-    body_bytes: int = 0
-    connect_s: int = 0
-    read_s: int = 0
+    treatment: Treatment = field(default_factory=Treatment)
+    """Its `rest_from` is to be counted from the end of the path of each rule."""
     ssl_redirect: bool = True
     force_ssl_redirect: bool = False
     protocol: str = ""
-    sources: tuple[str, ...] = ()
-    """Networks that may ask; () for everybody."""
 
 
 def options(annotations: Mapping[str, str]) -> tuple[Options, list[str]]:
@@ -80,10 +75,11 @@ def options(annotations: Mapping[str, str]) -> tuple[Options, list[str]]:
             if name in _SOURCES:
                 raise Unusable(f"{sentence}; this Ingress is not served") from None
             problems.append(f"{sentence}; it is ignored")
-    reads = [made.pop(name) for name in ("read_s", "send_s") if name in made]
+    reads = [made.pop(name) for name in ("read_ms", "send_ms") if name in made]
     if reads:
-        made["read_s"] = max(reads)
-    return Options(**made), problems
+        made["read_ms"] = max(reads)
+    own = {name: made.pop(name) for name in ("ssl_redirect", "force_ssl_redirect", "protocol") if name in made}
+    return Options(Treatment(**made), **own), problems
 
 
 def _size(value: str) -> dict[str, Any]:
@@ -107,7 +103,7 @@ def _seconds(field: str) -> Callable[[str], dict[str, Any]]:
         digits = value.removesuffix("s")
         if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:9]) <= _LONGEST_S):
             raise ValueError(f"{value[:40]!r} is no number of seconds from 1 to {_LONGEST_S}")
-        return {field: int(digits)}
+        return {field: int(digits) * 1000}
 
     return parse
 
@@ -117,7 +113,7 @@ def _rewrite(value: str) -> dict[str, Any]:
     target = value[: rest.start()] if rest else value
     if not _PATH.fullmatch(target):
         raise ValueError(f"{value[:40]!r} is no path, perhaps with $1 or $2 at its end")
-    return {"rewrite": target, "rewrite_rest": rest is not None}
+    return {"rewrite": target, "rest_from": 1 if rest else None}
 
 
 def _protocol(value: str) -> dict[str, Any]:
@@ -133,9 +129,9 @@ def _sources(value: str) -> dict[str, Any]:
 _PARSERS: dict[str, Callable[[str], dict[str, Any]]] = {
     "rewrite-target": _rewrite,
     "proxy-body-size": _size,
-    "proxy-connect-timeout": _seconds("connect_s"),
-    "proxy-read-timeout": _seconds("read_s"),
-    "proxy-send-timeout": _seconds("send_s"),
+    "proxy-connect-timeout": _seconds("connect_ms"),
+    "proxy-read-timeout": _seconds("read_ms"),
+    "proxy-send-timeout": _seconds("send_ms"),
     "ssl-redirect": _flag("ssl_redirect"),
     "force-ssl-redirect": _flag("force_ssl_redirect"),
     "backend-protocol": _protocol,

@@ -1,7 +1,7 @@
-"""Pure: Ingresses, IngressClasses, Services, EndpointSlices and Secrets → the table that the proxy serves.
+"""Pure: Ingresses and what they name → their part of the table that the proxy serves.
 
-Flow: controller (lists) → `table` → `configuration.render` → data plane. What cannot be served is told in
-`Table.problems` and left out; the rest is served.
+Flow: controller (lists) → `add_to` → `configuration.render` → data plane. What cannot be served is told in
+`Told.problems` and left out; the rest is served.
 
 Source: https://kubernetes.io/docs/concepts/services-networking/ingress/, KEP-1453 (path types, wildcard hosts).
 """
@@ -9,23 +9,31 @@ Source: https://kubernetes.io/docs/concepts/services-networking/ingress/, KEP-14
 from __future__ import annotations
 
 import re
-from base64 import b64decode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from urllib.parse import quote
 
-from pybernetes.api.core.v1 import Secret, Service, ServicePort
-from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.api.networking.v1 import HTTPIngressPath, Ingress, IngressBackend, IngressClass
 from pybernetes.apimachinery.default_class import INGRESS_CLASS, INGRESS_MARKS, is_default
-from pybernetes.ingress.annotations import Options, Unusable, options
+from pybernetes.ingress.backends import Backends, Unreachable
+from pybernetes.ingress.certificates import from_secret
+from pybernetes.ingress.ingresses.annotations import Options, Unusable, options
+from pybernetes.ingress.table import (
+    UNAVAILABLE,
+    Certificate,
+    Frontend,
+    Key,
+    Problem,
+    Redirect,
+    Route,
+    Shown,
+    Table,
+    Treatment,
+    World,
+)
 
 CONTROLLER = "pybernetes.local/ingress"
 """What IngressClasses of ours name."""
-UNAVAILABLE = "unavailable"
-"""The backend of a rule whose Service cannot be had: it answers 503."""
-REDIRECT = "redirect"
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _PATH = re.compile(r"/[!-~]*")
 _LONGEST_PATH = 2048
@@ -33,80 +41,29 @@ _LONGEST_PATH = 2048
 _CAPTURE = re.compile(r"(/?\(/\|\$\)\(\.\*\)|/?\(\.\*\)|/?\.\*)$")
 """The customary ends of paths that rewrite: (/|$)(.*), (.*) and .*"""
 _META = frozenset("()[]{}|^$?*\\")
-_PROTOCOLS = {
-    "kubernetes.io/h2c": "h2c", "h2c": "h2c", "grpc": "h2c", "grpcs": "h2", "https": "https", "http": "http",
-    "kubernetes.io/ws": "http", "kubernetes.io/wss": "https",
-}  # fmt: skip
-
-Key = tuple[str, str]
-"""Namespace and name."""
+_HTTPS_PORT = 443
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
-    name: str
-    protocol: str
-    """http, https, h2c (HTTP/2 without TLS) or h2 (with)."""
-    options: Options
-    prefix: str
-    """The path that a rewrite with rest replaces; "" without one."""
-    servers: tuple[str, ...]
-    """ADDRESS:PORT, in order."""
+class Entry:
+    """Where Ingresses are served."""
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    host: str
-    """A name, *.DOMAIN, or "" for every host."""
-    path: str
-    """Without a "/" at its end unless it is exact."""
-    exact: bool
-    backend: str
-    redirect: bool = False
-    """Whether plain HTTP is sent to HTTPS."""
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    secret: Key
-    pem: bytes
-    """Certificate chain and key."""
-    hosts: tuple[str, ...]
-    """Names it is shown for; () for those that it names itself."""
-
-    @property
-    def file(self) -> str:
-        return f"{self.secret[0]}_{self.secret[1]}.pem"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    reason: str
-    message: str
+    addresses: tuple[str, ...] = ("127.0.0.1",)
+    http_port: int = 80
+    https_port: int = 443
 
 
 @dataclass(slots=True)
-class Table:
-    routes: list[Route] = field(default_factory=list)
-    backends: dict[str, Backend] = field(default_factory=dict)
-    certificates: list[Certificate] = field(default_factory=list)
-    problems: dict[Key, list[Problem]] = field(default_factory=dict)
+class Told:
+    """What is to be told of the Ingresses."""
+
     ingresses: list[Key] = field(default_factory=list)
-    """The Ingresses that are ours."""
-    services: set[Key] = field(default_factory=set)
-    secrets: set[Key] = field(default_factory=set)
-    """What the table depends on, there or not."""
+    problems: dict[Key, list[Problem]] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """How the table's maker looks things up."""
-
-    service: Callable[[str, str], Service | None]
-    slices: Callable[[str, str], Iterable[EndpointSlice]]
-    secret: Callable[[str, str], Secret | None]
-    certificate_fault: Callable[[bytes], str]
-    """What is wrong with a chain and key in PEM; "" when nothing is."""
+    def tell(self, key: Key, problem: Problem) -> None:
+        found = self.problems.setdefault(key, [])
+        if problem not in found:
+            found.append(problem)
 
 
 def is_ours(ingress: Ingress, classes: Mapping[str, IngressClass]) -> bool:
@@ -122,24 +79,27 @@ def key_of(ingress: Ingress) -> Key:
     return ingress.metadata.namespace or "", ingress.metadata.name or ""
 
 
-def table(ingresses: Iterable[Ingress], world: World) -> Table:
-    """The table of these Ingresses, all of them ours. The oldest wins where two want the same."""
+def add_to(table: Table, ingresses: Iterable[Ingress], world: World, entry: Entry) -> Told:
+    """Adds what these Ingresses, all of them ours, ask for. The oldest wins where two want the same."""
     ordered = sorted(ingresses, key=lambda i: (i.metadata.creationTimestamp or "", key_of(i)))
-    made = Table(ingresses=[key_of(ingress) for ingress in ordered])
-    maker = _Maker(made, world)
+    maker = _Maker(table, world)
+    maker.told.ingresses = [key_of(ingress) for ingress in ordered]
     for ingress in ordered:
         maker.rules(ingress)
     for ingress in ordered:
         maker.defaults(ingress)
         maker.certificates(ingress)
-    maker.finish()
-    return made
+    if ordered:
+        maker.finish(entry)
+    return maker.told
 
 
 class _Maker:
     def __init__(self, made: Table, world: World) -> None:
+        self.told = Told()
         self._made = made
         self._world = world
+        self._backends = Backends(made, world)
         self._options: dict[Key, Options | None] = {}
         self._routes: dict[tuple[str, str, bool], tuple[Route, Options, Key]] = {}
         self._tls_hosts: dict[str, tuple[Key, Key] | None] = {}
@@ -147,10 +107,7 @@ class _Maker:
         self._unnamed: dict[Key, Key] = {}
 
     def _tell(self, key: Key, reason: str, message: str) -> None:
-        found = self._made.problems.setdefault(key, [])
-        problem = Problem(reason, message)
-        if problem not in found:
-            found.append(problem)
+        self.told.tell(key, Problem(reason, message))
 
     def rules(self, ingress: Ingress) -> None:
         key = key_of(ingress)
@@ -204,7 +161,8 @@ class _Maker:
         if backend is None:
             return
         hosts = [(rule.host or "").lower() for rule in ingress.spec.rules] or [""]
-        chosen = replace(self._options.get(key) or Options(), rewrite="", rewrite_rest=False)
+        of_paths = self._options.get(key) or Options()
+        chosen = replace(of_paths, treatment=replace(of_paths.treatment, rewrite="", rest_from=None))
         for host in dict.fromkeys(hosts):
             if (host, "", False) not in self._routes and (not host or _HOST.fullmatch(host)):
                 self._add(key, host, "", False, backend, chosen)
@@ -225,30 +183,17 @@ class _Maker:
             kind = wanted.resource.kind if wanted.resource else "nothing"
             self._tell(key, "ResourceBackend", f"backends of kind {kind} are not supported; name a Service")
             return UNAVAILABLE
-        namespace, service_name = key[0], wanted.service.name
-        self._made.services.add((namespace, service_name))
-        service = self._world.service(namespace, service_name)
-        if service is None:
-            self._tell(key, "ServiceNotFound", f"Service {namespace}/{service_name} is not there; its paths answer 503")
+        treatment = chosen.treatment
+        if treatment.rest_from is not None:
+            treatment = replace(treatment, rest_from=len(path) + treatment.rest_from)
+        port = wanted.service.port
+        try:
+            return self._backends.lead(
+                (key[0], wanted.service.name), port.name or port.number, treatment, chosen.protocol
+            )
+        except Unreachable as refused:
+            self.told.tell(key, refused.problem)
             return UNAVAILABLE
-        if service.spec.type == "ExternalName":
-            self._tell(key, "ExternalName", f"Service {service_name} leads out of the cluster, which is not supported")
-            return UNAVAILABLE
-        number, label = wanted.service.port.number, wanted.service.port.name
-        port = next((p for p in service.spec.ports if (p.name == label if label else p.port == number)), None)
-        if port is None or (port.protocol or "TCP") != "TCP":
-            self._tell(key, "PortNotFound", f"Service {service_name} has no TCP port {label or number}")
-            return UNAVAILABLE
-        relevant = replace(chosen, ssl_redirect=True, force_ssl_redirect=False, protocol="")
-        prefix = path if chosen.rewrite_rest else ""
-        protocol = chosen.protocol or _PROTOCOLS.get((port.appProtocol or "").lower(), "http")
-        name = f"{namespace}_{service_name}_{port.port}"
-        if relevant != Options() or protocol != "http":
-            name += "_" + sha256(repr((relevant, protocol, prefix)).encode()).hexdigest()[:8]
-        if name not in self._made.backends:
-            servers = endpoints(self._world.slices(namespace, service_name), port)
-            self._made.backends[name] = Backend(name, protocol, relevant, prefix, servers)
-        return name
 
     def certificates(self, ingress: Ingress) -> None:
         key = key_of(ingress)
@@ -265,58 +210,45 @@ class _Maker:
             if not hosts and secret is not None:
                 self._unnamed.setdefault(secret, key)
 
-    def finish(self) -> None:
+    def finish(self, entry: Entry) -> None:
         by_secret: dict[Key, tuple[Key, list[str]]] = {s: (k, []) for s, k in self._unnamed.items()}
         for host, found in self._tls_hosts.items():
             if found is not None:
                 by_secret.setdefault(found[0], (found[1], []))[1].append(host)
+        shown: list[Shown] = []
         for secret, (key, hosts) in sorted(by_secret.items()):
-            pem, fault = self._pem(secret)
+            pem, fault = from_secret(self._world.secret(*secret), self._world.certificate_fault)
             if fault:
                 self._tell(key, "BadCertificate", f"Secret {'/'.join(secret)}: {fault}; a self-signed one is shown")
             else:
-                shown = () if secret in self._unnamed else tuple(sorted(hosts))
-                self._made.certificates.append(Certificate(secret, pem, shown))
+                certificate = Certificate(secret, pem)
+                self._made.certificates[certificate.file] = certificate
+                shown.append(Shown(certificate.file, () if secret in self._unnamed else tuple(sorted(hosts))))
+        plain: list[Route] = []
         for route, chosen, _ in self._routes.values():
             redirect = chosen.force_ssl_redirect or (chosen.ssl_redirect and self._has_tls(route.host))
-            self._made.routes.append(replace(route, redirect=redirect))
-        self._made.routes.sort(key=lambda r: (r.host, r.path, r.exact))
+            plain.append(replace(route, target=self._to_https(entry)) if redirect else route)
+        listens = {port: tuple((a, port) for a in entry.addresses) for port in (entry.http_port, entry.https_port)}
+        self._made.frontends += [
+            Frontend("http", listens[entry.http_port], entry.http_port, _sorted(plain)),
+            Frontend(
+                "https",
+                listens[entry.https_port],
+                entry.https_port,
+                _sorted(route for route, _, _ in self._routes.values()),
+                secure=True,
+                shown=tuple(shown),
+            ),
+        ]
+
+    def _to_https(self, entry: Entry) -> str:
+        port = 0 if entry.https_port == _HTTPS_PORT else entry.https_port
+        return self._backends.answer(Treatment(redirect=Redirect(308, "https", port=port)))
 
     def _has_tls(self, host: str) -> bool:
         wildcard = "" if host.startswith("*") else f"*.{host.partition('.')[2]}"
         return host in self._tls_hosts or wildcard in self._tls_hosts
 
-    def _pem(self, key: Key) -> tuple[bytes, str]:
-        secret = self._world.secret(*key)
-        if secret is None:
-            return b"", "it is not there"
-        parts = [b64decode(secret.data.get(name, "")) for name in ("tls.crt", "tls.key")]
-        if not all(parts):
-            return b"", "it lacks tls.crt or tls.key"
-        lines = [line.strip() for part in parts for line in part.splitlines()]
-        pem = b"\n".join(line for line in lines if line) + b"\n"
-        return pem, self._world.certificate_fault(pem)
 
-
-def endpoints(slices: Iterable[EndpointSlice], port: ServicePort) -> tuple[str, ...]:
-    """ADDRESS:PORT of the ready endpoints; without any, of those that terminate but serve still (KEP-1669)."""
-    ready: set[str] = set()
-    leaving: set[str] = set()
-    for piece in slices:
-        if piece.addressType not in ("IPv4", "IPv6"):
-            continue
-        named = [p for p in piece.ports or () if (p.name or "") == (port.name or "")]
-        number = next((p.port for p in named if (p.protocol or "TCP") == "TCP"), None)
-        if not number:
-            continue
-        for endpoint in piece.endpoints or ():
-            conditions = endpoint.conditions
-            if conditions.ready is not False:
-                target = ready
-            elif conditions.serving and conditions.terminating:
-                target = leaving
-            else:
-                continue
-            for address in endpoint.addresses[:1]:
-                target.add(f"[{address}]:{number}" if ":" in address else f"{address}:{number}")
-    return tuple(sorted(ready or leaving))
+def _sorted(routes: Iterable[Route]) -> list[Route]:
+    return sorted(routes, key=lambda r: (r.host, r.path, r.exact))

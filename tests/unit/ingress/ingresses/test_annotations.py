@@ -8,22 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.ingress.annotations import PREFIX, Options, Unusable, options
+from pybernetes.ingress.ingresses.annotations import PREFIX, Options, Unusable, options
+from pybernetes.ingress.table import Treatment
 
 
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("rewrite-target", "/", Options(rewrite="/")),
-        ("rewrite-target", "/api/$2", Options(rewrite="/api/", rewrite_rest=True)),
-        ("proxy-body-size", "8m", Options(body_bytes=8 << 20)),
+        ("rewrite-target", "/", Options(Treatment(rewrite="/"))),
+        ("rewrite-target", "/api/$2", Options(Treatment(rewrite="/api/", rest_from=1))),
+        ("proxy-body-size", "8m", Options(Treatment(body_bytes=8 << 20))),
         ("proxy-body-size", "0", Options()),
-        ("proxy-read-timeout", "3600", Options(read_s=3600)),
-        ("proxy-connect-timeout", "5s", Options(connect_s=5)),
+        ("proxy-read-timeout", "3600", Options(Treatment(read_ms=3_600_000))),
+        ("proxy-connect-timeout", "5s", Options(Treatment(connect_ms=5000))),
         ("ssl-redirect", "False", Options(ssl_redirect=False)),
         ("backend-protocol", "grpc", Options(protocol="h2c")),
-        ("whitelist-source-range", "10.0.0.1/8, 192.0.2.7", Options(sources=("10.0.0.0/8", "192.0.2.7/32"))),
-        ("allowlist-source-range", "192.0.2.7", Options(sources=("192.0.2.7/32",))),
+        ("whitelist-source-range", "10.0.0.1/8, 192.0.2.7", Options(Treatment(sources=("10.0.0.0/8", "192.0.2.7/32")))),
+        ("allowlist-source-range", "192.0.2.7", Options(Treatment(sources=("192.0.2.7/32",)))),
     ],
 )
 def test_values(name: str, value: str, expected: Options) -> None:
@@ -70,5 +71,6 @@ def test_protection_that_is_not_understood_refuses() -> None:
 )
 def test_nothing_gets_through_that_could_be_configuration(value: str, name: str) -> None:
     made, _ = options({PREFIX + name: value})
-    assert re.fullmatch(r"(/[^\s\"'\\$%{}#]*)?", made.rewrite, re.ASCII)
-    assert made.body_bytes >= 0 and made.read_s >= 0 and made.protocol in ("", "http", "https", "h2c", "h2")
+    assert re.fullmatch(r"(/[^\s\"'\\$%{}#]*)?", made.treatment.rewrite, re.ASCII)
+    assert made.treatment.body_bytes >= 0 and made.treatment.read_ms >= 0
+    assert made.protocol in ("", "http", "https", "h2c", "h2")

@@ -8,23 +8,26 @@ import pytest
 from pybernetes.api.core.v1 import Secret
 from pybernetes.api.networking.v1 import Ingress, IngressClass
 from pybernetes.apimachinery.default_class import INGRESS_MARKS
-from pybernetes.ingress import routes
-from pybernetes.ingress.routes import UNAVAILABLE, Table
+from pybernetes.ingress.ingresses import routes
+from pybernetes.ingress.table import UNAVAILABLE, Shown
 
-from .objects import endpoints, ingress, path, secret, service, table
+from ..objects import Made, endpoints, ingress, path, secret, service, table
 
 READY, GONE = {"ready": True}, {"ready": False}
 LEAVING = {"ready": False, "serving": True, "terminating": True}
 
 
-def shown(made: Table) -> list[str]:
+def shown(made: Made) -> list[str]:
+    """The routes, and which of them plain HTTP is sent away from."""
+    plain, secure = made.table.frontends
     return [
-        f"{r.host}{r.path}{'' if r.exact else '/*'} {r.backend}{' redirect' if r.redirect else ''}" for r in made.routes
+        f"{r.host}{r.path}{'' if r.exact else '/*'} {r.target}{' redirect' if p.target != r.target else ''}"
+        for r, p in zip(secure.routes, plain.routes, strict=True)
     ]
 
 
-def reasons(made: Table, name: str = "a") -> list[str]:
-    return [problem.reason for problem in made.problems.get(("shop", name), [])]
+def reasons(made: Made, name: str = "a") -> list[str]:
+    return [problem.reason for problem in made.told.problems.get(("shop", name), [])]
 
 
 WEB = service("web")
@@ -145,13 +148,13 @@ def test_the_oldest_wins() -> None:
 )
 def test_endpoints(found: list[tuple[str, dict[str, bool]]], expected: tuple[str, ...]) -> None:
     made = table([ingress("a", ("", [path()]))], WEB, endpoints("web", *found))
-    assert made.backends["shop_web_80"].servers == expected
+    assert made.table.backends["shop_web_80"].servers == expected
 
 
 def test_named_ports_lead_to_the_slice_port_of_that_name() -> None:
     web = service("web", {"name": "http", "port": 80}, {"name": "admin", "port": 81})
     made = table([ingress("a", ("", [path(port="admin")]))], web, endpoints("web", ("10.0.0.1", READY), name="http"))
-    assert made.backends["shop_web_81"].servers == ()
+    assert made.table.backends["shop_web_81"].servers == ()
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ def test_protocols(protocol: str | None, annotation: str | None, expected: str) 
     port = {"port": 80, **({"appProtocol": protocol} if protocol else {})}
     annotations = {"backend-protocol": annotation} if annotation else {}
     made = table([ingress("a", ("", [path()]), annotations=annotations)], service("web", port))
-    assert [backend.protocol for backend in made.backends.values()] == [expected]
+    assert [backend.protocol for backend in made.table.backends.values()] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -195,8 +198,9 @@ def test_a_wildcard_certificate_redirects_its_hosts() -> None:
     one = ingress("a", ("x.b", [path()]), ("x.y.b", [path()]), tls=[{"hosts": ["*.b"], "secretName": "good"}])
     made = table([one], WEB, secret("good", tls_crt=b"GOOD\n\nx", tls_key=b" key\n"))
     assert shown(made) == ["x.b/* shop_web_80 redirect", "x.y.b/* shop_web_80"]
-    (certificate,) = made.certificates
-    assert (certificate.file, certificate.hosts, certificate.pem) == ("shop_good.pem", ("*.b",), b"GOOD\nx\nkey\n")
+    (certificate,) = made.table.certificates.values()
+    assert (certificate.file, certificate.pem) == ("shop_good.pem", b"GOOD\nx\nkey\n")
+    assert made.table.frontends[1].shown == (Shown("shop_good.pem", ("*.b",)),)
 
 
 @pytest.mark.parametrize(
@@ -210,10 +214,10 @@ def test_a_wildcard_certificate_redirects_its_hosts() -> None:
 def test_bad_certificates_are_told_and_the_rest_goes_on(found: list[Secret], told: str) -> None:
     one = ingress("a", ("a.b", [path()]), tls=[{"hosts": ["a.b"], "secretName": "s"}])
     made = table([one], WEB, *found)
-    assert shown(made) == ["a.b/* shop_web_80 redirect"] and not made.certificates
-    (problem,) = made.problems["shop", "a"]
+    assert shown(made) == ["a.b/* shop_web_80 redirect"] and not made.table.certificates
+    (problem,) = made.told.problems["shop", "a"]
     assert problem.reason == "BadCertificate" and told in problem.message
-    assert made.secrets == {("shop", "s")}, "it is looked for again when it comes"
+    assert made.table.secrets == {("shop", "s")}, "it is looked for again when it comes"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Ingresses: their annotations and rules, as part of the proxy's table."""
