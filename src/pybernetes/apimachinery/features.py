@@ -26,8 +26,10 @@ ACTED_ON = frozenset(
     {
         "CBORServingAndStorage",
         "ClusterTrustBundle",
+        "ClusterTrustBundleProjection",
         "ContainerRestartRules",
         "DRADeviceTaints",
+        "DRAExtendedResource",
         "EnvFiles",
         "GangScheduling",
         "GenericWorkload",

@@ -273,7 +273,7 @@ class ApiServer:
         made: dict[str, Callable[[], Authorizer]] = {
             "AlwaysAllow": AlwaysAllow,
             "AlwaysDeny": AlwaysDeny,
-            "Node": lambda: node.NodeAuthorizer(self._graph, roles.node_rules()),
+            "Node": lambda: node.NodeAuthorizer(self._graph, roles.node_rules(self.features)),
             "RBAC": lambda: self._rbac,
         }
         unknown = [mode for mode in self.config.authorization_modes if mode not in made]

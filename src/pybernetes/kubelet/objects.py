@@ -1,9 +1,10 @@
-"""The ConfigMaps and Secrets that pods of this node refer to, each watched by name.
+"""The ConfigMaps, Secrets and ClusterTrustBundles that pods of this node refer to, each watched by name.
 
 A pod registers what it refers to; the first one to name an object starts a watch of that object
 alone (which is all that the node authorizer allows), the last one to go ends it.
 
-Source: pkg/kubelet/util/manager/watch_based_manager.go.
+Source: pkg/kubelet/util/manager/watch_based_manager.go, pkg/kubelet/clustertrustbundle. Differs: only bundles
+that a pod asks for are watched, by their name or their signer's.
 """
 
 from __future__ import annotations
@@ -12,24 +13,33 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeGuard
 
-from pybernetes.api.core.v1 import ConfigMap, Pod, Secret
+from pybernetes.api.core.v1 import ClusterTrustBundleProjection, ConfigMap, Pod, Secret
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.pods import containers_of
 from pybernetes.client.client import Client
 from pybernetes.kubelet.pod_spec import uid_of
 
+if TYPE_CHECKING:
+    from pybernetes.api.certificates.v1beta1 import ClusterTrustBundle
+
+    _Object = ConfigMap | Secret | ClusterTrustBundle
+
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 1.0
 
 Reference = tuple[str, str, str]
-"""("configmap" or "secret", namespace, name)."""
+"""(kind, namespace, name); of the kind "signer", whose trust bundles are meant, its name."""
+_SELECTORS = {"signer": "spec.signerName"}
+"""What is selected by another field than its name."""
 
 
 def references(pod: Pod) -> set[Reference]:
-    """Every ConfigMap and Secret a pod's containers, volumes and image pulls name."""
+    """Every ConfigMap, Secret and trust bundle a pod's containers, volumes and image pulls name."""
     namespace = pod.metadata.namespace or ""
     found: set[tuple[str, str | None]] = set()
+    bundles: set[Reference] = set()
     for container in containers_of(pod.spec):
         for source in container.envFrom:
             if source.configMapRef is not None:
@@ -52,14 +62,21 @@ def references(pod: Pod) -> set[Reference]:
                 found.add(("configmap", projection.configMap.name))
             if projection.secret is not None:
                 found.add(("secret", projection.secret.name))
+            if projection.clusterTrustBundle is not None:
+                bundles.add(_bundle_reference(projection.clusterTrustBundle))
     found |= {("secret", reference.name) for reference in pod.spec.imagePullSecrets}
-    return {(kind, namespace, name) for kind, name in found if name}
+    return {(kind, namespace, name) for kind, name in found if name} | bundles
+
+
+def _bundle_reference(projection: ClusterTrustBundleProjection) -> Reference:
+    return ("bundle", "", projection.name) if projection.name else ("signer", "", projection.signerName or "")
 
 
 @dataclass(slots=True)
 class _Watched:
     pods: set[str] = field(default_factory=set)
-    value: ConfigMap | Secret | None = None
+    values: dict[str, _Object] = field(default_factory=dict)
+    """By name."""
     seen: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -100,14 +117,20 @@ class ReferencedObjects:
                     await watched.seen.wait()
 
     def config_map(self, namespace: str, name: str) -> ConfigMap | None:
-        watched = self._watched.get(("configmap", namespace, name))
-        value = watched.value if watched is not None else None
+        value = self._values(("configmap", namespace, name)).get(name)
         return value if isinstance(value, ConfigMap) else None
 
     def secret(self, namespace: str, name: str) -> Secret | None:
-        watched = self._watched.get(("secret", namespace, name))
-        value = watched.value if watched is not None else None
+        value = self._values(("secret", namespace, name)).get(name)
         return value if isinstance(value, Secret) else None
+
+    def trust_bundles(self, projection: ClusterTrustBundleProjection) -> list[ClusterTrustBundle]:
+        """Those of the name, or of the signer, that there are; labels are not looked at."""
+        return [found for found in self._values(_bundle_reference(projection)).values() if _is_bundle(found)]
+
+    def _values(self, reference: Reference) -> dict[str, _Object]:
+        watched = self._watched.get(reference)
+        return watched.values if watched is not None else {}
 
     async def stop(self) -> None:
         tasks = [w.task for w in self._watched.values() if w.task is not None]
@@ -137,22 +160,49 @@ class ReferencedObjects:
 
     async def _list_and_watch(self, reference: Reference, watched: _Watched) -> None:
         kind, namespace, name = reference
-        cls: type[ConfigMap] | type[Secret] = ConfigMap if kind == "configmap" else Secret
-        selector = f"metadata.name={name}"
+        cls = _class_of(kind)
+        selector = f"{_SELECTORS.get(kind, 'metadata.name')}={name}"
         assert self.client is not None
-        page = await self.client.list(cls, namespace, field_selector=selector)
-        self._set(reference, watched, page.items[0] if page.items else None)
+        try:
+            page = await self.client.list(cls, namespace, field_selector=selector)
+        except errors.NotFound:
+            self._set(reference, watched, {})  # the API is not served: there are none
+            raise
+        self._set(reference, watched, {_name(found): found for found in page.items})
         version = page.resource_version
         async for event in self.client.watch(cls, namespace, resource_version=version, field_selector=selector):
-            if event.type != "BOOKMARK":
-                self._set(reference, watched, None if event.type == "DELETED" else event.object)
+            if event.type == "BOOKMARK":
+                continue
+            values = {key: value for key, value in watched.values.items() if key != _name(event.object)}
+            if event.type != "DELETED":
+                values[_name(event.object)] = event.object
+            self._set(reference, watched, values)
 
-    def _set(self, reference: Reference, watched: _Watched, value: ConfigMap | Secret | None) -> None:
-        old, watched.value = watched.value, value
+    def _set(self, reference: Reference, watched: _Watched, values: dict[str, _Object]) -> None:
+        old, watched.values = watched.values, values
         first = not watched.seen.is_set()
         watched.seen.set()
-        if first:
-            return
-        old_version = old.metadata.resourceVersion if old is not None else None
-        if (value.metadata.resourceVersion if value is not None else None) != old_version:
+        if not first and _versions(values) != _versions(old):
             self._on_change(reference, tuple(watched.pods))
+
+
+def _class_of(kind: str) -> type[_Object]:
+    if kind == "configmap":
+        return ConfigMap
+    if kind == "secret":
+        return Secret
+    from pybernetes.api.certificates.v1beta1 import ClusterTrustBundle
+
+    return ClusterTrustBundle
+
+
+def _is_bundle(value: _Object) -> TypeGuard[ClusterTrustBundle]:
+    return not isinstance(value, ConfigMap | Secret)
+
+
+def _name(value: _Object) -> str:
+    return value.metadata.name or ""
+
+
+def _versions(values: dict[str, _Object]) -> dict[str, str | None]:
+    return {name: value.metadata.resourceVersion for name, value in values.items()}

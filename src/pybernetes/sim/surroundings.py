@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
+from pybernetes.api.certificates.v1beta1 import ClusterTrustBundle
 from pybernetes.api.core.v1 import (
+    ClusterTrustBundleProjection,
     ConfigMap,
     LifecycleHandler,
     Node,
@@ -174,6 +176,9 @@ class _Objects(ReferencedObjects):
 
     def secret(self, namespace: str, name: str) -> Secret | None:
         return self._shared.objects.secret(namespace, name)
+
+    def trust_bundles(self, projection: ClusterTrustBundleProjection) -> list[ClusterTrustBundle]:
+        return self._shared.objects.trust_bundles(projection)
 
     async def stop(self) -> None:
         for uid in list(self._mine):

@@ -251,6 +251,11 @@ CLUSTER_ROLES: dict[str, tuple[RuleText, ...]] = {
 }
 
 GATED_RULES: dict[str, tuple[str, tuple[RuleText, ...]]] = {
+    "system:cluster-trust-bundle-discovery": (
+        "ClusterTrustBundle",
+        (("get list watch", "certificates.k8s.io", "clustertrustbundles"),),
+    ),
+    "system:node": ("ClusterTrustBundle", (("get list watch", "certificates.k8s.io", "clustertrustbundles"),)),
     "system:aggregate-to-view": (
         "GenericWorkload",
         (("get list watch", "scheduling.k8s.io", "podgroups podgroups/status workloads"),),
@@ -267,7 +272,7 @@ GATED_RULES: dict[str, tuple[str, tuple[RuleText, ...]]] = {
         ),
     ),
 }
-"""Rules that roles have while a feature is on."""
+"""Rules that roles have, or roles that there are, while a feature is on."""
 
 AGGREGATED: dict[str, str] = {
     "admin": "rbac.authorization.k8s.io/aggregate-to-admin",

@@ -119,16 +119,21 @@ def rules(texts: Iterable[RuleText]) -> list[PolicyRule]:
     return made
 
 
-def node_rules() -> list[PolicyRule]:
+def node_rules(features: FeatureGates) -> list[PolicyRule]:
     """What every node may do besides what the Node authorizer decides one by one."""
-    return rules(cluster_roles.CLUSTER_ROLES["system:node"])
+    return rules(_role_texts(features)["system:node"])
 
 
-def default_cluster_roles(features: FeatureGates) -> Iterator[ClusterRole]:
+def _role_texts(features: FeatureGates) -> dict[str, tuple[RuleText, ...]]:
     texts = {**cluster_roles.CLUSTER_ROLES, **_OWN_ROLES, **_controller_roles(features)}
     for name, (gate, more) in cluster_roles.GATED_RULES.items():
         if features.enabled(gate):
-            texts[name] = (*texts[name], *more)
+            texts[name] = (*texts.get(name, ()), *more)
+    return texts
+
+
+def default_cluster_roles(features: FeatureGates) -> Iterator[ClusterRole]:
+    texts = _role_texts(features)
     for name, text in texts.items():
         labels = dict(_LABEL)
         if name in cluster_roles.LABELS:
@@ -144,6 +149,8 @@ def default_cluster_roles(features: FeatureGates) -> Iterator[ClusterRole]:
 def default_cluster_role_bindings(features: FeatureGates) -> Iterator[ClusterRoleBinding]:
     for name, subjects in _BY_USERS:
         yield _cluster_binding(name, subjects)
+    if features.enabled("ClusterTrustBundle"):
+        yield _cluster_binding("system:cluster-trust-bundle-discovery", ("group:system:serviceaccounts",))
     for name in _controller_roles(features):
         yield _cluster_binding(name, (f"account:kube-system/{name.removeprefix('system:controller:')}",))
 

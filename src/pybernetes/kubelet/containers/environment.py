@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pybernetes.api.core.v1 import (
+    ClusterTrustBundleProjection,
     ConfigMap,
     Container,
     EnvVarSource,
@@ -23,6 +24,9 @@ from pybernetes.kubelet.containers import downward
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.pod_spec import find_container
 
+if TYPE_CHECKING:
+    from pybernetes.api.certificates.v1beta1 import ClusterTrustBundle
+
 _MASTER_SERVICE = "kubernetes"
 
 
@@ -31,11 +35,13 @@ class ConfigError(Exception):
 
 
 class Objects(Protocol):
-    """ConfigMaps and Secrets that pods refer to; None when there is none of that name."""
+    """What pods refer to of the API; None when there is none of that name."""
 
     def config_map(self, namespace: str, name: str) -> ConfigMap | None: ...
 
     def secret(self, namespace: str, name: str) -> Secret | None: ...
+
+    def trust_bundles(self, projection: ClusterTrustBundleProjection) -> list[ClusterTrustBundle]: ...
 
 
 @dataclass(frozen=True, slots=True)

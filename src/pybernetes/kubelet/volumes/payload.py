@@ -9,6 +9,7 @@ import base64
 from collections.abc import Mapping
 
 from pybernetes.api.core.v1 import (
+    ClusterTrustBundleProjection,
     ConfigMap,
     DownwardAPIVolumeFile,
     KeyToPath,
@@ -17,13 +18,15 @@ from pybernetes.api.core.v1 import (
     Secret,
     Volume,
 )
+from pybernetes.apimachinery import pem
+from pybernetes.apimachinery.selectors import LabelSelector
 from pybernetes.kubelet.containers import downward
 from pybernetes.kubelet.containers.environment import Facts, Objects
 from pybernetes.kubelet.pod_spec import find_container
 from pybernetes.kubelet.volumes.atomic_writer import File
 
 DEFAULT_MODE = 0o644
-_TOKEN_MODE = 0o600
+_PRIVATE_MODE = 0o600
 
 
 class VolumeError(Exception):
@@ -85,11 +88,39 @@ def _of_projections(
             files |= _of_downward(pod, source.downwardAPI.items, mode, facts)
         elif source.serviceAccountToken is not None:
             path = source.serviceAccountToken.path
-            files[path] = token_file(pod, tokens[path], mode)
+            files[path] = private_file(pod, tokens[path].encode(), mode)
+        elif (bundle := source.clusterTrustBundle) is not None:
+            files[bundle.path] = private_file(pod, _anchors(bundle, objects), mode)
     return files
 
 
-def token_file(pod: Pod, token: str, mode: int | None) -> File:
+def _anchors(projection: ClusterTrustBundleProjection, objects: Objects) -> bytes:
+    """The certificates of the bundles that are meant, each once. A signer's bundles without a selector: none.
+
+    Source: pkg/kubelet/clustertrustbundle/clustertrustbundle_manager.go. Differs: their order is always the same.
+    """
+    found = objects.trust_bundles(projection)
+    if not projection.name:
+        selector = projection.labelSelector
+        found = [b for b in found if selector is not None and LabelSelector.of(selector).matches(b.metadata.labels)]
+    if not found and not projection.optional:
+        raise VolumeError(
+            f'clustertrustbundle "{projection.name}" not found'
+            if projection.name
+            else "combination of signerName and labelSelector matched zero ClusterTrustBundles"
+        )
+    texts = {_plain(block.text) for bundle in found for block in pem.blocks(bundle.spec.trustBundle.encode())}
+    return b"".join(sorted(texts))
+
+
+def _plain(certificate: bytes) -> bytes:
+    """PEM as everybody writes it: 64 characters a line."""
+    first, *lines, last = (line.strip() for line in certificate.strip().splitlines())
+    body = b"".join(lines)
+    return b"\n".join([first, *(body[at : at + 64] for at in range(0, len(body), 64)), last, b""])
+
+
+def private_file(pod: Pod, content: bytes, mode: int | None) -> File:
     """Its owner's alone where all containers run as one user or there is an fsGroup, which then may read it, too."""
     context = pod.spec.securityContext
     users = {
@@ -99,8 +130,8 @@ def token_file(pod: Pod, token: str, mode: int | None) -> File:
     }  # fmt: skip
     user = users.pop() if len(users) == 1 else None
     if user is None and (context is None or context.fsGroup is None):
-        return File(token.encode(), DEFAULT_MODE if mode is None else mode)
-    return File(token.encode(), _TOKEN_MODE, owner=user)
+        return File(content, DEFAULT_MODE if mode is None else mode)
+    return File(content, _PRIVATE_MODE, owner=user)
 
 
 def _of_config_map(

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.authorizers import node
 from pybernetes.apiserver.authorizers.attributes import Attributes
@@ -58,7 +59,7 @@ def graph() -> node.NodeGraph:
 
 
 def allowed(made: node.NodeGraph, question: Attributes) -> bool:
-    return asyncio.run(node.NodeAuthorizer(made, node_rules()).authorize(question)).allowed
+    return asyncio.run(node.NodeAuthorizer(made, node_rules(FeatureGates())).authorize(question)).allowed
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ class Objects:
     def secret(self, namespace: str, name: str) -> Secret | None:
         return Secret(data={"k": base64.b64encode(b"s").decode()}) if name == "sec" else None
 
+    def trust_bundles(self, projection: object) -> list[Any]:
+        return []
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),

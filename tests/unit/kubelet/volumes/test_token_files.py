@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from pybernetes.api.core.v1 import Pod
-from pybernetes.kubelet.volumes.payload import DEFAULT_MODE, token_file
+from pybernetes.kubelet.volumes.payload import DEFAULT_MODE, private_file
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,5 @@ def test_token_files(
 ) -> None:
     listed = [{"name": f"c{index}", "securityContext": context} for index, context in enumerate(containers)]
     pod = msgspec.convert({"spec": {"securityContext": pod_context, "containers": listed}}, Pod)
-    found = token_file(pod, "token", None)
+    found = private_file(pod, b"token", None)
     assert (found.mode, found.owner) == (mode, owner)

@@ -15,11 +15,12 @@ from pybernetes.apimachinery.pods import containers_of
 def drop_disabled(spec: core.PodSpec, old: core.PodSpec | None, features: FeatureGates) -> None:
     """Changes `spec`; `old` is what an update finds.
 
-    Stop signals and projections of certificates are of gates that are off and that no kubelet of ours knows.
+    Stop signals and projections of Pod certificates are of gates that are off and that no kubelet of ours knows.
     """
+    trust_bundles = features.enabled("ClusterTrustBundleProjection")
     for enabled, in_use, drop in (
         (False, _stop_signals_in_use, _drop_stop_signals),
-        (False, _projections_in_use("clusterTrustBundle"), _drop_projections("clusterTrustBundle")),
+        (trust_bundles, _projections_in_use("clusterTrustBundle"), _drop_projections("clusterTrustBundle")),
         (False, _projections_in_use("podCertificate"), _drop_projections("podCertificate")),
         (features.enabled("GenericWorkload"), _field_in_use("schedulingGroup"), _drop_field("schedulingGroup")),
         (features.enabled("HostnameOverride"), _field_in_use("hostnameOverride"), _drop_field("hostnameOverride")),
