@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pybernetes.api.core.v1 import Event, Pod
+from pybernetes.api.core.v1 import Event, Node, Pod
 from pybernetes.api.resource.v1 import DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice
 from tests.integration.cluster_world import in_world
 from tests.integration.scheduled_world import ScheduledWorld
@@ -155,5 +155,95 @@ def test_a_device_that_has_to_get_ready_is_waited_for() -> None:
         name = claim.metadata.name or ""
         await d.client.patch(ResourceClaim, name, "default", {"status": {"devices": [device]}}, subresource="status")
         assert await d.until_bound("p") == "a"
+
+    with_devices(body)
+
+
+NAME = "example.com/gpu"
+EXTENDED = "deviceclass.resource.kubernetes.io/gpu"
+
+
+async def asking(d: Devices, name: str, *containers: dict[str, str], init: dict[str, str] | None = None) -> None:
+    """A Pod whose containers ask for these extended resources."""
+
+    def container(name: str, asked: dict[str, str]) -> dict[str, Any]:
+        return {"name": name, "image": "good", "resources": {"limits": asked, "requests": asked}}
+
+    spec: dict[str, Any] = {"containers": [container(f"c{i}", asked) for i, asked in enumerate(containers)]}
+    if init is not None:
+        spec["initContainers"] = [container("init", init)]
+    await d.create(Pod, {"metadata": {"name": name}, "spec": {**spec, "restartPolicy": "Never"}})
+
+
+async def name_it(d: Devices, resource: str = NAME) -> None:
+    change = {"spec": {"extendedResourceName": resource}}
+    await d.client.patch(DeviceClass, "gpu", "", change, patch_type="merge")
+
+
+def test_extended_resources_are_made_of_devices() -> None:
+    async def body(d: Devices) -> None:
+        await d.publish("b", {"gpu-0": "40Gi", "gpu-1": "40Gi"})
+        await asking(d, "first", {NAME: "1"}, {EXTENDED: "1"})
+        await d.until_told("first", f"Insufficient {NAME}")
+        await name_it(d)
+        assert await d.until_bound("first") == "b"
+        (claim,) = await d.items(ResourceClaim)
+        assert (claim.metadata.name or "").startswith("first-extended-resources-")
+        assert claim.metadata.annotations == {"resource.kubernetes.io/extended-resource-claim": "true"}
+        requests = [(r.name, r.exactly and r.exactly.count) for r in claim.spec.devices.requests or ()]
+        assert requests == [("container-0-request-0", 1), ("container-1-request-0", 1)]
+        status = (await d.client.get(Pod, "first", "default")).status.extendedResourceClaimStatus
+        assert status is not None and status.resourceClaimName == claim.metadata.name
+        told = [(m.containerName, m.resourceName, m.requestName) for m in status.requestMappings]
+        assert told == [("c1", EXTENDED, "container-1-request-0"), ("c0", NAME, "container-0-request-0")]
+        assert list((await d.claims()).values()) == [(["gpu-0", "gpu-1"], ["first"])]
+        await asking(d, "second", {NAME: "1"})
+        await d.until_told("second", "cannot allocate all claims")
+        await d.client.delete(Pod, "first", "default")
+        assert await d.until_bound("second") == "b"
+
+    with_devices(body)
+
+
+def test_what_a_node_offers_itself_is_not_made_of_devices() -> None:
+    async def body(d: Devices) -> None:
+        await d.publish("a", {"gpu-0": "40Gi"})
+        await name_it(d)
+        await d.client.patch(
+            Node, "b", "", {"status": {"allocatable": {NAME: "2"}}}, patch_type="merge", subresource="status"
+        )
+        await asking(d, "two", {NAME: "2"})
+        assert await d.until_bound("two") == "b"
+        assert await d.claims() == {}
+        await asking(d, "one", {NAME: "1"})
+        assert await d.until_bound("one") == "a"
+        assert [devices for devices, _ in (await d.claims()).values()] == [["gpu-0"]]
+
+    with_devices(body)
+
+
+def test_a_claim_that_an_attempt_left_behind_goes_before_the_next_one() -> None:
+    async def body(d: Devices) -> None:
+        await d.publish("a", {"gpu-0": "40Gi"})
+        await name_it(d)
+        await d.client.patch(Node, "a", "", {"spec": {"unschedulable": True}})
+        await d.client.patch(Node, "b", "", {"spec": {"unschedulable": True}})
+        await asking(d, "p", {NAME: "1"})
+        await d.until_told("p", "unschedulable")
+        pod = await d.client.get(Pod, "p", "default")
+        owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": pod.metadata.uid, "controller": True}
+        annotations = {"resource.kubernetes.io/extended-resource-claim": "true"}
+        requests = [{"name": "container-0-request-0", "exactly": {"deviceClassName": "gpu"}}]
+        await d.create(
+            ResourceClaim,
+            {
+                "metadata": {"name": "left", "annotations": annotations, "ownerReferences": [owner]},
+                "spec": {"devices": {"requests": requests}},
+            },
+        )
+        await d.client.patch(Node, "a", "", {"spec": {"unschedulable": False}})
+        assert await d.until_bound("p") == "a"
+        assert "left" not in await d.claims()
+        assert list((await d.claims()).values()) == [(["gpu-0"], ["p"])]
 
     with_devices(body)

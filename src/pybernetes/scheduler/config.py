@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pybernetes.apimachinery.extended_resources import is_extended
 from pybernetes.apimachinery.times import TimeError, parse_duration
-from pybernetes.scheduler.resources import is_extended_resource
 
 DEFAULT_SCHEDULER = "default-scheduler"
 _API_VERSION = "kubescheduler.config.k8s.io/v1"
@@ -183,7 +183,7 @@ def _extender(tree: dict[str, Any], path: str) -> ExtenderConfig:
 def _managed(tree: dict[str, Any], path: str) -> list[str]:
     names = [str(resource.get("name")) for resource in tree.get("managedResources") or []]
     for index, name in enumerate(names):
-        if not is_extended_resource(name):
+        if not is_extended(name):
             where = f"{path}.managedResources[{index}].name"
             raise ConfigError(f"{where}: Invalid value: {name!r}: must be an extended resource name")
     return names

@@ -5,6 +5,7 @@ Counting costs a few additions a decision. Source: pkg/scheduler/metrics/metrics
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from pybernetes.apimachinery.metrics_text import Histogram, head
@@ -22,6 +23,8 @@ class SchedulerMetrics:
         """Of Pods that were bound."""
         self.preemption_attempts = 0
         self.preemption_victims = Histogram(_VICTIMS)
+        self.claims_made: Counter[str] = Counter()
+        """Claims for extended resources, by success or failure."""
 
     def attempt(self, profile: str, result: str, seconds: float) -> None:
         """`result`: scheduled, unschedulable or error."""
@@ -53,6 +56,10 @@ class SchedulerMetrics:
         name = "scheduler_preemption_attempts_total"
         yield from head(name, "counter", "Pods that fitted nowhere and looked for victims.")
         yield f"{name} {self.preemption_attempts}"
+        name = "scheduler_resourceclaim_creates_total"
+        yield from head(name, "counter", "Claims made for extended resources, by status.")
+        for status, count in self.claims_made.items():
+            yield f'{name}{{status="{status}"}} {count}'
         yield from _gauges("scheduler_pending_pods", "Waiting Pods, by queue.", "queue", pending)
         yield from _gauges("scheduler_cache_size", "Objects that decisions count.", "type", cache)
         name = "scheduler_unschedulable_pods"

@@ -36,10 +36,6 @@ def is_scheduled_resource(name: str) -> bool:
     )
 
 
-def is_extended_resource(name: str) -> bool:
-    return "/" in name and not name.startswith("kubernetes.io/") and ".kubernetes.io/" not in name
-
-
 def pod_requests(pod: Pod, *, non_missing: bool = False, pod_level: bool = True) -> dict[str, int]:
     """The resources a Pod takes on a node, also while it is resized.
 

@@ -137,9 +137,9 @@ class Scheduler:
         from pybernetes.scheduler.snapshot import Snapshot
         from pybernetes.scheduler.storage_view import StorageView
 
-        devices = DeviceView(self._factory.informer)
-        gangs = FeatureGates(self._config.feature_gates).enabled("GangScheduling")
-        groups = PodGroups(self._factory.informer, self._pods) if gangs else None
+        gates = FeatureGates(self._config.feature_gates)
+        devices = DeviceView(self._factory.informer, extended_resources=gates.enabled("DRAExtendedResource"))
+        groups = PodGroups(self._factory.informer, self._pods) if gates.enabled("GangScheduling") else None
         storage = StorageView(self._factory.informer)
         handle = Handle(
             self._client,

@@ -155,6 +155,8 @@ def _admit_pod_status(node: str, attributes: Attributes) -> None:
         raise attributes.forbidden(f'node "{node}" cannot update labels through pod status')
     if old.status.resourceClaimStatuses != new.status.resourceClaimStatuses:
         raise attributes.forbidden(f'node "{node}" cannot update resource claim statues')
+    if old.status.extendedResourceClaimStatus != new.status.extendedResourceClaimStatus:
+        raise attributes.forbidden(f'node "{node}" cannot update extended resource claim status')
 
 
 def _admit_node(node: str, attributes: Attributes) -> None:

@@ -300,8 +300,20 @@ class _PodSpec(msgspec.Struct):
     resourceClaims: list[dict[str, Any]] = []
 
 
+class _ExtendedResourceClaim(msgspec.Struct):
+    resourceClaimName: str = ""
+
+
 class _PodStatus(msgspec.Struct):
     resourceClaimStatuses: list[dict[str, Any]] = []
+    extendedResourceClaimStatus: _ExtendedResourceClaim | None = None
+
+    @property
+    def claims(self) -> list[str]:
+        """The claims that were made for the Pod."""
+        made = [str(each.get("resourceClaimName") or "") for each in self.resourceClaimStatuses]
+        extended = self.extendedResourceClaimStatus
+        return made if extended is None else [*made, extended.resourceClaimName]
 
 
 class _PodHeadSpec(msgspec.Struct):
@@ -333,8 +345,7 @@ def put_pod(graph: NodeGraph, value: bytes) -> None:
     if not head.spec.nodeName:
         graph.remove(vertex)
         return
-    claims = tuple(str(c.get("resourceClaimName")) for c in head.status.resourceClaimStatuses)
-    stamp = (metadata.uid, head.spec.nodeName, len(head.spec.ephemeralContainers), claims)
+    stamp = (metadata.uid, head.spec.nodeName, len(head.spec.ephemeralContainers), tuple(head.status.claims))
     known = graph._sources.get(vertex)
     if known is not None and known[0] == stamp:
         return
@@ -357,8 +368,7 @@ def pod_references(pod: _Pod) -> set[Vertex]:
         found |= _volume_references(pod.metadata.name, volume)
     for claim in spec.resourceClaims:
         found.add(("resourceclaims", str(claim.get("resourceClaimName") or "")))
-    for status in pod.status.resourceClaimStatuses:
-        found.add(("resourceclaims", str(status.get("resourceClaimName") or "")))
+    found |= {("resourceclaims", name) for name in pod.status.claims}
     return {(resource, namespace, name) for resource, name in found if name}
 
 

@@ -6,7 +6,7 @@ Source: dynamic-resource-allocation/structured/internal/incubating/pools_incubat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Node, NodeSelector
@@ -66,6 +66,16 @@ class Slices:
         found = [self._pool(pool, slices) for pool, slices in newest.items()]
         pools = [pool for pool in found if pool is not None]
         return sorted(pools, key=lambda pool: (_binds_later(pool), pool.id))
+
+    def devices(self, node: Node) -> Iterator[tuple[Pool, ResourceSlice, Device]]:
+        """Of all pools that can be given away."""
+        for pool in self.pools(node):
+            for each in pool.slices:
+                for device in each.spec.devices:
+                    if not each.spec.perDeviceNodeSelection or reaches(
+                        node, device.nodeName, device.allNodes, device.nodeSelector
+                    ):
+                        yield pool, each, device
 
     def _pool(self, pool: PoolId, slices: list[ResourceSlice]) -> Pool | None:
         """None: its driver is replacing it."""

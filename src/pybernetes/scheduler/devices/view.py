@@ -9,24 +9,29 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pybernetes.api.core.v1 import Node
 from pybernetes.api.resource.v1 import AllocationResult, DeviceClass, ResourceClaim, ResourceSlice
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.extended_resources import CLAIM_ANNOTATION, ClassesByResource
 from pybernetes.client.informer import Informer
 from pybernetes.client.newest import Newest
 from pybernetes.client.objects import key_of
 from pybernetes.scheduler.devices.allocator import Allocated, Matches
 from pybernetes.scheduler.devices.pools import DeviceId, Slices
-from pybernetes.scheduler.devices.selectors import Selectors
+from pybernetes.scheduler.devices.selectors import SelectorFailed, Selectors
 from pybernetes.scheduler.events import EventResource
 from pybernetes.scheduler.following import Move, Waiters, handlers
 
+_POD_INDEX = "pod of extended resources"
+
 
 class DeviceView:
-    def __init__(self, informer: Callable[[Any], Informer[Any]]) -> None:
-        """`informer(cls)`: the shared informer of a kind."""
+    def __init__(self, informer: Callable[[Any], Informer[Any]], *, extended_resources: bool = True) -> None:
+        """`informer(cls)`: the shared informer of a kind; `extended_resources`: whether some are made of devices."""
         self._claims = informer(ResourceClaim)
         self._classes = informer(DeviceClass)
         self._slices = informer(ResourceSlice)
+        self._claims.add_index(_POD_INDEX, _pod_of_extended_claim)
         self.claims: Newest[ResourceClaim] = Newest(self._claims)
         self.waiters = Waiters()
         self._selectors = Selectors()
@@ -37,16 +42,44 @@ class DeviceView:
         self._devices: Counter[DeviceId] = Counter()
         self._capacity: dict[DeviceId, Counter[str]] = {}
         self._sorted: Slices | None = None
+        self._extended_resources = extended_resources
+        self._behind_resources: ClassesByResource | None = None
 
     def follow(self, move: Move) -> None:
         """Tells the queue of every change."""
         self._claims.add_handler(*handlers(EventResource.RESOURCE_CLAIM, move, self._claim_seen))
-        self._classes.add_handler(*handlers(EventResource.DEVICE_CLASS, move, lambda old, new: None))
+        self._classes.add_handler(*handlers(EventResource.DEVICE_CLASS, move, self._class_seen))
         self._slices.add_handler(*handlers(EventResource.RESOURCE_SLICE, move, self._slice_seen))
 
     def device_class(self, name: str) -> DeviceClass | None:
         found: DeviceClass | None = self._classes.lister.get("", name)
         return found
+
+    def behind_resources(self) -> ClassesByResource:
+        """The classes whose devices extended resources are made of."""
+        if self._behind_resources is None:
+            listed: list[DeviceClass] = self._classes.lister.list() if self._extended_resources else []
+            self._behind_resources = ClassesByResource(listed)
+        return self._behind_resources
+
+    def extended_claim(self, uid: str) -> ResourceClaim | None:
+        """The claim that was made for the extended resources of the Pod with this uid."""
+        found = self.claims.by_index(_POD_INDEX, uid)
+        return found[0] if found else None
+
+    def of_class(self, device_class: DeviceClass, node: Node) -> tuple[int, int]:
+        """(devices of a class on a node, those of them that are given away); none where the class's words fail."""
+        expressions = [selector.cel.expression for selector in device_class.spec.selectors if selector.cel is not None]
+        total = given = 0
+        allocated = self.allocated()
+        try:
+            for pool, each, device in self.slices().devices(node):
+                if all(self._selectors.matches(expression, each, device) for expression in expressions):
+                    total += 1
+                    given += allocated.has(pool.device_id(device))
+        except SelectorFailed:
+            return 0, 0
+        return total, given
 
     def slices(self) -> Slices:
         if self._sorted is None:
@@ -99,6 +132,9 @@ class DeviceView:
             self._count(uid, now.status.allocation if now is not None else None)
         self.waiters.wake(key)
 
+    def _class_seen(self, old: DeviceClass | None, new: DeviceClass | None) -> None:
+        self._behind_resources = None
+
     def _slice_seen(self, old: ResourceSlice | None, new: ResourceSlice | None) -> None:
         self._sorted = None
         if old is not None:
@@ -125,6 +161,12 @@ class DeviceView:
                 taken[name] += sign * quantity.nano(amount)
             if not taken[""]:
                 del self._capacity[device]
+
+
+def _pod_of_extended_claim(claim: ResourceClaim) -> list[str]:
+    if claim.metadata.annotations.get(CLAIM_ANNOTATION) != "true":
+        return []
+    return [reference.uid for reference in claim.metadata.ownerReferences if reference.controller]
 
 
 def _held(allocation: AllocationResult) -> Iterator[tuple[DeviceId, dict[str, str] | None]]:

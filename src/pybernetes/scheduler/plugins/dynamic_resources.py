@@ -1,9 +1,10 @@
 """DynamicResources: nodes where the devices are that a Pod's claims ask for; gives them to the claims.
 
 Filter tries to allocate on every node, Reserve keeps the result of the node taken, PreBind writes it into the claims,
-reserves them for the Pod and waits for devices that are made ready first.
-Source: pkg/scheduler/framework/plugins/dynamicresources. Differs: extended resources are not made of devices; the
-time that Filter may take is for all nodes together, and shorter, because nothing else is decided meanwhile.
+reserves them for the Pod and waits for devices that are made ready first. Where a node has none of an extended resource
+that a class of devices stands for, the Pod gets one more claim, which is made once the node is taken.
+Source: pkg/scheduler/framework/plugins/dynamicresources. Differs: the time that Filter may take is for all nodes
+together, and shorter, because nothing else is decided meanwhile.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from pybernetes.api.core.v1 import Pod
+from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.api.resource.v1 import AllocationResult, DeviceRequest, ResourceClaim
-from pybernetes.apimachinery.errors import Conflict, StatusError
-from pybernetes.apimachinery.fresh import fresh
-from pybernetes.apimachinery.resource_claims import FINALIZER, claim_name, is_for, is_reserved_for, reserved
-from pybernetes.apimachinery.times import format_time, parse_duration, parse_time
+from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.resource_claims import claim_name, is_for, is_reserved_for
+from pybernetes.apimachinery.times import parse_duration, parse_time
 from pybernetes.client.objects import key_of
 from pybernetes.scheduler.columns import Ints
 from pybernetes.scheduler.devices.allocator import AllocationFailed, Allocator, NodeFailed
+from pybernetes.scheduler.devices.extended import ExtendedClaim, extended_claim
 from pybernetes.scheduler.devices.pools import selects
 from pybernetes.scheduler.devices.view import DeviceView
+from pybernetes.scheduler.devices.writing import ClaimsFailed, ClaimWriter
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import (
     CycleState,
@@ -51,16 +53,13 @@ _REASONS = (
     "cannot allocate all claims",
     "resourceclaim not available on the node",
     "invalid resource pools were encountered",
+    "cannot schedule extended resource claim",
+    "cannot fit resource",
 )
-_CANNOT, _ELSEWHERE, _INVALID = (np.uint64(1 << bit) for bit in range(len(_REASONS)))
+_CANNOT, _ELSEWHERE, _INVALID, _STALE, _NO_SUCH = (np.uint64(1 << bit) for bit in range(len(_REASONS)))
 _MOST_ALTERNATIVES = 8
-_CONFLICTS = 5
 _CHECKED_EVERY = 64
 """Steps of the search."""
-
-
-class ClaimsFailed(Exception):
-    """The claims cannot be had; the Pod is scheduled anew."""
 
 
 class _NotReady(Exception):
@@ -70,9 +69,20 @@ class _NotReady(Exception):
 @dataclass(slots=True)
 class _State:
     claims: list[ResourceClaim]
+    """Those that the Pod names."""
+    extended: frozenset[str] = frozenset()
+    """The extended resources it wants, some of which may be made of devices."""
+    stale: ResourceClaim | None = None
+    """What an attempt that failed made for them."""
+    extended_on: dict[str, ExtendedClaim] = field(default_factory=dict)
+    """By node: the claim that is needed for them."""
+    taken: ExtendedClaim | None = None
+    """Of the node that is taken."""
+    made: ResourceClaim | None = None
+    """What the taken one has become."""
     allocator: Allocator | None = None
     found: dict[str, list[AllocationResult]] = field(default_factory=dict)
-    """By node: a result for each claim that is not allocated yet."""
+    """By node: a result for each claim that is not allocated yet, that for extended resources last."""
     given: dict[str, AllocationResult] = field(default_factory=dict)
     """By the uid of the claim, once a node is taken."""
     unavailable: set[int] = field(default_factory=set)
@@ -81,6 +91,11 @@ class _State:
     @property
     def to_allocate(self) -> list[ResourceClaim]:
         return [claim for claim in self.claims if claim.status.allocation is None]
+
+    @property
+    def to_get_ready(self) -> list[ResourceClaim]:
+        extended = self.made or (self.taken and self.taken.claim)
+        return [*self.claims, extended] if extended else self.claims
 
 
 class DynamicResources:
@@ -94,6 +109,7 @@ class DynamicResources:
             raise ValueError("filterTimeout must not be negative, bindingTimeout must be at least 1s")
         self._handle = handle
         self._view = handle.devices
+        self._writer = ClaimWriter(handle)
 
     # Whether there is anything to decide
 
@@ -108,7 +124,10 @@ class DynamicResources:
         own = _State([])
         state.write(_STATE, own)
         view = self._view
-        if view is None or not info.pod.spec.resourceClaims:
+        if view is None:
+            return PreFilterResult(SKIP)
+        extended = self._extended(view, info)
+        if not info.pod.spec.resourceClaims and not extended:
             return PreFilterResult(SKIP)
         try:
             claims = self._claims_of(info.pod)
@@ -116,10 +135,11 @@ class DynamicResources:
                 self._check(view, claim)
         except _NotReady as why:
             return PreFilterResult(unresolvable(str(why)))
-        if not claims:
+        if not claims and not extended:
             return PreFilterResult(SKIP)
-        own.claims = claims
-        if own.to_allocate:
+        own.claims, own.extended = claims, extended
+        own.stale = view.extended_claim(info.uid) if extended else None
+        if own.to_allocate or extended:
             own.allocator = Allocator(
                 view.allocated(),
                 view.device_class,
@@ -129,6 +149,12 @@ class DynamicResources:
                 lambda: str(uuid.uuid4()),
             )
         return PreFilterResult(SUCCESS)
+
+    def _extended(self, view: DeviceView, info: PodInfo) -> frozenset[str]:
+        """The extended resources that it wants; empty when none of them can be made of devices."""
+        behind = view.behind_resources()
+        wanted = frozenset(name for name in info.requests if "/" in name)
+        return wanted if any(behind.get(name) is not None for name in wanted) else frozenset()
 
     def _claims_of(self, pod: Pod) -> list[ResourceClaim]:
         """The claims that it uses. Raises _NotReady."""
@@ -171,7 +197,11 @@ class DynamicResources:
     def filter(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> Verdict | None:
         own = state.read(_STATE, _State)
         failures = np.zeros(snapshot.rows, np.uint64)
+        if own.stale is not None:
+            failures[snapshot.live_rows()] = _STALE
+            return Verdict(_REASONS, failures, unresolvable=True)
         wanted = own.to_allocate
+        made_for: dict[frozenset[str], ExtendedClaim] = {}
         late = {i for i, claim in enumerate(own.claims) if self._is_stuck(claim)}
         for row in np.flatnonzero(snapshot.live_rows()):
             node = snapshot.nodes[row]
@@ -190,8 +220,18 @@ class DynamicResources:
             if own.allocator is None:
                 continue
             name = node.metadata.name or ""
+            of_devices = self._made_of_devices(own.extended, node)
+            if of_devices is None:
+                failures[row] = _NO_SUCH
+                continue
+            wanted_here = wanted
+            if of_devices:
+                if of_devices not in made_for:
+                    made_for[of_devices] = self._extended_claim(info.pod, of_devices)
+                own.extended_on[name] = made_for[of_devices]
+                wanted_here = [*wanted, made_for[of_devices].claim]
             try:
-                results = own.allocator.allocate(node, wanted)
+                results = own.allocator.allocate(node, wanted_here) if wanted_here else []
             except NodeFailed:
                 failures[row] = _INVALID
                 continue
@@ -205,6 +245,24 @@ class DynamicResources:
             else:
                 own.found[name] = results
         return Verdict(_REASONS, failures, unresolvable=True)
+
+    def _made_of_devices(self, extended: frozenset[str], node: Node) -> frozenset[str] | None:
+        """Those of the resources that the node has none of; None: of one there are no devices either."""
+        if not extended:
+            return extended
+        assert self._view is not None
+        behind, offered = self._view.behind_resources(), node.status.allocatable
+        missing = frozenset(name for name in extended if not quantity.nano(offered.get(name, "0")))
+        found = frozenset(name for name in missing if behind.get(name) is not None)
+        return found if all(name in offered for name in missing - found) else None
+
+    def _extended_claim(self, pod: Pod, resources: frozenset[str]) -> ExtendedClaim:
+        assert self._view is not None
+        behind = self._view.behind_resources()
+        classes = {name: found.metadata.name or "" for name in resources if (found := behind.get(name)) is not None}
+        made = extended_claim(pod, classes)
+        made.claim.metadata.uid = str(uuid.uuid4())  # so that devices can be given to it before it is made
+        return made
 
     def _is_stuck(self, claim: ResourceClaim) -> bool:
         """Whether its devices failed to get ready, or take too long."""
@@ -229,8 +287,11 @@ class DynamicResources:
         if own is None:
             # Another plugin refused the Pod before this one looked: upstream's word for that, and its end.
             return None, failed(LookupError("not found"))
-        if not own.claims:
+        if not own.claims and not own.extended:
             return None, unschedulable("no new claims to deallocate")
+        if own.stale is not None:
+            self._handle.start(self._writer.delete(own.stale), f"delete {key_of(own.stale)}")
+            return None, unschedulable("deletion of ResourceClaim completed")
         unused = [
             claim
             for claim in (own.claims[index] for index in sorted(own.unavailable))
@@ -239,16 +300,8 @@ class DynamicResources:
         if not unused:
             return None, unschedulable("still not schedulable")
         claim = unused[self._handle.choose(len(unused))]
-        self._handle.start(self._deallocate(claim), f"deallocate {key_of(claim)}")
+        self._handle.start(self._writer.deallocate(claim), f"deallocate {key_of(claim)}")
         return None, unschedulable("deallocation of ResourceClaim completed")
-
-    async def _deallocate(self, claim: ResourceClaim) -> None:
-        changed = fresh(claim)
-        changed.status.reservedFor, changed.status.allocation, changed.status.devices = [], None, []
-        try:
-            await self._handle.client.update_status(changed)
-        except (StatusError, OSError) as error:
-            log.info("cannot deallocate %s: %s", key_of(claim), error)
 
     def pre_score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Status:
         """Without alternatives all nodes are equal, and get nothing."""
@@ -271,7 +324,9 @@ class DynamicResources:
         if own is None or own.allocator is None:
             return SUCCESS
         assert self._view is not None
-        for claim, allocation in zip(own.to_allocate, own.found[node_name], strict=True):
+        own.taken = own.extended_on.get(node_name)
+        claims = own.to_allocate if own.taken is None else [*own.to_allocate, own.taken.claim]
+        for claim, allocation in zip(claims, own.found[node_name], strict=True):
             own.given[claim.metadata.uid or ""] = allocation
             self._view.give(claim, allocation)
         return SUCCESS
@@ -283,35 +338,33 @@ class DynamicResources:
         for claim in own.claims:
             self._view.take_back(claim)
             if claim.status.allocation is not None and is_reserved_for(info.pod, claim):
-                self._handle.start(self._release(claim, info.uid), f"release {key_of(claim)}")
-
-    async def _release(self, claim: ResourceClaim, uid: str) -> None:
-        change = {
-            "metadata": {"uid": claim.metadata.uid},
-            "status": {"reservedFor": [{"$patch": "delete", "uid": uid}]},
-        }
-        name, namespace = claim.metadata.name or "", claim.metadata.namespace or ""
-        try:
-            await self._handle.client.patch(
-                ResourceClaim, name, namespace, change, patch_type="strategic", subresource="status"
-            )
-        except (StatusError, OSError) as error:
-            # Tried again when the Pod is, and by the controller of claims when it is gone.
-            log.info("cannot release %s: %s", key_of(claim), error)
+                self._handle.start(self._writer.release(claim, info.uid), f"release {key_of(claim)}")
+        if own.taken is not None:
+            self._view.take_back(own.taken.claim)
+        if own.made is not None:
+            self._handle.start(self._writer.delete(own.made), f"delete {key_of(own.made)}")
 
     def pre_bind_waits(self, state: CycleState, info: PodInfo, node_name: str) -> bool:
         own = state.peek(_STATE, _State)
-        return own is not None and any(not _is_ready_at_once(own, claim) for claim in own.claims)
+        return own is not None and any(not _is_ready_at_once(own, claim) for claim in own.to_get_ready)
 
     async def pre_bind(self, state: CycleState, info: PodInfo, node_name: str) -> Status:
         own = state.peek(_STATE, _State)
-        if own is None:
+        if own is None or self._view is None:
             return SUCCESS
         try:
             for index, claim in enumerate(own.claims):
                 if not is_reserved_for(info.pod, claim):
-                    own.claims[index] = await self._bind(claim, own.given.get(claim.metadata.uid or ""), info.pod)
-            if any(not _is_ready_at_once(own, claim) for claim in own.claims):
+                    own.claims[index] = await self._writer.bind(
+                        claim, own.given.get(claim.metadata.uid or ""), info.pod
+                    )
+            if own.taken is not None:
+                own.made = await self._writer.make(own.taken)
+                given = own.given[own.taken.claim.metadata.uid or ""]
+                own.made = await self._writer.bind(own.made, given, info.pod)
+                self._view.take_back(own.taken.claim)  # it counts under its own name from now on
+                await self._writer.tell(own.made, own.taken, info.pod)
+            if any(not _is_ready_at_once(own, claim) for claim in own.to_get_ready):
                 text = f"waiting for binding conditions for device on node {node_name}"
                 self._handle.event(info.pod, "Normal", "BindingConditionsPending", text)
                 await self._until_ready(own)
@@ -319,49 +372,17 @@ class DynamicResources:
             return failed(error)
         return SUCCESS
 
-    async def _bind(self, claim: ResourceClaim, allocation: AllocationResult | None, pod: Pod) -> ResourceClaim:
-        """Writes allocation and reservation; a change that comes between is looked at first. Raises ClaimsFailed."""
-        assert self._view is not None
-        client, key = self._handle.client, key_of(claim)
-        for attempt in range(_CONFLICTS):
-            if claim.metadata.deletionTimestamp is not None:
-                raise ClaimsFailed(f"claim {key} got deleted in the meantime")
-            if allocation is not None and claim.status.allocation is not None:
-                raise ClaimsFailed(f"claim {key} got allocated elsewhere in the meantime")
-            if allocation is None and claim.status.allocation is None:
-                raise ClaimsFailed(f"claim {key} got deallocated elsewhere in the meantime")
-            try:
-                if allocation is not None and FINALIZER not in claim.metadata.finalizers:
-                    protected = fresh(claim)
-                    protected.metadata.finalizers.append(FINALIZER)
-                    claim = await client.update(protected)
-                changed = reserved(claim, pod)
-                changed.status.allocation = allocation or changed.status.allocation
-                assert changed.status.allocation is not None
-                if changed.status.allocation.allocationTimestamp is None:
-                    changed.status.allocation.allocationTimestamp = format_time(self._handle.clock.now())
-                written = await client.update_status(changed)
-            except Conflict:
-                if attempt == _CONFLICTS - 1:
-                    raise
-                claim = await client.get(ResourceClaim, claim.metadata.name or "", claim.metadata.namespace or "")
-                continue
-            self._view.written(written)
-            return written
-        raise AssertionError("every attempt returns or raises")
-
     async def _until_ready(self, own: _State) -> None:
         """Raises ClaimsFailed."""
         assert self._view is not None
-        keys = [key_of(claim) for claim in own.claims]
+        keys = [key_of(claim) for claim in own.to_get_ready]
         try:
             async with asyncio.timeout(self._binding_timeout_s):
                 while True:
                     current = [self._view.claims.get(key) for key in keys]
                     if any(claim is None for claim in current):
                         raise ClaimsFailed("a claim is gone")
-                    own.claims = [claim for claim in current if claim is not None]
-                    if all(_is_ready(claim) for claim in own.claims):
+                    if all(claim is not None and _is_ready(claim) for claim in current):
                         return
                     await self._view.waiters.change(keys)
         except TimeoutError:
@@ -374,7 +395,7 @@ class DynamicResources:
         node = Action.ADD | Action.UPDATE_NODE_LABEL | Action.UPDATE_NODE_ALLOCATABLE
         return [
             Registration(ClusterEvent(EventResource.NODE, node)),
-            Registration(ClusterEvent(EventResource.RESOURCE_CLAIM, added_or_updated), self._claim_may_help),
+            Registration(ClusterEvent(EventResource.RESOURCE_CLAIM, Action.ALL), self._claim_may_help),
             Registration(
                 ClusterEvent(EventResource.POD, Action.UPDATE_POD_GENERATED_RESOURCE_CLAIM), self._has_its_claims
             ),
@@ -383,7 +404,9 @@ class DynamicResources:
         ]
 
     def _claim_may_help(self, info: PodInfo, old: Any, new: Any) -> bool:
-        """One of its own, or one that gave its devices back."""
+        """One of its own, or one that gave its devices back: those for extended resources do so by going."""
+        if new is None:
+            return old.status.allocation is not None or is_for(info.pod, old)
         try:
             claims = self._claims_of(info.pod)
         except _NotReady:

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pybernetes.api.core.v1 import Node
+from pybernetes.api.resource.v1 import DeviceClass
+from pybernetes.apimachinery.extended_resources import OF_CLASS, is_extended
 from pybernetes.scheduler.columns import Ints
+from pybernetes.scheduler.devices.view import DeviceView
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import (
     MAX_NODE_SCORE,
@@ -21,13 +24,13 @@ from pybernetes.scheduler.framework import (
     Trial,
     Verdict,
 )
+from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.resources import (
     CPU,
     EPHEMERAL_STORAGE,
     MEMORY,
     PODS,
-    is_extended_resource,
     node_allocatable,
     pod_requests,
 )
@@ -36,10 +39,13 @@ from pybernetes.scheduler.status import SKIP, SUCCESS, Status
 
 Floats = NDArray[np.float64]
 Weights = Sequence[tuple[str, int]]
-Wanted = tuple[tuple[str, int], ...]
+Wanted = tuple[tuple[str, int, bool], ...]
+"""(resource, amount, whether it is made of devices where a node has none of it), of each resource."""
 
 TOO_MANY_PODS = "Too many pods"
 _NEVER = np.uint64(MOST_REASONS - 1)
+_NOTHING = np.iinfo(np.int64).min
+"""Less than any node has left."""
 _NATIVE = (CPU, MEMORY, EPHEMERAL_STORAGE)
 _DEFAULT_WEIGHTS: Weights = ((CPU, 1), (MEMORY, 1))
 
@@ -47,8 +53,9 @@ _DEFAULT_WEIGHTS: Weights = ((CPU, 1), (MEMORY, 1))
 class Fit:
     name = "NodeResourcesFit"
 
-    def __init__(self, arguments: PluginArguments) -> None:
+    def __init__(self, arguments: PluginArguments, handle: Handle) -> None:
         given = arguments.arguments
+        self._devices = handle.devices
         self._ignored = frozenset(given.get("ignoredResources") or ())
         self._ignored_groups = frozenset(given.get("ignoredResourceGroups") or ())
         strategy = given.get("scoringStrategy") or {}
@@ -81,16 +88,17 @@ class Fit:
         assert pods is not None
         failures = (requested(PODS)[rows] + 1 > pods[rows]).astype(np.uint64)
         never = np.zeros(len(rows), np.bool_)
-        for index, (name, amount) in enumerate(wanted):
+        for index, (name, amount, of_devices) in enumerate(wanted):
             allocatable = snapshot.allocatable(name)
             offered = np.zeros(len(rows), np.int64) if allocatable is None else allocatable[rows]
             free = offered if allocatable is None else offered - requested(name)[rows]
-            never |= amount > offered
-            failures |= (amount > free).astype(np.uint64) << np.uint64(min(index + 1, MOST_REASONS - 2))
+            asked = np.where(offered > 0, amount, _NOTHING) if of_devices else amount
+            never |= asked > offered
+            failures |= (asked > free).astype(np.uint64) << np.uint64(min(index + 1, MOST_REASONS - 2))
         return failures | never.astype(np.uint64) << _NEVER
 
     def _verdict(self, wanted: Wanted, room: NDArray[np.uint64]) -> Verdict:
-        reasons = (TOO_MANY_PODS, *(f"Insufficient {name}" for name, _ in wanted))
+        reasons = (TOO_MANY_PODS, *(f"Insufficient {name}" for name, *_ in wanted))
         return Verdict(reasons[: MOST_REASONS - 1], room & ~(np.uint64(1) << _NEVER), room >> _NEVER != 0)
 
     def trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> Trial:
@@ -99,38 +107,67 @@ class Fit:
     def trial_key(self, info: PodInfo) -> Hashable:
         return tuple(self._wanted(info))
 
-    def _wanted(self, info: PodInfo) -> list[tuple[str, int]]:
+    def _wanted(self, info: PodInfo) -> list[tuple[str, int, bool]]:
         names = sorted(info.requests, key=_native_first)
-        return [(name, info.requests[name]) for name in names if not self._is_ignored(name)]
+        return [
+            (name, info.requests[name], _class_behind(self._devices, name) is not None)
+            for name in names
+            if not self._is_ignored(name)
+        ]
 
     def score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Ints:
         def compute(rows: Ints) -> Ints:
-            columns = _columns(info, snapshot, rows, self._weights, non_zero=True)
+            columns = _columns(info, snapshot, rows, self._weights, self._devices, non_zero=True)
             return self._scorer([(weight, *column) for weight, column in columns], len(rows))
 
+        if _of_devices(info, self._weights, self._devices):
+            return compute(rows)
         return cast("Ints", snapshot.kept((self, "score", tuple(info.scored_requests.items())), compute)[rows])
 
     def events_to_register(self) -> Sequence[Registration]:
         pod = ClusterEvent(EventResource.POD, Action.DELETE | Action.UPDATE_POD_SCALE_DOWN)
         node = ClusterEvent(EventResource.NODE, Action.ADD | Action.UPDATE_NODE_ALLOCATABLE)
-        return [Registration(pod, _room_freed), Registration(node, _node_now_fits)]
+        device_class = ClusterEvent(EventResource.DEVICE_CLASS, Action.ADD | Action.UPDATE)
+        return [
+            Registration(pod, _room_freed),
+            Registration(node, self._node_now_fits),
+            Registration(device_class, _class_now_stands_for_it),
+        ]
+
+    def _node_now_fits(self, info: PodInfo, old: Node | None, new: Node) -> bool:
+        """The node would hold the Pod if it were empty, and is new or grew in something the Pod asks for."""
+        offered = node_allocatable(new)
+        requests = info.requests
+        if offered.get(PODS, 0) < 1 or any(
+            offered.get(name, 0) < amount and (offered.get(name) or _class_behind(self._devices, name) is None)
+            for name, amount in requests.items()
+        ):
+            return False
+        if old is None:
+            return True
+        before = node_allocatable(old)
+        return any(offered.get(name, 0) > before.get(name, 0) for name in (PODS, *requests))
 
     def _is_ignored(self, name: str) -> bool:
-        return is_extended_resource(name) and (name in self._ignored or name.split("/")[0] in self._ignored_groups)
+        if not self._ignored and not self._ignored_groups:
+            return False
+        return is_extended(name) and (name in self._ignored or name.split("/")[0] in self._ignored_groups)
 
 
 class _FitTrial:
     """What is free on one node."""
 
-    def __init__(self, wanted: list[tuple[str, int]], snapshot: Snapshot, row: int) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: list[tuple[str, int, bool]], snapshot: Snapshot, row: int) -> None:
         self._offered: dict[str, int] = {}
         self._free: dict[str, int] = {}
-        for name, _ in ((PODS, 0), *wanted):
+        for name, *_ in ((PODS, 0, False), *wanted):
             allocatable = snapshot.allocatable(name)
             if allocatable is not None:
                 self._offered[name] = int(allocatable[row])
                 self._free[name] = int(allocatable[row] - snapshot.requested(name)[row])
+        self._wanted = [
+            (name, amount) for name, amount, of_devices in wanted if not of_devices or self._offered.get(name)
+        ]
 
     def add(self, other: PodInfo) -> None:
         self._change(other, -1)
@@ -160,20 +197,24 @@ class BalancedAllocation:
 
     name = "NodeResourcesBalancedAllocation"
 
-    def __init__(self, arguments: PluginArguments) -> None:
+    def __init__(self, arguments: PluginArguments, handle: Handle) -> None:
         self._weights = _weights(arguments.arguments)
+        self._devices = handle.devices
 
     def pre_score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Status:
         return SUCCESS if any(info.requests.get(name) for name, _ in self._weights) else SKIP
 
     def score(self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints) -> Ints:
         def compute(rows: Ints) -> Ints:
-            columns = [column for _, column in _columns(info, snapshot, rows, self._weights, non_zero=False)]
+            weighted = _columns(info, snapshot, rows, self._weights, self._devices, non_zero=False)
+            columns = [column for _, column in weighted]
             after = _balance([(allocatable, requested) for allocatable, _, requested in columns], len(rows))
             before = _balance([(allocatable, allocated) for allocatable, allocated, _ in columns], len(rows))
             half = MAX_NODE_SCORE // 2
             return half + (half + after - before) // 2
 
+        if _of_devices(info, self._weights, self._devices):
+            return compute(rows)
         return cast("Ints", snapshot.kept((self, tuple(info.requests.items())), compute)[rows])
 
 
@@ -188,8 +229,38 @@ def _native_first(name: str) -> tuple[int, str]:
     return (_NATIVE.index(name) if name in _NATIVE else len(_NATIVE)), name
 
 
+def _class_behind(devices: DeviceView | None, name: str) -> DeviceClass | None:
+    """The class whose devices a resource is made of, where a node has none of it."""
+    return devices.behind_resources().get(name) if devices is not None and "/" in name else None
+
+
+def _of_devices(info: PodInfo, weights: Weights, devices: DeviceView | None) -> bool:
+    """Whether scores depend on devices, which come and go without a node's changing."""
+    return any(info.requests.get(name) and _class_behind(devices, name) is not None for name, _ in weights)
+
+
+def _with_devices(
+    device_class: DeviceClass, devices: DeviceView, snapshot: Snapshot, rows: Ints, offered: Ints, used: Ints
+) -> tuple[Ints, Ints]:
+    """(offered, used), of devices where the nodes offer nothing themselves."""
+    offered, used = offered.copy(), used.copy()
+    for index in np.flatnonzero(offered == 0):
+        node = snapshot.nodes[rows[index]]
+        assert node is not None
+        total, given = devices.of_class(device_class, node)
+        if total:
+            offered[index], used[index] = total, given
+    return offered, used
+
+
 def _columns(
-    info: PodInfo, snapshot: Snapshot, rows: Ints, weights: Weights, *, non_zero: bool
+    info: PodInfo,
+    snapshot: Snapshot,
+    rows: Ints,
+    weights: Weights,
+    devices: DeviceView | None,
+    *,
+    non_zero: bool,
 ) -> list[tuple[int, tuple[Ints, Ints, Ints]]]:
     """(weight, (allocatable, allocated, allocated with the Pod)) of each resource that counts for the Pod."""
     result = []
@@ -198,16 +269,22 @@ def _columns(
         if request == 0 and name not in _NATIVE:
             continue
         allocatable = snapshot.allocatable(name)
-        if allocatable is None:
+        device_class = _class_behind(devices, name)
+        if allocatable is None and device_class is None:
             continue
-        if non_zero and name == CPU:
-            allocated = snapshot.non_zero_cpu
-        elif non_zero and name == MEMORY:
-            allocated = snapshot.non_zero_memory
+        if allocatable is None:
+            offered = before = np.zeros(len(rows), np.int64)
         else:
-            allocated = snapshot.requested(name)
-        before = allocated[rows]
-        result.append((weight, (allocatable[rows], before, before + request)))
+            if non_zero and name == CPU:
+                allocated = snapshot.non_zero_cpu
+            elif non_zero and name == MEMORY:
+                allocated = snapshot.non_zero_memory
+            else:
+                allocated = snapshot.requested(name)
+            offered, before = allocatable[rows], allocated[rows]
+        if device_class is not None and devices is not None:
+            offered, before = _with_devices(device_class, devices, snapshot, rows, offered, before)
+        result.append((weight, (offered, before, before + request)))
     return result
 
 
@@ -310,13 +387,11 @@ def _room_freed(info: PodInfo, old: Any, new: Any) -> bool:
     return any(before.get(name, 0) > after.get(name, 0) for name in info.requests)
 
 
-def _node_now_fits(info: PodInfo, old: Node | None, new: Node) -> bool:
-    """The node would hold the Pod if it were empty, and is new or grew in something the Pod asks for."""
-    offered = node_allocatable(new)
-    requests = info.requests
-    if offered.get(PODS, 0) < 1 or any(offered.get(name, 0) < amount for name, amount in requests.items()):
+def _class_now_stands_for_it(info: PodInfo, old: DeviceClass | None, new: DeviceClass) -> bool:
+    """The class is new, or has a new name for a resource, and the Pod asks for it by that name."""
+    if old is not None and (old.spec.extendedResourceName or "") == (new.spec.extendedResourceName or ""):
         return False
+    names = {new.spec.extendedResourceName or ""}
     if old is None:
-        return True
-    before = node_allocatable(old)
-    return any(offered.get(name, 0) > before.get(name, 0) for name in (PODS, *requests))
+        names.add(OF_CLASS + (new.metadata.name or ""))
+    return not names.isdisjoint(info.requests)

@@ -38,11 +38,19 @@ class DeviceClassStrategy(Strategy):
     def validate(self, obj: resource.DeviceClass) -> list[FieldError]:
         return validation.validate_class(obj.spec)
 
-    def warnings(self, obj: resource.DeviceClass, old: resource.DeviceClass | None) -> list[str]:
-        name = obj.spec.extendedResourceName
-        if not name or (old is not None and old.spec.extendedResourceName == name):
-            return []
-        return [f"spec.extendedResourceName: no {name} is made of devices in this version: Pods need claims for them"]
+    def prepare_for_create(self, ctx: RequestContext, obj: resource.DeviceClass) -> None:
+        super().prepare_for_create(ctx, obj)
+        self._drop_name(obj, None)
+
+    def prepare_for_update(self, ctx: RequestContext, obj: resource.DeviceClass, old: resource.DeviceClass) -> None:
+        self._drop_name(obj, old)
+        super().prepare_for_update(ctx, obj, old)
+
+    def _drop_name(self, obj: resource.DeviceClass, old: resource.DeviceClass | None) -> None:
+        """While no extended resources are made of devices, a class gets no name for one."""
+        has_one = old is not None and old.spec.extendedResourceName is not None
+        if not has_one and not self.registry.config.features.enabled("DRAExtendedResource"):
+            obj.spec.extendedResourceName = None
 
     def row(self, obj: resource.DeviceClass, now: float) -> list[Any]:
         return [obj.metadata.name, age(obj.metadata.creationTimestamp, now)]

@@ -10,8 +10,8 @@ from typing import Any
 
 from pybernetes.api.resource import v1 as resource
 from pybernetes.apimachinery import names
+from pybernetes.apimachinery.extended_resources import is_extended
 from pybernetes.apimachinery.field_errors import FieldError, Path
-from pybernetes.apiserver.registry.core.pods.resources import is_extended
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE
 
 SPEC = Path("spec")

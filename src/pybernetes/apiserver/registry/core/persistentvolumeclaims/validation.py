@@ -10,11 +10,11 @@ import msgspec
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
 from pybernetes.apimachinery.changes import difference
+from pybernetes.apimachinery.extended_resources import is_native
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.volume_claims import BETA_CLASS
 from pybernetes.apiserver.registry.core.persistentvolumes.strategy import ACCESS_MODES
 from pybernetes.apiserver.registry.core.pods.placement import validate_label_selector
-from pybernetes.apiserver.registry.core.pods.resources import is_native
 from pybernetes.apiserver.registry.generic.object_meta import IMMUTABLE, validate_annotations, validate_labels
 
 SPEC = Path("spec")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import names, quantity
+from pybernetes.apimachinery.extended_resources import is_extended, is_native
 from pybernetes.apimachinery.field_errors import FieldError, Path
 from pybernetes.apimachinery.pod_resources import Kind, sum_of_containers
 
@@ -22,16 +23,8 @@ _STANDARD = frozenset({
 })  # fmt: skip
 
 
-def is_native(name: str) -> bool:
-    return "/" not in name or "kubernetes.io/" in name
-
-
 def is_hugepages(name: str) -> bool:
     return name.startswith("hugepages-")
-
-
-def is_extended(name: str) -> bool:
-    return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
 
 
 def allows_overcommit(name: str) -> bool:

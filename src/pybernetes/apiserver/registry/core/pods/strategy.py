@@ -116,6 +116,9 @@ class PodStrategy(Strategy):
             obj.status.qosClass = old.status.qosClass
         if not obj.status.observedGeneration:
             obj.status.observedGeneration = old.status.observedGeneration
+        of_devices = self.registry.config.features.enabled("DRAExtendedResource")
+        if not of_devices and old.status.extendedResourceClaimStatus is None:
+            obj.status.extendedResourceClaimStatus = None
         remembered: dict[str, list[int | None]] = {}
         for condition in old.status.conditions:
             remembered.setdefault(condition.type, []).append(condition.observedGeneration)

@@ -24,6 +24,7 @@ from pybernetes.apiserver.registry.core.pods import (
     volumes,
     windows,
 )
+from pybernetes.apiserver.registry.core.pods.claim_statuses import validate_claim_statuses
 from pybernetes.apiserver.registry.generic.object_meta import validate_labels
 
 SPEC = Path("spec")
@@ -330,7 +331,7 @@ def validate_pod_status_update(pod: core.Pod, old: core.Pod) -> list[FieldError]
             found.append(FieldError.invalid(at, status.hostIPs[0].ip, "must be equal to `hostIP`"))
         now, then = ([entry.ip or "" for entry in getattr(each, name)] for each in (status, before))
         found += _validate_ips(now, then, STATUS.child(name))
-    return found
+    return found + validate_claim_statuses(pod, STATUS)
 
 
 def _validate_transitions(
