@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, PodSpec
+from pybernetes.api.core.v1 import Container, ContainerPort, EphemeralContainer, Pod, PodSpec
 from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.field_errors import Path
 
@@ -41,6 +41,12 @@ def restarts_all(spec: PodSpec) -> bool:
 def containers_of(spec: PodSpec) -> list[AnyContainer]:
     """Those of all three kinds, in the order in which they begin."""
     return [*spec.initContainers, *spec.containers, *spec.ephemeralContainers]
+
+
+def lasting_ports(spec: PodSpec) -> Iterator[ContainerPort]:
+    """What containers that run as long as the Pod declare: its containers and sidecars."""
+    for container in (*spec.containers, *(c for c in spec.initContainers if c.restartPolicy == "Always")):
+        yield from container.ports
 
 
 def containers_with_paths(spec: PodSpec, path: Path) -> Iterator[tuple[AnyContainer, Path]]:

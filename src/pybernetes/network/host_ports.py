@@ -11,8 +11,8 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pybernetes.api.core.v1 import ContainerPort, Pod
-from pybernetes.apimachinery.pods import is_finished
+from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery.pods import is_finished, lasting_ports
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,7 +28,7 @@ class HostPort:
 
 def uses_host_ports(pod: Pod) -> bool:
     """Whether the Pod wants any port of its node that it does not already have by sharing its network."""
-    return not pod.spec.hostNetwork and any(port.hostPort for port in _declared(pod))
+    return not pod.spec.hostNetwork and any(port.hostPort for port in lasting_ports(pod.spec))
 
 
 def host_ports(pods: Iterable[Pod]) -> list[HostPort]:
@@ -38,7 +38,7 @@ def host_ports(pods: Iterable[Pod]) -> list[HostPort]:
         address = pod.status.podIP or ""
         if not uses_host_ports(pod) or "." not in address or is_finished(pod):
             continue
-        for port in _declared(pod):
+        for port in lasting_ports(pod.spec):
             host_ip = "" if port.hostIP in (None, "", "0.0.0.0", "::") else port.hostIP or ""
             if port.hostPort and _is_ipv4(host_ip or "0.0.0.0"):
                 protocol = (port.protocol or "TCP").lower()
@@ -74,11 +74,6 @@ def rules(table: str, bridge: str, ports: Iterable[HostPort]) -> str:
         f'    iifname "{bridge}" ip daddr 127.0.0.0/8 drop\n'
         "  }\n}\n"
     )
-
-
-def _declared(pod: Pod) -> list[ContainerPort]:
-    sidecars = [c for c in pod.spec.initContainers if c.restartPolicy == "Always"]
-    return [port for container in (*pod.spec.containers, *sidecars) for port in container.ports]
 
 
 def _is_ipv4(text: str) -> bool:

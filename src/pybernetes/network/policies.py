@@ -1,6 +1,7 @@
-"""Enforces NetworkPolicies on one node: informers → `policy.policy_table` → one nftables transaction.
+"""Enforces NetworkPolicies on one node: informers → `policy_table.PolicyTable` → one nftables transaction.
 
-Pods and Namespaces are watched only while there is a policy: a cluster without any pays nothing.
+Pods and Namespaces are watched only while there is a policy: a cluster without any pays nothing. Rules that somebody
+else takes away come back at once.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import logging
 
 from pybernetes.api.core.v1 import Namespace, Pod
 from pybernetes.api.networking.v1 import NetworkPolicy
-from pybernetes.apimachinery.pods import is_finished
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.nft import LibNft, Nft, NftError
+from pybernetes.host.nft_watch import TableGuard, foreign_changes
 from pybernetes.network.plan import NetworkConfig
-from pybernetes.network.policy import policy_table
+from pybernetes.network.policy_table import FAMILY, HOOKS, PolicyTable
 
 log = logging.getLogger(__name__)
 
@@ -29,66 +30,64 @@ class NetworkPolicies:
     def __init__(
         self, client: Client, config: NetworkConfig, *, clock: Clock | None = None, nft: Nft | None = None
     ) -> None:
-        self._config = config
-        self._table = config.policy_table
+        self._table = PolicyTable(config.policy_table, config.node_name, config.bridge, config.dns_endpoints)
         self._factory = InformerFactory(client, clock or SystemClock())
         self._policies = self._factory.informer(NetworkPolicy)
         self._peers = InformerFactory(client, clock or SystemClock())
         self._pods = self._peers.informer(Pod)
         self._namespaces = self._peers.informer(Namespace)
         self._nft = nft or LibNft()
+        self._guard = TableGuard(self._nft, FAMILY, config.policy_table, HOOKS)
         self._wake = asyncio.Event()
-        self._applied = ""
 
     async def run(self) -> None:
-        def changed(*_objects: object) -> None:
-            self._wake.set()
-
-        self._policies.add_handler(on_add=changed, on_update=changed, on_delete=changed)
+        self._policies.add_handler(self._policy, lambda _old, new: self._policy(new), lambda p: self._policy(p, True))
         self._namespaces.add_handler(
-            on_add=changed,
-            on_update=lambda old, new: changed() if old.metadata.labels != new.metadata.labels else None,
-            on_delete=changed,
+            self._namespace, lambda _old, new: self._namespace(new), lambda n: self._namespace(n, True)
         )
-        self._pods.add_handler(
-            on_add=changed,
-            on_update=lambda old, new: changed() if _shape(old) != _shape(new) else None,
-            on_delete=changed,
-        )
+        self._pods.add_handler(self._pod, lambda _old, new: self._pod(new), lambda p: self._pod(p, True))
         async with asyncio.TaskGroup() as group:
             await self._factory.start(group)
             await self._factory.wait_synced()
+            group.create_task(self._mend())
             watching = False
             while True:
-                policies = self._policies.lister.list()
-                if policies and not watching:
+                if self._policies.lister.list() and not watching:
                     await self._peers.start(group)
                     await self._peers.wait_synced()
                     watching = True
                 self._wake.clear()
+                text = self._table.commands()
                 try:
-                    await self._sync(policies)
+                    if text:
+                        await asyncio.to_thread(self._apply, text)
                 except NftError as error:
                     log.error("network policies could not be written, trying again: %s", error)
+                    self._table.forget()
                     await asyncio.sleep(_RETRY_S)
                     continue
                 await self._wake.wait()
 
-    async def _sync(self, policies: list[NetworkPolicy]) -> None:
-        text = policy_table(
-            self._table,
-            self._config.node_name,
-            policies,
-            self._pods.lister.list() if policies else (),
-            self._namespaces.lister.list() if policies else (),
-            self._config.dns_endpoints,
-        )
-        if text != self._applied:
-            await asyncio.to_thread(self._nft.apply, text)
-            self._applied = text
+    async def _mend(self) -> None:
+        async for _ in foreign_changes():
+            if await asyncio.to_thread(self._guard.touched):
+                log.warning("somebody else changed the rules of network policies; they are made anew")
+                self._table.forget()
+                self._wake.set()
 
+    def _apply(self, text: str) -> None:
+        self._nft.apply(text)
+        self._guard.remember()
 
-def _shape(pod: Pod) -> tuple[object, ...]:
-    """What the rules depend on."""
-    ended = is_finished(pod)
-    return pod.metadata.labels, pod.status.podIP, ended, pod.spec.nodeName
+    def _policy(self, policy: NetworkPolicy, gone: bool = False) -> None:
+        key = (policy.metadata.namespace or "", policy.metadata.name or "")
+        self._table.set_policy(key, None if gone else policy)
+        self._wake.set()
+
+    def _namespace(self, namespace: Namespace, gone: bool = False) -> None:
+        self._table.set_namespace(namespace.metadata.name or "", None if gone else namespace.metadata.labels)
+        self._wake.set()
+
+    def _pod(self, pod: Pod, gone: bool = False) -> None:
+        self._table.set_pod((pod.metadata.namespace or "", pod.metadata.name or ""), None if gone else pod)
+        self._wake.set()

@@ -1,247 +1,163 @@
-"""Pure: from NetworkPolicies, Pods and Namespaces to the nftables table that enforces them on one node.
-
-Only Pods of the node that some policy selects have a chain; a packet of any other Pod costs one lookup.
-In a Pod's chain a rule that allows the packet returns, and the last one drops. Peers are named sets, so
-that one rule serves thousands of Pods.
-
-Always allowed: answers, a Pod to itself, the node to its Pods (probes), and the cluster's DNS server.
-Differs: elsewhere DNS runs in Pods that policies select by `k8s-app: kube-dns`; here it is no Pod, so it is
-allowed by address.
+"""Pure: what a NetworkPolicy says, taken apart: whom it selects, who its peers are, which ports it names.
 
 Source: the field descriptions of networking.k8s.io/v1 NetworkPolicy.
 """
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pybernetes.api.core.v1 import Namespace, Pod
+from pybernetes.api.core.v1 import Pod
 from pybernetes.api.networking.v1 import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
-from pybernetes.apimachinery.pods import is_finished
-from pybernetes.apimachinery.selectors import LabelSelector
+from pybernetes.apimachinery.pods import is_finished, lasting_ports
+from pybernetes.apimachinery.selectors import EVERYTHING, LabelSelector
 
-_DIRECTIONS = {"Ingress": ("in", "saddr"), "Egress": ("out", "daddr")}
+INGRESS, EGRESS = "in", "out"
+_KINDS = {"Ingress": INGRESS, "Egress": EGRESS}
 
 
 @dataclass(frozen=True, slots=True)
-class _Peers:
-    """Whom a rule is about. `any` for a rule without peers."""
+class PodView:
+    """What of a Pod policies depend on."""
 
-    any: bool
-    pods: tuple[Pod, ...] = ()
-    blocks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    namespace: str
+    labels: Mapping[str, str]
+    addresses: tuple[str, ...]
+    local: bool
+    """On the node that the rules are for."""
+    ports: tuple[tuple[str, str, int], ...]
+    """(name, protocol, number) of those with a name."""
+
+    def named(self, name: str, protocol: str) -> list[int]:
+        return [number for known, of, number in self.ports if (known, of) == (name, protocol)]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Pods of some namespaces."""
+
+    namespaces: LabelSelector | None
+    """None: that of the policy."""
+    pods: LabelSelector
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One entry of `ingress` or `egress`."""
+
+    direction: str
+    anybody: bool
+    """There are no peers: everybody is meant, in the cluster or out of it."""
+    peers: tuple[Peer, ...]
+    blocks: tuple[tuple[str, tuple[str, ...]], ...]
     """(CIDR, exceptions)."""
+    any_port: bool
+    ports: tuple[str, ...]
+    """nft matches, one a protocol."""
+    names: tuple[tuple[str, str], ...]
+    """(name, protocol) of ports that each Pod has at its own number."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether Pods of other namespaces can be peers."""
+        return any(peer.namespaces is not None for peer in self.peers)
 
 
-@dataclass(slots=True)
-class _Table:
-    chains: dict[str, list[str]] = field(default_factory=dict)
-    sets: dict[str, list[str]] = field(default_factory=dict)
-    jumps: dict[str, dict[str, str]] = field(default_factory=lambda: {"in": {}, "out": {}})
+@dataclass(frozen=True, slots=True)
+class Policy:
+    namespace: str
+    pods: LabelSelector
+    directions: tuple[str, ...]
+    rules: tuple[Rule, ...]
 
 
-def policy_table(
-    table: str,
-    node_name: str,
-    policies: Iterable[NetworkPolicy],
-    pods: Iterable[Pod],
-    namespaces: Iterable[Namespace],
-    dns: Iterable[str] = (),
-) -> str:
-    """nft commands that make the table anew; without policies they take it away.
-
-    `dns` are the addresses of the DNS server as ADDRESS:PORT, after translation.
-    """
-    known = [p for p in pods if _address(p)]
-    by_namespace: dict[str, list[Pod]] = {}
-    for pod in known:
-        by_namespace.setdefault(pod.metadata.namespace or "", []).append(pod)
-    labels = {n.metadata.name or "": n.metadata.labels for n in namespaces}
-    made = _Table()
-    for policy in sorted(policies, key=lambda p: (p.metadata.namespace or "", p.metadata.name or "")):
-        selector = LabelSelector.of(policy.spec.podSelector)
-        namespace = policy.metadata.namespace or ""
-        selected = [
-            pod
-            for pod in by_namespace.get(namespace, [])
-            if pod.spec.nodeName == node_name and selector.matches(pod.metadata.labels)
-        ]
-        if selected:
-            _add_policy(made, policy, selected, by_namespace, labels)
-    return _text(table, made, list(dns))
+def view(pod: Pod, node_name: str) -> PodView | None:
+    """None while the Pod has no address of its own: not yet, no longer, or the node's."""
+    if pod.spec.hostNetwork or is_finished(pod):
+        return None
+    addresses = tuple(ip.ip for ip in pod.status.podIPs) or ((pod.status.podIP,) if pod.status.podIP else ())
+    if not addresses:
+        return None
+    ports = tuple(
+        (port.name, (port.protocol or "TCP").lower(), port.containerPort)
+        for port in lasting_ports(pod.spec)
+        if port.name
+    )
+    local = pod.spec.nodeName == node_name
+    return PodView(pod.metadata.namespace or "", pod.metadata.labels, addresses, local, ports)
 
 
-def _add_policy(
-    made: _Table,
-    policy: NetworkPolicy,
-    selected: list[Pod],
-    by_namespace: Mapping[str, list[Pod]],
-    labels: Mapping[str, dict[str, str]],
-) -> None:
-    namespace = policy.metadata.namespace or ""
-    kinds = policy.spec.policyTypes or (["Ingress", "Egress"] if policy.spec.egress else ["Ingress"])
-    rules: dict[str, list[tuple[list[NetworkPolicyPeer], list[NetworkPolicyPort]]]] = {
-        "Ingress": [(rule.from_, rule.ports) for rule in policy.spec.ingress],
-        "Egress": [(rule.to, rule.ports) for rule in policy.spec.egress],
-    }
-    for kind in kinds:
-        short, side = _DIRECTIONS[kind]
-        for pod in selected:
-            address = _address(pod)
-            made.jumps[short][address] = f"jump {short}-{address}"
-            made.chains.setdefault(f"{short}-{address}", [])
-        for number, (peers, ports) in enumerate(rules[kind]):
-            found = _peers(peers, namespace, by_namespace, labels)
-            name = _set_name(policy, kind, number)
-            if found.pods:
-                made.sets[name] = sorted(_address(pod) for pod in found.pods)
-            for pod in selected:
-                chain = made.chains[f"{short}-{_address(pod)}"]
-                chain += _rule_lines(found, ports, name, side, pod if kind == "Ingress" else None)
+def take_apart(policy: NetworkPolicy) -> Policy:
+    spec = policy.spec
+    kinds = spec.policyTypes or (["Ingress", "Egress"] if spec.egress else ["Ingress"])
+    rules = [_rule(INGRESS, rule.from_, rule.ports) for rule in spec.ingress]
+    rules += [_rule(EGRESS, rule.to, rule.ports) for rule in spec.egress]
+    directions = tuple(_KINDS[kind] for kind in kinds)
+    return Policy(
+        policy.metadata.namespace or "",
+        LabelSelector.of(spec.podSelector) if spec.podSelector is not None else EVERYTHING,
+        directions,
+        tuple(rule for rule in rules if rule.direction in directions),
+    )
 
 
-def _peers(
-    peers: list[NetworkPolicyPeer],
-    namespace: str,
-    by_namespace: Mapping[str, list[Pod]],
-    labels: Mapping[str, dict[str, str]],
-) -> _Peers:
-    if not peers:
-        return _Peers(any=True)
-    pods: dict[str, Pod] = {}
-    blocks: list[tuple[str, tuple[str, ...]]] = []
-    for peer in peers:
-        if peer.ipBlock is not None:
-            if _is_ipv4(peer.ipBlock.cidr):
-                blocks.append((peer.ipBlock.cidr, tuple(peer.ipBlock.except_)))
-            continue
-        places = [namespace]
-        if peer.namespaceSelector is not None:
-            wanted = LabelSelector.of(peer.namespaceSelector)
-            places = [name for name, found in labels.items() if wanted.matches(found)]
-        selector = LabelSelector.of(peer.podSelector) if peer.podSelector is not None else None
-        for place in places:
-            for pod in by_namespace.get(place, []):
-                if selector is None or selector.matches(pod.metadata.labels):
-                    pods[_address(pod)] = pod
-    return _Peers(False, tuple(pods.values()), tuple(blocks))
+def _rule(direction: str, peers: Iterable[NetworkPolicyPeer], ports: Iterable[NetworkPolicyPort]) -> Rule:
+    given, wished = list(peers), list(ports)
+    names = tuple(dict.fromkeys((p.port, (p.protocol or "TCP").lower()) for p in wished if isinstance(p.port, str)))
+    selected = [
+        Peer(
+            LabelSelector.of(peer.namespaceSelector) if peer.namespaceSelector is not None else None,
+            LabelSelector.of(peer.podSelector) if peer.podSelector is not None else EVERYTHING,
+        )
+        for peer in given
+        if peer.ipBlock is None
+    ]
+    if direction == EGRESS and names and not given:
+        selected.append(Peer(EVERYTHING, EVERYTHING))  # whose ports have that name
+    blocks = tuple(_block(p.ipBlock.cidr, p.ipBlock.except_) for p in given if p.ipBlock is not None)
+    return Rule(direction, not given, tuple(selected), blocks, not wished, _port_matches(wished), names)
 
 
-def _rule_lines(
-    peers: _Peers, ports: list[NetworkPolicyPort], set_name: str, side: str, target: Pod | None
-) -> list[str]:
-    """The lines that let a packet pass. `target` is the Pod whose ports an ingress rule names."""
-    lines = []
-    for match in _port_matches(ports, target):
-        if peers.any:
-            lines.append(f"{match} return".strip())
-            continue
-        if peers.pods:
-            lines.append(f"ip {side} @{set_name} {match}".strip() + " return")
-        for cidr, exceptions in peers.blocks:
-            but = f" ip {side} != {{ {', '.join(exceptions)} }}" if exceptions else ""
-            lines.append(f"ip {side} {cidr}{but} {match}".strip() + " return")
-    if target is None and not peers.any:
-        lines += _named_egress(peers.pods, ports)
-    return lines
+def _block(cidr: str, exceptions: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """As networks that do not overlap: a set of the kernel's has no place for an address in two of its intervals."""
+    network = ipaddress.ip_network(cidr, strict=False)
+    without = [ipaddress.ip_network(text, strict=False) for text in exceptions]
+    alike = [each for each in without if each.version == network.version]  # the API lets no other pass
+    return str(network), tuple(str(each) for each in ipaddress.collapse_addresses(alike))  # type: ignore[type-var]
 
 
-def _port_matches(ports: list[NetworkPolicyPort], target: Pod | None) -> list[str]:
-    """One match a protocol; [""] when every port is meant, [] when no port can be."""
-    if not ports:
-        return [""]
-    numbers: dict[str, list[str]] = {}
-    whole: list[str] = []
+def _port_matches(ports: list[NetworkPolicyPort]) -> tuple[str, ...]:
+    """For those that need no Pod to be known."""
+    numbers: dict[str, list[tuple[int, int]]] = {}
+    whole: dict[str, None] = {}
     for port in ports:
         protocol = (port.protocol or "TCP").lower()
         if port.port is None:
-            whole.append(f"meta l4proto {protocol}")
+            whole[protocol] = None
         elif isinstance(port.port, int):
-            numbers.setdefault(protocol, []).append(f"{port.port}-{port.endPort}" if port.endPort else str(port.port))
-        elif target is not None:
-            numbers.setdefault(protocol, []).extend(str(n) for n in _named(target, port.port, protocol))
-    matches = [
-        f"{protocol} dport {{ {', '.join(dict.fromkeys(found))} }}" for protocol, found in numbers.items() if found
-    ]
-    return [*whole, *matches]
+            numbers.setdefault(protocol, []).append((port.port, port.endPort or port.port))
+    return (
+        *(f"meta l4proto {protocol}" for protocol in whole),
+        *(
+            f"{protocol} dport {{ {', '.join(_interval(*found) for found in _merged(intervals))} }}"
+            for protocol, intervals in numbers.items()
+            if protocol not in whole
+        ),
+    )
 
 
-def _named_egress(pods: tuple[Pod, ...], ports: list[NetworkPolicyPort]) -> list[str]:
-    lines = []
-    for port in ports:
-        if isinstance(port.port, str):
-            protocol = (port.protocol or "TCP").lower()
-            pairs = [f"{_address(pod)} . {n}" for pod in pods for n in _named(pod, port.port, protocol)]
-            if pairs:
-                lines.append(f"ip daddr . {protocol} dport {{ {', '.join(sorted(set(pairs)))} }} return")
-    return lines
+def _merged(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In order and apart from one another."""
+    found: list[tuple[int, int]] = []
+    for low, high in sorted(intervals):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return found
 
 
-def _named(pod: Pod, name: str, protocol: str) -> list[int]:
-    sidecars = [c for c in pod.spec.initContainers if c.restartPolicy == "Always"]
-    return [
-        port.containerPort
-        for container in (*pod.spec.containers, *sidecars)
-        for port in container.ports
-        if port.name == name and (port.protocol or "TCP").lower() == protocol
-    ]
-
-
-def _address(pod: Pod) -> str:
-    """The Pod's own IPv4 address; "" while it has none, shares the node's, or has ended."""
-    if pod.spec.hostNetwork or is_finished(pod):
-        return ""
-    address = pod.status.podIP or ""
-    return address if "." in address else ""
-
-
-def _is_ipv4(cidr: str) -> bool:
-    try:
-        return ipaddress.ip_network(cidr, strict=False).version == 4
-    except ValueError:
-        return False
-
-
-def _set_name(policy: NetworkPolicy, kind: str, number: int) -> str:
-    key = f"{policy.metadata.namespace}/{policy.metadata.name}/{kind}/{number}"
-    return f"peers-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-
-
-def _text(table: str, made: _Table, dns: list[str]) -> str:
-    at = f"ip {table}"
-    anew = f"add table {at}\ndelete table {at}\n"
-    if not made.chains:
-        return anew
-    body = [
-        f"set {name} {{ type ipv4_addr; elements = {{ {', '.join(found)} }}; }}" for name, found in made.sets.items()
-    ]
-    for name, lines in made.chains.items():
-        short, _, address = name.partition("-")
-        other = "saddr" if short == "in" else "daddr"
-        first = [f"ip {other} {address} return"]
-        if short == "out":
-            for endpoint in dns:
-                ip, _, port = endpoint.rpartition(":")
-                first.append(f"ip daddr {ip} meta l4proto {{ tcp, udp }} th dport {port} return")
-        body.append("\n".join([f"chain {name} {{", *(f"  {line}" for line in (*first, *lines)), "  drop", "}"]))
-    for short, jumps in made.jumps.items():
-        elements = f" elements = {{ {', '.join(f'{a} : {j}' for a, j in sorted(jumps.items()))} }};" if jumps else ""
-        body.append(f"map {short}-pods {{ type ipv4_addr : verdict;{elements} }}")
-    body += [
-        "chain forward {",
-        "  type filter hook forward priority 10; policy accept;",
-        "  ct state established,related accept",
-        "  ip saddr vmap @out-pods",
-        "  ip daddr vmap @in-pods",
-        "}",
-        "chain input {",
-        "  type filter hook input priority 10; policy accept;",
-        "  ct state established,related accept",
-        "  ip saddr vmap @out-pods",
-        "}",
-    ]
-    inner = "\n".join(f"  {line}" for part in body for line in part.split("\n"))
-    return f"{anew}table {at} {{\n{inner}\n}}\n"
+def _interval(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"
