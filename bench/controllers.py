@@ -1,8 +1,9 @@
 """Figures of controllers on simulated nodes: rollouts, deletions, garbage, a lost node, idleness; how they grow.
 
 Usage: bench/controllers.py [--nodes 1000] [--replicas 500 1000 2000] [--objects 2500 10000] [--pods 10000].
-Needs no root. Processor time is that of the one process with control plane and nodes; beside each size stands what one
-object of it takes of that, so that what grows faster than its size is seen within one run, on a busy machine too.
+Needs no root. Processor time is that of the control plane and, behind the plus sign, of the nodes' process; beside each
+size stands what one object of it takes, so that what grows faster than its size is seen within one run, on a busy
+machine too.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench.machine import cpu_s, memory_mb
-from bench.simulated import control_plane, run, say
+from bench.simulated import Processes, idle, run, say, say_both
 from pybernetes.api.apps.v1 import Deployment, ReplicaSet
 from pybernetes.api.core.v1 import ConfigMap, Namespace, Node, Pod
 from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
@@ -34,7 +34,7 @@ from pybernetes.sim.nodes import OFF
 
 NAME = "bench-controllers"
 AT_ONCE = 64
-IDLE_S = 10.0
+IDLE_S = 20.0
 POLL_S = 0.1
 
 
@@ -44,17 +44,18 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 class Cluster:
-    def __init__(self, client: Client, plane: int) -> None:
+    def __init__(self, client: Client, processes: Processes) -> None:
         self.client = client
-        self.plane = plane
+        self.processes = processes
 
     @asynccontextmanager
     async def took(self, what: str, count: int) -> AsyncIterator[None]:
         """Prints the time and the processor time of what is done within."""
-        began, before_s = time.perf_counter(), cpu_s(self.plane)
+        began, before = time.perf_counter(), self.processes.cpu_s()
         yield
-        used_s = cpu_s(self.plane) - before_s
-        say(what, time.perf_counter() - began, f"s, {used_s:6.2f} s of CPU, {1e6 * used_s / count:6.0f} µs each")
+        took_s = time.perf_counter() - began
+        plane, nodes = (1e6 * (now - then) / count for then, now in zip(before, self.processes.cpu_s(), strict=True))
+        say(what, took_s, f"s, CPU {plane:5.0f} + {nodes:5.0f} µs each")
 
     async def gone(self, cls: Any, name: str, namespace: str = "") -> None:
         async def is_gone() -> bool:
@@ -202,13 +203,10 @@ async def lost_node(on: Cluster) -> None:
     await on.gone(ReplicaSet, "lost", "default")
 
 
-async def idle(on: Cluster, nodes: int, pods: int) -> None:
-    what = f"idle with {nodes:,} nodes and {pods:,} Pods"
+async def nothing(on: Cluster, nodes: int, pods: int) -> None:
     await asyncio.sleep(5)
-    before_s = cpu_s(on.plane)
-    await asyncio.sleep(IDLE_S)
-    say(f"{what}: CPU", 100 * (cpu_s(on.plane) - before_s) / IDLE_S, "% of a core")
-    say("  memory", memory_mb(on.plane), "MB")
+    await idle(f"idle with {nodes:,} nodes and {pods:,} Pods, CPU", on.processes, IDLE_S)
+    say_both("  memory", *on.processes.memory_mb(), "MB")
 
 
 async def full(on: Cluster, pods: int) -> None:
@@ -220,9 +218,9 @@ async def full(on: Cluster, pods: int) -> None:
 
 async def figures(kubeconfig: Path, args: argparse.Namespace) -> None:
     transport = HttpTransport.from_kubeconfig(str(kubeconfig))
-    on = Cluster(Client(transport, "bench"), control_plane(NAME))
+    on = Cluster(Client(transport, "bench"), Processes(NAME))
     try:
-        await idle(on, args.nodes, 0)
+        await nothing(on, args.nodes, 0)
         for replicas in args.replicas:
             await rollout(on, replicas)
         for count in args.objects:
@@ -232,7 +230,7 @@ async def figures(kubeconfig: Path, args: argparse.Namespace) -> None:
         await lost_node(on)
         if args.pods:
             await full(on, args.pods)
-            await idle(on, args.nodes, args.pods)
+            await nothing(on, args.nodes, args.pods)
     finally:
         await transport.close()
 

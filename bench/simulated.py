@@ -1,7 +1,6 @@
 """Figures of simulated nodes: until all are Ready, memory and CPU while only Leases are renewed, replicas, a fork.
 
-Usage: bench/simulated.py [NODES ...] (default 1000 5000). Needs no root. CPU seconds are the control plane's, in whose
-process the nodes are.
+Usage: bench/simulated.py [NODES ...] (default 1000 5000). Needs no root.
 """
 
 from __future__ import annotations
@@ -45,10 +44,26 @@ def say(label: str, value: float, unit: str) -> None:
     print(f"{label:<72}{value:9.2f} {unit}")
 
 
-def control_plane(name: str) -> int:
-    """Its process."""
-    parts = json.loads(run("status", "--name", name, "-o", "json"))["components"]
-    return next(int(part["pid"]) for part in parts if part["name"] == "control-plane")
+class Processes:
+    """The control plane's and the nodes'."""
+
+    def __init__(self, name: str) -> None:
+        parts = json.loads(run("status", "--name", name, "-o", "json"))["components"]
+        by_name = {part["name"]: int(part["pid"]) for part in parts}
+        self._pids = by_name["control-plane"], by_name["simulated-nodes"]
+
+    def cpu_s(self) -> tuple[float, float]:
+        plane, nodes = map(cpu_s, self._pids)
+        return plane, nodes
+
+    def memory_mb(self) -> tuple[float, float]:
+        plane, nodes = map(memory_mb, self._pids)
+        return plane, nodes
+
+
+def say_both(label: str, plane: float, nodes: float, unit: str) -> None:
+    say(f"{label}: control plane", plane, unit)
+    say("  nodes", nodes, unit)
 
 
 async def oldest_lease_s(client: Client) -> float:
@@ -57,7 +72,7 @@ async def oldest_lease_s(client: Client) -> float:
     return time.time() - min(renewed)
 
 
-async def replicas(client: Client, plane: int) -> None:
+async def replicas(client: Client, on: Processes) -> None:
     page = await client.list(Pod, "default", limit=1)
     tree = {
         "metadata": {"name": "many"},
@@ -70,7 +85,7 @@ async def replicas(client: Client, plane: int) -> None:
             },
         },
     }
-    began, before_s = time.perf_counter(), cpu_s(plane)
+    began, (plane_s, nodes_s) = time.perf_counter(), on.cpu_s()
     await client.create(msgspec.convert(tree, Deployment), "default")
     bound: set[str] = set()
     running: set[str] = set()
@@ -86,27 +101,30 @@ async def replicas(client: Client, plane: int) -> None:
         if len(running) == REPLICAS:
             break
     say(f"Deployment of {REPLICAS:,} replicas until all run", time.perf_counter() - began, "s")
-    say("  CPU for that", cpu_s(plane) - before_s, "s")
+    plane_after_s, nodes_after_s = on.cpu_s()
+    say_both("  CPU for that", plane_after_s - plane_s, nodes_after_s - nodes_s, "s")
+
+
+async def idle(label: str, on: Processes, seconds: float) -> None:
+    began, (plane_s, nodes_s) = time.perf_counter(), on.cpu_s()
+    await asyncio.sleep(seconds)
+    share = 100 / (time.perf_counter() - began)
+    plane_after_s, nodes_after_s = on.cpu_s()
+    say_both(label, share * (plane_after_s - plane_s), share * (nodes_after_s - nodes_s), "% of a core")
 
 
 async def figures(kubeconfig: Path) -> None:
-    plane = control_plane(NAME)
-    say("  CPU for that", cpu_s(plane), "s")
+    on = Processes(NAME)
+    say_both("  CPU for that", *on.cpu_s(), "s")
     transport = HttpTransport.from_kubeconfig(str(kubeconfig))
     client = Client(transport, "bench")
     try:
         await asyncio.sleep(15)
-        began, before_s = time.perf_counter(), cpu_s(plane)
-        await asyncio.sleep(IDLE_S)
-        say(
-            "CPU while only Leases are renewed",
-            100 * (cpu_s(plane) - before_s) / (time.perf_counter() - began),
-            "% of a core",
-        )
+        await idle("CPU while only Leases are renewed", on, IDLE_S)
         say("oldest Lease (renewed every 10 s, missed after 40 s)", await oldest_lease_s(client), "s")
-        say("memory of control plane and nodes", memory_mb(plane), "MB")
-        await replicas(client, plane)
-        say("memory with them", memory_mb(plane), "MB")
+        say_both("memory", *on.memory_mb(), "MB")
+        await replicas(client, on)
+        say_both("memory with them", *on.memory_mb(), "MB")
     finally:
         await transport.close()
 

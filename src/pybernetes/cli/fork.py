@@ -50,7 +50,8 @@ def fork(args: argparse.Namespace) -> int:
                 spec, _ = preparation.prepare(spec, layout, time.time(), progress.step)
                 layout.example_mark.touch()
             except BaseException:
-                early.stop(1)
+                for process in early:
+                    process.stop(1)
                 raise
         progress.step("control plane")
         current = _arrived(spec, layout, files)
@@ -85,10 +86,10 @@ def _copy(origin: ClusterSpec, source: Layout, layout: Layout) -> None:
     transfer.write_sqlite(layout.store, asyncio.run(transfer.read_etcd(etcd.config(origin, source))), time.time())
 
 
-def _start(spec: ClusterSpec, layout: Layout) -> Process:
-    from pybernetes.cli.up import start_control_plane
+def _start(spec: ClusterSpec, layout: Layout) -> list[Process]:
+    from pybernetes.cli.up import start_early
 
-    return start_control_plane(spec, layout)
+    return start_early(spec, layout)
 
 
 def _arrived(spec: ClusterSpec, layout: Layout, files: list[Path]) -> bool:

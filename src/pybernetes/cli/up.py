@@ -24,6 +24,7 @@ from pybernetes.cluster.process_table import (
     ETCD,
     INGRESS_PROXY,
     LOAD_BALANCER,
+    SIMULATED_NODES,
     process_table,
     record,
     stopped_mark,
@@ -239,12 +240,12 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
         preparation.check_port(spec.api_port)
     with exclusive(layout.preparing):
         alone = not spec.control_plane_names
-        early = start_control_plane(spec, layout) if alone and serving is None and not supervised else None
+        early = start_early(spec, layout) if alone and serving is None and not supervised else []
         try:
             spec, renewed = preparation.prepare(spec, layout, time.time(), progress.step)
         except BaseException:
-            if early is not None:
-                early.stop(1)
+            for process in early:
+                process.stop(1)
             raise
     if (renewed or changed) and serving is not None:
         _restart(spec, layout)
@@ -280,31 +281,41 @@ def _with_nodes(spec: ClusterSpec, new: bool) -> ClusterSpec:
     return spec
 
 
-def start_control_plane(spec: ClusterSpec, layout: Layout) -> Process:
-    """Ahead of the supervisor, which takes it over: its imports take as long as the keys that it waits for."""
-    (entry,) = (entry for entry in process_table(spec, layout) if entry.name == CONTROL_PLANE)
-    log = layout.logs / f"{CONTROL_PLANE}.log"
-    process = spawn(entry.argv, log=log, env={**os.environ, **entry.environment})
-    write_atomic(record(layout, CONTROL_PLANE), str(process), 0o600)
-    return process
+def start_early(spec: ClusterSpec, layout: Layout) -> list[Process]:
+    """Ahead of the supervisor, which takes them over: their imports take as long as the keys that they wait for."""
+    started = []
+    for entry in process_table(spec, layout):
+        if entry.name in (CONTROL_PLANE, SIMULATED_NODES):
+            log = layout.logs / f"{entry.name}.log"
+            process = spawn(entry.argv, log=log, env={**os.environ, **entry.environment})
+            write_atomic(record(layout, entry.name), str(process), 0o600)
+            started.append(process)
+    return started
 
 
 def _start_stopped(spec: ClusterSpec, layout: Layout) -> None:
     """Nodes that the user stopped one by one."""
     marks = [mark for machine in spec.machine_names if (mark := stopped_mark(layout, machine)).exists()]
-    supervisor = Process.recorded(record(layout, "supervisor"))
     for mark in marks:
         mark.unlink()
-    if marks and supervisor is not None:
-        supervisor.signal(signal.SIGHUP)
+    if marks:
+        _compare(layout)
 
 
 def _restart(spec: ClusterSpec, layout: Layout) -> None:
-    """The supervisor starts them again at once, with the new keys."""
+    """The supervisor starts them again at once, with the new keys, and what the cluster did not have yet."""
     for entry in process_table(spec, layout):
         process = None if entry.outlives or entry.name == ETCD else Process.recorded(record(layout, entry.name))
         if process is not None:
             process.stop(10)
+    _compare(layout)
+
+
+def _compare(layout: Layout) -> None:
+    """The supervisor looks at what should run now."""
+    supervisor = Process.recorded(record(layout, "supervisor"))
+    if supervisor is not None:
+        supervisor.signal(signal.SIGHUP)
 
 
 def _tell(spec: ClusterSpec, arrived: Arrived) -> None:

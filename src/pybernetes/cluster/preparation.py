@@ -255,7 +255,7 @@ def prepare(
         certificates += pki.etcd_certificates(planes)
         for member in etcd.members(spec, layout):
             member.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if spec.simulated or spec.simulated_nodes:
+    if spec.has_simulated_nodes:
         certificates.append(pki.simulation_certificate())
     if planes:
         certificates.append(pki.dns_certificate())

@@ -18,6 +18,9 @@ INGRESS_PROXY = "ingress-proxy"
 HOST_AGENT = "host-agent"
 """Of several control planes: DNS and the host's network, which the process `control-plane` does otherwise."""
 
+SIMULATED_NODES = "simulated-nodes"
+"""All of them: what they do is no work of the control plane, nor is its time theirs."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
@@ -59,6 +62,8 @@ def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
         table = [ProcessSpec(CONTROL_PLANE, own_command("standalone", *place), environment=_OWN)]
         if spec.local_etcd:
             table.insert(0, ProcessSpec(ETCD, etcd.command(spec, layout), environment=etcd.environment()))
+    if spec.has_simulated_nodes:
+        table.append(ProcessSpec(SIMULATED_NODES, own_command("simulated-nodes", *place), environment=_OWN))
     for node in () if spec.simulated else spec.node_names:
         namespace = spec.network_namespace(node) if spec.own_namespaces else ""
         table.append(

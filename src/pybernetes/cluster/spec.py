@@ -85,7 +85,7 @@ class ClusterSpec:
     ingress_https_port: int = 0
     """80 and 443 where they were free; 0 before they were chosen."""
     simulated_nodes: int = 0
-    """Nodes that only pretend, which the process of the control plane plays. Of a simulated cluster it plays all."""
+    """Nodes that only pretend, which one process plays. Of a simulated cluster it plays all."""
     simulated_zones: int = 0
     """Zones that those are spread over; 0: they are in none."""
     simulated_capacity: str = ""
@@ -98,8 +98,13 @@ class ClusterSpec:
 
     @property
     def simulated(self) -> bool:
-        """Whether its nodes only pretend: then it is one process and nothing else on the machine."""
+        """Whether its nodes only pretend: then it is some processes and nothing else on the machine."""
         return self.runtime == "simulated"
+
+    @property
+    def has_simulated_nodes(self) -> bool:
+        """A simulated cluster may have them without a number: a copy has those of its origin."""
+        return self.simulated or self.simulated_nodes > 0
 
     @property
     def local_etcd(self) -> bool:

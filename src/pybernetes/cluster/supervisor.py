@@ -2,7 +2,7 @@
 
 A process of its own, small on purpose (nothing but the standard library). It waits on pidfds, so a process
 that it did not start itself is watched like its own child. Signals: SIGTERM ends everything but the
-containerds, SIGHUP compares with what should run (a node stopped or started by the user).
+containerds, SIGHUP compares with what should run (a node stopped or started by the user, the first simulated nodes).
 """
 
 from __future__ import annotations
@@ -128,6 +128,7 @@ class Supervisor:
                 if number == signal.SIGCHLD:
                     reap()
                 elif number == signal.SIGHUP:
+                    self._spec = ClusterSpec.read(self._layout.spec) or self._spec
                     self._compare()
                 else:
                     self._ending = True

@@ -107,7 +107,7 @@ def _stop_processes(spec: ClusterSpec, layout: Layout) -> None:
                 process.stop(5)
     # Records may be lost; the arguments of our own processes name cluster and data directory.
     own = ["--name", spec.name, "--data-dir", str(layout.data)]
-    for verb in ("supervisor", "standalone", "host-agent", "node-agent"):
+    for verb in ("supervisor", "standalone", "host-agent", "node-agent", "simulated-nodes"):
         for process in _running(partial(_contains, ["pybernetes", verb, *own])):
             process.stop(2)
     for verb in control_plane.COMPONENTS:

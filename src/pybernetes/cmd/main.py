@@ -124,6 +124,7 @@ VERBS: dict[str, Verb] = {
     "node-agent": Verb(
         "pybernetes.cmd.node", "the processes of `up`: kubelet, proxy and network of one node of several"
     ),
+    "simulated-nodes": Verb("pybernetes.cmd.simulated_nodes", "the processes of `up`: all nodes that only pretend"),
     "supervisor": Verb("pybernetes.cmd.supervisor", "the processes of `up`: keeps the others running"),
 }
 

@@ -80,15 +80,6 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
         server.own_pages.trees["scheduling"] = made.explained
         await made.run()
 
-    async def nodes() -> None:
-        from pybernetes.sim.nodes import SimulatedNodes
-
-        everything = client_for(wiring.ADMIN, "pybernetes-simulation")
-        config = wiring.fleet(spec, layout)
-        await SimulatedNodes(
-            everything, lambda node: client_for(wiring.node_user(node), "kubelet"), config, clock, random
-        ).run()
-
     async def dns() -> None:
         from pybernetes.dns.server import DnsServer
 
@@ -109,9 +100,6 @@ async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, cloc
 
             group.create_task(keep("snapshots", lambda: save_on_schedule(spec, layout, clock)), name="snapshots")
         group.create_task(keep("controllers", controllers), name="controllers")
-        if spec.simulated or spec.simulated_nodes:
-            await load("pybernetes.sim.nodes")
-            group.create_task(keep("simulated nodes", nodes), name="simulated nodes")
         from pybernetes.cmd.node_agent import run_machine_network, run_node_agent
 
         if spec.own_namespaces:

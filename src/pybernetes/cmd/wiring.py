@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybernetes.apimachinery.user import AUTHENTICATED, SYSTEM_MASTERS, UserInfo, service_account_groups
+from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo, service_account_groups
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.pki import Pki
 from pybernetes.cluster.spec import ClusterSpec, ranges
@@ -40,7 +40,6 @@ PROXY = user("system:kube-proxy")
 LOCAL_PATH = user("system:local-path-provisioner")
 INGRESS = user("system:pybernetes-ingress")
 DNS = service_account("coredns")
-ADMIN = user("kubernetes-admin", SYSTEM_MASTERS)
 
 
 def node_user(node: str) -> UserInfo:

@@ -53,6 +53,13 @@ def test_processes_of_one_node(monkeypatch: pytest.MonkeyPatch) -> None:
     assert table[1].argv == ("/usr/bin/containerd", "--config", "/data/nodes/node-1/containerd.toml")
 
 
+def test_simulated_nodes_are_one_process_beside_the_control_plane() -> None:
+    simulated = replace(spec(1), runtime="simulated", simulated_nodes=1000)
+    assert [entry.name for entry in process_table(simulated, Layout("x", Path("/data")))] == [
+        "control-plane", "simulated-nodes",
+    ]  # fmt: skip
+
+
 def test_processes_of_two_nodes_are_in_their_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: f"/usr/bin/{name}")
     table = process_table(spec(2), Layout("x", Path("/data")))
