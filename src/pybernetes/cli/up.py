@@ -31,7 +31,14 @@ from pybernetes.cluster.process_table import (
     supervisor_command,
 )
 from pybernetes.cluster.settings import ETCD_FILES
-from pybernetes.cluster.spec import CONTROL_PLANE, CONTROL_PLANES, MAX_NODES, MAX_SIMULATED_BESIDE_REAL, ClusterSpec
+from pybernetes.cluster.spec import (
+    CONTROL_PLANE,
+    CONTROL_PLANES,
+    IP_FAMILIES,
+    MAX_NODES,
+    MAX_SIMULATED_BESIDE_REAL,
+    ClusterSpec,
+)
 from pybernetes.host.files import exclusive, write_atomic
 from pybernetes.host.processes import Process, spawn
 
@@ -89,6 +96,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--runtime-config", metavar="KEY=true,...", help='APIs on or off, such as api/beta=true ("": the stable ones)'
+    )
+    parser.add_argument(
+        "--ip-family",
+        choices=IP_FAMILIES,
+        help="addresses of Pods, Services and nodes: ipv4 (default), ipv6, or dual: both, IPv4 the primary one",
     )
     parser.add_argument(
         "--load-balancer-pool",
@@ -180,6 +192,7 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
         args.runtime,
         args.port,
         args.control_planes,
+        args.ip_family,
         settings=_settings(args),
     )
 
@@ -187,6 +200,8 @@ def _wishes(args: argparse.Namespace) -> preparation.Wishes:
 def _check_simulation(args: argparse.Namespace) -> None:
     """Raises ClusterError."""
     simulated = args.runtime == "simulated"
+    if simulated and args.ip_family:
+        raise ClusterError("--runtime simulated has no network; leave out --ip-family")
     if simulated and (args.nodes or (args.control_planes or 1) > 1):
         raise ClusterError("--runtime simulated has no real nodes or machines; name --simulated-nodes alone")
     if args.simulated_nodes and (args.control_planes or 1) > 1:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -268,13 +268,16 @@ def etcd_certificates(addresses: Sequence[str] = ()) -> list[Certificate]:
 
 
 def cluster_certificates(
-    api_addresses: list[str], service_ip: str, nodes: Mapping[str, str], domain: str = "cluster.local"
+    api_addresses: list[str],
+    service_ips: Iterable[str],
+    nodes: Mapping[str, Iterable[str]],
+    domain: str = "cluster.local",
 ) -> list[Certificate]:
     """Every certificate of a cluster; `nodes` maps node names to addresses."""
     api_names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}"]
     hosts = dict.fromkeys(["localhost", "127.0.0.1", "::1", os.uname().nodename.lower(), *api_addresses, *api_names])
     certificates = [
-        Certificate("apiserver", "kube-apiserver", hosts=(*hosts, service_ip)),
+        Certificate("apiserver", "kube-apiserver", hosts=(*hosts, *service_ips)),
         Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",)),
         Certificate("admin", "kubernetes-admin", ("system:masters",)),
         Certificate("controller-manager", "system:kube-controller-manager"),
@@ -284,9 +287,9 @@ def cluster_certificates(
         Certificate("ingress", "system:pybernetes-ingress"),
         Certificate(FRONT_PROXY_CLIENT, FRONT_PROXY_CLIENT, authority=FRONT_PROXY_CA),
     ]
-    for node, address in nodes.items():
+    for node, addresses in nodes.items():
         certificates.append(Certificate(f"kubelet-{node}", f"system:node:{node}", ("system:nodes",)))
-        serving = (node, "localhost", "127.0.0.1", address)
+        serving = (node, "localhost", "127.0.0.1", *addresses)
         certificates.append(
             Certificate(
                 f"kubelet-server-{node}", f"system:node:{node}", ("system:nodes",), tuple(dict.fromkeys(serving))

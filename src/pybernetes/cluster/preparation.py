@@ -6,13 +6,14 @@ network) → the control plane reads them → supervisor → images → example.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ _ETCD_PORT = 2379
 _INGRESS_PORTS = ((80, 9080), (443, 9443))
 """For HTTP and HTTPS: the usual one, and where to look when it is taken."""
 _PORTS_TRIED = 100
+_IPV6_ROUTES = Path("/proc/net/ipv6_route")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Wishes:
     runtime: str | None = None
     api_port: int | None = None
     control_planes: int | None = None
+    ip_family: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     """Fields of the spec that may also be given to a cluster that is there."""
 
@@ -78,7 +81,8 @@ def settle_like(origin: ClusterSpec, wishes: Wishes) -> tuple[ClusterSpec, Layou
     if made.slot != origin.slot:
         others = {other.slot: other.name for name in known_names() if (other := ClusterSpec.read(Layout.of(name).spec))}
         try:
-            spec_module.choose_slot({*others, *range(spec_module.SLOTS)} - ({origin.slot} - {*others}), _routes())
+            taken = {*others, *range(spec_module.SLOTS)} - ({origin.slot} - {*others})
+            spec_module.choose_slot(taken, _routes(), origin.ip_family)
         except ClusterError:
             holder = f"the cluster {others[origin.slot]!r}" if origin.slot in others else "this machine"
             raise ClusterError(
@@ -129,6 +133,7 @@ def _check_unchanged(found: ClusterSpec, wishes: Wishes) -> None:
         ("--etcd-prefix", wishes.etcd_prefix, found.etcd_prefix),
         ("--runtime", wishes.runtime, found.runtime),
         ("--port", wishes.api_port, found.api_port),
+        ("--ip-family", wishes.ip_family, found.ip_family),
     ):
         if asked is not None and asked != has:
             raise ClusterError(
@@ -139,8 +144,11 @@ def _check_unchanged(found: ClusterSpec, wishes: Wishes) -> None:
 
 def _new_spec(wishes: Wishes) -> ClusterSpec:
     others = _other_clusters(wishes.name)
-    slot = spec_module.choose_slot((other.slot for other in others), _routes())
-    pods, services, nodes = spec_module.slot_ranges(slot)
+    family = wishes.ip_family or "ipv4"
+    if family != "ipv4" and not _IPV6_ROUTES.exists():
+        raise ClusterError(f"--ip-family {family}: IPv6 is switched off on this machine (ipv6.disable of its kernel)")
+    slot = spec_module.choose_slot((other.slot for other in others), _routes(), family)
+    pods, services, nodes = spec_module.slot_ranges(slot, family)
     low, high = spec_module.slot_node_ports(slot)
     used = _ports(others)
     simulated = wishes.runtime == "simulated"
@@ -198,11 +206,13 @@ def _with_ingress_ports(spec: ClusterSpec, layout: Layout, others: list[ClusterS
     return dataclasses.replace(spec, ingress_http_port=chosen[0], ingress_https_port=chosen[1])
 
 
-def _routes() -> list[IPv4Network]:
-    try:
-        return spec_module.host_routes(Path("/proc/net/route").read_text())
-    except OSError:
-        return []
+def _routes() -> list[IPv4Network | IPv6Network]:
+    found: list[IPv4Network | IPv6Network] = []
+    with contextlib.suppress(OSError):
+        found += spec_module.host_routes(Path("/proc/net/route").read_text())
+    with contextlib.suppress(OSError):
+        found += spec_module.host_routes_ipv6(_IPV6_ROUTES.read_text())
+    return found
 
 
 def free_port(first: int, used: set[int]) -> int:
@@ -245,12 +255,13 @@ def prepare(
     """
     say("keys and configuration")
     if not spec.own_namespaces:
-        address = "127.0.0.1" if spec.simulated else topology.lone_address(spec)
+        address = "127.0.0.1" if spec.simulated else ",".join(topology.lone_addresses(spec))
         spec = dataclasses.replace(spec, node_address=address)
     keys = pki.Pki(layout.pki)
-    nodes = {node: spec.address_of(node) for node in spec.node_names}
+    nodes = {node: spec.addresses_of(node) for node in spec.node_names}
     planes = [spec.address_of(machine) for machine in spec.control_plane_names]
-    certificates = pki.cluster_certificates([spec.api_address, *planes], spec.cluster_ip, nodes)
+    service_ips = spec_module.nth(spec.service_cidr, 1)
+    certificates = pki.cluster_certificates([spec.api_address, *planes], service_ips, nodes)
     if spec.local_etcd:
         certificates += pki.etcd_certificates(planes)
         for member in etcd.members(spec, layout):

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from ipaddress import IPv4Address, IPv4Network, ip_network, summarize_address_range
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network, summarize_address_range
 from pathlib import Path
 
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.host.files import write_atomic
 
+IP_FAMILIES = ("ipv4", "ipv6", "dual")
+"""Of Pods, Services and nodes; with both, IPv4 is the primary one."""
 SLOTS = 10
 _NODE_PORTS = (30000, 32767)
 """The customary range, of the first slot."""
@@ -59,7 +61,7 @@ class ClusterSpec:
     """USER:PASSWORD for a given etcd with authentication; only the name of the file is recorded."""
     runtime: str = "containerd"
     node_address: str = ""
-    """With one node: its address on the host."""
+    """With one node: its address on the host; by comma, like the ranges, where there are two IP families."""
     control_planes: int = 1
     """With several: machines in network namespaces with an etcd, an apiserver, a controller manager and a scheduler
     each, behind a load balancer on the host. With one, the control plane is on the host."""
@@ -126,15 +128,24 @@ class ClusterSpec:
 
     @property
     def balancer_cidrs(self) -> tuple[str, ...]:
-        """The pool as networks, IPv4 only. Raises ValueError when it is none."""
-        found: list[IPv4Network] = []
+        """The pool as networks of the cluster's IP families. Raises ValueError when it is none."""
+        found: list[IPv4Network | IPv6Network] = []
         for text in self.balancer_pool:
             first, dash, last = text.partition("-")
             if dash:
-                found += summarize_address_range(IPv4Address(first.strip()), IPv4Address(last.strip()))
-            elif ":" not in text:
-                found.append(IPv4Network(text))
-        return tuple(str(network) for network in found)
+                bounds = ip_address(first.strip()), ip_address(last.strip())
+                found += summarize_address_range(*bounds)
+            else:
+                found.append(ip_network(text))
+        families = {ip_network(cidr).version for cidr in ranges(self.service_cidr)}
+        return tuple(str(network) for network in found if network.version in families)
+
+    @property
+    def ip_family(self) -> str:
+        """As `up --ip-family` names it."""
+        if len(ranges(self.pod_cidr)) > 1:
+            return "dual"
+        return "ipv6" if ":" in self.pod_cidr else "ipv4"
 
     @property
     def node_names(self) -> list[str]:
@@ -177,13 +188,17 @@ class ClusterSpec:
 
     @property
     def gateway(self) -> str:
-        """The host's address on the node network."""
-        return str(ip_network(self.node_cidr)[1])
+        """The host's address on the node network, of the primary IP family."""
+        return self.gateways[0]
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        return nth(self.node_cidr, 1)
 
     @property
     def api_address(self) -> str:
         """Where nodes and pods reach the apiserver."""
-        return self.gateway if self.own_namespaces else self.node_address
+        return self.gateway if self.own_namespaces else ranges(self.node_address)[0]
 
     @property
     def api_listens_on(self) -> list[str]:
@@ -202,17 +217,21 @@ class ClusterSpec:
     @property
     def cluster_ip(self) -> str:
         """The ClusterIP of the `kubernetes` Service."""
-        return str(ip_network(self.service_cidr)[1])
+        return nth(self.service_cidr, 1)[0]
 
     @property
-    def dns_ip(self) -> str:
-        return str(ip_network(self.service_cidr)[10])
+    def dns_ips(self) -> tuple[str, ...]:
+        return nth(self.service_cidr, 10)
 
     def address_of(self, machine: str) -> str:
+        """Of the primary IP family."""
+        return self.addresses_of(machine)[0]
+
+    def addresses_of(self, machine: str) -> tuple[str, ...]:
         if not self.own_namespaces:
-            return self.node_address
+            return ranges(self.node_address)
         kind, _, number = machine.rpartition("-")
-        return str(ip_network(self.node_cidr)[(1 if kind == CONTROL_PLANE else 10) + int(number)])
+        return nth(self.node_cidr, (1 if kind == CONTROL_PLANE else 10) + int(number))
 
     def network_namespace(self, machine: str) -> str:
         return f"pybernetes-{self.name}-{machine}"
@@ -261,13 +280,24 @@ def interface_tag(name: str) -> str:
 
 
 def ranges(text: str) -> tuple[str, ...]:
-    """The CIDRs that a text holds by comma."""
+    """The CIDRs (or addresses) that a text holds by comma."""
     return tuple(text.split(","))
 
 
-def slot_ranges(slot: int) -> tuple[str, str, str]:
-    """Pod, service and node ranges of a slot."""
-    return f"10.{244 - slot}.0.0/16", f"10.{96 + slot}.0.0/16", f"172.{31 - slot}.255.0/24"
+def nth(cidrs: str, number: int) -> tuple[str, ...]:
+    """The address with this number in each of the ranges."""
+    return tuple(str(ip_network(cidr)[number]) for cidr in ranges(cidrs))
+
+
+def slot_ranges(slot: int, ip_family: str) -> tuple[str, str, str]:
+    """Pod, service and node ranges of a slot, for one of IP_FAMILIES."""
+    found = []
+    if ip_family != "ipv6":
+        found.append((f"10.{244 - slot}.0.0/16", f"10.{96 + slot}.0.0/16", f"172.{31 - slot}.255.0/24"))
+    if ip_family != "ipv4":
+        found.append((f"fd00:10:{244 - slot}::/56", f"fd00:10:{96 + slot}::/112", f"fd00:172:{31 - slot}:255::/64"))
+    pods, services, nodes = (",".join(each) for each in zip(*found, strict=True))
+    return pods, services, nodes
 
 
 def slot_node_ports(slot: int) -> tuple[int, int]:
@@ -277,22 +307,36 @@ def slot_node_ports(slot: int) -> tuple[int, int]:
     return low, low + _NODE_PORTS_OF_OTHERS - 1
 
 
-def choose_slot(taken: Iterable[int], routes: Sequence[IPv4Network]) -> int:
+def choose_slot(taken: Iterable[int], routes: Sequence[IPv4Network | IPv6Network], ip_family: str) -> int:
     """The first slot that no cluster has and no route overlaps. Raises ClusterError when none is free."""
     used = set(taken)
     for slot in range(SLOTS):
-        ranges = [ip_network(cidr) for cidr in slot_ranges(slot)]
-        if slot not in used and not any(route.overlaps(cidr) for route in routes for cidr in ranges):
+        wanted = [ip_network(cidr) for texts in slot_ranges(slot, ip_family) for cidr in ranges(texts)]
+        if slot not in used and not any(_overlap(route, cidr) for route in routes for cidr in wanted):
             return slot
     raise ClusterError("no free address ranges for another cluster; stop one with: pybernetes down --name NAME")
 
 
-def host_routes(table: str) -> list[IPv4Network]:
+def _overlap(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
+
+
+def host_routes(table: str) -> list[IPv4Network | IPv6Network]:
     """The destinations in /proc/net/route's text, without the default route."""
-    routes = []
+    routes: list[IPv4Network | IPv6Network] = []
     for line in table.splitlines()[1:]:
         columns = line.split()
         destination, mask = (int.from_bytes(bytes.fromhex(columns[i]), "little") for i in (1, 7))
         if mask:
             routes.append(IPv4Network((destination, mask.bit_count())))
     return routes
+
+
+def host_routes_ipv6(table: str) -> list[IPv4Network | IPv6Network]:
+    """The same of /proc/net/ipv6_route."""
+    found: list[IPv4Network | IPv6Network] = []
+    for line in table.splitlines():
+        destination, length = line.split()[:2]
+        if int(length, 16):
+            found.append(IPv6Network((int(destination, 16), int(length, 16)), strict=False))
+    return found

@@ -10,10 +10,14 @@ from pybernetes.client.transport import HttpTransport
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kubeconfig", required=True, help="kubeconfig with the address and credentials")
-    parser.add_argument("--listen-address", required=True, help="address that Pods reach this server at")
+    parser.add_argument(
+        "--listen-address", required=True, help="address that Pods reach this server at, by comma one of each IP family"
+    )
     parser.add_argument("--port", type=int, default=10053, help="port for UDP and TCP (default %(default)s)")
     parser.add_argument(
-        "--cluster-dns", default="10.96.0.10", help="address of the Service kube-dns (default %(default)s)"
+        "--cluster-dns",
+        default="10.96.0.10",
+        help="address of the Service kube-dns, or one of each IP family (default %(default)s)",
     )
     parser.add_argument("--cluster-domain", default="cluster.local", help="domain of the cluster (default %(default)s)")
     parser.add_argument("--resolv-conf", default="/etc/resolv.conf", help="where the resolvers for other names stand")
@@ -23,9 +27,9 @@ async def run(args: argparse.Namespace) -> None:
     from pybernetes.dns.server import DnsConfig, DnsServer
 
     config = DnsConfig(
-        listen_address=args.listen_address,
+        listen_addresses=tuple(args.listen_address.split(",")),
         port=args.port,
-        cluster_ip=args.cluster_dns,
+        cluster_ips=tuple(ip for ip in args.cluster_dns.split(",") if ip),
         cluster_domain=args.cluster_domain,
         resolv_conf=args.resolv_conf,
     )

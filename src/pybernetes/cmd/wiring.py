@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo, service_account_groups
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.pki import Pki
-from pybernetes.cluster.spec import ClusterSpec, ranges
+from pybernetes.cluster.spec import ClusterSpec, nth, ranges
 from pybernetes.cluster.teardown import network_name, tables
+from pybernetes.host.ip_families import socket_address
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.config import ApiServerConfig
@@ -114,12 +115,12 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
     keys, place = Pki(layout.pki), layout.node(node)
     return KubeletConfig(
         node_name=node,
-        node_ip=spec.address_of(node),
+        node_ip=",".join(spec.addresses_of(node)),
         cri_endpoint=str(place.containerd_socket),
         root_dir=str(place.kubelet),
         pod_log_dir=str(place.pod_logs),
         cgroup_root=spec.cgroup(node),
-        cluster_dns=[spec.dns_ip],
+        cluster_dns=[spec.dns_ips[0]],
         static_pod_path=str(place.manifests),
         server_address=spec.address_of(node),
         server_port=spec.kubelet_port,
@@ -183,7 +184,7 @@ def network(spec: ClusterSpec, layout: Layout, node: str) -> NetworkConfig:
         bridge=spec.pod_bridge if node else spec.bridge,
         table=tables(spec.name)[1],
         policy_table=tables(spec.name)[3],
-        dns_endpoints=(f"{dns(spec).listen_address}:{dns(spec).port}",),
+        dns_endpoints=tuple(socket_address(address, _DNS_PORT) for address in dns(spec).listen_addresses),
         cni_network=network_name(spec.name),
         cni_conf_dir=str(place.cni_conf),
         cni_data_dir=str(place.cni_state),
@@ -192,12 +193,10 @@ def network(spec: ClusterSpec, layout: Layout, node: str) -> NetworkConfig:
 
 def dns(spec: ClusterSpec) -> DnsConfig:
     """It listens where every pod reaches it: the host's end of the node network, or the first pod bridge."""
-    from ipaddress import ip_network
-
     from pybernetes.dns.server import DnsConfig
 
-    address = spec.gateway if spec.own_namespaces else str(ip_network(spec.pod_cidr)[1])
-    return DnsConfig(listen_address=address, port=_DNS_PORT, cluster_ip=spec.dns_ip)
+    addresses = spec.gateways if spec.own_namespaces else nth(spec.pod_cidr, 1)
+    return DnsConfig(listen_addresses=addresses, port=_DNS_PORT, cluster_ips=spec.dns_ips)
 
 
 def ingress(spec: ClusterSpec, layout: Layout) -> IngressConfig:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +41,12 @@ _MAX_FORWARDED = 1000
 
 @dataclass(slots=True)
 class DnsConfig:
-    listen_address: str
-    """An address that Pods reach, e.g. the first of the node's range; it need not exist yet."""
+    listen_addresses: tuple[str, ...]
+    """Addresses that Pods reach, one of each IP family, e.g. the first of the node's range; they need not exist yet."""
     port: int = 10053
     """0 takes a free one."""
-    cluster_ip: str = "10.96.0.10"
-    """"" makes no Service."""
+    cluster_ips: tuple[str, ...] = ("10.96.0.10",)
+    """One of each IP family, the primary one first; none makes no Service."""
     cluster_domain: str = "cluster.local"
     resolv_conf: str = "/etc/resolv.conf"
     upstream: tuple[str, ...] = ()
@@ -65,10 +66,9 @@ class DnsServer:
         self._slices = self._factory.informer(EndpointSlice)
         self._namespaces = self._factory.informer(Namespace)
         servers = list(config.upstream) or resolvers_of(Path(config.resolv_conf))
-        self._forwarder = Forwarder([s for s in servers if s != config.cluster_ip], config.upstream_port)
+        self._forwarder = Forwarder([s for s in servers if s not in config.cluster_ips], config.upstream_port)
         self._tasks: set[asyncio.Task[None]] = set()
         self._tcp_clients = 0
-        self._udp: asyncio.DatagramTransport | None = None
         self.port = config.port
         self.ready = asyncio.Event()
 
@@ -86,44 +86,49 @@ class DnsServer:
         self._slices.add_index(BY_SERVICE, service_of)
         self._namespaces.add_handler(on_add=self._namespace_changed, on_delete=self._namespace_changed)
         loop = asyncio.get_running_loop()
-        tcp_socket, udp_socket = self._bind()
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), sock=udp_socket)
-        tcp = await asyncio.start_server(self._serve_tcp, sock=tcp_socket)
+        open_: list[asyncio.DatagramTransport | asyncio.Server] = []
         try:
+            for address in self._config.listen_addresses:
+                tcp_socket, udp_socket = self._bind(address)
+                open_.append(await asyncio.start_server(self._serve_tcp, sock=tcp_socket))
+                udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), sock=udp_socket)
+                open_.append(udp)
             async with asyncio.TaskGroup() as group:
                 await self._factory.start(group)
                 await self._factory.wait_synced()
-                if self._config.cluster_ip:
+                if self._config.cluster_ips:
                     await self._publish()
                 self.ready.set()
                 await asyncio.Event().wait()
         finally:
-            self._udp.close()
-            tcp.close()
+            for each in open_:
+                each.close()
 
-    def _bind(self) -> tuple[socket.socket, socket.socket]:
-        """The same port over TCP and UDP. Raises OSError when it is taken."""
-        family = socket.AF_INET6 if ":" in self._config.listen_address else socket.AF_INET
+    def _bind(self, address: str) -> tuple[socket.socket, socket.socket]:
+        """The same port over TCP and UDP, and on every address. Raises OSError when it is taken."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         tcp = socket.socket(family, socket.SOCK_STREAM)
         udp = socket.socket(family, socket.SOCK_DGRAM)
         for made in (tcp, udp):
             made.setblocking(False)
             made.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tcp.bind((self._config.listen_address, self._config.port))
+        tcp.bind((address, self.port))
         self.port = tcp.getsockname()[1]
-        udp.bind((self._config.listen_address, self.port))
+        udp.bind((address, self.port))
         return tcp, udp
 
     async def _publish(self) -> None:
-        """Makes the Service and leads it here. The slice is ours alone: the Service has no selector."""
+        """Makes the Service and leads it here. The slices are ours alone: the Service has no selector."""
         labels = {
             "k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS", "kubernetes.io/cluster-service": "true",
         }  # fmt: skip
         service = Service(
             metadata=ObjectMeta(name=SERVICE, namespace=NAMESPACE, labels=labels),
             spec=ServiceSpec(
-                clusterIP=self._config.cluster_ip,
+                clusterIP=self._config.cluster_ips[0],
+                clusterIPs=list(self._config.cluster_ips),
+                ipFamilyPolicy="PreferDualStack" if len(self._config.cluster_ips) > 1 else "SingleStack",
                 ports=[
                     ServicePort(name="dns", port=53, protocol="UDP", targetPort=53),
                     ServicePort(name="dns-tcp", port=53, protocol="TCP", targetPort=53),
@@ -134,18 +139,19 @@ class DnsServer:
         if not (await self._client.list(Service, NAMESPACE, field_selector=f"metadata.name={SERVICE}")).items:
             with contextlib.suppress(errors.AlreadyExists):
                 await self._client.create(service)
+        for address in self._config.listen_addresses:
+            await self._lead_to(address)
+
+    async def _lead_to(self, address: str) -> None:
+        family = "IPv6" if ":" in address else "IPv4"
         slice_ = EndpointSlice(
             metadata=ObjectMeta(
-                name=f"{SERVICE}-pybernetes",
+                name=f"{SERVICE}-pybernetes" if family == "IPv4" else f"{SERVICE}-pybernetes-ipv6",
                 namespace=NAMESPACE,
                 labels={SERVICE_NAME: SERVICE, "endpointslice.kubernetes.io/managed-by": "dns.pybernetes"},
             ),
-            addressType="IPv6" if ":" in self._config.listen_address else "IPv4",
-            endpoints=[
-                Endpoint(
-                    addresses=[self._config.listen_address], conditions=EndpointConditions(ready=True, serving=True)
-                )
-            ],
+            addressType=family,
+            endpoints=[Endpoint(addresses=[address], conditions=EndpointConditions(ready=True, serving=True))],
             ports=[
                 EndpointPort(name="dns", port=self.port, protocol="UDP"),
                 EndpointPort(name="dns-tcp", port=self.port, protocol="TCP"),
@@ -175,37 +181,33 @@ class DnsServer:
     def _namespace_changed(self, _namespace: Namespace) -> None:
         self._zone.namespaces(n.metadata.name or "" for n in self._namespaces.lister.list())
 
-    def received(self, packet: bytes, peer: tuple[str, int]) -> None:
+    def received(self, packet: bytes, send: Callable[[bytes], None]) -> None:
         """One UDP packet: answered at once from the zone, otherwise by a task that asks further."""
         query = answers.parse(packet)
         if query is None:
-            self._send(answers.format_error(packet), peer)
+            send(answers.format_error(packet))
             return
         reply = answers.answer(query, self._zone)
         if reply is not None and not answers.alias_target(reply, self._zone):
-            self._send(answers.pack_udp(query, reply), peer)
+            send(answers.pack_udp(query, reply))
             return
         if len(self._tasks) >= _MAX_FORWARDED:
-            self._send(answers.failure(query).pack(), peer)
+            send(answers.failure(query).pack())
             return
-        task = asyncio.create_task(self._forward_udp(packet, query, reply, peer))
+        task = asyncio.create_task(self._forward_udp(packet, query, reply, send))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _send(self, packet: bytes, peer: tuple[str, int]) -> None:
-        if packet and self._udp is not None and not self._udp.is_closing():
-            self._udp.sendto(packet, peer)
-
     async def _forward_udp(
-        self, packet: bytes, query: DNSRecord, reply: DNSRecord | None, peer: tuple[str, int]
+        self, packet: bytes, query: DNSRecord, reply: DNSRecord | None, send: Callable[[bytes], None]
     ) -> None:
         found = await self._further(packet, query, reply)
         if isinstance(found, bytes):
             if len(found) > answers.limit_of(query):
                 found = bytes(DNSRecord.parse(found).truncate().pack())
-            self._send(found, peer)
+            send(found)
         else:
-            self._send(answers.pack_udp(query, found), peer)
+            send(answers.pack_udp(query, found))
 
     async def _further(self, packet: bytes, query: DNSRecord, reply: DNSRecord | None) -> bytes | DNSRecord:
         """What the resolvers say: to the query itself, or to where an ExternalName leads."""
@@ -252,6 +254,14 @@ class DnsServer:
 class _Udp(asyncio.DatagramProtocol):
     def __init__(self, server: DnsServer) -> None:
         self._server = server
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._server.received(data, addr)
+        def send(packet: bytes) -> None:
+            if packet and self._transport is not None and not self._transport.is_closing():
+                self._transport.sendto(packet, addr)
+
+        self._server.received(data, send)

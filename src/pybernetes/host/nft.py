@@ -10,39 +10,9 @@ import ctypes
 import ctypes.util
 import json
 import threading
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 _OUTPUT_JSON = 1 << 4
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """How nftables names things in one IP family."""
-
-    version: int
-    table: str
-    """`ip` or `ip6`: family of the table and the protocol keyword."""
-    address: str
-    """Type of a set of addresses."""
-    loopback: str
-    multicast: str
-
-
-FAMILIES = {
-    4: Family(4, "ip", "ipv4_addr", "127.0.0.0/8", "224.0.0.0/4"),
-    6: Family(6, "ip6", "ipv6_addr", "::1", "ff00::/8"),
-}
-
-
-def family_of(address: str) -> int:
-    """4 or 6, of an address or a CIDR that is known to be one."""
-    return 6 if ":" in address else 4
-
-
-def socket_address(address: str, port: int) -> str:
-    """As rules and URLs write both together."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 class NftError(Exception):

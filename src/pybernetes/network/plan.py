@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Node
+from pybernetes.host.ip_families import FAMILIES, Family, family_of
 from pybernetes.host.netlink import Route
-from pybernetes.host.nft import FAMILIES, Family, family_of
 
 LOW_PRIORITY = 4_278_198_272
 """Metric of the unreachable routes: any other route to the same range wins."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.networking.v1 import NetworkPolicy
-from pybernetes.host.nft import FAMILIES, Family, family_of
+from pybernetes.host.ip_families import FAMILIES, Family, family_of
 from pybernetes.host.nft_transaction import Fragment, commands
 from pybernetes.network.policy import EGRESS, INGRESS, Peer, PodView, Policy, Rule, take_apart, view
 

@@ -17,7 +17,8 @@ from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.conntrack import Conntrack, ConntrackTool
-from pybernetes.host.nft import FAMILIES, Family, LibNft, Nft, NftError, family_of
+from pybernetes.host.ip_families import FAMILIES, Family, family_of
+from pybernetes.host.nft import LibNft, Nft, NftError
 from pybernetes.host.nft_transaction import Fragment, commands
 from pybernetes.proxy.rules import NodeView, base, fragment
 from pybernetes.proxy.services import ServicePort, service_ports

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from pybernetes.host.nft import FAMILIES, Family
+from pybernetes.host.ip_families import FAMILIES, Family
 from pybernetes.host.nft_transaction import Fragment
 from pybernetes.proxy.services import Endpoint, ServicePort, usable_endpoints
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.core.v1 import ServicePort as ApiServicePort
 from pybernetes.api.discovery.v1 import EndpointSlice
-from pybernetes.host.nft import socket_address
+from pybernetes.host.ip_families import socket_address
 
 DEFAULT_AFFINITY_TIMEOUT_S = 10_800
 

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
 
 from pybernetes.cluster.errors import ClusterError
-from pybernetes.cluster.spec import SLOTS, ClusterSpec, choose_slot, host_routes, slot_node_ports, slot_ranges
+from pybernetes.cluster.spec import (
+    SLOTS,
+    ClusterSpec,
+    choose_slot,
+    host_routes,
+    host_routes_ipv6,
+    ranges,
+    slot_node_ports,
+    slot_ranges,
+)
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
@@ -41,14 +50,24 @@ def test_routes_without_the_default_one() -> None:
 def test_slot(taken: list[int], routes: list[IPv4Network], slot: int | None) -> None:
     if slot is None:
         with pytest.raises(ClusterError, match="pybernetes down"):
-            choose_slot(taken, routes)
+            choose_slot(taken, routes, "ipv4")
     else:
-        assert choose_slot(taken, routes) == slot
+        assert choose_slot(taken, routes, "ipv4") == slot
+
+
+def test_a_slot_whose_ipv6_routes_are_taken() -> None:
+    table = "fd000010024400000000000000000000 38 " + "0" * 32 + " 00 " + "0" * 32 + " 00000400 1 0 00200001 lo\n"
+    default = "0" * 32 + " 00 " + "0" * 32 + " 00 " + "0" * 32 + " 00000400 1 0 00200001 eth0\n"
+    routes = host_routes_ipv6(table + default)
+    assert routes == [IPv6Network("fd00:10:244::/56")]
+    assert [choose_slot([], routes, family) for family in ("ipv4", "ipv6", "dual")] == [0, 1, 1]
 
 
 def test_slots_do_not_overlap() -> None:
-    networks = [IPv4Network(cidr) for slot in range(SLOTS) for cidr in slot_ranges(slot)]
-    assert not any(a.overlaps(b) for i, a in enumerate(networks) for b in networks[i + 1 :])
+    texts = [cidr for slot in range(SLOTS) for each in slot_ranges(slot, "dual") for cidr in ranges(each)]
+    for networks in ([IPv4Network(t) for t in texts if "." in t], [IPv6Network(t) for t in texts if ":" in t]):
+        assert len(networks) == 3 * SLOTS
+        assert not any(a.overlaps(b) for i, a in enumerate(networks) for b in networks[i + 1 :])
     ports = [range(low, high + 1) for low, high in map(slot_node_ports, range(SLOTS))]
     assert not any(set(a) & set(b) for i, a in enumerate(ports) for b in ports[i + 1 :])
     assert slot_node_ports(0) == (30000, 32767)
@@ -58,9 +77,14 @@ def test_slots_do_not_overlap() -> None:
 
 def test_addresses() -> None:
     two = spec()
-    assert (two.gateway, two.cluster_ip, two.dns_ip) == ("172.31.255.1", "10.96.0.1", "10.96.0.10")
+    assert (two.gateway, two.cluster_ip, two.dns_ips) == ("172.31.255.1", "10.96.0.1", ("10.96.0.10",))
     assert [two.address_of(node) for node in two.node_names] == ["172.31.255.11", "172.31.255.12"]
     assert two.api_address == two.gateway
+    pods, services, nodes = slot_ranges(0, "dual")
+    dual = spec(pod_cidr=pods, service_cidr=services, node_cidr=nodes)
+    assert (two.ip_family, dual.ip_family) == ("ipv4", "dual")
+    assert dual.addresses_of("node-2") == ("172.31.255.12", "fd00:172:31:255::c")
+    assert (dual.api_address, dual.dns_ips) == (two.gateway, ("10.96.0.10", "fd00:10:96::a"))
     one = spec(nodes=1, node_address="192.0.2.2")
     assert (one.api_address, one.address_of("node-1")) == ("192.0.2.2", "192.0.2.2")
 

@@ -9,20 +9,25 @@ Safe to repeat: what is there already stays. Routes to the pods are the network 
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 
 from pybernetes.cluster.errors import ClusterError
-from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.cluster.spec import ClusterSpec, ranges
 from pybernetes.host import netns
 
-_PROBE = ("192.0.2.1", "8.8.8.8")
+_PROBES = {4: ("192.0.2.1", "8.8.8.8"), 6: ("2001:db8::1", "2001:4860:4860::8888")}
 """Addresses that lie behind the default route; connecting a UDP socket sends nothing."""
 
 
-def lone_address(spec: ClusterSpec) -> str:
-    """The address of a single node: the host's own towards the outside, else one of ours on the loopback."""
-    for target in _PROBE:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def lone_addresses(spec: ClusterSpec) -> list[str]:
+    """Those of a single node, one of each IP family: the host's own towards the outside, else ours on the loopback."""
+    return [_outside_address(ip_address(gateway).version) or gateway for gateway in spec.gateways]
+
+
+def _outside_address(version: int) -> str:
+    for target in _PROBES[version]:
+        with socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
             try:
                 probe.connect((target, 9))
             except OSError:
@@ -30,22 +35,20 @@ def lone_address(spec: ClusterSpec) -> str:
             address = str(probe.getsockname()[0])
             if not ip_address(address).is_loopback and address != target:
                 return address
-    return spec.gateway
+    return ""
 
 
 def prepare(spec: ClusterSpec) -> None:
     """Makes what is missing. Raises ClusterError with iproute2's reason."""
     try:
         if not spec.own_namespaces:
-            if spec.node_address == spec.gateway:
-                netns.batch([f"address replace {spec.gateway}/32 dev lo"])
+            netns.batch([f"address replace {address} dev lo" for address in _on_loopback(spec)])
             return
         if not netns.link_exists(spec.bridge):
-            prefix = ip_network(spec.node_cidr).prefixlen
             netns.batch(
                 [
                     f"link add {spec.bridge} type bridge",
-                    f"address add {spec.gateway}/{prefix} dev {spec.bridge}",
+                    *_address_commands(spec, spec.gateways, spec.bridge),
                     f"link set {spec.bridge} up",
                 ]
             )
@@ -60,7 +63,6 @@ def _prepare_machine(spec: ClusterSpec, machine: str) -> None:
     if not netns.exists(namespace):
         netns.add(namespace)
     if not netns.link_exists(spec.veth(machine)):
-        prefix = ip_network(spec.node_cidr).prefixlen
         netns.batch(
             [
                 f"link add {spec.veth(machine)} type veth peer name eth0 netns {namespace}",
@@ -70,9 +72,9 @@ def _prepare_machine(spec: ClusterSpec, machine: str) -> None:
         netns.batch(
             [
                 "link set lo up",
-                f"address add {spec.address_of(machine)}/{prefix} dev eth0",
+                *_address_commands(spec, spec.addresses_of(machine), "eth0"),
                 "link set eth0 up",
-                f"route add default via {spec.gateway}",
+                *(f"route add default via {gateway}" for gateway in spec.gateways),
             ],
             namespace,
         )
@@ -85,6 +87,20 @@ def remove(spec: ClusterSpec) -> None:
             netns.delete(spec.network_namespace(machine))
     links = [spec.pod_bridge, spec.bridge, *(spec.veth(machine) for machine in spec.machine_names)]
     commands = [f"link delete {link}" for link in links if netns.link_exists(link)]
-    if spec.node_address == spec.gateway:
-        commands.append(f"address delete {spec.gateway}/32 dev lo")
+    commands += [f"address delete {address} dev lo" for address in _on_loopback(spec)]
     netns.try_each(commands)
+
+
+def _on_loopback(spec: ClusterSpec) -> list[str]:
+    """Addresses of a single node that the host did not have; in CIDR form."""
+    ours = set(ranges(spec.node_address)) & set(spec.gateways)
+    return [f"{address}/{128 if ':' in address else 32}" for address in ours]
+
+
+def _address_commands(spec: ClusterSpec, addresses: Sequence[str], device: str) -> list[str]:
+    """IPv6 addresses are used at once: nobody else has any of this segment."""
+    found = []
+    for address, cidr in zip(addresses, ranges(spec.node_cidr), strict=True):
+        at_once = " nodad" if ":" in address else ""
+        found.append(f"address add {address}/{ip_network(cidr).prefixlen} dev {device}{at_once}")
+    return found

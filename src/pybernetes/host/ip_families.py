@@ -1,0 +1,34 @@
+"""The two IP families: what they are called in rules, and how addresses of each are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How nftables names things in one IP family."""
+
+    version: int
+    table: str
+    """`ip` or `ip6`: family of the table and the protocol keyword."""
+    address: str
+    """Type of a set of addresses."""
+    loopback: str
+    multicast: str
+
+
+FAMILIES = {
+    4: Family(4, "ip", "ipv4_addr", "127.0.0.0/8", "224.0.0.0/4"),
+    6: Family(6, "ip6", "ipv6_addr", "::1", "ff00::/8"),
+}
+
+
+def family_of(address: str) -> int:
+    """4 or 6, of an address or a CIDR that is known to be one."""
+    return 6 if ":" in address else 4
+
+
+def socket_address(address: str, port: int) -> str:
+    """As rules and URLs write both together."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
