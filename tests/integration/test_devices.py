@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pybernetes.api.core.v1 import Event, Node, Pod
+import pytest
+
+from pybernetes.api.core.v1 import Event, Node, Pod, ResourceQuota
 from pybernetes.api.resource.v1 import DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice
+from pybernetes.apimachinery.errors import Forbidden
 from tests.integration.cluster_world import in_world
 from tests.integration.scheduled_world import ScheduledWorld
 
@@ -245,5 +248,33 @@ def test_a_claim_that_an_attempt_left_behind_goes_before_the_next_one() -> None:
         assert await d.until_bound("p") == "a"
         assert "left" not in await d.claims()
         assert list((await d.claims()).values()) == [(["gpu-0"], ["p"])]
+
+    with_devices(body)
+
+
+def test_a_quota_charges_for_an_extended_resource_once() -> None:
+    async def body(d: Devices) -> None:
+        await d.publish("a", {f"gpu-{index}": "40Gi" for index in range(4)})
+        await name_it(d)
+        hard = {f"requests.{NAME}": "3", "count/resourceclaims.resource.k8s.io": "9"}
+        await d.create(ResourceQuota, {"metadata": {"name": "q"}, "spec": {"hard": hard}})
+
+        async def uses(gpus: str, claims: str) -> None:
+            async def shows() -> bool:
+                used = (await d.client.get(ResourceQuota, "q", "default")).status.used
+                return used == dict(zip(hard, (gpus, claims), strict=True))
+
+            await d.until(shows)
+
+        await uses("0", "0")
+        await asking(d, "two", {NAME: "2"})
+        assert await d.until_bound("two") == "a"
+        await uses("2", "1")
+        with pytest.raises(Forbidden, match=f"requested: requests.{NAME}=2, used: requests.{NAME}=2"):
+            await asking(d, "more", {NAME: "2"})
+        requests = [{"name": "r", "exactly": {"deviceClassName": "gpu", "count": 2}}]
+        claim = {"metadata": {"name": "c"}, "spec": {"devices": {"requests": requests}}}
+        with pytest.raises(Forbidden, match=f"requested: requests.{NAME}=2, used: requests.{NAME}=2"):
+            await d.create(ResourceClaim, claim)
 
     with_devices(body)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.extended_resources import CLAIM_ANNOTATION, OF_CLASS, ClassesByResource, is_native
 from pybernetes.apimachinery.pod_resources import Amounts, add, amounts_of, held
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apimachinery.volume_claims import class_of_claim
 
 if TYPE_CHECKING:
+    from pybernetes.api.meta.v1 import OwnerReference
     from pybernetes.api.resource import v1 as resource
 
 ResourceKey = tuple[str, str]
@@ -48,7 +51,7 @@ _SERVICE_NAMES = frozenset({"services", "services.nodeports", "services.loadbala
 _CLAIM_NAMES = ("persistentvolumeclaims", "requests.storage")
 _STORAGE_CLASS = ".storageclass.storage.k8s.io/"
 _DEVICES = ".deviceclass.resource.k8s.io/devices"
-_DEVICES_OF_PODS = "requests.deviceclass.resource.kubernetes.io/"
+_REQUESTS = "requests."
 _MOST_DEVICES = 32
 """Of one allocation: what a request for all devices of a class counts for."""
 _MUST_SAY = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
@@ -69,31 +72,54 @@ def counted_resource(name: str) -> ResourceKey | None:
     return ("", name) if ("", name) in _ALIASES else None
 
 
-def names_of(key: ResourceKey, names: Iterable[str]) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """How claims to devices count for extended resources."""
+
+    behind: ClassesByResource
+    asked: Callable[[resource.ResourceClaim], Amounts]
+    """What the Pod whose extended resources a claim was made for counts for already."""
+
+
+NO_DEVICES = Devices(ClassesByResource(), lambda claim: {})
+
+
+def names_of(key: ResourceKey, names: Iterable[str], devices: Devices = NO_DEVICES) -> set[str]:
     """Those of a quota's resource names that objects of this resource can count for."""
-    return {name for name in names if name == count_name(key) or name == _ALIASES.get(key) or _is_own(key, name)}
+    return {
+        name
+        for name in names
+        if name == count_name(key) or name == _ALIASES.get(key) or _is_own(key, name, devices.behind)
+    }
 
 
-def _is_own(key: ResourceKey, name: str) -> bool:
+def _is_own(key: ResourceKey, name: str, behind: ClassesByResource) -> bool:
     if key == PODS:
         return name in _POD_NAMES or name.startswith(_POD_PREFIXES) or _is_extended(name)
     if key == SERVICES:
         return name in _SERVICE_NAMES
     if key == DEVICE_CLAIMS:
-        return name.endswith(_DEVICES)
+        return name.endswith(_DEVICES) or _is_made_of_devices(name, behind)
     return key == CLAIMS and (name in _CLAIM_NAMES or name.endswith(tuple(_STORAGE_CLASS + n for n in _CLAIM_NAMES)))
 
 
 def _is_extended(name: str) -> bool:
     """requests.VENDOR/RESOURCE, or devices of a class that are asked for like one."""
-    vendors = name.startswith("requests.") and "/" in name and "kubernetes.io/" not in name
-    return vendors or name.startswith(_DEVICES_OF_PODS)
+    vendors = name.startswith(_REQUESTS) and not is_native(name)
+    return vendors or name.startswith(_REQUESTS + OF_CLASS)
+
+
+def _is_made_of_devices(name: str, behind: ClassesByResource) -> bool:
+    """By the name that its class gives; or by the class, which must give one."""
+    if name.startswith(_REQUESTS + OF_CLASS):
+        return bool(behind.resource(name.removeprefix(_REQUESTS + OF_CLASS)))
+    return name.startswith(_REQUESTS) and behind.get(name.removeprefix(_REQUESTS)) is not None
 
 
 # Usage.
 
 
-def usage(key: ResourceKey, obj: Any, now: float) -> Amounts:
+def usage(key: ResourceKey, obj: Any, now: float, devices: Devices = NO_DEVICES) -> Amounts:
     """What one object counts for; amounts may be zero."""
     found = {count_name(key): "1"}
     if key in _ALIASES:
@@ -105,7 +131,7 @@ def usage(key: ResourceKey, obj: Any, now: float) -> Amounts:
     elif key == CLAIMS:
         found.update(_claim_usage(obj))
     elif key == DEVICE_CLAIMS:
-        found.update(_device_usage(obj))
+        found.update(_device_usage(obj, devices))
     return found
 
 
@@ -120,7 +146,7 @@ def _pod_usage(pod: core.Pod, now: float) -> Amounts:
             if prefix == "requests.":
                 if name in _COMPUTE or name.startswith("hugepages-"):
                     found[name] = amount
-                if name not in _COMPUTE and _is_own(PODS, prefix + name):
+                if name not in _COMPUTE and _is_own(PODS, prefix + name, NO_DEVICES.behind):
                     found[prefix + name] = amount
     return found
 
@@ -158,25 +184,64 @@ def _claim_usage(claim: core.PersistentVolumeClaim) -> Amounts:
     return found
 
 
-def _device_usage(claim: resource.ResourceClaim) -> Amounts:
-    """By device class; of alternatives the most that one of them takes."""
+def _device_usage(claim: resource.ResourceClaim, devices: Devices) -> Amounts:
+    """By device class, of alternatives the most that one of them takes; and as the resources that a Pod may ask for."""
     found: Counter[str] = Counter()
     for request in claim.spec.devices.requests or []:
         most: Counter[str] = Counter()
         choices: list[Any] = [request.exactly] if request.exactly is not None else [*request.firstAvailable]
         for wanted in choices:
             count = _MOST_DEVICES if wanted.allocationMode == "All" else wanted.count or 0
-            most |= Counter({wanted.deviceClassName + _DEVICES: count})
+            most |= Counter({wanted.deviceClassName: count})
         found += most
-    return {name: str(count) for name, count in found.items()}
+    asked = devices.asked(claim)
+    amounts = {name + _DEVICES: str(count) for name, count in found.items()}
+    for name, count in found.items():
+        given = devices.behind.resource(name)
+        for extended in (OF_CLASS + name, given) if given else (OF_CLASS + name,):
+            more = quantity.subtract(str(count), asked.get(_REQUESTS + extended, "0"))
+            if quantity.nano(more) > 0:
+                amounts[_REQUESTS + extended] = more
+    return amounts
+
+
+def is_the_claim_for(claim: resource.ResourceClaim, pod: core.Pod, claims: Iterable[resource.ResourceClaim]) -> bool:
+    """Whether it was made for the Pod's extended resources: the one that its status names, or else the first of these.
+
+    `claims`: of the namespace.
+    """
+    if not _is_extended_claim_of(claim, pod):
+        return False
+    if pod.status.extendedResourceClaimStatus is not None:
+        return pod.status.extendedResourceClaimStatus.resourceClaimName == claim.metadata.name
+    return all(_age(claim) <= _age(other) for other in claims if _is_extended_claim_of(other, pod))
+
+
+def owner_of_extended_claim(claim: resource.ResourceClaim) -> OwnerReference | None:
+    """The Pod whose extended resources it says to be for; None: it is no such claim."""
+    if claim.metadata.annotations.get(CLAIM_ANNOTATION) != "true":
+        return None
+    owner = next((reference for reference in claim.metadata.ownerReferences if reference.controller), None)
+    return owner if owner is not None and (owner.apiVersion, owner.kind) == ("v1", "Pod") else None
+
+
+def _is_extended_claim_of(claim: resource.ResourceClaim, pod: core.Pod) -> bool:
+    owner = owner_of_extended_claim(claim)
+    return owner is not None and owner.uid == pod.metadata.uid
+
+
+def _age(claim: resource.ResourceClaim) -> tuple[str, str]:
+    return claim.metadata.creationTimestamp or "", claim.metadata.name or ""
 
 
 # Which quotas.
 
 
-def matches(quota: core.ResourceQuota, names: Iterable[str], key: ResourceKey, obj: Any) -> bool:
+def matches(
+    quota: core.ResourceQuota, names: Iterable[str], key: ResourceKey, obj: Any, devices: Devices = NO_DEVICES
+) -> bool:
     """Whether a quota that limits `names` is about this object: one of the names, and all of its scopes."""
-    return bool(names_of(key, names)) and in_scopes(quota.spec, key, obj)
+    return bool(names_of(key, names, devices)) and in_scopes(quota.spec, key, obj)
 
 
 def scopes_of(spec: core.ResourceQuotaSpec) -> list[core.ScopedResourceSelectorRequirement]:

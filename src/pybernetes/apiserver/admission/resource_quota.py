@@ -15,6 +15,7 @@ import msgspec
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors, quantity, quota
+from pybernetes.apimachinery.extended_resources import ClassesByResource
 from pybernetes.apimachinery.pod_resources import Amounts
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.apiserver.admission.configuration import converted
@@ -73,15 +74,34 @@ class ResourceQuotas(Plugin):
             return
         charges = []
         quotas = await self.reader.read_all(core.ResourceQuota, attributes.namespace)
+        if not quotas and not self.limited:
+            return
+        devices = await self._devices(attributes)
         if self.limited:
-            _require_cover(attributes, self.limited, quotas)
+            _require_cover(attributes, self.limited, quotas, devices)
         for found in quotas:
-            delta = _charge(attributes, found)
+            delta = _charge(attributes, found, devices)
             if delta:
                 _check(attributes, found, delta)
                 charges.append((found, delta))
         for found, delta in charges:
             await self._write(attributes, found, delta)
+
+    async def _devices(self, attributes: Attributes) -> quota.Devices:
+        if _key(attributes) != quota.DEVICE_CLAIMS:
+            return quota.NO_DEVICES
+        from pybernetes.api.resource.v1 import DeviceClass, ResourceClaim
+
+        behind = ClassesByResource(await self.reader.read_all(DeviceClass))
+        claim: ResourceClaim = attributes.object
+        asked: Amounts = {}
+        owner = quota.owner_of_extended_claim(claim)
+        pod = await self.reader.read(core.Pod, owner.name, attributes.namespace) if owner is not None else None
+        if pod is not None:
+            others = await self.reader.read_all(ResourceClaim, attributes.namespace)
+            if quota.is_the_claim_for(claim, pod, others):
+                asked = _usage(quota.PODS, pod)
+        return quota.Devices(behind, lambda claim: asked)
 
     async def _write(self, attributes: Attributes, found: core.ResourceQuota, delta: Amounts) -> None:
         def add(newest: core.ResourceQuota) -> None:
@@ -106,11 +126,11 @@ def _is_same_to_all(attributes: Attributes) -> bool:
     return quota.is_terminating(attributes.object) == quota.is_terminating(attributes.old_object)
 
 
-def _charge(attributes: Attributes, found: core.ResourceQuota) -> Amounts:
+def _charge(attributes: Attributes, found: core.ResourceQuota, devices: quota.Devices) -> Amounts:
     """What the object adds to a quota; empty when the quota is not about it. Raises Forbidden."""
     key, obj, old = _key(attributes), attributes.object, attributes.old_object
     status = found.status
-    names = quota.names_of(key, status.hard)
+    names = quota.names_of(key, status.hard, devices)
     if not names or not quota.in_scopes(found.spec, key, obj):
         return {}
     unsaid = quota.unsaid(obj, names) if key == quota.PODS else {}
@@ -120,19 +140,24 @@ def _charge(attributes: Attributes, found: core.ResourceQuota) -> Amounts:
     if not names <= status.used.keys():
         listed = ",".join(sorted(names))
         raise attributes.forbidden(f"status unknown for quota: {found.metadata.name}, resources: {listed}")
-    amounts = _usage(key, obj)
-    if old is not None and quota.matches(found, status.hard, key, old):
-        amounts = quota.more(amounts, _usage(key, old))
+    amounts = _usage(key, obj, devices)
+    if old is not None and quota.matches(found, status.hard, key, old, devices):
+        amounts = quota.more(amounts, _usage(key, old, devices))
     return {name: amount for name, amount in amounts.items() if name in names and quantity.nano(amount) > 0}
 
 
-def _require_cover(attributes: Attributes, limited: Iterable[Limited], quotas: Iterable[core.ResourceQuota]) -> None:
+def _require_cover(
+    attributes: Attributes,
+    limited: Iterable[Limited],
+    quotas: Iterable[core.ResourceQuota],
+    devices: quota.Devices,
+) -> None:
     """Raises Forbidden for what is limited by default and what no quota that is about the object speaks of."""
     key, obj, old = _key(attributes), attributes.object, attributes.old_object
-    amounts = _usage(key, obj)
-    if old is not None and not quota.more(amounts, _usage(key, old)):
+    amounts = _usage(key, obj, devices)
+    if old is not None and not quota.more(amounts, _usage(key, old, devices)):
         return
-    about_it = [found for found in quotas if quota.matches(found, found.status.hard, key, obj)]
+    about_it = [found for found in quotas if quota.matches(found, found.status.hard, key, obj, devices)]
     names = {
         name
         for each in limited
@@ -140,7 +165,7 @@ def _require_cover(attributes: Attributes, limited: Iterable[Limited], quotas: I
         for name, amount in amounts.items()
         if quantity.nano(amount) > 0 and any(part in name for part in each.matchContains)
     }
-    bare = names.difference(*(quota.names_of(key, found.status.hard) for found in about_it))
+    bare = names.difference(*(quota.names_of(key, found.status.hard, devices) for found in about_it))
     if bare:
         raise attributes.forbidden(f"insufficient quota to consume: {','.join(sorted(bare))}")
     covered = {
@@ -153,9 +178,9 @@ def _require_cover(attributes: Attributes, limited: Iterable[Limited], quotas: I
         raise attributes.forbidden(f"insufficient quota to match these scopes: [{said}]")
 
 
-def _usage(key: ResourceKey, obj: Any) -> Amounts:
+def _usage(key: ResourceKey, obj: Any, devices: quota.Devices = quota.NO_DEVICES) -> Amounts:
     """As if nothing's time were up: what is on its way in does not end by waiting."""
-    return quota.usage(key, obj, 0.0)
+    return quota.usage(key, obj, 0.0, devices)
 
 
 def _check(attributes: Attributes, found: core.ResourceQuota, delta: Amounts) -> None:

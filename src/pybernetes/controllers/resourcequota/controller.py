@@ -13,8 +13,9 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod, ResourceQuota, Service
-from pybernetes.api.resource.v1 import ResourceClaim
+from pybernetes.api.resource.v1 import DeviceClass, ResourceClaim
 from pybernetes.apimachinery import errors, quota
+from pybernetes.apimachinery.extended_resources import ClassesByResource
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.client.discovery import preferred_resources
@@ -49,6 +50,9 @@ class ResourceQuotaController(Controller):
         for key, cls in _KINDS.items():
             self._informers[key] = self.informer(cls)
             self._follow(key, self._informers[key])
+        classes = self.informer(DeviceClass)
+        self._classes = classes.lister
+        classes.add_handler(self._class_changed, lambda old, new: self._class_changed(new), self._class_changed)
         quotas.add_handler(on_add=self._quota_seen, on_update=self._quota_updated, on_delete=self._quota_deleted)
         self._monitors: dict[ResourceKey, asyncio.Task[None]] = {}
         """Of the informers that are not shared."""
@@ -66,7 +70,7 @@ class ResourceQuotaController(Controller):
             self._look_again.set()  # its quotas are queued when the count is there
         namespace, now = found.metadata.namespace or "", self.clock.now()
         known = {key: i.lister.list(namespace) for key, i in self._informers.items() if i.has_synced}
-        status = plan.status(found, known, now)
+        status = plan.status(found, known, now, self._behind_resources())
         if plan.differs(found.status, status):
             changed = fresh(found)
             changed.status = status
@@ -134,9 +138,18 @@ class ResourceQuotaController(Controller):
         return quota.usage(key, old, now) != quota.usage(key, new, now)
 
     def _queue_counting(self, key: ResourceKey, quotas: Iterable[ResourceQuota]) -> None:
+        devices = quota.Devices(self._behind_resources(), lambda claim: {})
         for found in quotas:
-            if quota.names_of(key, found.spec.hard):
+            if quota.names_of(key, found.spec.hard, devices):
                 self.enqueue(found)
+
+    def _behind_resources(self) -> ClassesByResource:
+        return ClassesByResource(self._classes.list())
+
+    def _class_changed(self, changed: DeviceClass) -> None:
+        """What devices are called may have changed, and with it what claims count for."""
+        for found in self._quotas.list():
+            self.enqueue(found)
 
     def _quota_seen(self, found: ResourceQuota) -> None:
         self._look_again.set()

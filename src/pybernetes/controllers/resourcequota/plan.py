@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pybernetes.api.core.v1 import Pod, ResourceQuota, ResourceQuotaStatus
+from pybernetes.api.resource.v1 import ResourceClaim
 from pybernetes.apimachinery import quantity, quota
+from pybernetes.apimachinery.extended_resources import ClassesByResource
+from pybernetes.apimachinery.pod_resources import Amounts
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.apimachinery.times import parse_time
 
+_NO_CLASSES = ClassesByResource()
 
-def status(found: ResourceQuota, objects: Mapping[ResourceKey, Iterable[Any]], now: float) -> ResourceQuotaStatus:
+
+def status(
+    found: ResourceQuota,
+    objects: Mapping[ResourceKey, Collection[Any]],
+    now: float,
+    behind: ClassesByResource = _NO_CLASSES,
+) -> ResourceQuotaStatus:
     """`objects`: of the namespace, by resource. What none of these resources counts for keeps its last value."""
     hard = dict(found.spec.hard)
     used = {name: amount for name, amount in found.status.used.items() if name in hard}
+    counted: dict[str, str] = {}
+    devices = quota.Devices(behind, lambda claim: _asked(claim, objects, now))
     for key, items in objects.items():
-        names = quota.names_of(key, hard)
-        charged = [quota.usage(key, obj, now) for obj in items if quota.in_scopes(found.spec, key, obj)]
-        used.update(quota.total(charged, names))
-    return ResourceQuotaStatus(hard=hard, used=used)
+        names = quota.names_of(key, hard, devices)
+        charged = [quota.usage(key, obj, now, devices) for obj in items if quota.in_scopes(found.spec, key, obj)]
+        for name, amount in quota.total(charged, names).items():
+            counted[name] = quantity.add(counted[name], amount) if name in counted else amount
+    return ResourceQuotaStatus(hard=hard, used=used | counted)
+
+
+def _asked(claim: ResourceClaim, objects: Mapping[ResourceKey, Collection[Any]], now: float) -> Amounts:
+    """What the Pod whose extended resources a claim was made for counts for."""
+    owner, claims = quota.owner_of_extended_claim(claim), objects[quota.DEVICE_CLAIMS]
+    for pod in objects.get(quota.PODS, ()) if owner is not None else ():
+        if quota.is_the_claim_for(claim, pod, claims):
+            return quota.usage(quota.PODS, pod, now)
+    return {}
 
 
 def differs(old: ResourceQuotaStatus, new: ResourceQuotaStatus) -> bool:

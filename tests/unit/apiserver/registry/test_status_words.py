@@ -11,6 +11,7 @@ from pybernetes.api.meta.v1 import Condition
 from pybernetes.apimachinery.field_errors import Path
 from pybernetes.apiserver.registry.batch.jobs.status import validate_job_status_update
 from pybernetes.apiserver.registry.core.persistentvolumeclaims.validation import validate_claim_status
+from pybernetes.apiserver.registry.core.pods.claim_statuses import validate_claim_statuses
 from pybernetes.apiserver.registry.core.services.validation import validate_service_status
 from pybernetes.apiserver.registry.generic.conditions import validate_conditions
 
@@ -104,3 +105,57 @@ def test_conditions(change, field):
     good = {"type": "Ready", "status": "True", "reason": "Ok", "message": "", "lastTransitionTime": T1}
     found = validate_conditions([Condition(**{**good, **change})], Path("c"))
     assert {error.field for error in found} == ({f"c[0].{field}"} if field else set())
+
+
+_MAPPING = {"containerName": "c", "resourceName": "example.com/gpu", "requestName": "container-0-request-0"}
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        pytest.param({"requestMappings": [_MAPPING], "resourceClaimName": "made"}, [], id="as the scheduler writes it"),
+        pytest.param(
+            {}, ["requestMappings: FieldValueRequired", "resourceClaimName: FieldValueRequired"], id="nothing said"
+        ),
+        pytest.param(
+            {"requestMappings": [_MAPPING | {"containerName": "d", "requestName": "A_"}], "resourceClaimName": "_"},
+            [
+                "requestMappings[0].containerName: FieldValueInvalid",
+                "requestName: FieldValueInvalid",
+                "resourceClaimName: FieldValueInvalid",
+            ],
+            id="names of nothing",
+        ),
+        pytest.param(
+            {"requestMappings": [_MAPPING, _MAPPING | {"resourceName": "cpu"}, _MAPPING], "resourceClaimName": "made"},
+            [
+                "requestMappings[1].resourceName: FieldValueInvalid",
+                "requestMappings[2].containerName: FieldValueDuplicate",
+                "requestMappings[2].resourceName: FieldValueDuplicate",
+                "requestMappings[2].requestName: FieldValueDuplicate",
+            ],
+            id="not asked for, and twice",
+        ),
+    ],
+)
+def test_what_a_pod_is_said_to_get_from_its_claim(status, told):
+    container = {"name": "c", "resources": {"requests": {"example.com/gpu": "1"}}}
+    tree = {"spec": {"containers": [container]}, "status": {"extendedResourceClaimStatus": status}}
+    found = validate_claim_statuses(msgspec.convert(tree, core.Pod), Path("status"))
+    assert [
+        f"{error.field.removeprefix('status.extendedResourceClaimStatus.')}: {error.reason}" for error in found
+    ] == told
+
+
+def test_claims_in_a_pods_status_are_those_of_its_spec():
+    statuses = [{"name": "a", "resourceClaimName": "A"}, {"name": "a"}, {"name": "b"}]
+    tree = {
+        "spec": {"containers": [], "resourceClaims": [{"name": "a"}]},
+        "status": {"resourceClaimStatuses": statuses},
+    }
+    found = validate_claim_statuses(msgspec.convert(tree, core.Pod), Path("status"))
+    assert [error.field for error in found] == [
+        "status.resourceClaimStatuses[0].resourceClaimName",
+        "status.resourceClaimStatuses[1].name",
+        "status.resourceClaimStatuses[2].name",
+    ]

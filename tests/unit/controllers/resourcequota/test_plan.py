@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod, ResourceQuota, Secret, Service
-from pybernetes.api.resource.v1 import ResourceClaim
+from pybernetes.api.resource.v1 import DeviceClass, ResourceClaim
 from pybernetes.apimachinery import quota
+from pybernetes.apimachinery.extended_resources import ClassesByResource
 from pybernetes.controllers.resourcequota import plan
 from tests.unit.controllers.builders import NOW, make, pod
 
@@ -133,3 +134,34 @@ def test_amounts_are_compared_not_their_texts() -> None:
     same = plan.status(quota_of({"cpu": "1000m"}), {quota.PODS: []}, NOW)
     assert not plan.differs(status, same)
     assert plan.differs(found.status, status)
+
+
+def claim_for(owner: str, count: int, name: str = "made") -> ResourceClaim:
+    reference = {"apiVersion": "v1", "kind": "Pod", "name": owner, "uid": owner, "controller": True}
+    annotations = {"resource.kubernetes.io/extended-resource-claim": "true"}
+    meta = {"name": name, "annotations": annotations, "ownerReferences": [reference]}
+    asked = {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": count}
+    return make(ResourceClaim, {"metadata": meta, "spec": {"devices": {"requests": [{"name": "r", "exactly": asked}]}}})
+
+
+@pytest.mark.parametrize(
+    ("claims", "by_name", "by_class"),
+    [
+        pytest.param([], "2", "0", id="the Pod alone"),
+        pytest.param([claim_for("p", 2)], "2", "2", id="what the Pod asks for counts once"),
+        pytest.param([claim_for("p", 3)], "3", "3", id="what is more counts too"),
+        pytest.param([claim_for("p", 2), claim_for("p", 2, "second")], "4", "4", id="of two the first is its own"),
+        pytest.param([claim_for("other", 1)], "3", "1", id="of a Pod that is not there"),
+    ],
+)
+def test_claims_for_extended_resources_and_their_pods(claims: list[ResourceClaim], by_name: str, by_class: str) -> None:
+    named = make(DeviceClass, {"metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "example.com/gpu"}})
+    requests = {"requests": {"example.com/gpu": "2"}}
+    spec = {"containers": [{"name": "c", "resources": requests}]}
+    one = make(Pod, {"metadata": {"name": "p", "uid": "p"}, "spec": spec})
+    per_class = "requests.deviceclass.resource.kubernetes.io/gpu"
+    found = quota_of({"requests.example.com/gpu": "9", per_class: "9", "gpu.deviceclass.resource.k8s.io/devices": "9"})
+    objects = {quota.PODS: [one], quota.DEVICE_CLAIMS: claims}
+    used = plan.status(found, objects, NOW, ClassesByResource([named])).used
+    devices = "gpu.deviceclass.resource.k8s.io/devices"
+    assert used == {"requests.example.com/gpu": by_name, per_class: by_class, devices: by_class}
