@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -119,3 +120,57 @@ def test_volumes_of_ones_own(cluster: Cluster, namespace: str, tmp_path: Path) -
     finally:
         cluster.kubectl("delete", "pod,persistentvolumeclaim", "--all")
         cluster.kubectl("delete", "persistentvolume", name)
+
+
+DISK = """
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{name: {name}}}
+spec:
+  capacity: {{storage: 30Mi}}
+  accessModes: [ReadWriteOnce]
+  storageClassName: {name}
+  persistentVolumeReclaimPolicy: Retain
+  mountOptions: [noatime]
+  local: {{path: {device}, fsType: ext4}}
+  nodeAffinity:
+    required: {{nodeSelectorTerms: [{{matchExpressions: [{{key: kubernetes.io/os, operator: Exists}}]}}]}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: disk}}
+spec: {{storageClassName: {name}, accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 10Mi}}}}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: writer}}
+spec:
+  terminationGracePeriodSeconds: 0
+  securityContext: {{runAsUser: 1000, fsGroup: 2000}}
+  containers:
+  - name: c
+    image: "{image}"
+    command: [sh, -c, "echo kept >> /disk/file; exec sleep 3600"]
+    volumeMounts: [{{name: v, mountPath: /disk}}]
+  volumes: [{{name: v, persistentVolumeClaim: {{claimName: disk}}}}]
+"""
+
+
+def test_an_empty_disk_is_formatted_once_and_let_go(
+    cluster: Cluster, namespace: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    file = tmp_path / "disk"
+    with file.open("wb") as made:
+        made.truncate(32 << 20)
+    device = subprocess.run(["losetup", "--find", "--show", file], check=True, capture_output=True, text=True)
+    name = f"disk-{os.getpid()}"
+    request.addfinalizer(lambda: subprocess.run(["losetup", "--detach", device.stdout.strip()], check=True))
+    text = DISK.format(name=name, device=device.stdout.strip(), image=IMAGE)
+    for lines in (1, 2):
+        cluster.kubectl("apply", "-f", "-", stdin=text)
+        cluster.kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=60s")
+        assert cluster.kubectl("exec", "writer", "--", "cat", "/disk/file").stdout == "kept\n" * lines
+        assert "noatime" in cluster.kubectl("exec", "writer", "--", "grep", " /disk ", "/proc/mounts").stdout
+        cluster.kubectl("delete", "pod", "writer")
+        eventually("it is unmounted", lambda: device.stdout.strip() not in Path("/proc/self/mounts").read_text())
+    cluster.kubectl("delete", "persistentvolume", name, "--wait=false")

@@ -116,7 +116,8 @@ class Garbage:
                 return []
             to_free = filled - capacity * self._config.image_gc_low_threshold_percent // 100
         uses = [
-            ImageUse(i.id, i.size, self._first_seen[i.id], self._last_used.get(i.id, 0.0), i.pinned) for i in images
+            ImageUse(i.id, i.size, self._first_seen[i.id], self._last_used.get(i.id, 0.0), i.pinned or was_loaded(i))
+            for i in images
         ]
         removed = []
         for image_id in images_to_remove(uses, to_free, now, self._config.image_minimum_gc_age_s):
@@ -149,6 +150,14 @@ class Garbage:
             if (usage := _usage(entry.fs_id.mountpoint)) is not None:
                 return usage
         return 0, 0
+
+
+def was_loaded(image: Any) -> bool:
+    """Whether it has a name and no registry's digest: nobody could pull it again.
+
+    Differs: upstream collects such images as well; one whose name has gone to a newer one is collected here, too.
+    """
+    return bool(image.repo_tags) and not image.repo_digests
 
 
 def _is_used(image: Any, used: set[str]) -> bool:

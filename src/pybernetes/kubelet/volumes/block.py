@@ -14,13 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from pybernetes.kubelet.volumes import mounts
+from pybernetes.kubelet.volumes.local import FOLDER
 from pybernetes.kubelet.volumes.payload import VolumeError
-
-_LOCAL = "kubernetes.io~local-volume"
 
 
 def local_link(pods: Path, uid: str, name: str) -> Path:
-    return pods / uid / "volumeDevices" / _LOCAL / name
+    return pods / uid / "volumeDevices" / FOLDER / name
 
 
 def map_local(root: Path, source: Path, uid: str, name: str) -> None:
@@ -30,7 +29,7 @@ def map_local(root: Path, source: Path, uid: str, name: str) -> None:
 
 def unmap_locals(root: Path, uid: str) -> None:
     """Every local block volume of a pod. Raises OSError."""
-    for link in (root / "pods" / uid / "volumeDevices" / _LOCAL).glob("*"):
+    for link in (root / "pods" / uid / "volumeDevices" / FOLDER).glob("*"):
         bind = _local_bind(root, uid, link.name)
         unmap_device(bind, link)
         with suppress(OSError):
@@ -38,7 +37,7 @@ def unmap_locals(root: Path, uid: str) -> None:
 
 
 def _local_bind(root: Path, uid: str, name: str) -> Path:
-    return root / "plugins" / _LOCAL / "volumeDevices" / name / uid
+    return root / "plugins" / FOLDER / "volumeDevices" / name / uid
 
 
 def map_device(source: Path, bind: Path, link: Path) -> None:

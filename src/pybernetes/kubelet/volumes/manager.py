@@ -34,7 +34,7 @@ from pybernetes.client.client import Client
 from pybernetes.kubelet.containers.environment import ConfigError, Facts, Objects
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.pod_spec import uid_of
-from pybernetes.kubelet.volumes import atomic_writer, block, mounts, nfs, ownership, subpath
+from pybernetes.kubelet.volumes import atomic_writer, block, local, mounts, nfs, ownership, subpath
 from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.volumes.claims import ClaimError, claimed_volume, is_read_only
 from pybernetes.kubelet.volumes.csi import requests
@@ -200,7 +200,6 @@ class Volumes:
                 record("Warning", "FailedMount", _told(volume, error), "")
 
     async def _prepare_claimed(self, pod: Pod, volume: Volume, record: Recorder) -> None:
-        """The volume must be there already: a folder that is missing holds no data, so none is made up for it."""
         found = await claimed_volume(self._client, pod, volume)
         spec, name = found.spec, found.metadata.name or ""
         self._claimed.setdefault(uid_of(pod), {})[volume.name] = found
@@ -213,7 +212,7 @@ class Volumes:
         elif spec.hostPath is not None:
             _check_host_path(spec.hostPath.path, spec.hostPath.type or "")
         elif spec.local is not None:
-            await asyncio.to_thread(_prepare_local, Path(spec.local.path), pod, is_read_only(volume))
+            await local.set_up(self._root, spec.local, pod, name, spec.mountOptions, is_read_only(volume))
         elif spec.nfs is not None:
             await self._prepare_nfs(pod, volume, spec.nfs, spec.mountOptions)
         else:
@@ -261,8 +260,9 @@ class Volumes:
             name = volume.name if claimed is None else claimed.metadata.name or ""
             return self.pod_folder(uid_of(pod)) / "volumes" / nfs.FOLDER / name
         if claimed is not None:
-            source = claimed.spec.local or claimed.spec.hostPath
-            return Path(source.path) if source is not None else None
+            if claimed.spec.local is not None:
+                return local.place_of(self._root, claimed.spec.local, uid_of(pod), claimed.metadata.name or "")
+            return Path(claimed.spec.hostPath.path) if claimed.spec.hostPath is not None else None
         for field, folder in _FOLDERS.items():
             if getattr(volume, field) is not None:
                 return self.pod_folder(uid_of(pod)) / "volumes" / folder / volume.name
@@ -323,23 +323,17 @@ class Volumes:
         if self._csi is not None:
             await self._csi.tear_down(uid)
         block.unmap_locals(self._root, uid)
+        disks = local.names_of(self._root, uid)
         self._claimed.pop(uid, None)
         _detach_below(folder)
         for name in ("volumes", "volume-subpaths", "volumeDevices"):
             _remove_tree(folder / name)
+        local.release(self._root, disks)
 
     async def remove(self, uid: str) -> None:
         """Removes everything of the pod on this node. Raises what `unmount` does."""
         await self.unmount(uid)
         _remove_tree(self.pod_folder(uid))
-
-
-def _prepare_local(place: Path, pod: Pod, read_only: bool) -> None:
-    if place.is_block_device():
-        raise VolumeError(f'path "{place}" is a block device, which this kubelet does not format: use volumeMode Block')
-    if not place.is_dir():
-        raise VolumeError(f'path "{place}" does not exist')
-    ownership.give_to_pod(place, pod, read_only)
 
 
 def _told(volume: Volume, error: Exception) -> str:

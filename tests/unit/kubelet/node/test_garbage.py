@@ -15,7 +15,7 @@ from pybernetes.kubelet.node.garbage import Garbage
 
 
 class Runtime:
-    """Has four images, and a container of one."""
+    """Has six images, and a container of one. One was loaded, and one whose name a newer one has taken."""
 
     def __init__(self, info: dict[str, str]) -> None:
         self._info = info
@@ -27,8 +27,14 @@ class Runtime:
 
     async def list_images(self) -> list[Any]:
         return [
-            SimpleNamespace(id=name, size=1, pinned=name == "pinned", repo_tags=[f"{name}:1"], repo_digests=[])
-            for name in ("pause", "used", "unused", "pinned")
+            SimpleNamespace(
+                id=name,
+                size=1,
+                pinned=name == "pinned",
+                repo_tags=[] if name == "nameless" else [f"{name}:1"],
+                repo_digests=[] if name in ("loaded", "nameless") else [f"{name}@sha256:0"],
+            )
+            for name in ("pause", "used", "unused", "pinned", "loaded", "nameless")
         ]
 
     async def list_containers(self) -> list[Any]:
@@ -41,9 +47,9 @@ class Runtime:
 @pytest.mark.parametrize(
     ("info", "removed"),
     [
-        ({"config": '{"sandboxImage": "pause:1", "other": {"a": [1]}}'}, ["unused"]),
-        ({"config": "no JSON"}, ["pause", "unused"]),
-        ({}, ["pause", "unused"]),
+        ({"config": '{"sandboxImage": "pause:1", "other": {"a": [1]}}'}, ["nameless", "unused"]),
+        ({"config": "no JSON"}, ["nameless", "pause", "unused"]),
+        ({}, ["nameless", "pause", "unused"]),
     ],
     ids=["told", "broken", "not told"],
 )
