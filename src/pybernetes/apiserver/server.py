@@ -71,6 +71,7 @@ from pybernetes.apiserver.registry.generic.registry import Registry, RegistryCon
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.runtime_config import RuntimeConfig
 from pybernetes.host.clock import Clock
+from pybernetes.host.ip_families import socket_address
 from pybernetes.host.random import Random
 from pybernetes.http import tls
 from pybernetes.http.messages import Handler, Request, Response, Upgrade
@@ -364,7 +365,7 @@ class ApiServer:
         return in_process(self.registry, lambda: self._connections().kubelet_page, self._clock, resolution_s)
 
     def _address(self) -> str:
-        return f"{self.advertise_address}:{self.port}"
+        return socket_address(self.advertise_address, self.port)
 
     def _feeds(self) -> list[Feed]:
         flows, group = self._flows, "flowcontrol.apiserver.k8s.io"

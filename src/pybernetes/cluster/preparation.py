@@ -27,6 +27,7 @@ from pybernetes.cluster.process_table import INGRESS_PROXY, down_mark, record
 from pybernetes.cluster.settings import check_store
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import write_atomic, write_if_changed
+from pybernetes.host.ip_families import socket_address
 from pybernetes.host.processes import Process
 
 _ROOM_BYTES = 200 * 1024 * 1024
@@ -318,7 +319,7 @@ def make_folders(spec: ClusterSpec, layout: Layout) -> None:
 def _write_kubeconfigs(spec: ClusterSpec, layout: Layout, keys: pki.Pki) -> None:
     """The admin's goes through the loopback, so that it works whatever happens to the host's address."""
     local = f"https://127.0.0.1:{spec.api_port}"
-    inside = f"https://{spec.api_address}:{spec.api_port}"
+    inside = f"https://{socket_address(spec.api_address, spec.api_port)}"
     servers = {
         "admin": local,
         "controller-manager": local,
