@@ -8,7 +8,6 @@ Source: include/uapi/linux/netfilter/nf_tables.h (NFT_MSG_NEWGEN, NFTA_GEN_PROC_
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ctypes
 import socket
@@ -16,6 +15,7 @@ import struct
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
+from pybernetes.host.kernel_notices import notices
 from pybernetes.host.nft import Nft, NftError
 
 _NETLINK_NETFILTER = 12
@@ -28,51 +28,30 @@ _NEW_GENERATION = 10 << 8 | 15
 _PROCESS = 2
 """NFTA_GEN_PROC_PID."""
 _HEADER_BYTES = 20
-_SETTLE_S = 0.05
-"""Several transactions at once, as tools make them, are one change."""
 
 
 async def foreign_changes() -> AsyncIterator[None]:
     """One item after each change that another process made here, several at once as one. Never ends."""
-    changed = asyncio.Event()
-    loop = asyncio.get_running_loop()
     with _listening() as listener:
-
-        def received() -> None:
-            try:
-                message = listener.recv(4096)
-            except BlockingIOError:
-                return
-            except OSError:  # more than the buffer holds: something certainly changed
-                message = b""
-            if not _is_ours(changed_by(message)):
-                changed.set()
-
-        loop.add_reader(listener, received)
-        try:
-            while True:
-                await changed.wait()
-                await asyncio.sleep(_SETTLE_S)
-                changed.clear()
-                yield
-        finally:
-            loop.remove_reader(listener)
+        async for _ in notices(listener, lambda message: not _is_ours(changed_by(message))):
+            yield
 
 
 class TableGuard:
-    """Knows a table as its owner left it, by the chains that hook into the kernel."""
+    """Knows tables as their owner left them, by the chains that hook into the kernel."""
 
-    def __init__(self, nft: Nft, family: str, table: str, chains: Iterable[str]) -> None:
+    def __init__(self, nft: Nft, chains: Iterable[str]) -> None:
+        """Each as FAMILY TABLE CHAIN."""
         self._nft = nft
-        self._chains = [f"{family} {table} {chain}" for chain in chains]
+        self._chains = list(chains)
         self._left: list[object] | None = None
 
     def remember(self) -> None:
-        """To be called when the owner has made the table anew."""
+        """To be called when the owner has made a table anew."""
         self._left = self._seen()
 
     def touched(self) -> bool:
-        """Whether the table, or one of those chains, was emptied, deleted, changed or made anew since."""
+        """Whether a table, or one of those chains, was emptied, deleted, changed or made anew since."""
         return self._left is not None and self._seen() != self._left
 
     def _seen(self) -> list[object]:

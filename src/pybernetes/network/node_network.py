@@ -1,29 +1,28 @@
 """The network of one machine, kept in step with the Nodes: bridge, CNI configuration, routes, masquerading.
 
-Flow: Node informer → `plan.plan` → netlink, nftables and one atomically written file; informer of the node's
-own Pods → `host_ports` → nftables. A CNI
-configuration that somebody else put into the folder is left alone, and then no bridge is made.
+Flow: Node informer → `plan.plan` → `applying.apply` → netlink and one atomically written file; informer of the node's
+own Pods → `host_ports` → nftables. What somebody else takes away, or the kernel together with a link, comes back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
-from pybernetes.host.files import write_if_changed
-from pybernetes.host.netlink import KernelNetlink, Netlink, NetlinkFault, Route
+from pybernetes.host.link_watch import link_changes
+from pybernetes.host.netlink import KernelNetlink, Netlink, NetlinkFault
 from pybernetes.host.nft import LibNft, Nft, NftError
+from pybernetes.host.nft_watch import TableGuard, foreign_changes
+from pybernetes.network.applying import apply
 from pybernetes.network.host_ports import HostPort, host_ports, rules, uses_host_ports
-from pybernetes.network.plan import MachineNetwork, NetworkConfig, families, masquerade_rules, plan
+from pybernetes.network.plan import MachineNetwork, NetworkConfig, families, masquerade_rules, plan, reachable
 
 log = logging.getLogger(__name__)
 
-CNI_FILE = "10-pybernetes.conflist"
 _RETRY_S = 5.0
 _FORWARDING = {
     "net.ipv4.ip_forward": "1",
@@ -49,7 +48,6 @@ class NodeNetwork:
     ) -> None:
         """`node_client` may read the Pods of the node; without it there are no host ports."""
         self._config = config
-        self._ranges = (*config.cluster_cidrs, *config.service_cidrs, *config.balancer_cidrs)
         self._factory = InformerFactory(client, clock or SystemClock())
         self._nodes = self._factory.informer(Node)
         self._node_factory = InformerFactory(node_client or client, clock or SystemClock())
@@ -62,6 +60,14 @@ class NodeNetwork:
         """As the kernel has them."""
         self._netlink = netlink or KernelNetlink()
         self._nft = nft or LibNft()
+        self._guard = TableGuard(
+            self._nft,
+            [
+                *(f"{family.table} {config.table} postrouting" for family in families(config)),
+                f"ip {config.host_ports_table} prerouting",
+            ],
+        )
+        self._prepared = False
         self._wake = asyncio.Event()
         self._applied: MachineNetwork | None = None
         self.ready = asyncio.Event()
@@ -79,16 +85,17 @@ class NodeNetwork:
                 on_update=lambda old, new: self._pod_changed(new),
                 on_delete=self._pod_changed,
             )
-        prepared = False
         async with asyncio.TaskGroup() as group:
             await self._factory.start(group)
             await self._node_factory.start(group)
             await self._factory.wait_synced()
+            group.create_task(self._mend_rules())
+            group.create_task(self._mend_links())
             while True:
                 try:
-                    if not prepared:
+                    if not self._prepared:
                         await asyncio.to_thread(self._prepare)
-                        prepared = True
+                        self._prepared = True
                     await self._sync()
                 except (NetlinkFault, NftError, OSError) as error:
                     log.error("the network of this machine could not be set up, trying again: %s", error)
@@ -97,10 +104,22 @@ class NodeNetwork:
                 await self._wake.wait()
                 self._wake.clear()
 
+    async def _mend_rules(self) -> None:
+        async for _ in foreign_changes():
+            if await asyncio.to_thread(self._guard.touched):
+                log.warning("somebody else changed the rules of this machine's network; they are made anew")
+                self._prepared, self._ports = False, None
+                self._wake.set()
+
+    async def _mend_links(self) -> None:
+        async for _ in link_changes():
+            self._applied = None
+            self._wake.set()
+
     async def _sync(self) -> None:
-        wanted = plan(self._config, self._nodes.lister.list())
+        wanted = await asyncio.to_thread(self._wanted, self._nodes.lister.list())
         if wanted != self._applied:
-            await asyncio.to_thread(self._apply, wanted)
+            await asyncio.to_thread(apply, self._config, wanted, self._applied, self._netlink)
             self._applied = wanted
         if wanted.cni or not self._config.node_name:
             self.ready.set()
@@ -110,10 +129,17 @@ class NodeNetwork:
                 await asyncio.to_thread(self._forward, ports)
                 self._ports = ports
 
+    def _wanted(self, nodes: list[Node]) -> MachineNetwork:
+        addresses = {node.metadata.name: reachable(node) for node in nodes}
+        mine = next(iter(addresses.pop(self._config.node_name, [])), "")
+        far = {each for found in addresses.values() for each in found if self._netlink.is_behind_router(each)}
+        return plan(self._config, nodes, far, self._netlink.mtu_towards(mine) if mine else 0)
+
     def _forward(self, ports: list[HostPort]) -> None:
         if ports:
             self._netlink.sysctl(f"net.ipv4.conf.{self._config.bridge}.route_localnet", "1")
         self._nft.apply(rules(self._config.host_ports_table, self._config.bridge, ports))
+        self._guard.remember()
 
     def _pod_changed(self, pod: Pod) -> None:
         if self._ports is None or uses_host_ports(pod):
@@ -128,44 +154,8 @@ class NodeNetwork:
             if not self._netlink.sysctl(name, value):
                 log.warning("%s could not be set; Services may not work between Pods of one node", name)
         self._nft.apply(masquerade_rules(self._config))
-
-    def _apply(self, wanted: MachineNetwork) -> None:
-        folder = Path(self._config.cni_conf_dir)
-        if wanted.cni and not self._foreign_cni(folder):
-            self._netlink.ensure_bridge(self._config.bridge, wanted.bridge_addresses, self._config.mtu)
-            folder.mkdir(parents=True, exist_ok=True)
-            write_if_changed(folder / CNI_FILE, wanted.cni)
-        ours = {r for r in self._netlink.our_routes() if r.within(self._ranges)}
-        keys = {_key(r) for r in wanted.routes}
-        for route in ours:
-            if _key(route) not in keys:
-                self._netlink.delete_route(route)
-        for route in wanted.routes:
-            try:
-                self._netlink.ensure_route(route)
-            except NetlinkFault as error:
-                # A node on another segment; its own network has to bring packets there.
-                log.warning("no route to %s: %s", route.destination, error)
-
-    def _foreign_cni(self, folder: Path) -> bool:
-        names = (p.name for p in folder.glob("*") if p.suffix in (".conf", ".conflist", ".json"))
-        return any(name != CNI_FILE for name in names) if folder.is_dir() else False
-
-    def remove(self) -> None:
-        """Takes away all that `run` set up on this machine, except forwarding."""
-        for family in families(self._config):
-            for name in (self._config.table, self._config.host_ports_table):
-                self._nft.apply(f"add table {family.table} {name}\ndelete table {family.table} {name}\n")
-        for route in self._netlink.our_routes():
-            if route.within(self._ranges):
-                self._netlink.delete_route(route)
-        self._netlink.delete_link(self._config.bridge)
-        (Path(self._config.cni_conf_dir) / CNI_FILE).unlink(missing_ok=True)
+        self._guard.remember()
 
 
 def _shape(node: Node) -> tuple[object, ...]:
     return node.spec.podCIDR, tuple(node.spec.podCIDRs), tuple((a.type, a.address) for a in node.status.addresses)
-
-
-def _key(route: Route) -> tuple[str, str, str, str]:
-    return route.destination, route.gateway, route.device, route.kind

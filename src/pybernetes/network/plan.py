@@ -4,18 +4,20 @@ A machine that is a node gets a bridge with the first address of each of its pod
 configuration that plugs Pods into it, routes to the other nodes' podCIDRs, and masquerading for
 what leaves the cluster; all of it in every IP family that the cluster has. A machine that is none
 (the host of a cluster whose nodes live in network namespaces) gets only routes and masquerading.
+To a node behind a router, Pods' packets go through a tunnel (`overlay`), and all Pods' MTU is what fits into it.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Node
 from pybernetes.host.ip_families import FAMILIES, Family, family_of
-from pybernetes.host.netlink import Route
+from pybernetes.host.netlink import Route, Tunnel
+from pybernetes.network import overlay
 
 LOW_PRIORITY = 4_278_198_272
 """Metric of the unreachable routes: any other route to the same range wins."""
@@ -42,8 +44,6 @@ class NetworkConfig:
     """Name of the CNI network; cached results of the plugins carry it."""
     cni_conf_dir: str = "/etc/cni/net.d"
     cni_data_dir: str = "/var/lib/cni/networks"
-    mtu: int = 0
-    """0: that of the device with the node's address."""
 
     @property
     def host_ports_table(self) -> str:
@@ -57,35 +57,63 @@ class MachineNetwork:
     cni: str
     """Contents of the CNI configuration list; "" without a podCIDR."""
     routes: frozenset[Route]
+    mtu: int = 0
+    """Of the Pods' devices; 0: as the kernel has it."""
+    tunnel: Tunnel | None = None
+    """To nodes on other segments, where there are some."""
 
 
-def plan(config: NetworkConfig, nodes: Iterable[Node]) -> MachineNetwork:
-    bridge_addresses: tuple[str, ...] = ()
-    cni = ""
+def plan(config: NetworkConfig, nodes: Iterable[Node], far: Collection[str] = (), mtu: int = 0) -> MachineNetwork:
+    """`far` are addresses of nodes behind a router, `mtu` that of the device with this node's address (0: unknown)."""
+    nodes = list(nodes)
+    me = next((node for node in nodes if node.metadata.name == config.node_name), None)
+    mine = pod_cidrs(me, config) if me is not None else []
+    machine = next(iter(_internal(me)), "") if me is not None else ""
     routes = {Route(cidr, kind="unreachable", metric=LOW_PRIORITY) for cidr in config.cluster_cidrs}
     # A Service address needs a route before the output hook can translate it.
     to_services = {Route(each, device=config.bridge) for each in (*config.service_cidrs, *config.balancer_cidrs)}
     if not config.node_name and config.machine_cidrs:
         routes |= to_services
+    peers: dict[str, tuple[str, list[str]]] = {}
     for node in nodes:
-        cidrs = pod_cidrs(node, config)
-        if not cidrs:
+        if node is me:
             continue
-        if node.metadata.name == config.node_name:
-            bridge_addresses = tuple(gateway_of(cidr) for cidr in cidrs)
-            cni = cni_configuration(config, cidrs)
-            routes |= to_services
-            continue
-        internal = [a.address for a in node.status.addresses if a.type == "InternalIP"]
-        for cidr in cidrs:
-            address = next((each for each in internal if family_of(each) == family_of(cidr)), "")
-            if address and not ipaddress.ip_address(address).is_loopback:  # there is no way to a simulated node's Pods
-                routes.add(Route(cidr, gateway=address))
-    return MachineNetwork(bridge_addresses, cni, frozenset(routes))
+        addresses = reachable(node)
+        for cidr in pod_cidrs(node, config):
+            gateway = _alike(addresses, cidr)
+            if gateway in far:
+                if mine and machine and (outer := _alike(addresses, machine)):
+                    peers.setdefault(node.metadata.name or "", (outer, []))[1].append(cidr)
+            elif gateway:
+                routes.add(Route(cidr, gateway=gateway))
+    if not mine:
+        return MachineNetwork((), "", frozenset(routes))
+    tunnel = None
+    if peers:
+        mtu = overlay.tunnel_mtu(mtu, machine)
+        tunnel = overlay.tunnel(config.bridge, config.node_name, machine, mine, mtu, peers)
+        routes |= {route for _, cidrs in peers.values() for route in overlay.routes(config.bridge, cidrs)}
+    bridge_addresses = tuple(gateway_of(cidr) for cidr in mine)
+    cni = cni_configuration(config, mine, mtu)
+    return MachineNetwork(bridge_addresses, cni, frozenset(routes | to_services), mtu, tunnel)
 
 
-def cni_configuration(config: NetworkConfig, cidrs: Iterable[str]) -> str:
-    """A CNI 1.0.0 list: the bridge plugin with host-local addresses, one of each range."""
+def reachable(node: Node) -> list[str]:
+    """Addresses at which other nodes find it; none for a simulated one, to whose Pods there is no way."""
+    return [address for address in _internal(node) if not ipaddress.ip_address(address).is_loopback]
+
+
+def _internal(node: Node) -> list[str]:
+    return [a.address for a in node.status.addresses if a.type == "InternalIP"]
+
+
+def _alike(addresses: Iterable[str], other: str) -> str:
+    """The first of the same family; "" without one."""
+    return next((each for each in addresses if family_of(each) == family_of(other)), "")
+
+
+def cni_configuration(config: NetworkConfig, cidrs: Iterable[str], mtu: int) -> str:
+    """A CNI 1.0.0 list: the bridge plugin with host-local addresses, one of each range; limits where Pods have some."""
     cidrs = list(cidrs)
     bridge: dict[str, object] = {
         "type": "bridge",
@@ -100,9 +128,11 @@ def cni_configuration(config: NetworkConfig, cidrs: Iterable[str]) -> str:
             "routes": [{"dst": _EVERYWHERE[family_of(cidr)]} for cidr in cidrs],
         },
     }
-    if config.mtu:
-        bridge["mtu"] = config.mtu
-    return json.dumps({"cniVersion": "1.0.0", "name": config.cni_network, "plugins": [bridge]}, indent=2) + "\n"
+    if mtu:
+        bridge["mtu"] = mtu
+    bandwidth = {"type": "bandwidth", "capabilities": {"bandwidth": True}}
+    plugins = [bridge, bandwidth]
+    return json.dumps({"cniVersion": "1.0.0", "name": config.cni_network, "plugins": plugins}, indent=2) + "\n"
 
 
 def masquerade_rules(config: NetworkConfig) -> str:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import multiprocessing
-import os
 import struct
 import subprocess
 
@@ -13,6 +10,7 @@ import pytest
 
 from pybernetes.host.nft import LibNft
 from pybernetes.host.nft_watch import TableGuard, changed_by, foreign_changes
+from tests.network_machine import Machine
 
 HEADER = struct.pack("=IHHII", 48, 0xA0F, 0, 0, 0) + b"\0" * 4
 ID = b"\x08\x00\x01\x00\x00\x00\x00\x02"
@@ -39,7 +37,7 @@ TABLE = "table ip guarded {\n chain checked {\n type filter hook input priority 
 
 async def _watch() -> None:
     nft = LibNft()
-    guard = TableGuard(nft, "ip", "guarded", ["checked"])
+    guard = TableGuard(nft, ["ip guarded checked"])
     assert not guard.touched(), "nothing is known yet"
     nft.apply(TABLE)
     guard.remember()
@@ -65,17 +63,7 @@ async def _watch() -> None:
     waiting.cancel()
 
 
-def _in_own_namespace() -> None:
-    if ctypes.CDLL(None, use_errno=True).unshare(0x40000000) != 0:
-        os._exit(77)
-    asyncio.run(_watch())
-
-
 @pytest.mark.e2e
 def test_the_kernel_tells() -> None:
-    child = multiprocessing.get_context("spawn").Process(target=_in_own_namespace)
-    child.start()
-    child.join()
-    if child.exitcode == 77:
-        pytest.skip("needs root for a network namespace")
-    assert child.exitcode == 0
+    with Machine() as machine:
+        machine.run(asyncio.run, _watch())
