@@ -126,13 +126,30 @@ class Images:
         self, pod: Pod, container: AnyContainer, record: Recorder, *, may_pull: bool, sandbox_config: Any = None
     ) -> str:
         """The reference of the container's image, pulled if its policy asks for it. Raises ImageError."""
-        wanted = container.image or ""
+        policy = container.imagePullPolicy or ""
+        return await self._ensure(pod, container.image or "", policy, record, may_pull, sandbox_config)
+
+    async def ensure_volumes(
+        self, pod: Pod, container: AnyContainer, record: Recorder, *, may_pull: bool, sandbox_config: Any = None
+    ) -> dict[str, str]:
+        """The same for the images that are volumes and that the container mounts: references by the volume's name."""
+        mounted = {mount.name for mount in container.volumeMounts}
+        found = {}
+        for volume in pod.spec.volumes:
+            if volume.image is not None and volume.name in mounted:
+                image, policy = volume.image.reference or "", volume.image.pullPolicy or ""
+                found[volume.name] = await self._ensure(pod, image, policy, record, may_pull, sandbox_config)
+        return found
+
+    async def _ensure(
+        self, pod: Pod, wanted: str, policy: str, record: Recorder, may_pull: bool, sandbox_config: Any
+    ) -> str:
         try:
             image = with_default_tag(wanted)
         except ImageError as error:
             record("Warning", "InspectFailed", error.message)
             raise
-        policy = container.imagePullPolicy or ("Always" if image.endswith(":latest") else "IfNotPresent")
+        policy = policy or ("Always" if image.endswith(":latest") else "IfNotPresent")
         if policy != "Always":
             present = await self._present(image, record)
             if present:

@@ -26,7 +26,7 @@ from pybernetes.client.client import Client
 from pybernetes.client.informer import Informer
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
-from pybernetes.kubelet import pod_spec, runtime
+from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.admitting import Admitting
 from pybernetes.kubelet.adoption import Strays, look_at_runtime, pod_from_labels
 from pybernetes.kubelet.config import KubeletConfig
@@ -210,8 +210,8 @@ class Kubelet:
             try:
                 told_version = await self.cri.version()
                 self.settings.runtime_name = told_version.runtime_name
-                self.node.volumes.no_images = runtime.lacks_image_volumes(
-                    told_version.runtime_name, told_version.runtime_version
+                self.node.volumes.meet_runtime(
+                    told_version.runtime_name, told_version.runtime_version, self.cri.endpoint
                 )
                 return
             except CriError as error:

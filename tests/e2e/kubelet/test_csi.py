@@ -17,7 +17,6 @@ from pybernetes.api.core.v1 import Node, PersistentVolume, PersistentVolumeClaim
 from pybernetes.api.storage.v1 import CSIDriver, CSINode, VolumeAttachment
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.csi_volumes import attachment_name, unique_name
-from pybernetes.kubelet.runtime import lacks_image_volumes
 from pybernetes.kubelet.volumes import mounts
 from tests.csi_driver import CsiDriver
 
@@ -475,20 +474,24 @@ def loop_device(tmp_path: Path) -> Iterator[str]:
     subprocess.run(["losetup", "--detach", device], check=True)
 
 
-def test_an_image_as_a_volume_needs_a_runtime_that_can(containerd: PrivateContainerd) -> None:
+def test_an_image_as_a_volume(containerd: PrivateContainerd) -> None:
     async def scene(cluster: Cluster) -> None:
-        version = await cluster.kubelet.cri.version()
-        why = lacks_image_volumes(version.runtime_name, version.runtime_version)
-        if not why:
-            pytest.skip("this runtime mounts images")
-        image = [{"name": "data", "image": {"reference": IMAGE}}]
-        await cluster.create("image", [shell(IDLE, **MOUNT)], volumes=image)
-        told = f'FailedMount: MountVolume.SetUp failed for volume "data" : {why}'
+        mounts = [{"name": "data", "mountPath": "/image"}, {"name": "data", "mountPath": "/only", "subPath": "bin"}]
+        image = [{"name": "data", "image": {"reference": IMAGE, "pullPolicy": "IfNotPresent"}}]
+        await cluster.create("image", [shell(IDLE, volumeMounts=mounts)], volumes=image)
+        pod = await cluster.running("image")
+        said = await cluster.exec(pod, "sh", "-c", "ls -d /image/bin/sh /only/sh; touch /image/x 2>&1 || true")
+        assert said.splitlines()[:2] == ["/image/bin/sh", "/only/sh"]
+        assert "Read-only file system" in said
+        await cluster.stop_kubelet()
+        await cluster.start_kubelet()
+        await cluster.delete("image")
+        await cluster.gone("image")
+        assert str(pod.metadata.uid) not in containerd.ctr("snapshots", "list").stdout
 
-        async def look() -> bool:
-            return told in await cluster.events("image")
-
-        await eventually(look)
+        missing = [{"name": "data", "image": {"reference": "none/such:1", "pullPolicy": "Never"}}]
+        await cluster.create("missing", [shell(IDLE, **MOUNT)], volumes=missing)
+        await cluster.until("missing", lambda p: "ErrImageNeverPull" in str(p.status.containerStatuses))
 
     play(containerd, scene)
 

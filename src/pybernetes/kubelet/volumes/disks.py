@@ -34,11 +34,11 @@ async def format_and_mount(disk: Path, place: Path, fs_type: str, options: Seque
     if not there:
         if "ro" in options:
             raise VolumeError(f"cannot mount unformatted disk {disk} as we are manipulating it in read-only mode")
-        status, said = await _run(f"mkfs.{fs_type}", *_MAKE.get(fs_type, ()), str(disk), patience_s=_FORMAT_PATIENCE_S)
+        status, said = await run(f"mkfs.{fs_type}", *_MAKE.get(fs_type, ()), str(disk), patience_s=_FORMAT_PATIENCE_S)
         if status:
             raise VolumeError(f'format of disk "{disk}" failed: type:("{fs_type}") errcode:({status}) output:({said})')
     elif "ro" not in options:
-        status, said = await _run("fsck", "-a", str(disk), patience_s=_FORMAT_PATIENCE_S)
+        status, said = await run("fsck", "-a", str(disk), patience_s=_FORMAT_PATIENCE_S)
         if status == _UNCORRECTED:
             raise VolumeError(f"'fsck' found errors on device {disk} but could not correct them: {said}")
     await mount(fs_type, str(disk), place, [*options, "defaults"])
@@ -48,7 +48,7 @@ async def mount(fs_type: str, source: str, place: Path, options: Sequence[str]) 
     """Makes the folder and mounts onto it. Raises VolumeError with what mount(8) said, OSError."""
     await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True, mode=0o750)
     arguments = ["-t", fs_type, *(["-o", ",".join(options)] if options else []), source, str(place)]
-    status, said = await _run("mount", *arguments)
+    status, said = await run("mount", *arguments)
     if status:
         raise VolumeError(
             f"mount failed: exit status {status}\nMounting command: mount\n"
@@ -58,7 +58,7 @@ async def mount(fs_type: str, source: str, place: Path, options: Sequence[str]) 
 
 async def _content(disk: Path) -> str:
     """The type of what is on a disk; "" for an empty one. Raises VolumeError."""
-    status, said = await _run("blkid", "-p", "-s", "TYPE", "-s", "PTTYPE", "-o", "export", str(disk))
+    status, said = await run("blkid", "-p", "-s", "TYPE", "-s", "PTTYPE", "-o", "export", str(disk))
     if status == _NOTHING_FOUND:
         return ""
     if status:
@@ -67,7 +67,7 @@ async def _content(disk: Path) -> str:
     return "unknown data, probably partitions" if "PTTYPE" in found else found.get("TYPE", "unknown data")
 
 
-async def _run(program: str, *arguments: str, patience_s: float = _PATIENCE_S) -> tuple[int, str]:
+async def run(program: str, *arguments: str, patience_s: float = _PATIENCE_S) -> tuple[int, str]:
     """Exit status and output. Raises VolumeError where there is no such program, or it does not end in time."""
     try:
         process = await asyncio.create_subprocess_exec(

@@ -34,11 +34,13 @@ from pybernetes.client.client import Client
 from pybernetes.kubelet.containers.environment import ConfigError, Facts, Objects
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.pod_spec import uid_of
+from pybernetes.kubelet.runtime import lacks_image_volumes
 from pybernetes.kubelet.volumes import atomic_writer, block, local, mounts, nfs, ownership, subpath
 from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.volumes.claims import ClaimError, claimed_volume, is_read_only
 from pybernetes.kubelet.volumes.csi import requests
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes, Recorder
+from pybernetes.kubelet.volumes.image_mounts import FOLDER, ImageMounts
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, needs_memory, payload
 from pybernetes.kubelet.volumes.stats import NamedStats, VolumeStats
 from pybernetes.kubelet.volumes.tokens import DEFAULT_LIFETIME_S, Tokens
@@ -65,13 +67,28 @@ class Volumes:
         self._root = root
         self._pods = root / "pods"
         self._csi = csi
-        self.no_images = ""
-        """Why the runtime mounts no images, "" where it does."""
+        self._no_images = ""
+        """Why no images can be mounted, "" where they can."""
+        self._image_mounts: ImageMounts | None = None
+        """Where the runtime does not mount them itself."""
         self._objects = objects
         self._tokens = tokens
         self._client = client
         self._claimed: dict[str, dict[str, PersistentVolume]] = {}
         """What is behind the claims of prepared pods: by uid and the name of the pod's volume."""
+
+    def meet_runtime(self, name: str, version: str, endpoint: str) -> None:
+        """What this runtime cannot do is done here, or refused."""
+        self._no_images, self._image_mounts = lacks_image_volumes(name, version), None
+        if self._no_images and name == "containerd" and shutil.which("ctr") is not None:
+            self._no_images, self._image_mounts = "", ImageMounts(endpoint)
+
+    async def mount_images(self, pod: Pod, images: Mapping[str, str]) -> None:
+        """The images that are there by now: ids by the volume's name. Raises VolumeError, OSError."""
+        if self._image_mounts is not None:
+            for volume in pod.spec.volumes:
+                if volume.name in images and (place := self.path(pod, volume)) is not None:
+                    await self._image_mounts.mount(images[volume.name], place)
 
     def pod_folder(self, uid: str) -> Path:
         return self._pods / uid
@@ -107,8 +124,8 @@ class Volumes:
         elif is_payload(volume):
             await self.write(pod, volume, facts)
         elif volume.image is not None:
-            if self.no_images:
-                raise VolumeError(self.no_images)
+            if self._no_images:
+                raise VolumeError(self._no_images)
         elif volume.csi is not None:
             await self._prepare_csi(pod, volume, None, record)
         elif volume.nfs is not None:
@@ -250,7 +267,9 @@ class Volumes:
                 place.chmod(0o777 | stat.S_ISGID)
 
     def path(self, pod: Pod, volume: Volume) -> Path | None:
-        """Where the volume lies on the node; None for one that is no folder of the node (an image)."""
+        """Where the volume lies on the node; None for one that is no folder of the node (an image, mostly)."""
+        if volume.image is not None and self._image_mounts is not None:
+            return self.pod_folder(uid_of(pod)) / "volumes" / FOLDER / volume.name
         if volume.hostPath is not None:
             return Path(volume.hostPath.path)
         claimed = self._claimed.get(uid_of(pod), {}).get(volume.name)
@@ -325,6 +344,9 @@ class Volumes:
         block.unmap_locals(self._root, uid)
         disks = local.names_of(self._root, uid)
         self._claimed.pop(uid, None)
+        if self._image_mounts is not None:
+            for place in (folder / "volumes" / FOLDER).glob("*"):
+                await self._image_mounts.release(place)
         _detach_below(folder)
         for name in ("volumes", "volume-subpaths", "volumeDevices"):
             _remove_tree(folder / name)

@@ -348,12 +348,20 @@ class PodRunner:
             reference = await self._node.images.ensure(
                 pod, spec, record, may_pull=asked.may_pull, sandbox_config=config
             )
+            shown = await self._node.images.ensure_volumes(
+                pod, spec, record, may_pull=asked.may_pull, sandbox_config=config
+            )
+            await self._node.volumes.mount_images(pod, shown)
         except asyncio.CancelledError:
             self.post(m.ImageFailed(name, "ErrImagePull", "pull cancelled"))
             raise
         except ImageError as error:
             record("Warning", "Failed", f"Error: {error.reason}")
             self.post(m.ImageFailed(name, error.reason, error.message))
+            return
+        except (VolumeError, OSError) as error:
+            record("Warning", "Failed", f"Error: {error}")
+            self.post(m.ImageFailed(name, "CreateContainerError", str(error)))
             return
         self.post(m.ImageReady(name, reference))
 
