@@ -107,7 +107,10 @@ class LabelSelector:
         if self.nothing:
             return False
         found = labels or {}
-        return all(r.matches(found) for r in self.requirements)
+        for requirement in self.requirements:  # noqa: SIM110 (of thousands of Pods, and a generator takes twice as long)
+            if not requirement.matches(found):
+                return False
+        return True
 
     def exact(self, key: str) -> str | None:
         """The one value that the selector demands of a label, if it does."""

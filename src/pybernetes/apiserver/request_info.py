@@ -7,7 +7,7 @@ Source: staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 from pybernetes.apimachinery.errors import BadRequest
@@ -48,7 +48,10 @@ class RequestInfo:
     """Counts as a read where requests under way are counted and limited."""
 
     def __post_init__(self) -> None:
-        """Derives what every filter asks."""
+        self.derive()
+
+    def derive(self) -> None:
+        """What every filter asks, from the verb and what it is for."""
         self.long_running = self.is_resource and (
             self.verb in _PATH_VERBS or self.subresource in LONG_RUNNING_SUBRESOURCES
         )
@@ -68,7 +71,8 @@ def _of_target(method: str, path: str, query: str) -> RequestInfo:
     info = _of_path(method, path)
     if info.is_resource and (query or not info.name):
         _add_query(info, query)
-    return replace(info)  # what is derived follows the verb, which is known only now
+    info.derive()  # the verb is known only now
+    return info
 
 
 def _of_path(method: str, path: str) -> RequestInfo:

@@ -105,7 +105,8 @@ class WatchCache:
         self._watchers: dict[tuple[str, str], dict[Watcher, None]] = {}
         """By the narrowest scope that holds all they can see: ("", ""), ("/namespace", ns), ("/key", key), index."""
         self._backlog: Changes | None = []
-        self._last_change = 0
+        self.last_change = 0
+        """The revision of the newest change of any object."""
         self._ready = asyncio.Event()
         self._unsubscribe: Callable[[], None] | None = None
         self._reload: asyncio.Task[None] | None = None
@@ -123,7 +124,7 @@ class WatchCache:
             self._load(page)
         self._keys.update(self._entries)
         self._recent.restart(revision)
-        self._last_change = revision
+        self.last_change = revision
         backlog, self._backlog = self._backlog, None
         self._deliver([change for change in backlog or () if change.revision > revision])
         self._ready.set()
@@ -222,7 +223,7 @@ class WatchCache:
 
         Raises Compacted, FutureRevision, StoreError.
         """
-        if self._last_change <= revision <= self.revision:
+        if self.last_change <= revision <= self.revision:
             listing = self.list(namespace, start=start, limit=limit, matches=matches)
             return msgspec.structs.replace(listing, revision=revision)
         scope = self._scope_prefix(namespace)
@@ -307,7 +308,7 @@ class WatchCache:
         for change in changes:
             recent = self._apply(change)
             self._recent.add(recent)
-            self._last_change = change.revision
+            self.last_change = change.revision
             if self._watchers:
                 for watcher in self._concerned(recent):
                     watcher.offer(recent, self._attributes)

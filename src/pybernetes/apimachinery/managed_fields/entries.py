@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from pybernetes.apimachinery.managed_fields.field_set import FieldSet, difference, union
@@ -156,7 +157,8 @@ def encode(*managers: Managers) -> list[dict[str, Any]]:
 
 def in_order(fields: FieldSet) -> FieldSet:
     """The same set with its elements sorted at each level, as clients compare the text."""
-    return {element: in_order(below) if below else below for element, below in sorted(fields.items())}
+    ordered: FieldSet = msgspec.to_builtins(fields, order="sorted")
+    return ordered
 
 
 def is_reset(entries: Any) -> bool:

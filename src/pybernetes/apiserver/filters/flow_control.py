@@ -1,6 +1,6 @@
 """Says which FlowSchema a request falls under, in headers of its answer.
 
-What a FlowSchema matches is worked out once for a user and a target. How many requests run at once is the
+What a FlowSchema matches is worked out once for a user and a kind of request. How many requests run at once is the
 in-flight filter's business.
 Source: apiserver/pkg/util/flowcontrol/{rule.go,apf_controller.go}, pkg/server/filters/priority-and-fairness.go.
 """
@@ -41,7 +41,7 @@ class FlowTable:
         self._schemas: dict[str, FlowSchema] = {}
         self._levels: dict[str, str] = {}
         self._order: list[FlowSchema] = []
-        self._known: dict[tuple[str, tuple[str, ...], RequestInfo], Headers] = {}
+        self._known: dict[tuple[object, ...], Headers] = {}
         self.changed = asyncio.Event()
         """Set whenever schemas or levels came, changed or went; whoever waits clears it."""
 
@@ -78,7 +78,11 @@ class FlowTable:
 
     def headers(self, user: UserInfo, info: RequestInfo) -> Headers:
         """The headers for a user's request; none while there are no FlowSchemas."""
-        key = (user.name, user.groups, info)
+        key: tuple[object, ...] = (user.name, user.groups, info.verb)
+        if info.is_resource:  # no rule asks for a name
+            key = (*key, info.group, info.resource, info.subresource, info.namespace)
+        else:
+            key = (*key, info.path)
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= _REMEMBERED:

@@ -64,11 +64,13 @@ def status(
     template = owner.spec.template
     wanted = (template.metadata.labels if template and template.metadata else {}).items()
     min_ready_s = owner.spec.minReadySeconds or 0
+    ready = [pod for pod in active if is_ready(pod)]
+    available = [pod for pod in ready if available_in(pod, min_ready_s, now) == 0] if min_ready_s else ready
     counts: dict[str, Any] = {
         "replicas": len(active),
         "fullyLabeledReplicas": sum(wanted <= pod.metadata.labels.items() for pod in active) or None,
-        "readyReplicas": sum(map(is_ready, active)) or None,
-        "availableReplicas": sum(available_in(pod, min_ready_s, now) == 0 for pod in active) or None,
+        "readyReplicas": len(ready) or None,
+        "availableReplicas": len(available) or None,
         "observedGeneration": owner.metadata.generation,
         "conditions": _conditions(owner, len(active), failure, now),
     }

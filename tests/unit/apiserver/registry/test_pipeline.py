@@ -46,6 +46,38 @@ def test_reads_see_writes_and_versions_rise(run):
     assert changed == after
 
 
+def test_creators_own_what_they_sent_each_time(run):
+    """A body that came before is not looked through again."""
+
+    async def case(cluster):
+        owned = []
+        for data in ({"a": "1"}, {"a": "1"}, {"b": "1"}, {"a": "1"}):
+            made = await cluster.create("configmaps", {"metadata": {"generateName": "c-"}, "data": data})
+            (entry,) = made["metadata"]["managedFields"]
+            owned.append(entry["fieldsV1"]["f:data"])
+        assert owned == [{".": {}, "f:a": {}}, {".": {}, "f:a": {}}, {".": {}, "f:b": {}}, {".": {}, "f:a": {}}]
+
+    run(case)
+
+
+def test_pods_get_the_priority_of_the_class_that_is_the_default_now(run):
+    async def case(cluster):
+        async def priority():
+            pod = {"metadata": {"generateName": "p-"}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+            return (await cluster.create("pods", pod))["spec"]["priority"]
+
+        of_class = "priorityclasses.scheduling.k8s.io"
+        assert await priority() == 0
+        await cluster.create(of_class, {"metadata": {"name": "low"}, "value": 5, "globalDefault": True}, ns="")
+        assert [await priority(), await priority()] == [5, 5]
+        await cluster.delete(of_class, "low", ns="")
+        assert await priority() == 0
+        await cluster.create(of_class, {"metadata": {"name": "high"}, "value": 7, "globalDefault": True}, ns="")
+        assert await priority() == 7
+
+    run(case)
+
+
 def test_a_generated_name_has_five_more_letters(run):
     async def scenario(cluster):
         return await cluster.create("configmaps", {"metadata": {"generateName": "web-"}})

@@ -12,6 +12,7 @@ import msgspec
 
 from pybernetes.api.meta.v1 import ManagedFieldsEntry
 from pybernetes.apimachinery import managed_fields
+from pybernetes.apimachinery.managed_fields.field_set import FieldSet
 from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.host.clock import Clock
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.codec import Codec
 
 _MANAGER_LIMIT = 128
+_REMEMBERED_BODIES = 8
+"""As many as controllers make copies of at a time."""
+_REMEMBERED_BYTES = 16 * 1024
 Entries = list[ManagedFieldsEntry]
 
 
@@ -38,6 +42,8 @@ class Managed:
         self._codec = codec
         self._clock = clock
         self._ignored = reset_fields
+        self._first: dict[tuple[bytes, str], FieldSet] = {}
+        """What the creator owns of bodies that came last: a controller sends the same one for each of its Pods."""
 
     def created(self, ctx: RequestContext, obj: Any) -> None:
         """The manager owns all that it created."""
@@ -45,8 +51,7 @@ class Managed:
         if obj.metadata.managedFields or codec.conversion is not None:
             self._update(ctx, None, obj)
             return
-        ignored = self._ignored.get(ctx.subresource, ())
-        fields = managed_fields.first_fields(codec.builtins(obj), codec.storage_schema, ignored=ignored)
+        fields = self._first_fields(ctx, obj)
         if fields:
             entry = ManagedFieldsEntry(
                 apiVersion=codec.resource.api_version,
@@ -58,6 +63,18 @@ class Managed:
                 time=format_time(self._clock.now()),
             )
             obj.metadata.managedFields = [entry]
+
+    def _first_fields(self, ctx: RequestContext, obj: Any) -> FieldSet:
+        body = ctx.sent if isinstance(ctx.sent, bytes) and len(ctx.sent) <= _REMEMBERED_BYTES else b""
+        fields = self._first.get((body, ctx.subresource)) if body else None
+        if fields is None:
+            codec, ignored = self._codec, self._ignored.get(ctx.subresource, ())
+            fields = managed_fields.first_fields(codec.builtins(obj), codec.storage_schema, ignored=ignored)
+            if body:
+                if len(self._first) >= _REMEMBERED_BODIES:
+                    del self._first[next(iter(self._first))]
+                self._first[body, ctx.subresource] = fields
+        return fields
 
     def updated(self, ctx: RequestContext, obj: Any, live: bytes) -> None:
         """The manager owns what it changed from `live` (served bytes of the storage version)."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _DECODED_LIMIT = 1024
+_FEW = 16
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,6 +69,8 @@ class Registry:
         self._caches: dict[str, WatchCache] = {}
         self._starting: dict[str, asyncio.Task[WatchCache]] = {}
         self._decoded: dict[str, tuple[int, Any]] = {}
+        self._whole: dict[str, tuple[int, list[Any]]] = {}
+        """By prefix, of what has few objects: all, as of the last change of one. Admission asks again and again."""
 
     async def start(self) -> None:
         """Starts the caches that nearly every request needs, and the Service allocators."""
@@ -209,8 +212,14 @@ class Registry:
         cache = self.running_cache(storage.prefix) or await storage.cache()
         if cache.empty:
             return []
+        known = self._whole.get(storage.prefix)
+        if known is not None and known[0] == cache.last_change and not namespace:
+            return list(known[1])
         items = cache.list(namespace).items
-        return [cast(T, self._decode(storage, s.key, s.revision, s.value)) for s in items]
+        found = [cast(T, self._decode(storage, s.key, s.revision, s.value)) for s in items]
+        if not namespace and len(found) <= _FEW:
+            self._whole[storage.prefix] = cache.last_change, found
+        return list(found)
 
     async def change_status(self, ctx: RequestContext, obj: T, change: Callable[[T], None]) -> None:
         """Changes the status of another object as part of a request; nothing is stored in a dry run.
