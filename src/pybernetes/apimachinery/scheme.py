@@ -109,7 +109,10 @@ def struct_of(group: str, version: str, kind: str) -> type[msgspec.Struct]:
 
 @functools.cache
 def resource_of(cls: type[Any]) -> Resource:
-    """The resource whose objects are `cls`. Raises KeyError for a Struct that is no resource."""
+    """The resource whose objects are `cls`; a Struct of a custom kind names it. Raises KeyError for any other Struct."""
+    custom = getattr(cls, "RESOURCE", None)
+    if isinstance(custom, Resource):
+        return custom
     package, version = cls.__module__.rsplit(".", 2)[-2:]
     for resource in RESOURCES:
         ours = resource.group.split(".")[0] or "core"

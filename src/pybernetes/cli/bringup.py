@@ -43,14 +43,27 @@ class Arrived:
 
 
 def wait_for(
-    spec: ClusterSpec, layout: Layout, files: list[Path], progress: Progress, *, example: bool, timeout_s: float
+    spec: ClusterSpec,
+    layout: Layout,
+    files: list[Path],
+    progress: Progress,
+    *,
+    example: bool,
+    gateway_api: bool,
+    timeout_s: float,
 ) -> Arrived:
     """Returns when the cluster is ready. Raises ClusterError with what is in the way."""
-    return asyncio.run(_wait_for(spec, layout, files, progress, example, timeout_s))
+    return asyncio.run(_wait_for(spec, layout, files, progress, example, gateway_api, timeout_s))
 
 
 async def _wait_for(
-    spec: ClusterSpec, layout: Layout, files: list[Path], progress: Progress, example: bool, timeout_s: float
+    spec: ClusterSpec,
+    layout: Layout,
+    files: list[Path],
+    progress: Progress,
+    example: bool,
+    gateway_api: bool,
+    timeout_s: float,
 ) -> Arrived:
     async with readiness.admin(layout) as client:
         images = asyncio.create_task(_images(spec, layout, timeout_s))
@@ -61,6 +74,10 @@ async def _wait_for(
                 files, spec.context, kubeconfig.entry(layout.kubeconfig("admin")), preparation.user_owner()
             )
             await _storage_class(client, spec, layout)
+            if gateway_api:
+                from pybernetes.cli.gateway_api import install
+
+                await install(client)
             progress.step("images and nodes")
             nodes_s, _ = await asyncio.gather(_nodes(client, spec, layout, progress, timeout_s), images)
         finally:

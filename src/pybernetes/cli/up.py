@@ -128,6 +128,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ingress", action=argparse.BooleanOptionalAction, help="whether Ingresses are served (default: they are)"
     )
+    parser.add_argument(
+        "--gateway-api", action="store_true", help="install the definitions of the Gateway API, and the class for it"
+    )
     parser.add_argument("--no-example", action="store_true", help="start without examples/hello")
     parser.add_argument(
         "--wait",
@@ -276,7 +279,13 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
     from pybernetes.cli.bringup import wait_for
 
     arrived = wait_for(
-        spec, layout, files, progress, example=not args.no_example and not spec.simulated, timeout_s=args.wait
+        spec,
+        layout,
+        files,
+        progress,
+        example=not args.no_example and not spec.simulated,
+        gateway_api=args.gateway_api,
+        timeout_s=args.wait,
     )
     progress.done()
     _tell(spec, arrived)

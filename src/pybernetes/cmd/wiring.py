@@ -209,4 +209,6 @@ def ingress(spec: ClusterSpec, layout: Layout) -> IngressConfig:
     entry = Entry(tuple(spec.ingress_listens_on), spec.ingress_http_port, spec.ingress_https_port)
     log = layout.logs / f"{INGRESS_PROXY}.log"
     plane = DataPlaneConfig(layout.ingress, record(layout, INGRESS_PROXY), log)
-    return IngressConfig(plane, entry, publish=(spec.api_address,))
+    return IngressConfig(
+        plane, entry, publish=(spec.api_address,), gateways_at=spec.api_address, balancer_pool=bool(spec.balancer_pool)
+    )

@@ -58,7 +58,7 @@ def _mark(treatment: Treatment, protocol: str) -> str:
 
 def _port(key: Key, service: Service | None, wanted: int | str | None) -> ServicePort:
     if service is None:
-        raise Unreachable(Problem("ServiceNotFound", f"Service {'/'.join(key)} is not there; its paths answer 503"))
+        raise Unreachable(Problem("ServiceNotFound", f"Service {'/'.join(key)} is not there"))
     if service.spec.type == "ExternalName":
         raise Unreachable(Problem("ExternalName", f"Service {key[1]} leads out of the cluster, which is not supported"))
     port = next((p for p in service.spec.ports if wanted == (p.name if isinstance(wanted, str) else p.port)), None)

@@ -44,6 +44,9 @@ _NAME = re.compile(r"[A-Za-z0-9_.~!&*+^|-]+")
 """Of headers and parameters, so far as they may stand in the configuration as they are."""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """The files of one generation, by name; what they say of endpoints is only where these start."""
@@ -57,6 +60,11 @@ class Rendered:
 def is_name(text: str) -> bool:
     """Whether a header or a parameter of this name can be told to the proxy."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_text(text: str) -> bool:
+    """Whether it may become part of a message: a line break in it would begin another header."""
+    return _CONTROL.search(text) is None
 
 
 def fill(wanted: tuple[str, ...], before: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,7 +118,8 @@ def render(
 
 def _certificates(frontend: Frontend, table: Table, folder: Path) -> str:
     """The one at the top is shown to those that ask for no name, or for one that no other is for."""
-    listed = [f"{folder}/fallback.pem"]
+    first = frontend.fallback if frontend.fallback in table.certificates else "fallback.pem"
+    listed = [f"{folder}/{first}"]
     for shown in frontend.shown:
         if shown.file in table.certificates:
             listed.append(" ".join((f"{folder}/{shown.file}", *shown.hosts)))
@@ -279,6 +288,7 @@ def _named(text: str) -> str:
 
 def _said(text: str) -> str:
     """A text of a user, in a format: nothing of it is read as anything else."""
+    assert is_text(text), text
     return f"%[str({quote(text, safe='')}),url_dec]" if text else ""
 
 
@@ -321,9 +331,8 @@ def _changes(chosen: Treatment) -> list[str]:
         lines.append(f"    http-request set-path {_said(chosen.rewrite)}{rest}")
     if chosen.redirect is not None:
         to = chosen.redirect
-        scheme = to.scheme or "%[req.hdr(x-forwarded-proto)]"
         where = f"{_said(to.host) or '%[var(txn.host)]'}{f':{to.port}' if to.port else ''}"
-        return [*lines, f"    http-request redirect location {scheme}://{where}%[pathq] code {to.code}"]
+        return [*lines, f"    http-request redirect location {to.scheme}://{where}%[pathq] code {to.code}"]
     if chosen.host:
         lines.append(f"    http-request set-header Host {_said(chosen.host)}")
     for message, headers in (("request", chosen.request), ("response", chosen.response)):

@@ -1,7 +1,7 @@
-"""The Ingress controller: watches, makes the table, hands it to the proxy, tells what became of it.
+"""The controller of the proxy: watches Ingresses and Gateways, makes the table, hands it over, tells what became of it.
 
-Flow: informers → `ingresses.routes` → `Table` → `DataPlane.apply` → status and Events. Nothing but Ingresses and their
-classes is watched, and no proxy runs, until there is an Ingress of ours.
+Flow: informers → `ingresses.routes`, `gateways.routes` → `Table` → `DataPlane.apply` → statuses and Events. Nothing but
+Ingresses and their classes is watched, and no proxy runs, until there is an Ingress or a Gateway of ours.
 
 Source: docs of ingress-nginx for what users expect of Events and status.
 """
@@ -34,6 +34,7 @@ from pybernetes.client.informer import Informer, InformerFactory
 from pybernetes.host.clock import Clock
 from pybernetes.ingress import certificates
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig, DataPlaneError
+from pybernetes.ingress.gateways.controller import Gateways
 from pybernetes.ingress.ingresses import routes
 from pybernetes.ingress.ingresses.routes import Entry, Told, key_of
 from pybernetes.ingress.table import Key, Problem, Table, World
@@ -57,6 +58,10 @@ class IngressConfig:
     entry: Entry
     publish: tuple[str, ...]
     """Addresses for the status of Ingresses."""
+    gateways_at: str = ""
+    """Where the proxy is reached by nodes and Pods; "": Gateways are not served."""
+    balancer_pool: bool = False
+    """Whether a Service of type LoadBalancer gets an address for itself."""
 
 
 class IngressController:
@@ -78,6 +83,9 @@ class IngressController:
         self._told: dict[Key, tuple[str, int, frozenset[Problem]]] = {}
         """What was last told of an Ingress: of which uid and generation, and which problems."""
         self._plane: DataPlane | None = None
+        self._gateways = Gateways(
+            client, self._factory, clock, self._wake.set, config.gateways_at, config.balancer_pool
+        )
 
     async def run(self) -> None:
         self._ingresses.add_handler(self._woken, self._woken, self._woken)
@@ -124,10 +132,14 @@ class IngressController:
         self._wake.clear()
         classes = {found.metadata.name or "": found for found in self._classes.lister.list()}
         ours = [ingress for ingress in self._ingresses.lister.list() if routes.is_ours(ingress, classes)]
-        if ours:
-            await self._follow(any(ingress.spec.tls for ingress in ours))
+        gateways = await self._gateways.gateways()
+        if ours or gateways:
+            secure = any(i.spec.tls for i in ours) or any(x.tls for g in gateways for x in g.spec.listeners)
+            await self._follow(secure)
         before, self._table = {*self._found.ingresses}, Table()
-        self._found = routes.add_to(self._table, ours, self._world(), self._config.entry)
+        world = self._world()
+        self._found = routes.add_to(self._table, ours, world, self._config.entry)
+        said = self._gateways.add_to(self._table, gateways, world, running=plane.pid != 0)
         try:
             refused = await plane.apply(self._table)
         except (DataPlaneError, OSError, subprocess.SubprocessError) as error:
@@ -135,17 +147,19 @@ class IngressController:
             for key in self._found.ingresses:
                 self._found.tell(key, Problem("NotServed", f"{error}; what was served is kept"))
             self._tell(ours, served=False)
+            for gateway in gateways:
+                self._recorder.event(gateway, "Warning", "NotServed", f"{error}; what was served is kept")
             return True
         for file, why in refused.items():
             secret = self._table.certificates[file].secret
-            message = f"Secret {'/'.join(secret)}: {why}; a self-signed one is shown"
-            self._found.tell(self._user_of(secret, ours), Problem("BadCertificate", message))
+            problem = Problem("BadCertificate", f"Secret {'/'.join(secret)}: {why}; a self-signed one is shown")
+            for ingress in ours:
+                if any((ingress.metadata.namespace, tls.secretName) == secret for tls in ingress.spec.tls):
+                    self._found.tell(key_of(ingress), problem)
         self._tell(ours, served=True)
-        return await self._publish(ours, before - {*self._found.ingresses})
-
-    def _user_of(self, secret: Key, ours: list[Ingress]) -> Key:
-        users = (key_of(i) for i in ours for tls in i.spec.tls if (i.metadata.namespace, tls.secretName) == secret)
-        return next(users, secret)
+        own = self._services.lister.list() if self._services else []
+        failed = await self._gateways.publish(gateways, said, world, own)
+        return await self._publish(ours, before - {*self._found.ingresses}) or failed
 
     async def _follow(self, certificates_too: bool) -> None:
         """Starts what backends and certificates need, once."""

@@ -34,10 +34,10 @@ class Headers:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Where to, as far as it differs from what was asked for; the path is that of the treatment."""
+    """Where to; the path is that of the treatment, the host that which was asked for where none is given."""
 
     code: int
-    scheme: str = ""
+    scheme: str
     host: str = ""
     port: int = 0
     """0: the one that goes without saying."""
@@ -127,6 +127,8 @@ class Frontend:
     routes: list[Route] = field(default_factory=list)
     secure: bool = False
     shown: tuple[Shown, ...] = ()
+    fallback: str = ""
+    """File of the certificate for all other names; "": the self-signed one."""
     deep: bool = False
     """Whether a wildcard stands for any number of labels rather than one."""
 

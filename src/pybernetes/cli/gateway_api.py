@@ -1,0 +1,49 @@
+"""`up --gateway-api`: the definitions of the Gateway API and the class that the cluster's proxy serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pybernetes.api.apiextensions.v1 import CustomResourceDefinition
+from pybernetes.apimachinery.conditions import condition_holds
+from pybernetes.apimachinery.errors import AlreadyExists
+from pybernetes.apimachinery.scheme import resource_of
+from pybernetes.client.client import Client
+from pybernetes.ingress import gateways
+from pybernetes.ingress.gateways.api import GatewayClass
+
+_APPROVAL = "api-approved.kubernetes.io"
+
+
+def manifests() -> list[dict[str, Any]]:
+    """The definitions, then the class."""
+    import yaml
+
+    file = Path(gateways.__file__).with_name("definitions.yaml")
+    items: list[dict[str, Any]] = yaml.safe_load(file.read_text())["items"]
+    return items
+
+
+async def _established(client: Client, name: str) -> None:
+    async for event in client.watch(CustomResourceDefinition, field_selector=f"metadata.name={name}"):
+        if condition_holds(event.object.status.conditions, "Established"):
+            return
+
+
+async def install(client: Client) -> None:
+    """Definitions of somebody else are left as they are; ours of another version are brought up to date."""
+    *definitions, made_class = manifests()
+    resource = resource_of(CustomResourceDefinition)
+    for tree in definitions:
+        try:
+            await client.dynamic.create(resource, tree)
+        except AlreadyExists:
+            held = await client.get(CustomResourceDefinition, tree["metadata"]["name"])
+            if held.metadata.annotations.get(_APPROVAL) == tree["metadata"]["annotations"][_APPROVAL]:
+                await client.dynamic.apply(resource, tree, "pybernetes", force=True)
+        await _established(client, tree["metadata"]["name"])
+    try:
+        await client.dynamic.create(GatewayClass.RESOURCE, made_class)
+    except AlreadyExists:
+        return
