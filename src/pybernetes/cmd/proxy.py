@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--nodeport-addresses", default="", help="comma-separated addresses that answer node ports")
     parser.add_argument("--nftables-table", default="pybernetes-proxy", help="name of the nftables table")
+    parser.add_argument(
+        "--healthz-port", type=int, default=10256, help="port of /healthz and /livez, 0 for none (default %(default)s)"
+    )
     parser.add_argument("--cleanup", action="store_true", help="remove the rules and exit")
 
 
@@ -34,6 +37,7 @@ async def run(args: argparse.Namespace) -> None:
         cluster_cidrs=_listed(args.cluster_cidr),
         service_cidrs=_listed(args.service_cluster_ip_range),
         nodeport_addresses=_listed(args.nodeport_addresses),
+        healthz_port=args.healthz_port,
     )
     proxy = Proxy(client, config)
     if args.cleanup:

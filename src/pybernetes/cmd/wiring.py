@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pybernetes.storage.store import Store
 
 _DNS_PORT = 10053
+_HEALTHZ_BEHIND_KUBELET = 6
+"""The proxy's customary port is 10256, the kubelet's 10250; of clusters that share an address each has its own."""
 
 
 def user(name: str, *groups: str) -> UserInfo:
@@ -167,6 +169,7 @@ def proxy(spec: ClusterSpec, node: str) -> ProxyConfig:
         table=tables(spec.name)[0],
         cluster_cidrs=ranges(spec.pod_cidr),
         service_cidrs=ranges(spec.service_cidr),
+        healthz_port=spec.kubelet_port + _HEALTHZ_BEHIND_KUBELET,
     )
 
 

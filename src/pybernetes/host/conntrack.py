@@ -1,30 +1,42 @@
 """Connection tracking entries: forgets those of UDP flows whose endpoint is gone.
 
-A UDP flow has no end, so its entry would keep sending to the vanished endpoint.
+A UDP flow has no end, so its entry would keep sending to the vanished endpoint, or to none when the first packet came
+before there was any.
 """
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-from typing import Protocol
+import socket
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any, Protocol
 
 
 class Conntrack(Protocol):
-    async def forget_udp(self, destination: str, endpoint: str) -> None:
-        """Drops entries sent to `destination` and translated to `endpoint` (both addresses)."""
+    def forget_udp(self, address: str, port: int, family: int, but: Collection[tuple[str, int]]) -> None:
+        """Drops entries sent to `address` ("" for any) and `port` that none of `but` (address, port) answers."""
         ...
 
 
-class ConntrackTool:
-    """The distribution's `conntrack`; does nothing where it is missing."""
+class KernelConntrack:
+    """The real one, in the caller's network namespace. The kernel picks the entries: their number does not matter."""
 
-    async def forget_udp(self, destination: str, endpoint: str) -> None:
-        tool = shutil.which("conntrack") or shutil.which("conntrack", path="/usr/sbin:/sbin")
-        if tool is None:
-            return
-        process = await asyncio.create_subprocess_exec(
-            tool, "-D", "-p", "udp", "--orig-dst", destination, "--dst-nat", endpoint,
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        await process.wait()
+    def forget_udp(self, address: str, port: int, family: int, but: Collection[tuple[str, int]]) -> None:
+        from pyroute2 import NFCTSocket
+        from pyroute2.netlink.exceptions import NetlinkError
+        from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple
+
+        kind = socket.AF_INET6 if family == 6 else socket.AF_INET
+        wanted = NFCTAttrTuple(family=kind, daddr=address or None, proto=socket.IPPROTO_UDP, dport=port)
+        with NFCTSocket(nfgen_family=kind) as conntrack:
+            for entry in list(conntrack.dump(tuple_orig=wanted)):
+                sent = NFCTAttrTuple.from_netlink(kind, entry.get_attr("CTA_TUPLE_ORIG"))
+                answered = NFCTAttrTuple.from_netlink(kind, entry.get_attr("CTA_TUPLE_REPLY"))
+                if _matches(sent, address, port) and (answered.saddr, answered.sport) not in but:
+                    with suppress(NetlinkError):  # it ended by itself
+                        conntrack.entry("del", tuple_orig=sent)
+
+
+def _matches(sent: Any, address: str, port: int) -> bool:
+    """Again, for kernels before 5.8, which tell all of their entries."""
+    return sent.proto == socket.IPPROTO_UDP and sent.dport == port and (not address or sent.daddr == address)

@@ -49,6 +49,8 @@ class LibNft:
         lib.nft_ctx_output_set_flags.argtypes = [ctypes.c_void_p, ctypes.c_uint]
         self._lib = lib
         self._lock = threading.Lock()
+        """A context is for one thread at a time."""
+        self._lock = threading.Lock()
         self._context = lib.nft_ctx_new(0)
         lib.nft_ctx_buffer_output(self._context)
         lib.nft_ctx_buffer_error(self._context)

@@ -1,31 +1,40 @@
-"""kube-proxy: watches Services and EndpointSlices and keeps the nftables table in step.
+"""kube-proxy: watches Services and EndpointSlices and keeps the nftables tables in step, one for each IP family.
 
 Flow: informer → names of changed Services → `services.service_ports` → `rules.fragment` →
-`nft_transaction.commands` → one nftables transaction for everything that changed meanwhile.
+`nft_transaction.commands` → one nftables transaction for everything that changed meanwhile → `health`, and the
+connection tracking of UDP Services.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
-from pybernetes.api.core.v1 import Service
+from pybernetes.api.core.v1 import Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.client.client import Client
 from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import Clock, SystemClock
-from pybernetes.host.conntrack import Conntrack, ConntrackTool
+from pybernetes.host.conntrack import Conntrack, KernelConntrack
 from pybernetes.host.ip_families import FAMILIES, Family, family_of
 from pybernetes.host.nft import LibNft, Nft, NftError
 from pybernetes.host.nft_transaction import Fragment, commands
-from pybernetes.proxy.rules import NodeView, base, fragment
+from pybernetes.host.nft_watch import TableGuard, foreign_changes
+from pybernetes.http.messages import Request, Response
+from pybernetes.proxy.health import HealthServers, ProxyHealth
+from pybernetes.proxy.rules import HOOKS, NodeView, base, cluster_ip, fragment, hairpins
 from pybernetes.proxy.services import ServicePort, service_ports
+from pybernetes.proxy.topology import Place
 
 log = logging.getLogger(__name__)
 
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
+ZONE_LABEL = "topology.kubernetes.io/zone"
 _RETRY_S = 5.0
 
 
@@ -34,23 +43,39 @@ class ProxyConfig:
     node_name: str = ""
     """The node whose endpoints count as local; "" on a machine that is no node."""
     table: str = "pybernetes-proxy"
-    """Name of the nftables table; one a cluster where several share a network namespace."""
+    """Name of the nftables tables; one a cluster where several share a network namespace."""
     cluster_cidrs: tuple[str, ...] = ()
     service_cidrs: tuple[str, ...] = ()
     """One of each IP family that the cluster has."""
     nodeport_addresses: tuple[str, ...] = ()
+    healthz_port: int = 10256
+    """Where the proxy of a node says how it is; 0 for nowhere."""
 
 
-_PortKey = tuple[int, str, str, int]
-"""IP family, name, protocol and number of a service port."""
+_Key = tuple[str, str]
+"""Namespace and name of a Service."""
+_FragmentKey = tuple[int, str, str, int]
+"""IP family, name, protocol and number of a service port; without them, of the Service in this family."""
+_Change = tuple[int, Fragment | None, Fragment | None]
+"""IP family, what was, what is to be."""
 
 
 @dataclass(slots=True)
 class _Programmed:
     """What the kernel holds for one Service."""
 
-    ports: list[ServicePort] = field(default_factory=list)
-    fragments: dict[_PortKey, Fragment] = field(default_factory=dict)
+    ports: list[tuple[int, ServicePort]] = field(default_factory=list)
+    """With their IP family, the primary one first."""
+    fragments: dict[_FragmentKey, Fragment] = field(default_factory=dict)
+
+    def local_addresses(self, node: str) -> set[str]:
+        return {e.ip for _, port in self.ports for e in port.endpoints if node and e.node == node}
+
+    def local_endpoints(self, node: str) -> int:
+        """Those that are ready, in the Service's primary family."""
+        family = self.ports[0][0] if self.ports else 0
+        ready = {e.ip for f, p in self.ports if f == family for e in p.endpoints if e.ready and node and e.node == node}
+        return len(ready)
 
 
 class Proxy:
@@ -67,13 +92,28 @@ class Proxy:
     ) -> None:
         self._config = config
         self._views = node_views(config)
-        self._factory = InformerFactory(client, clock or SystemClock())
+        clock = clock or SystemClock()
+        self._factory = InformerFactory(client, clock)
         self._services = self._factory.informer(Service)
         self._slices = self._factory.informer(EndpointSlice)
+        self._node = (
+            self._factory.informer(Node, field_selector=f"metadata.name={config.node_name}")
+            if config.node_name
+            else None
+        )
         self._nft = nft or LibNft()
-        self._conntrack = conntrack or ConntrackTool()
-        self._programmed: dict[tuple[str, str], _Programmed] = {}
-        self._changed: set[tuple[str, str]] = set()
+        self._guard = TableGuard(
+            self._nft, [f"{view.family.table} {config.table} {hook}" for view in self._views for hook in HOOKS]
+        )
+        self._conntrack = conntrack or KernelConntrack()
+        self._health = ProxyHealth(clock, [view.family.version for view in self._views])
+        self._servers = HealthServers(self._health, ["0.0.0.0" if v.family.version == 4 else "::" for v in self._views])
+        self._programmed: dict[_Key, _Programmed] = {}
+        self._local: Counter[str] = Counter()
+        """How many Services have this endpoint on this node."""
+        self._changed: set[_Key] = set()
+        self._anew = True
+        """Whether the tables are to be made anew, whatever the kernel holds."""
         self._wake = asyncio.Event()
         self.synced = asyncio.Event()
         """Set once the first full set of rules is in the kernel."""
@@ -88,77 +128,114 @@ class Proxy:
             on_add=self._slice_changed, on_update=self._slice_updated, on_delete=self._slice_changed
         )
         self._slices.add_index(BY_SERVICE, service_of)
-        async with asyncio.TaskGroup() as group:
-            await self._factory.start(group)
-            await self._factory.wait_synced()
-            full = True
-            while True:
-                try:
-                    await (self._sync_all() if full else self._sync_changed())
-                    full = False
-                    self.synced.set()
-                except NftError as error:
-                    log.error("nftables refused a change, all rules are written anew: %s", error)
-                    full = True
+        if self._node is not None:
+            self._node.add_handler(self._node_changed, lambda _old, new: self._node_changed(new))
+        self._anew = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._factory.start(group)
+                await self._factory.wait_synced()
+                group.create_task(self._mend())
+                if self._config.node_name and self._config.healthz_port:
+                    await self._servers.start(self._config.healthz_port, self._own_health)
+                while True:
                     self._wake.clear()
-                    await asyncio.sleep(_RETRY_S)
-                    continue
-                await self._wake.wait()
-                self._wake.clear()
+                    try:
+                        await self._sync()
+                    except NftError as error:
+                        log.error("nftables refused a change, all rules are written anew: %s", error)
+                        self._anew = True
+                        await asyncio.sleep(_RETRY_S)
+                        continue
+                    await self._wake.wait()
+        finally:
+            await self._servers.stop()
 
     def remove(self) -> None:
-        """Takes the table out of the kernel."""
+        """Takes the tables out of the kernel."""
         for view in self._views:
             table = f"{view.family.table} {self._config.table}"
             self._nft.apply(f"add table {table}\ndelete table {table}\n")
 
-    async def _sync_all(self) -> None:
-        self._changed.clear()
-        programmed = {
-            (s.metadata.namespace or "", s.metadata.name or ""): self._wanted(s) for s in self._services.lister.list()
-        }
-        text = "".join(base(self._config.table, view) for view in self._views) + self._commands(
-            [(key[0], None, f) for p in programmed.values() for key, f in p.fragments.items()]
-        )
-        await asyncio.to_thread(self._nft.apply, text)
-        before, self._programmed = self._programmed, programmed
-        for key in {*before, *programmed}:
-            await self._forget_udp(before.get(key), programmed.get(key))
+    async def _mend(self) -> None:
+        async for _ in foreign_changes():
+            if await asyncio.to_thread(self._guard.touched):
+                log.warning("somebody else changed the rules of Services; they are made anew")
+                self._anew = True
+                self._wake.set()
 
-    async def _sync_changed(self) -> None:
+    async def _sync(self) -> None:
+        anew, self._anew = self._anew, False
         changed, self._changed = self._changed, set()
-        pairs: list[tuple[int, Fragment | None, Fragment | None]] = []
-        after: dict[tuple[str, str], _Programmed] = {}
-        for key in changed:
-            service = self._services.lister.get(*key)
-            new = self._wanted(service) if service is not None else _Programmed()
-            old = self._programmed.get(key) or _Programmed()
-            pairs += [(p[0], old.fragments.get(p), new.fragments.get(p)) for p in {*old.fragments, *new.fragments}]
-            after[key] = new
-        text = self._commands(pairs)
+        if anew:
+            held: dict[_Key, _Programmed] = {}
+            changed = {(s.metadata.namespace or "", s.metadata.name or "") for s in self._services.lister.list()}
+            text = "".join(base(self._config.table, view) for view in self._views)
+            self._local.clear()
+        else:
+            held, text = self._programmed, ""
+        before = {key: held.get(key) or _Programmed() for key in changed}
+        after = {key: self._wanted(key) for key in changed}
+        changes = [
+            (part[0], before[key].fragments.get(part), after[key].fragments.get(part))
+            for key in changed
+            for part in {**before[key].fragments, **after[key].fragments}
+        ]
+        changes += self._count_local(before.values(), after.values())
+        text += self._commands(changes)
         if text:
             await asyncio.to_thread(self._nft.apply, text)
+        if anew:
+            await asyncio.to_thread(self._guard.remember)
+            self._programmed = {}
         for key, new in after.items():
-            known = self._programmed.pop(key, None)
             if new.ports:
                 self._programmed[key] = new
-            await self._forget_udp(known, new)
+            else:
+                self._programmed.pop(key, None)
+        await self._forget_udp(before, after)
+        self._health.synced()
+        await self._serve_health()
+        self.synced.set()
 
-    def _wanted(self, service: Service) -> _Programmed:
-        if PROXY_NAME_LABEL in service.metadata.labels:
+    def _wanted(self, key: _Key) -> _Programmed:
+        service = self._services.lister.get(*key)
+        if service is None or PROXY_NAME_LABEL in service.metadata.labels:
             return _Programmed()
-        key = f"{service.metadata.namespace}/{service.metadata.name}"
-        slices = self._slices.lister.by_index(BY_SERVICE, key)
+        slices = self._slices.lister.by_index(BY_SERVICE, "/".join(key))
         made = _Programmed()
         for view in self._views:
             version = view.family.version
-            for port in service_ports(service, slices, self._config.node_name, version):
-                made.ports.append(port)
+            ports = service_ports(service, slices, version)
+            for port in ports:
+                made.ports.append((version, port))
                 made.fragments[version, port.port_name, port.protocol, port.port] = fragment(port, view)
+            if ports:
+                made.fragments[version, "", "", 0] = cluster_ip(ports[0].cluster_ip)
+        primary = (service.spec.ipFamilies or [""])[0]
+        made.ports.sort(key=lambda each: f"IPv{each[0]}" != primary)
         return made
 
-    def _commands(self, changes: list[tuple[int, Fragment | None, Fragment | None]]) -> str:
-        """For all families; each change says whose it is."""
+    def _count_local(self, before: Iterable[_Programmed], after: Iterable[_Programmed]) -> list[_Change]:
+        """What changes of the endpoints on this node, which several Services may share."""
+        node, known = self._config.node_name, set(self._local)
+        for old in before:
+            self._local.subtract(old.local_addresses(node))
+        for new in after:
+            self._local.update(new.local_addresses(node))
+        self._local = +self._local
+        gone, come = known - set(self._local), set(self._local) - known
+        return [
+            (
+                view.family.version,
+                hairpins(ip for ip in gone if family_of(ip) == view.family.version),
+                hairpins(ip for ip in come if family_of(ip) == view.family.version),
+            )
+            for view in self._views
+            if gone or come
+        ]
+
+    def _commands(self, changes: list[_Change]) -> str:
         return "".join(
             commands(
                 view.family.table,
@@ -168,29 +245,68 @@ class Proxy:
             for view in self._views
         )
 
-    async def _forget_udp(self, before: _Programmed | None, after: _Programmed | None) -> None:
-        kept = {(p.port_name, e.address) for p in (after.ports if after else ()) for e in p.endpoints if e.ready}
-        for port in before.ports if before else ():
-            if port.protocol != "udp":
-                continue
-            for endpoint in port.endpoints:
-                if endpoint.ready and (port.port_name, endpoint.address) not in kept:
-                    for address in (port.cluster_ip, *port.external_ips, *port.load_balancer_ips):
-                        await self._conntrack.forget_udp(address, endpoint.ip)
+    async def _forget_udp(self, before: dict[_Key, _Programmed], after: dict[_Key, _Programmed]) -> None:
+        """Of Services whose endpoints are others now. Source: pkg/proxy/conntrack/cleanup.go."""
+        for key, new in after.items():
+            known = {(family, port) for family, port in before[key].ports}
+            for family, port in new.ports:
+                if port.protocol != "udp" or (family, port) in known:
+                    continue
+                serving = {(e.ip, e.port) for e in port.endpoints if e.serving}
+                if not serving:
+                    continue
+                targets = [(ip, port.port) for ip in (port.cluster_ip, *port.external_ips, *port.load_balancer_ips)]
+                if port.node_port:
+                    targets.append(("", port.node_port))
+                for address, number in targets:
+                    with suppress(OSError):
+                        await asyncio.to_thread(self._conntrack.forget_udp, address, number, family, serving)
+
+    # Health
+
+    async def _serve_health(self) -> None:
+        node = self._config.node_name
+        if not node:
+            return
+        asked = {key: held for key, held in self._programmed.items() if held.ports[0][1].health_check_node_port}
+        await self._servers.serve(
+            {key: held.ports[0][1].health_check_node_port for key, held in asked.items()},
+            {key: held.local_endpoints(node) for key, held in asked.items()},
+        )
+
+    async def _own_health(self, request: Request) -> Response:
+        node = self._node.lister.get("", self._config.node_name) if self._node is not None else None
+        return self._health.answer(request, node)
+
+    # What the informers tell
 
     def _service_changed(self, service: Service) -> None:
-        self._changed.add((service.metadata.namespace or "", service.metadata.name or ""))
-        self._wake.set()
+        self._touch((service.metadata.namespace or "", service.metadata.name or ""))
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
         for key in service_of(piece):
             namespace, _, name = key.partition("/")
-            self._changed.add((namespace, name))
-            self._wake.set()
+            self._touch((namespace, name))
 
     def _slice_updated(self, old: EndpointSlice, new: EndpointSlice) -> None:
         self._slice_changed(old)
         self._slice_changed(new)
+
+    def _touch(self, key: _Key) -> None:
+        self._changed.add(key)
+        self._health.changed()
+        self._wake.set()
+
+    def _node_changed(self, node: Node) -> None:
+        """Where the node is decides which endpoints are meant for it."""
+        internal = [a.address for a in node.status.addresses if a.type == "InternalIP"]
+        for index, view in enumerate(self._views):
+            addresses = tuple(a for a in internal if family_of(a) == view.family.version)
+            place = Place(self._config.node_name, node.metadata.labels.get(ZONE_LABEL, ""), addresses)
+            if place != view.place:
+                self._views[index] = replace(view, place=place)
+                for key in self._programmed:
+                    self._touch(key)
 
 
 def node_views(config: ProxyConfig) -> list[NodeView]:
@@ -206,6 +322,7 @@ def node_views(config: ProxyConfig) -> list[NodeView]:
             cluster_cidr=next(iter(only(family, config.cluster_cidrs)), ""),
             service_cidr=next(iter(only(family, config.service_cidrs)), ""),
             nodeport_addresses=only(family, config.nodeport_addresses),
+            place=Place(config.node_name),
         )
         for family in families
     ]

@@ -1,6 +1,6 @@
 """Services and EndpointSlices as the rules need them: one `ServicePort` for every port of a Service.
 
-Pure. Source: pkg/proxy/serviceport.go, endpoint.go, topology.go of v1.36.
+Pure. Source: pkg/proxy/serviceport.go, endpoint.go of v1.36.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.core.v1 import ServicePort as ApiServicePort
+from pybernetes.api.discovery.v1 import Endpoint as SliceEndpoint
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.host.ip_families import socket_address
 
@@ -24,8 +25,11 @@ class Endpoint:
     ready: bool
     serving: bool
     terminating: bool
-    local: bool
-    """On the node that the rules are for."""
+    node: str = ""
+    """"" where nobody says."""
+    for_nodes: tuple[str, ...] = ()
+    for_zones: tuple[str, ...] = ()
+    """Hints: whom the endpoint is meant for; none where it is for everybody."""
 
     @property
     def address(self) -> str:
@@ -53,12 +57,8 @@ class ServicePort:
     endpoints: tuple[Endpoint, ...] = ()
     """All endpoints of the port, in order of address."""
 
-    @property
-    def label(self) -> str:
-        return f"{self.namespace}/{self.name}:{self.port_name or self.port}"
 
-
-def service_ports(service: Service, slices: Iterable[EndpointSlice], node_name: str, family: int) -> list[ServicePort]:
+def service_ports(service: Service, slices: Iterable[EndpointSlice], family: int) -> list[ServicePort]:
     """The ports that rules are made for; none for headless and ExternalName Services.
 
     `slices` are those that carry the Service's name. `family` is 4 or 6.
@@ -99,13 +99,13 @@ def service_ports(service: Service, slices: Iterable[EndpointSlice], node_name: 
             internal_local=spec.internalTrafficPolicy == "Local",
             external_local=external and spec.externalTrafficPolicy == "Local",
             health_check_node_port=spec.healthCheckNodePort or 0,
-            endpoints=_endpoints(port, usable, node_name),
+            endpoints=_endpoints(port, usable),
         )
         for port in spec.ports
     ]
 
 
-def _endpoints(port: ApiServicePort, slices: list[EndpointSlice], node_name: str) -> tuple[Endpoint, ...]:
+def _endpoints(port: ApiServicePort, slices: list[EndpointSlice]) -> tuple[Endpoint, ...]:
     """Endpoints of one port over all slices; an address in two slices counts once, the better state wins."""
     found: dict[tuple[str, int], Endpoint] = {}
     for piece in slices:
@@ -115,33 +115,28 @@ def _endpoints(port: ApiServicePort, slices: list[EndpointSlice], node_name: str
             if (slice_port.protocol or "TCP") != (port.protocol or "TCP"):
                 continue
             for endpoint in piece.endpoints or []:
-                conditions = endpoint.conditions
-                ready = conditions is None or conditions.ready is not False
-                serving = ready if conditions is None or conditions.serving is None else conditions.serving
-                terminating = bool(conditions and conditions.terminating)
-                for ip in endpoint.addresses[:1]:
-                    made = Endpoint(
-                        ip,
-                        slice_port.port,
-                        ready,
-                        serving,
-                        terminating,
-                        bool(node_name) and endpoint.nodeName == node_name,
-                    )
-                    known = found.get((ip, slice_port.port))
-                    if known is None or (made.ready, made.serving) > (known.ready, known.serving):
-                        found[ip, slice_port.port] = made
+                if not endpoint.addresses:
+                    continue
+                made = _endpoint(endpoint, slice_port.port)
+                known = found.get((made.ip, made.port))
+                if known is None or (made.ready, made.serving) > (known.ready, known.serving):
+                    found[made.ip, made.port] = made
     return tuple(found[key] for key in sorted(found))
 
 
-def usable_endpoints(endpoints: Iterable[Endpoint], local_only: bool) -> list[Endpoint]:
-    """Those that traffic goes to: the ready ones, else those that still serve while they terminate.
-
-    Source: pkg/proxy/topology.go, CategorizeEndpoints.
-    """
-    candidates = [e for e in endpoints if e.local or not local_only]
-    ready = [e for e in candidates if e.ready]
-    return ready or [e for e in candidates if e.serving and e.terminating]
+def _endpoint(endpoint: SliceEndpoint, port: int) -> Endpoint:
+    conditions, hints = endpoint.conditions, endpoint.hints
+    ready = conditions is None or conditions.ready is not False
+    return Endpoint(
+        endpoint.addresses[0],
+        port,
+        ready,
+        serving=ready if conditions is None or conditions.serving is None else conditions.serving,
+        terminating=bool(conditions and conditions.terminating),
+        node=endpoint.nodeName or "",
+        for_nodes=tuple(node.name for node in hints.forNodes or ()) if hints is not None else (),
+        for_zones=tuple(zone.name for zone in hints.forZones or ()) if hints is not None else (),
+    )
 
 
 def _family(address: str) -> int:
