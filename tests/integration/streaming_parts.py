@@ -187,6 +187,12 @@ class KubeletHost:
         cpu = {"time": "2026-01-01T00:00:00Z", "usageCoreNanoSeconds": 1_500_000_000}
         return {"node": {"nodeName": "n1", "cpu": cpu}, "pods": []}
 
+    async def container_metrics(self) -> bytes:
+        return b"of containers\n"
+
+    def probe_metrics(self) -> bytes:
+        return b"of probes\n"
+
     def configz(self) -> dict[str, Any]:
         return {"kind": "KubeletConfiguration"}
 

@@ -317,6 +317,8 @@ def test_the_kubelet_knows_whom_it_serves(tmp_path: Path) -> None:
         assert (await ask("/run/shop/web/app?cmd=ls%20/", "POST", **admin))[1] == b"ls /"
         assert json.loads((await ask("/configz", **admin))[1]) == {"kubeletconfig": {"kind": "KubeletConfiguration"}}
         assert b"node_cpu_usage_seconds_total 1.5 1767225600000\n" in (await ask("/metrics/resource", **admin))[1]
+        assert (await ask("/metrics/cadvisor", **admin))[1] == b"of containers\n"
+        assert (await ask("/metrics/probes", **admin))[1] == b"of probes\n"
         assert json.loads((await ask("/stats/summary", **admin))[1])["node"]["nodeName"] == "n1"
         assert (await ask("/nothing", **admin))[0] == 404
         assert await ask("/exec/shop/gone/app?output=1", "POST", **admin) == (400, b"Upgrade request required")

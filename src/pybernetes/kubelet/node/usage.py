@@ -40,6 +40,41 @@ def usage(hierarchies: Hierarchies, group: str, read: Read = Path.read_text) -> 
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What went through, since it was made."""
+
+    name: str
+    received_bytes: int
+    received_errors: int
+    sent_bytes: int
+    sent_errors: int
+
+
+def process_of(hierarchies: Hierarchies, group: str) -> int | None:
+    """One of the processes in a pod's group; None when there is none."""
+    root = hierarchies.unified or hierarchies.controllers.get("memory")
+    if root is None:
+        return None
+    with suppress(OSError):
+        for file in (root / group.lstrip("/")).glob("*/cgroup.procs"):
+            if first := file.read_text().split("\n", 1)[0]:
+                return int(first)
+    return None
+
+
+def interfaces(process: int) -> list[Interface]:
+    """Those that a process sees, its loopback aside; none when it is gone. Source: proc_pid_net(5)."""
+    found = []
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/net/dev").read_text().splitlines()[2:]:
+            name, _, rest = line.partition(":")
+            numbers = [int(word) for word in rest.split()]
+            if name.strip() != "lo":
+                found.append(Interface(name.strip(), numbers[0], numbers[2], numbers[8], numbers[10]))
+    return found
+
+
 def meminfo() -> dict[str, int]:
     """Bytes of the machine's memory, by the kernel's names."""
     text = Path("/proc/meminfo").read_text()

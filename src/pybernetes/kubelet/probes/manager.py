@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Probe
 from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
+from pybernetes.kubelet.probes.figures import Figures
 from pybernetes.kubelet.probes.prober import Answer, ProbeError
 from pybernetes.kubelet.probes.thresholds import Thresholds
 from pybernetes.kubelet.runtime import Container as RunningContainer
@@ -27,6 +28,7 @@ Record = Callable[[str, str, str], None]
 @dataclass(slots=True)
 class _Group:
     tasks: dict[ProbeKind, asyncio.Task[None]] = field(default_factory=dict)
+    figures: dict[ProbeKind, Figures] = field(default_factory=dict)
 
 
 class Probes:
@@ -80,6 +82,11 @@ class Probes:
         if not only_liveness:
             del self._groups[container_id]
 
+    def figures(self, container_id: str) -> Mapping[ProbeKind, Figures]:
+        """Of a container that is probed."""
+        group = self._groups.get(container_id)
+        return group.figures if group is not None else {}
+
     def stop_all(self) -> None:
         for container_id in list(self._groups):
             self.stop(container_id)
@@ -95,6 +102,7 @@ class Probes:
         self, kind: ProbeKind, probe: Probe, container: RunningContainer, ask: Ask, report: Report, record: Record
     ) -> None:
         period_s = float(probe.periodSeconds or 10)
+        figures = self._groups[container.id].figures.setdefault(kind, Figures())
         thresholds = Thresholds(probe.successThreshold or 1, probe.failureThreshold or 3)
         title = kind.capitalize()
         if container.started_at_s < self._began_s:
@@ -107,6 +115,8 @@ class Probes:
         while True:
             due_s = loop.time() + period_s
             result: bool | None = None
+            answered: bool | None = None
+            asked_s = loop.time()
             try:
                 answer = await ask(probe)
             except ProbeError as error:
@@ -116,7 +126,9 @@ class Probes:
                     record("Warning", "Unhealthy", f"{title} probe failed: {answer.output}")
                 elif answer.verdict == "warning":
                     record("Warning", "ProbeWarning", f"{title} probe warning: {answer.output}")
-                result = thresholds.add(answer.verdict != "failure")
+                answered = answer.verdict != "failure"
+                result = thresholds.add(answered)
+            figures.add(answered, loop.time() - asked_s)
             if result is not None and result != last:
                 last = result
                 report(kind, result)

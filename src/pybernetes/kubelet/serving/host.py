@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.metrics_text import head
+from pybernetes.apimachinery.times import format_duration
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.containers.configs import instance_of
 from pybernetes.kubelet.cri.client import CriError
+from pybernetes.kubelet.probes.figures import Probed
+from pybernetes.kubelet.probes.figures import lines as probe_lines
 from pybernetes.kubelet.serving.log_reader import LogOptions
 from pybernetes.kubelet.serving.log_stream import log_stream
 from pybernetes.kubelet.serving.server_host import ContainerLog, StreamOptions
@@ -195,26 +198,38 @@ class Host:
     def configz(self) -> dict[str, Any]:
         config = self._kubelet.config
         return {
-            "kubeletconfig": {
-                "address": config.server_address,
-                "port": self._kubelet.server_port,
-                "staticPodPath": config.static_pod_path,
-                "clusterDomain": config.cluster_domain,
-                "clusterDNS": config.cluster_dns,
-                "maxPods": config.max_pods,
-                "cgroupRoot": config.cgroup_root,
-                "cgroupDriver": "cgroupfs",
-                "serializeImagePulls": config.serialize_image_pulls,
-                "resolvConf": config.resolver_config,
-                "seccompDefault": config.seccomp_default,
-                "nodeStatusUpdateFrequency": f"{config.node_status_update_frequency_s:g}s",
-                "nodeStatusReportFrequency": f"{config.node_status_report_frequency_s:g}s",
-                "nodeLeaseDurationSeconds": config.node_lease_duration_s,
-                "imageGCHighThresholdPercent": config.image_gc_high_threshold_percent,
-                "imageGCLowThresholdPercent": config.image_gc_low_threshold_percent,
-                "containerRuntimeEndpoint": config.cri_endpoint,
-                "registerNode": config.register_node,
-            }
+            "address": config.server_address,
+            "port": self._kubelet.server_port,
+            "staticPodPath": config.static_pod_path,
+            "staticPodURL": config.static_pod_url,
+            "httpCheckFrequency": format_duration(config.http_check_frequency_s),
+            "clusterDomain": config.cluster_domain,
+            "clusterDNS": config.cluster_dns,
+            "maxPods": config.max_pods,
+            "cgroupRoot": config.cgroup_root,
+            "cgroupDriver": "cgroupfs",
+            "serializeImagePulls": config.serialize_image_pulls,
+            "maxParallelImagePulls": config.max_parallel_image_pulls or None,
+            "resolvConf": config.resolver_config,
+            "seccompDefault": config.seccomp_default,
+            "systemReserved": config.system_reserved,
+            "evictionHard": config.eviction_hard,
+            "evictionSoft": config.eviction_soft,
+            "evictionSoftGracePeriod": config.eviction_soft_grace_period,
+            "evictionMinimumReclaim": config.eviction_minimum_reclaim,
+            "evictionMaxPodGracePeriod": config.eviction_max_pod_grace_period_s,
+            "evictionPressureTransitionPeriod": format_duration(config.eviction_pressure_transition_period_s),
+            "nodeStatusUpdateFrequency": format_duration(config.node_status_update_frequency_s),
+            "nodeStatusReportFrequency": format_duration(config.node_status_report_frequency_s),
+            "nodeLeaseDurationSeconds": config.node_lease_duration_s,
+            "containerLogMaxSize": str(config.container_log_max_bytes),
+            "containerLogMaxFiles": config.container_log_max_files,
+            "imageMinimumGCAge": format_duration(config.image_minimum_gc_age_s),
+            "imageGCHighThresholdPercent": config.image_gc_high_threshold_percent,
+            "imageGCLowThresholdPercent": config.image_gc_low_threshold_percent,
+            "containerRuntimeEndpoint": config.cri_endpoint,
+            "enableDebuggingHandlers": config.enable_debugging_handlers,
+            "registerNode": config.register_node,
         }
 
     def healthy(self) -> str:
@@ -244,6 +259,22 @@ class Host:
             f"process_resident_memory_bytes {resident}",
         ]
         return ("\n".join(lines) + "\n").encode()
+
+    async def container_metrics(self) -> bytes:
+        from pybernetes.kubelet.serving.container_metrics import container_metrics
+
+        return container_metrics(await self._stats.groups())
+
+    def probe_metrics(self) -> bytes:
+        probes = self._kubelet.node.probes
+        found = []
+        for runner in self._kubelet.runners.values():
+            meta = runner.worker.pod.metadata
+            for container in runner.worker.runtime.containers:
+                for kind, figures in probes.figures(container.id).items():
+                    whose = Probed(kind, container.name, meta.name or "", meta.namespace or "", runner.uid)
+                    found.append((whose, figures))
+        return ("\n".join(probe_lines(found)) + "\n").encode()
 
 
 def _resident_bytes() -> int:

@@ -25,11 +25,11 @@ def resource_metrics(summary: Stats) -> bytes:
     ]
     lines: list[str] = []
     for prefix, things in (("node", node), ("container", containers), ("pod", pods)):
-        lines += _family(f"{prefix}_cpu_usage_seconds_total", "counter", _CPU_HELP.format(prefix), things, _cpu)
-        lines += _family(f"{prefix}_memory_working_set_bytes", "gauge", _MEMORY_HELP.format(prefix), things, _memory)
-    lines += _family(
+        lines += family(f"{prefix}_cpu_usage_seconds_total", "counter", _CPU_HELP.format(prefix), things, _cpu)
+        lines += family(f"{prefix}_memory_working_set_bytes", "gauge", _MEMORY_HELP.format(prefix), things, _memory)
+    lines += family(
         "container_start_time_seconds", "gauge", "Start time of the container since unix epoch in seconds",
-        containers, _start,
+        containers, start,
     )  # fmt: skip
     lines += ["# HELP resource_scrape_error 1 if there was an error while getting container metrics, 0 otherwise"]
     lines += ["# TYPE resource_scrape_error gauge", "resource_scrape_error 0", ""]
@@ -42,7 +42,7 @@ Sample = tuple[float, str]
 """A value and its time, as `/stats/summary` has it."""
 
 
-def _family(
+def family(
     name: str, kind: str, text: str, things: list[tuple[dict[str, str], Stats]], read: Callable[[Stats], Sample | None]
 ) -> Iterator[str]:
     samples = [(labels, sample) for labels, stats in things if (sample := read(stats)) is not None]
@@ -66,7 +66,7 @@ def _memory(stats: Stats) -> Sample | None:
     return None if used is None else (float(used), memory.get("time", ""))
 
 
-def _start(stats: Stats) -> Sample | None:
+def start(stats: Stats) -> Sample | None:
     start = stats.get("startTime", "")
     return (parse_time(start), "") if start else None
 

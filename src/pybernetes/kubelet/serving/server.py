@@ -139,11 +139,13 @@ class KubeletServer:
             case "run", 3 | 4:
                 return await self._run(request, rest)
             case "metrics", 0:
-                text = await self._host.metrics()
-                return Response(200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], text)
+                return _figures(await self._host.metrics())
             case "metrics", 1 if rest == ["resource"]:
-                text = resource_metrics(await self._host.stats_summary(only_cpu_and_memory=True))
-                return Response(200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], text)
+                return _figures(resource_metrics(await self._host.stats_summary(only_cpu_and_memory=True)))
+            case "metrics", 1 if rest == ["cadvisor"]:
+                return _figures(await self._host.container_metrics())
+            case "metrics", 1 if rest == ["probes"]:
+                return _figures(self._host.probe_metrics())
             case "stats", 1 if rest == ["summary"]:
                 return _json(await self._host.stats_summary(_true(request.params(), "only_cpu_and_memory")))
             case "logs", _ if self._config.system_log_folder:
@@ -337,6 +339,10 @@ def _pods(pods: list[Pod]) -> Response:
 
 def _json(tree: dict[str, Any]) -> Response:
     return Response(200, [("Content-Type", "application/json")], msgspec.json.encode(tree))
+
+
+def _figures(text: bytes) -> Response:
+    return Response(200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], text)
 
 
 def _text(status: int, text: str) -> Response:

@@ -94,3 +94,11 @@ class ServerHost(Protocol):
     async def metrics(self) -> bytes:
         """The Prometheus text of this process."""
         ...
+
+    async def container_metrics(self) -> bytes:
+        """The Prometheus text of what the node, pods and containers use."""
+        ...
+
+    def probe_metrics(self) -> bytes:
+        """The Prometheus text of probes."""
+        ...

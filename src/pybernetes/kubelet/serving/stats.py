@@ -2,7 +2,7 @@
 
 Read from the cgroups when somebody asks, never in between; without cgroups the runtime is asked.
 Source: pkg/kubelet/server/stats/summary.go, pkg/kubelet/stats/cri_stats_provider.go.
-Differs: networks, processes and swap are not told.
+Differs: processes and swap are not told.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.containers.configs import instance_of
-from pybernetes.kubelet.node.usage import Usage, meminfo, usage
+from pybernetes.kubelet.node.usage import Usage, interfaces, meminfo, process_of, usage
 from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.volumes.stats import NamedStats
 
@@ -67,6 +68,26 @@ class Stats:
             stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
         return await self._read(now, format_micro_time(now), stats)
 
+    async def groups(self) -> list[tuple[dict[str, str], dict[str, Any]]]:
+        """The node, pods and containers, each with the labels that cadvisor gives it."""
+        now = self._kubelet.clock.now()
+        stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
+        summary = await self._read(now, format_micro_time(now), stats)
+        found = [(_labels("/"), summary["node"])]
+        cgroups = self._kubelet.node.cgroups
+        for told in summary["pods"]:
+            runner = self._kubelet.runners.get(told["podRef"]["uid"])
+            if runner is None:
+                continue
+            pod = runner.worker.pod
+            group = cgroups.parent_of(pod) if cgroups is not None else f"/pod{runner.uid}"
+            found.append((_labels(group, pod), told))
+            for each in told["containers"]:
+                running = runner.worker.runtime.find(each["name"])
+                if running is not None:
+                    found.append((_labels(f"{group}/{running.id}", pod, running), each))
+        return found
+
     def _mine(self) -> dict[str, str]:
         return {runtime.KUBELET_LABEL: instance_of(self._kubelet.config)}
 
@@ -104,6 +125,8 @@ class Stats:
         if found["containers"]:
             whole = usage(cgroups.hierarchies, group) if cgroups is not None else None
             found |= _told(whole, shown) if whole is not None else _totals(found["containers"], shown)
+            if cgroups is not None and stats and not pod.spec.hostNetwork:
+                found |= _network(process_of(cgroups.hierarchies, group), shown)
         return found
 
     def _add_rates(self, summary: dict[str, Any], now: float) -> None:
@@ -145,6 +168,27 @@ def _of_runtime(stat: Any) -> Usage:
         stat.memory.page_faults.value,
         stat.memory.major_page_faults.value,
     )
+
+
+def _network(process: int | None, shown: str) -> dict[str, Any]:
+    """Of the network namespace that a process of the pod is in."""
+    told = [
+        {"name": each.name, "rxBytes": each.received_bytes, "rxErrors": each.received_errors}
+        | {"txBytes": each.sent_bytes, "txErrors": each.sent_errors}
+        for each in (interfaces(process) if process is not None else ())
+    ]
+    return {"network": {"time": shown, **told[0], "interfaces": told}} if told else {}
+
+
+def _labels(group: str, pod: Pod | None = None, container: runtime.Container | None = None) -> dict[str, str]:
+    return {
+        "container": container.name if container is not None else "",
+        "id": group,
+        "image": container.image if container is not None else "",
+        "name": container.id if container is not None else "",
+        "namespace": (pod.metadata.namespace or "") if pod is not None else "",
+        "pod": (pod.metadata.name or "") if pod is not None else "",
+    }
 
 
 def _totals(containers: list[dict[str, Any]], shown: str) -> dict[str, Any]:
