@@ -39,10 +39,12 @@ Tree = dict[str, Any]
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
-def node(index: int) -> Node:
+def node(index: int, shape: str = "") -> Node:
     room = {"cpu": "4", "memory": "32Gi", "pods": "110"}
     labels = {HOST: f"node-{index}", ZONE: f"zone-{index % 3}"}
-    tree = {"metadata": {"name": f"node-{index}", "labels": labels}, "status": {"allocatable": room}}
+    tree: Tree = {"metadata": {"name": f"node-{index}", "labels": labels}, "status": {"allocatable": room}}
+    if shape == "taints" and index % 2:
+        tree["spec"] = {"taints": _TAINTS[index % 4 // 2]}
     return msgspec.convert(tree, Node)
 
 
@@ -52,6 +54,33 @@ def pod(index: int, cpu: str = "100m", **spec: Any) -> Pod:
     meta = {"name": f"pod-{index}", "namespace": "default", "uid": f"uid-{index}", "labels": {"color": "green"}}
     tree = {"metadata": meta, "spec": {"schedulerName": "default-scheduler", "containers": containers, **spec}}
     return msgspec.convert(tree, Pod)
+
+
+def resident(index: int) -> Pod:
+    """One of the four on each node that make way for Pods of the preemption."""
+    return pod(-1 - index, cpu="900m", terminationGracePeriodSeconds=0)
+
+
+def volumes(count: int) -> Iterator[PersistentVolume | PersistentVolumeClaim]:
+    """Each bound to its claim, as the Pods of that shape name them."""
+    for index in range(count):
+        size = {"storage": "1Gi"}
+        spec: Tree = {"accessModes": ["ReadWriteOnce"], "capacity": size}
+        spec["csi"] = {"driver": "disk.example.com", "volumeHandle": str(index)}
+        spec["claimRef"] = {"namespace": "default", "name": f"claim-{index}", "uid": f"uid-{index}"}
+        meta: Tree = {"name": f"volume-{index}", "uid": f"uid-{index}"}
+        yield msgspec.convert({"metadata": meta, "spec": spec}, PersistentVolume)
+        meta = {"name": f"claim-{index}", "namespace": "default", "uid": f"uid-{index}"}
+        meta["annotations"] = {"pv.kubernetes.io/bind-completed": "yes"}
+        wanted: Tree = {"accessModes": ["ReadWriteOnce"], "volumeName": f"volume-{index}"}
+        yield msgspec.convert(
+            {"metadata": meta, "spec": wanted | {"resources": {"requests": size}}}, PersistentVolumeClaim
+        )
+
+
+def pods_of(shape: str, pods: int, nodes: int) -> int:
+    """How many there can be of a shape that has room for one on each node."""
+    return min(pods, nodes) if shape in ("preemption", "anti-affinity") else pods
 
 
 def of_pods(side: str, key: str, *, preferred: bool) -> Tree:
@@ -88,6 +117,8 @@ def with_claim(index: int, nodes: int) -> Pod:
     return pod(index, volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": f"claim-{index}"}}])
 
 
+UNSCHEDULABLE = 5
+"""One in so many Pods fits nowhere, in the shape that has such Pods."""
 Shape = Callable[[int, int], Pod]
 """(number of the Pod, how many nodes there are)."""
 
@@ -109,8 +140,8 @@ SHAPES: dict[str, tuple[int | None, Shape]] = {
     "taints": (None, lambda index, nodes: pod(index, tolerations=[{"key": "a", "operator": "Exists"}])),
     "secrets": (None, with_secret),
     "volumes": (None, with_claim),
-    "preemption": (160, lambda index, nodes: pod(index, cpu="3", priority=10)),
-    "unschedulable mix": (None, lambda index, nodes: pod(index, cpu="9" if index % 5 == 0 else "100m")),
+    "preemption": (160, lambda index, nodes: pod(index, cpu="3", priority=10, priorityClassName="urgent")),
+    "unschedulable mix": (None, lambda index, nodes: pod(index, cpu="100m" if index % UNSCHEDULABLE else "9")),
     "mixed churn": (265, lambda index, nodes: pod(index)),
     "daemonset": (390, of_a_daemonset),
 }
@@ -120,36 +151,21 @@ SHAPES: dict[str, tuple[int | None, Shape]] = {
 class Bench:
     def __init__(self, name: str, nodes: int, pods: int) -> None:
         self._name, self._nodes = name, nodes
-        self._pods = min(pods, nodes) if name in ("preemption", "anti-affinity") else pods
+        self._pods = pods_of(name, pods, nodes)
         self._floor, self._shape = SHAPES[name]
         self._choose = Random(1).choice_index
         self._snapshot = Snapshot()
-        storage = Storage(*self._objects()).view if name == "volumes" else None
+        storage = Storage(*volumes(self._pods)).view if name == "volumes" else None
         self._profile = Profile(
             ProfileConfig(),
             Handle(None, lambda pod: NO_SELECTOR, choose=self._choose, storage=storage),  # type: ignore[arg-type]
         )
         before = _memory()
         for index in range(nodes):
-            made = node(index)
-            if name == "taints" and index % 2:
-                made = msgspec.convert(msgspec.to_builtins(made) | {"spec": {"taints": _TAINTS[index % 4 // 2]}}, Node)
-            self._snapshot.set_node(made)
+            self._snapshot.set_node(node(index, name))
         self.bytes_a_node = (_memory() - before) / nodes
         for index in range(4 * nodes if name == "preemption" else 0):
-            self._snapshot.place(PodInfo(pod(-1 - index, cpu="900m")), f"node-{index % nodes}")
-
-    def _objects(self) -> Iterator[Any]:
-        for index in range(self._pods):
-            spec: Tree = {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}}
-            spec["csi"] = {"driver": "disk.example.com", "volumeHandle": str(index)}
-            spec["claimRef"] = {"namespace": "default", "name": f"claim-{index}", "uid": f"uid-{index}"}
-            meta: Tree = {"name": f"volume-{index}", "uid": f"uid-{index}"}
-            yield msgspec.convert({"metadata": meta, "spec": spec}, PersistentVolume)
-            meta = {"name": f"claim-{index}", "namespace": "default", "uid": f"uid-{index}"}
-            meta["annotations"] = {"pv.kubernetes.io/bind-completed": "yes"}
-            wanted: Tree = {"accessModes": ["ReadWriteOnce"], "resources": {}, "volumeName": f"volume-{index}"}
-            yield msgspec.convert({"metadata": meta, "spec": wanted}, PersistentVolumeClaim)
+            self._snapshot.place(PodInfo(resident(index)), f"node-{index % nodes}")
 
     def run(self) -> str:
         infos = [PodInfo(self._shape(index, self._nodes)) for index in range(self._pods)]

@@ -61,7 +61,7 @@ class Cluster:
     async def start_control_plane(self) -> None:
         config = ControllerManagerConfig(root_ca_pem="the CA")
         manager = ControllerManager(local_client_for(self.api.handler), config, self.clock, self.random)
-        scheduler = Scheduler(
+        scheduler = self.scheduler = Scheduler(
             Client(LocalTransport(self.api.handler, _SCHEDULER), "kube-scheduler"),
             SchedulerConfig(),
             self.clock,
@@ -345,6 +345,14 @@ def test_the_control_plane_may_die_at_any_time() -> None:
     in_cluster(body)
 
 
+def of_high_priority(replicas: int, cpu: str) -> dict[str, Any]:
+    high = web(replicas, cpu=cpu)
+    high["metadata"]["name"] = "high"
+    high["spec"]["selector"]["matchLabels"] = high["spec"]["template"]["metadata"]["labels"] = {"app": "high"}
+    high["spec"]["template"]["spec"]["priorityClassName"] = "high"
+    return high
+
+
 def test_a_deployment_of_high_priority_takes_the_place_of_another() -> None:
     async def body(c: Cluster) -> None:
         for name in ("a", "b"):
@@ -356,11 +364,7 @@ def test_a_deployment_of_high_priority_takes_the_place_of_another() -> None:
             return await c.running() == ["a", "b"]
 
         await c.until(low_runs)
-        high = web(1, cpu="800m")
-        high["metadata"]["name"] = "high"
-        high["spec"]["selector"]["matchLabels"] = high["spec"]["template"]["metadata"]["labels"] = {"app": "high"}
-        high["spec"]["template"]["spec"]["priorityClassName"] = "high"
-        await c.create(Deployment, high)
+        await c.create(Deployment, of_high_priority(1, cpu="800m"))
 
         async def high_runs() -> bool:
             return any(pod.metadata.labels["app"] == "high" and pod.status.phase == "Running" for pod in await c.pods())
@@ -373,5 +377,31 @@ def test_a_deployment_of_high_priority_takes_the_place_of_another() -> None:
             return len(await c.running()) == 2 and len(await c.pods()) == 3
 
         await c.until(settled)
+
+    in_cluster(body)
+
+
+def test_while_evictions_go_on_nobody_is_preempted_for_again() -> None:
+    """A Pod that is to have a node is not tried, whatever goes elsewhere, until its own victims are gone."""
+
+    async def body(c: Cluster) -> None:
+        nodes = [f"n{index}" for index in range(8)]
+        for name in nodes:
+            await c.add_node(name, cpu="1")
+        await c.create(PriorityClass, {"metadata": {"name": "high"}, "value": 1000})
+        await c.create(Deployment, web(24, cpu="300m"))
+
+        async def low_runs() -> bool:
+            return len(await c.running()) == 24
+
+        await c.until(low_runs)
+        await c.create(Deployment, of_high_priority(8, cpu="900m"))
+
+        async def high_runs() -> bool:
+            high = [pod for pod in await c.pods() if pod.metadata.labels["app"] == "high"]
+            return sorted(pod.spec.nodeName or "" for pod in high if pod.status.phase == "Running") == nodes
+
+        await c.until(high_runs)
+        assert "scheduler_preemption_victims_sum 24" in "\n".join(c.scheduler.figures())
 
     in_cluster(body)

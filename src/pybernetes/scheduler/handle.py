@@ -42,6 +42,8 @@ class Handle:
     """Runs work beside the scheduling loop."""
     activate: Callable[[str], None] = lambda uid: None
     """Brings a waiting Pod back to the active queue."""
+    ungate: Callable[[str], None] = lambda uid: None
+    """Tells the queue that a PreEnqueue plugin has nothing against a Pod any more."""
     event: Callable[[Pod, str, str, str], None] = lambda pod, kind, reason, message: None
     """(about, Normal or Warning, reason, message)."""
     withdraw: Callable[[str], None] = lambda uid: None

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 class PreemptionExecutor:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
-        self._running: dict[str, Pod | None] = {}
-        """uid of a preemptor -> its last victim, once the deletion of all others is asked for."""
+        self._running: set[str] = set()
+        """uids of preemptors."""
 
     def start(self, candidate: Candidate, preemptor: PodInfo, yielding: list[PodInfo]) -> None:
         """`yielding`: Pods of lower priority that the node was promised to."""
@@ -34,35 +34,32 @@ class PreemptionExecutor:
         if not victims and not yielding:
             return
         if victims:
-            self._running[preemptor.uid] = None
+            self._running.add(preemptor.uid)
         self._handle.start(self._preempt(candidate, preemptor, victims, yielding), f"preempt for {preemptor.key}")
 
     def running(self, uid: str) -> bool:
         """Whether deletions for a Pod are still to be asked for: until then it need not be tried."""
-        if uid not in self._running:
-            return False
-        last = self._running[uid]
-        if last is None:
-            return True
-        now = self._handle.pod(last.metadata.namespace or "", last.metadata.name or "")
-        return now is not None and now.metadata.deletionTimestamp is None
+        return uid in self._running
 
     async def _preempt(
         self, candidate: Candidate, preemptor: PodInfo, victims: list[Pod], yielding: list[PodInfo]
     ) -> None:
+        gone = False
         try:
             await asyncio.gather(*(self._clear_nomination(other.pod) for other in yielding))
-            # The last one alone, so that `running` can tell the end from the watch, whichever comes first.
-            await asyncio.gather(*(self._evict(victim, candidate, preemptor) for victim in victims[:-1]))
-            for victim in victims[-1:]:
-                self._running[preemptor.uid] = victim
-                await self._evict(victim, candidate, preemptor)
+            await asyncio.gather(*(self._evict(victim, candidate, preemptor) for victim in victims))
+            gone = not any(self._is_there(victim) for victim in victims)
         except (StatusError, OSError) as error:
             log.info("preempting pods on %s for %s failed: %s", candidate.node_name, preemptor.key, error)
-            self._running.pop(preemptor.uid, None)
-            self._handle.activate(preemptor.uid)
+            gone = True
         finally:
-            self._running.pop(preemptor.uid, None)
+            self._running.discard(preemptor.uid)
+        # What the watch has shown already wakes nobody again; for what it has still to show the Pod waits as others do.
+        (self._handle.activate if gone else self._handle.ungate)(preemptor.uid)
+
+    def _is_there(self, pod: Pod) -> bool:
+        now = self._handle.pod(pod.metadata.namespace or "", pod.metadata.name or "")
+        return now is not None and now.metadata.uid == pod.metadata.uid
 
     async def _evict(self, victim: Pod, candidate: Candidate, preemptor: PodInfo) -> None:
         name, namespace = victim.metadata.name or "", victim.metadata.namespace or ""

@@ -121,6 +121,8 @@ class SchedulingQueue:
         self._backoff = _Heap()
         self._error_backoff = _Heap()
         self._unschedulable: dict[str, QueuedPodInfo] = {}
+        self._gated: dict[str, dict[str, QueuedPodInfo]] = {}
+        """Those that a PreEnqueue plugin keeps out, by plugin: only events that it registers for concern them."""
         self._in_flight: dict[str, int] = {}
         """uid -> how many events had been seen when its attempt began."""
         self._events: list[tuple[ClusterEvent, Any, Any]] = []
@@ -152,19 +154,19 @@ class SchedulingQueue:
         if uid in self._active:
             self._active.push(self._sort_key(queued), queued)
             return
-        if uid not in self._unschedulable:
+        if uid in self._backoff or uid in self._error_backoff:
             return
         for event in pod_changes(old, new):
             strategy = self._worth(queued, event, old, new)
             if strategy is not Strategy.SKIP:
-                del self._unschedulable[uid]
+                self._take_waiting(uid)
                 self._requeue(queued, strategy)
                 break
 
     def delete(self, uid: str) -> None:
         for heap in (self._active, self._backoff, self._error_backoff):
             heap.remove(uid)
-        self._unschedulable.pop(uid, None)
+        self._take_waiting(uid)
 
     async def pop(self) -> QueuedPodInfo:
         """The next Pod to schedule; call `done` or `add_unschedulable` with it afterwards."""
@@ -223,22 +225,31 @@ class SchedulingQueue:
         """Something happened in the cluster: the unschedulable Pods that it may help are tried again."""
         if self._in_flight:
             self._events.append((event, old, new))
-        for uid, queued in list(self._unschedulable.items()):
+        concerned = list(self._unschedulable.values())
+        for plugin, gated in self._gated.items():
+            if any(plugin in profile.hints(event) for profile in self._profiles.values()):
+                concerned += [each for each in gated.values() if plugin in self._profile(each).hints(event)]
+        for queued in concerned:
             if check is not None and not check(queued):
-                continue
-            if queued.gated and queued.gating_plugin not in self._profile(queued).hints(event):
                 continue
             strategy = self._worth(queued, event, old, new)
             if strategy is not Strategy.SKIP:
-                del self._unschedulable[uid]
+                self._take_waiting(queued.info.uid)
                 queued.cause = queued.cause.newest(cause.current())
                 self._requeue(queued, strategy)
 
     def activate(self, uid: str) -> None:
         """Brings a waiting Pod to the active queue at once, whatever it waits for."""
-        queued = self._backoff.remove(uid) or self._error_backoff.remove(uid) or self._unschedulable.pop(uid, None)
+        queued = self._backoff.remove(uid) or self._error_backoff.remove(uid) or self._take_waiting(uid)
         if queued is not None:
             self._to_active(queued)
+
+    def ungate(self, uid: str) -> None:
+        """What a plugin kept it out for is over: from now on it waits as other unschedulable Pods do."""
+        queued = self._take_waiting(uid)
+        if queued is not None:
+            queued.gating_plugin = ""
+            self._to_unschedulable(queued)
 
     # Looking in
 
@@ -246,8 +257,8 @@ class SchedulingQueue:
         return {
             "active": self._active.all(),
             "backoff": self._backoff.all() + self._error_backoff.all(),
-            "unschedulable": [queued for queued in self._unschedulable.values() if not queued.gated],
-            "gated": [queued for queued in self._unschedulable.values() if queued.gated],
+            "unschedulable": list(self._unschedulable.values()),
+            "gated": [queued for gated in self._gated.values() for queued in gated.values()],
         }
 
     def close(self) -> None:
@@ -268,7 +279,15 @@ class SchedulingQueue:
             or self._backoff.get(uid)
             or self._error_backoff.get(uid)
             or self._unschedulable.get(uid)
+            or next((gated[uid] for gated in self._gated.values() if uid in gated), None)
         )
+
+    def _take_waiting(self, uid: str) -> QueuedPodInfo | None:
+        """Takes it out of those that are unschedulable or gated."""
+        found = self._unschedulable.pop(uid, None)
+        for gated in self._gated.values() if found is None else ():
+            found = found or gated.pop(uid, None)
+        return found
 
     def _worth(self, queued: QueuedPodInfo, event: ClusterEvent, old: Any, new: Any) -> Strategy:
         rejectors = queued.rejectors
@@ -293,18 +312,26 @@ class SchedulingQueue:
         else:
             self._to_active(queued)
 
-    def _to_active(self, queued: QueuedPodInfo) -> None:
+    def _is_kept_out(self, queued: QueuedPodInfo) -> bool:
+        """Asks the PreEnqueue plugins; one that says no has the Pod gated."""
         status = self._profile(queued).pre_enqueue(queued.info)
-        if not status.success:
-            queued.gating_plugin = status.plugin
-            queued.unschedulable_plugins.add(status.plugin)
-            self._to_unschedulable(queued)
+        queued.gating_plugin = "" if status.success else status.plugin
+        if status.success:
+            return False
+        queued.unschedulable_plugins.add(status.plugin)
+        self._gated.setdefault(status.plugin, {})[queued.info.uid] = queued
+        return True
+
+    def _to_active(self, queued: QueuedPodInfo) -> None:
+        if self._is_kept_out(queued):
             return
-        queued.gating_plugin = ""
         self._active.push(self._sort_key(queued), queued)
         self._wake()
 
     def _to_backoff(self, queued: QueuedPodInfo) -> None:
+        # Asked here too: a Pod that backs off is taken when there is nothing else to do.
+        if self._is_kept_out(queued):
+            return
         until = self._backoff_until(queued)
         if queued.consecutive_errors:
             self._error_backoff.push((until,), queued)
@@ -357,7 +384,7 @@ class SchedulingQueue:
         now = self._clock.now()
         due = {uid for uid, q in self._unschedulable.items() if now - q.timestamp_s >= limit - 1e-3}
         if due:
-            self.move(UNSCHEDULABLE_TIMEOUT, None, None, lambda queued: queued.info.uid in due and not queued.gated)
+            self.move(UNSCHEDULABLE_TIMEOUT, None, None, lambda queued: queued.info.uid in due)
         if self._unschedulable:
-            oldest = min((q.timestamp_s for q in self._unschedulable.values() if not q.gated), default=now)
+            oldest = min(q.timestamp_s for q in self._unschedulable.values())
             self._set_flush_timer(max(1.0, oldest + limit - now))

@@ -153,6 +153,7 @@ class Scheduler:
             choose=self._random.choice_index,
             start=self._beside,
             activate=lambda uid: self.queue.activate(uid),
+            ungate=lambda uid: self.queue.ungate(uid),
             event=self._recorder.event,
             withdraw=lambda uid: self.snapshot.nominations.remove(uid),
             storage=storage,

@@ -12,8 +12,9 @@ from pybernetes.scheduler import events
 from pybernetes.scheduler.config import SchedulerConfig
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.plugins.scheduling_gates import SchedulingGates
-from pybernetes.scheduler.pod_info import QueuedPodInfo
+from pybernetes.scheduler.pod_info import PodInfo, QueuedPodInfo
 from pybernetes.scheduler.queue import QueueProfile, SchedulingQueue
+from pybernetes.scheduler.status import SUCCESS, Status, unschedulable
 from pybernetes.sim.loop import run
 from tests.unit.scheduler import builders
 
@@ -152,6 +153,37 @@ def test_a_gated_pod_waits_for_its_gates_alone() -> None:
         assert len(waiting.pending()["gated"]) == 1
         waiting.update(one, newer(gated))
         assert (await popped(waiting)).info.uid == gated.metadata.uid
+
+    scenario(main)
+
+
+def test_a_pod_that_is_kept_out_does_not_come_while_it_backs_off() -> None:
+    async def main() -> None:
+        kept_out = False
+
+        def pre_enqueue(info: PodInfo) -> Status:
+            return unschedulable("not yet").of("Keeper") if kept_out else SUCCESS
+
+        profile = QueueProfile(
+            lambda queued: (queued.timestamp_s,), pre_enqueue, {"Labels": [Registration(NODE_LABEL)]}
+        )
+        waiting = SchedulingQueue({"default-scheduler": profile}, SchedulerConfig(), LoopClock())
+        for name in ("again", "over"):
+            waiting.add(builders.pod(name))
+        attempted = [await popped(waiting) for _ in range(2)]
+        kept_out = True
+        for queued in attempted:
+            waiting.add_unschedulable(rejected(queued, "Labels"))
+        waiting.move(NODE_LABEL, None, None)
+        assert {name: len(pods) for name, pods in waiting.pending().items() if pods} == {"gated": 2}
+        kept_out = False
+        waiting.activate(attempted[0].info.uid)
+        waiting.ungate(attempted[1].info.uid)
+        assert (await popped(waiting)) is attempted[0]
+        waiting.done(attempted[0].info.uid)
+        assert {name: len(pods) for name, pods in waiting.pending().items() if pods} == {"unschedulable": 1}
+        waiting.move(NODE_LABEL, None, None)
+        assert (await popped(waiting)) is attempted[1]
 
     scenario(main)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pybernetes.scheduler.columns import Ints
-from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
+from pybernetes.scheduler.events import Registration
 from pybernetes.scheduler.extender_answers import asked_again, left_to_evict
 from pybernetes.scheduler.framework import (
     CycleState,
@@ -63,9 +63,8 @@ class DefaultPreemption:
         return unresolvable(_WAITING) if self._executor.running(info.uid) else SUCCESS
 
     def events_to_register(self) -> Sequence[Registration]:
-        """Other plugins say when the Pod is worth another try; this only lets them be asked about it."""
-        event = ClusterEvent(EventResource.POD, Action.DELETE)
-        return [Registration(event, lambda info, old, new: False)]
+        """None: the executor tells the queue when evictions are over, and other plugins what they make room for."""
+        return []
 
     def post_filter(
         self, tries: Tries, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
