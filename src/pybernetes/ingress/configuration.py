@@ -187,12 +187,21 @@ class _Lookups:
                 exact.append(f"{host}{path} {target}\n")
             else:
                 prefix.append(f"{host}{path}/ {target}\n")
+        self.depth = 1
+        """How many wildcards are one below the other."""
         self.stages = {(_host_kind(host), is_exact) for host, _, is_exact in places}
         self.maps = {f"{frontend.name}-exact.map": "".join(exact), f"{frontend.name}-prefix.map": "".join(prefix)}
         if frontend.deep:
-            # The first one that fits is taken, so the longest comes first.
+            # The first one that fits is taken, so the longest comes first; where it leads nowhere, a wider one is next.
             ordered = sorted(wildcards, key=lambda end: (-len(end), end))
+            wider = {end: next((o for o in ordered if o != end and end.endswith(o)), "") for end in ordered}
             self.maps[f"{frontend.name}-wildcards.map"] = "".join(f"{end} *{end}\n" for end in ordered)
+            self.maps[f"{frontend.name}-wider.map"] = "".join(f"*{end} *{o}\n" for end, o in wider.items() if o)
+            for end in ordered:
+                depth = 1
+                while end := wider[end]:
+                    depth += 1
+                self.depth = max(self.depth, depth)
 
 
 def _shorter(places: Mapping[tuple[str, str, bool], list[Route]], host: str, path: str) -> list[Route]:
@@ -223,11 +232,13 @@ def _frontend(
     ]
     unless_found = ""
     place = f"{folder}/{frontend.name}"
-    for kind, name in _STAGES:
+    wild = f"var(txn.host),map_end({place}-wildcards.map)" if frontend.deep else "var(txn.host),regsub('^[^.]+','*')"
+    wilds = [wild, *[f"var(txn.wild),map_str({place}-wider.map)"] * (lookups.depth - 1)]
+    named, wildcard, any_host = _STAGES
+    for (kind, name), wild in ((named, ""), *((wildcard, wild) for wild in wilds), (any_host, "")):
         stages = [exact for exact in (True, False) if (kind, exact) in lookups.stages]
-        if stages and kind == "wildcard":
-            wild = f"map_end({place}-wildcards.map)" if frontend.deep else "regsub('^[^.]+','*')"
-            lines.append(f"    http-request set-var(txn.wild) var(txn.host),{wild}{unless_found}")
+        if stages and wild:
+            lines.append(f"    http-request set-var(txn.wild) {wild}{unless_found}")
         for exact in stages:
             prefix = f"%[var(txn.{name})]" if name else ""
             text = f"{prefix}%[path]" if exact else f"{prefix}%[path]/"

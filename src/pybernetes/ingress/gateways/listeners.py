@@ -92,9 +92,10 @@ def _judged(gateway: Gateway, listener: Listener) -> Judged:
 
 
 def _conflicts(one: Judged, others: list[Judged]) -> None:
-    """None of those that want the same is preferred."""
+    """None of those that want the same is preferred; what is not served at all is in nobody's way."""
     for other in others:
-        if other is one or other.listener.port != one.listener.port:
+        protocols = {one.listener.protocol, other.listener.protocol}
+        if other is one or other.listener.port != one.listener.port or not protocols <= {*_SCHEMES}:
             continue
         if other.listener.protocol != one.listener.protocol:
             reason, what = "ProtocolConflict", f"protocol {other.listener.protocol}"

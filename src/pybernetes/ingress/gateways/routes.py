@@ -186,16 +186,13 @@ class _Maker:
     def _frontend(self, key: Key, port: int, where: tuple[str, int]) -> Frontend:
         listeners = [found for found in self._listeners[key] if found.listener.port == port and found.served]
         by_host: dict[str, list[Route]] = {}
-        found = sorted(self._attached.get((key, port), ()), key=lambda each: each.place.weight)
+        served = (each for each in self._attached.get((key, port), ()) if each.listener in listeners)
+        found = sorted(served, key=lambda each: each.place.weight)
         for each in found:
-            if each.listener in listeners and not _taken(each, listeners):
-                by_host.setdefault(each.host, []).append(_route(each.host, each))
-        # What fits under a wildcard is also what fits under a wider one of the same listener.
-        for each in found:
-            for host in by_host:
-                wider = host.startswith("*") and host != each.host and hostnames.covers(each.host, host)
-                if wider and each.host and each.listener in listeners and hostnames.covers(each.listener.host, host):
-                    by_host[host].append(_route(host, each))
+            if _has(each.listener, each.host, listeners):
+                place = each.place
+                route = Route(each.host, place.path, place.exact, each.target, place.conditions)
+                by_host.setdefault(each.host, []).append(route)
         for listener in listeners:
             if listener.host:
                 by_host.setdefault(listener.host, []).append(Route(listener.host, "", False, NOT_FOUND))
@@ -236,16 +233,7 @@ class _Maker:
         return told.list()
 
 
-def _taken(each: _Attached, listeners: Iterable[Judged]) -> bool:
-    """Whether requests for the host are for a more specific listener."""
-    return any(
-        other is not each.listener
-        and hostnames.covers(each.listener.host, other.host)
-        and hostnames.covers(other.host, each.host)
-        and other.host != ""
-        for other in listeners
-    )
-
-
-def _route(host: str, each: _Attached) -> Route:
-    return Route(host, each.place.path, each.place.exact, each.target, each.place.conditions)
+def _has(listener: Judged, host: str, listeners: Iterable[Judged]) -> bool:
+    """Whether requests for a host are for this listener rather than for a more specific one."""
+    fitting = (other.host for other in listeners if hostnames.covers(other.host, host))
+    return max(fitting, key=lambda name: (not name.startswith("*"), len(name)) if name else (False, 0)) == listener.host
