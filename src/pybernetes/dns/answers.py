@@ -1,19 +1,30 @@
 """Pure: a DNS query becomes an answer from the zone, or the word that it has to be forwarded.
 
-Wire format by dnslib. Source: RFC 1035, 2181, 2308 (negative answers), 6891 (EDNS).
+Wire format by dnslib. Source: RFC 1035, 2181, 2308 (negative answers), 6604 (after an alias), 6891 (EDNS);
+kubernetes/dns specification 1.1.0; coredns/plugin/kubernetes.
 """
 
 from __future__ import annotations
 
 import random
 
-from dnslib import AAAA, CNAME, EDNS0, PTR, QTYPE, RCODE, RR, SOA, SRV, A, DNSHeader, DNSRecord
+from dnslib import AAAA, CLASS, CNAME, EDNS0, NS, OPCODE, PTR, QTYPE, RCODE, RR, SOA, SRV, TXT, A, DNSRecord
 
-from pybernetes.dns.records import Zone
+from pybernetes.dns.records import VERSION, Zone
 
 TTL_S = 5
 """Short, so that answers follow the endpoints. Source: CoreDNS's kubernetes plugin."""
 MAX_UDP = 512
+MAX_TCP = 65535
+_OFFERED_UDP = 1232
+"""What we take ourselves: it fits into a packet everywhere. Source: dnsflagday.net/2020."""
+_SMALLEST_RECORD = 16
+"""Bytes of an address record with a compressed name."""
+_MAX_ALIASES = 8
+_KEPT_FLAGS = 0x79
+"""Of a query's, in its answer: what kind it is, and whether recursion is wanted."""
+_BAD_VERSION = 1
+"""The upper bits of BADVERS (16), which stand in the EDNS record."""
 
 
 def parse(packet: bytes) -> DNSRecord | None:
@@ -31,8 +42,7 @@ def format_error(packet: bytes) -> bytes:
     """FORMERR for a packet that has at least a header; b"" otherwise."""
     if len(packet) < 12 or packet[2] & 0x80:
         return b""
-    header = DNSHeader(id=int.from_bytes(packet[:2], "big"), qr=1, ra=1, rcode=RCODE.FORMERR)
-    return bytes(DNSRecord(header).pack())
+    return packet[:2] + bytes((0x80 | packet[2] & _KEPT_FLAGS, 0x80 | RCODE.FORMERR)) + bytes(8)
 
 
 def question(query: DNSRecord) -> tuple[str, str]:
@@ -40,37 +50,32 @@ def question(query: DNSRecord) -> tuple[str, str]:
     return str(query.q.qname).rstrip(".").lower(), str(QTYPE.get(query.q.qtype))
 
 
-def answer(query: DNSRecord, zone: Zone) -> DNSRecord | None:
-    """The answer; None when the name is not ours. A CNAME that leads out of the zone is left to the caller."""
+def answer(query: DNSRecord, zone: Zone, limit: int = MAX_TCP) -> DNSRecord | None:
+    """The answer; None when the name is not ours. A CNAME that leads out of the zone is left to the caller.
+
+    Records that cannot fit into `limit` bytes are left out, so that a name with thousands of them holds up nobody.
+    """
+    if (refused := _refusal(query)) is not None:
+        return refused
     name, kind = question(query)
     reverse = name.endswith((".in-addr.arpa", ".ip6.arpa"))
     if reverse:
-        if kind != "PTR" or not zone.pointers(name):
+        if not zone.pointers(name):
             return None
     elif not zone.owns(name):
         return None
     reply = query.reply(ra=1, aa=1)
-    alias = zone.alias(name)
     owner = query.q.qname
     if reverse:
-        for target in zone.pointers(name):
+        for target in zone.pointers(name) if kind in ("PTR", "ANY") else ():
             reply.add_answer(RR(owner, QTYPE.PTR, rdata=PTR(target + "."), ttl=TTL_S))
-    elif alias and kind in ("A", "AAAA", "CNAME"):
-        reply.add_answer(RR(owner, QTYPE.CNAME, rdata=CNAME(alias + "."), ttl=TTL_S))
-        if zone.owns(alias) and kind != "CNAME":
-            _add_addresses(reply, alias + ".", zone.addresses(alias, 4 if kind == "A" else 6))
-    elif kind in ("A", "AAAA"):
-        found = zone.addresses(name, 4 if kind == "A" else 6)
-        _add_addresses(reply, owner, random.sample(found, len(found)))
-    elif kind == "SRV":
-        for service in zone.services(name):
-            rdata = SRV(0, 100, service.port, service.target + ".")
-            reply.add_answer(RR(owner, QTYPE.SRV, rdata=rdata, ttl=TTL_S))
-            for family in (4, 6):
-                for ip in zone.addresses(service.target, family):
-                    reply.add_ar(_address(service.target + ".", ip))
-    if not reply.rr:
-        if not zone.exists(name):
+    else:
+        owner, name = _follow(reply, owner, name, kind, zone)
+        if not zone.owns(name) or zone.alias(name):  # out of the zone, or round in a circle
+            return reply
+        _add_records(reply, owner, name, kind, zone, limit // _SMALLEST_RECORD)
+    if not reply.rr or reply.rr[-1].rtype == QTYPE.CNAME:
+        if not reverse and not zone.exists(name):
             reply.header.rcode = RCODE.NXDOMAIN
         reply.add_auth(_soa(zone.domain))
     return reply
@@ -78,8 +83,8 @@ def answer(query: DNSRecord, zone: Zone) -> DNSRecord | None:
 
 def alias_target(reply: DNSRecord, zone: Zone) -> str:
     """The name outside the zone that an answer's CNAME leads to and that still has to be asked for."""
-    if len(reply.rr) == 1 and reply.rr[0].rtype == QTYPE.CNAME and QTYPE.get(reply.q.qtype) != "CNAME":
-        target = str(reply.rr[0].rdata).rstrip(".").lower()
+    if reply.rr and reply.rr[-1].rtype == QTYPE.CNAME and QTYPE.get(reply.q.qtype) != "CNAME":
+        target = str(reply.rr[-1].rdata).rstrip(".").lower()
         return "" if zone.owns(target) else target
     return ""
 
@@ -92,20 +97,89 @@ def failure(query: DNSRecord, rcode: int = RCODE.SERVFAIL) -> DNSRecord:
 
 def limit_of(query: DNSRecord) -> int:
     """How long a UDP answer may be: 512 octets, or what the client's EDNS record offers, up to 4096."""
-    for extra in query.ar:
-        if extra.rtype == QTYPE.OPT:
-            return max(MAX_UDP, min(int(extra.edns_len), 4096))
-    return MAX_UDP
+    extra = _edns(query)
+    return max(MAX_UDP, min(int(extra.edns_len), 4096)) if extra is not None else MAX_UDP
 
 
-def pack_udp(query: DNSRecord, reply: DNSRecord) -> bytes:
-    """The answer's bytes, truncated with the TC bit where it does not fit."""
-    if any(extra.rtype == QTYPE.OPT for extra in query.ar) and not any(e.rtype == QTYPE.OPT for e in reply.ar):
-        reply.add_ar(EDNS0(udp_len=1232))
+def pack(query: DNSRecord, reply: DNSRecord, limit: int) -> bytes:
+    """The answer's bytes, with an EDNS record where the query has one. What does not fit is left out: first the
+    additional records, then answers, which the TC bit tells. Some clients have to do with those that are left.
+    """
+    if _edns(query) is not None and _edns(reply) is None:
+        reply.add_ar(EDNS0(udp_len=_OFFERED_UDP))
     packed = bytes(reply.pack())
-    if len(packed) <= limit_of(query):
-        return packed
-    return bytes(reply.truncate().pack())
+    if len(packed) > limit:
+        reply.ar = [extra for extra in reply.ar if extra.rtype == QTYPE.OPT]
+        packed = bytes(reply.pack())
+    while len(packed) > limit and (reply.rr or reply.auth):
+        reply.auth = []
+        _cut(reply, min(len(reply.rr) * limit // len(packed), len(reply.rr) - 1))
+        packed = bytes(reply.pack())
+    return packed
+
+
+def _cut(reply: DNSRecord, count: int) -> None:
+    reply.rr = reply.rr[: max(count, 0)]
+    reply.ar = [extra for extra in reply.ar if extra.rtype == QTYPE.OPT]
+    reply.header.tc = 1
+
+
+def _edns(record: DNSRecord) -> RR | None:
+    return next((extra for extra in record.ar if extra.rtype == QTYPE.OPT), None)
+
+
+def _refusal(query: DNSRecord) -> DNSRecord | None:
+    """For what is no question of the kind that is answered here."""
+    if query.header.opcode != OPCODE.QUERY:
+        return failure(query, RCODE.NOTIMP)
+    extra = _edns(query)
+    if extra is not None and extra.edns_ver:
+        reply = failure(query, RCODE.NOERROR)
+        reply.add_ar(EDNS0(udp_len=_OFFERED_UDP, ext_rcode=_BAD_VERSION))
+        return reply
+    if query.q.qclass not in (CLASS.IN, CLASS.get("*")) or QTYPE.get(query.q.qtype) in ("AXFR", "IXFR"):
+        return failure(query, RCODE.REFUSED)
+    return None
+
+
+def _follow(reply: DNSRecord, owner: object, name: str, kind: str, zone: Zone) -> tuple[object, str]:
+    """Adds the aliases from a name on; where they end."""
+    seen = {name}
+    while (alias := zone.alias(name)) and len(seen) <= _MAX_ALIASES:
+        reply.add_answer(RR(owner, QTYPE.CNAME, rdata=CNAME(alias + "."), ttl=TTL_S))
+        if kind == "CNAME" or alias in seen:
+            break
+        seen.add(alias)
+        owner, name = alias + ".", alias
+    return owner, name
+
+
+def _add_records(reply: DNSRecord, owner: object, name: str, kind: str, zone: Zone, most: int) -> None:
+    if kind in ("A", "AAAA"):
+        found = zone.addresses(name, 4 if kind == "A" else 6)
+        _add_addresses(reply, owner, random.sample(found, min(len(found), most)))
+        reply.header.tc = int(len(found) > most)
+    elif kind == "SRV":
+        services = zone.services(name)
+        reply.header.tc = int(len(services) > most)
+        for service in services[:most]:
+            # Source: coredns/plugin/backend_lookup.go, SRV: equal shares of a hundred.
+            rdata = SRV(0, max(100 // len(services), 1), service.port, service.target + ".")
+            reply.add_answer(RR(owner, QTYPE.SRV, rdata=rdata, ttl=TTL_S))
+        for target in dict.fromkeys(service.target for service in services if len(services) * 2 < most):
+            for family in (4, 6):
+                for ip in zone.addresses(target, family):
+                    reply.add_ar(_address(target + ".", ip))
+    elif name == zone.domain and kind == "SOA":
+        reply.add_answer(_soa(zone.domain))
+    elif name == zone.domain and kind == "NS":
+        server = f"ns.dns.{zone.domain}"
+        reply.add_answer(RR(owner, QTYPE.NS, rdata=NS(server + "."), ttl=TTL_S))
+        for family in (4, 6):
+            for ip in zone.addresses(server, family):
+                reply.add_ar(_address(server + ".", ip))
+    elif name == f"dns-version.{zone.domain}" and kind == "TXT":
+        reply.add_answer(RR(owner, QTYPE.TXT, rdata=TXT(VERSION), ttl=TTL_S))
 
 
 def _add_addresses(reply: DNSRecord, owner: object, addresses: list[str]) -> None:

@@ -25,9 +25,13 @@ from pybernetes.client.client import Client
 from pybernetes.client.indexes import BY_SERVICE, SERVICE_NAME, service_of
 from pybernetes.client.informer import InformerFactory
 from pybernetes.dns import answers
+from pybernetes.dns.figures import Figures
 from pybernetes.dns.forward import Forwarder, resolvers_of
 from pybernetes.dns.records import Zone, records_of
+from pybernetes.dns.wire import truncated
 from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.http.messages import Request, Response
+from pybernetes.http.server import HttpServer
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,10 @@ _IP_FREEBIND = 15
 _MAX_TCP_CLIENTS = 100
 _TCP_IDLE_S = 10.0
 _MAX_FORWARDED = 1000
+_VARIANTS = 8
+_MOST_KEPT = 10_000
+_LONGEST_KEPT = 300
+"""Bytes of a question; longer ones are not asked twice."""
 
 
 @dataclass(slots=True)
@@ -45,6 +53,8 @@ class DnsConfig:
     """Addresses that Pods reach, one of each IP family, e.g. the first of the node's range; they need not exist yet."""
     port: int = 10053
     """0 takes a free one."""
+    metrics_port: int = 9153
+    """As CoreDNS has it; 0 takes a free one."""
     cluster_ips: tuple[str, ...] = ("10.96.0.10",)
     """One of each IP family, the primary one first; none makes no Service."""
     cluster_domain: str = "cluster.local"
@@ -60,7 +70,9 @@ class DnsServer:
     def __init__(self, client: Client, config: DnsConfig, *, clock: Clock | None = None) -> None:
         self._client = client
         self._config = config
-        self._zone = Zone(config.cluster_domain)
+        self._zone = Zone(config.cluster_domain, config.cluster_ips)
+        self._answers = _Answers(self._zone)
+        self.figures = Figures()
         self._factory = InformerFactory(client, clock or SystemClock())
         self._services = self._factory.informer(Service)
         self._slices = self._factory.informer(EndpointSlice)
@@ -70,6 +82,7 @@ class DnsServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._tcp_clients = 0
         self.port = config.port
+        self.metrics_port = config.metrics_port
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -79,20 +92,30 @@ class DnsServer:
             on_delete=lambda s: self._zone.replace((s.metadata.namespace or "", s.metadata.name or ""), None),
         )
         self._slices.add_handler(
-            on_add=self._slice_changed,
-            on_update=lambda _old, new: self._slice_changed(new),
-            on_delete=self._slice_changed,
+            on_add=self._endpoints_changed,
+            on_update=self._endpoints_changed,
+            on_delete=self._endpoints_changed,
         )
         self._slices.add_index(BY_SERVICE, service_of)
         self._namespaces.add_handler(on_add=self._namespace_changed, on_delete=self._namespace_changed)
         loop = asyncio.get_running_loop()
         open_: list[asyncio.DatagramTransport | asyncio.Server] = []
+        metrics: HttpServer | None = None
         try:
             for address in self._config.listen_addresses:
-                tcp_socket, udp_socket = self._bind(address)
+                tcp_socket = _bound(address, self.port)
+                self.port = tcp_socket.getsockname()[1]
                 open_.append(await asyncio.start_server(self._serve_tcp, sock=tcp_socket))
+                udp_socket = _bound(address, self.port, socket.SOCK_DGRAM)
                 udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), sock=udp_socket)
                 open_.append(udp)
+            try:
+                places = [_bound(address, self._config.metrics_port) for address in self._config.listen_addresses]
+                metrics = HttpServer(self._metrics, sockets=places)
+                await metrics.start()
+                self.metrics_port = metrics.port
+            except OSError as error:
+                log.warning("there will be no metrics of the DNS server: %s", error)
             async with asyncio.TaskGroup() as group:
                 await self._factory.start(group)
                 await self._factory.wait_synced()
@@ -103,20 +126,8 @@ class DnsServer:
         finally:
             for each in open_:
                 each.close()
-
-    def _bind(self, address: str) -> tuple[socket.socket, socket.socket]:
-        """The same port over TCP and UDP, and on every address. Raises OSError when it is taken."""
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        tcp = socket.socket(family, socket.SOCK_STREAM)
-        udp = socket.socket(family, socket.SOCK_DGRAM)
-        for made in (tcp, udp):
-            made.setblocking(False)
-            made.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tcp.bind((address, self.port))
-        self.port = tcp.getsockname()[1]
-        udp.bind((address, self.port))
-        return tcp, udp
+            if metrics is not None:
+                await metrics.stop(0)
 
     async def _publish(self) -> None:
         """Makes the Service and leads it here. The slices are ours alone: the Service has no selector."""
@@ -132,6 +143,7 @@ class DnsServer:
                 ports=[
                     ServicePort(name="dns", port=53, protocol="UDP", targetPort=53),
                     ServicePort(name="dns-tcp", port=53, protocol="TCP", targetPort=53),
+                    ServicePort(name="metrics", port=9153, protocol="TCP", targetPort=9153),
                 ],
             ),
         )
@@ -155,6 +167,7 @@ class DnsServer:
             ports=[
                 EndpointPort(name="dns", port=self.port, protocol="UDP"),
                 EndpointPort(name="dns-tcp", port=self.port, protocol="TCP"),
+                EndpointPort(name="metrics", port=self.metrics_port, protocol="TCP"),
             ],
         )
         try:
@@ -171,11 +184,14 @@ class DnsServer:
         slices = self._slices.lister.by_index(BY_SERVICE, f"{key[0]}/{key[1]}")
         self._zone.replace(key, records_of(service, slices, self._zone.domain))
 
-    def _slice_changed(self, piece: EndpointSlice) -> None:
-        for key in service_of(piece):
+    def _endpoints_changed(self, *pieces: EndpointSlice) -> None:
+        """Looks at the Services whose names these can have changed. Endpoints without a hostname are names only of
+        headless ones."""
+        named = any(endpoint.hostname for piece in pieces for endpoint in piece.endpoints or ())
+        for key in {key for piece in pieces for key in service_of(piece)}:
             namespace, _, name = key.partition("/")
             service = self._services.lister.get(namespace, name)
-            if service is not None and service.spec.clusterIP == "None":
+            if service is not None and (named or service.spec.clusterIP == "None"):
                 self._service_changed(service)
 
     def _namespace_changed(self, _namespace: Namespace) -> None:
@@ -183,46 +199,53 @@ class DnsServer:
 
     def received(self, packet: bytes, send: Callable[[bytes], None]) -> None:
         """One UDP packet: answered at once from the zone, otherwise by a task that asks further."""
+        began = self._now()
+
+        def answered(reply: bytes) -> None:
+            self.figures.count("udp", packet, reply, self._now() - began)
+            if reply:
+                send(reply)
+
+        if (kept := self._answers.get(packet)) is not None:
+            self.figures.ready_hits += 1
+            answered(kept)
+            return
         query = answers.parse(packet)
         if query is None:
-            send(answers.format_error(packet))
+            answered(answers.format_error(packet))
             return
-        reply = answers.answer(query, self._zone)
+        limit = answers.limit_of(query)
+        reply = answers.answer(query, self._zone, limit)
         if reply is not None and not answers.alias_target(reply, self._zone):
-            send(answers.pack_udp(query, reply))
-            return
-        if len(self._tasks) >= _MAX_FORWARDED:
-            send(answers.failure(query).pack())
-            return
-        task = asyncio.create_task(self._forward_udp(packet, query, reply, send))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            answered(self._answers.put(packet, answers.pack(query, reply, limit)))
+        elif len(self._tasks) >= _MAX_FORWARDED:
+            answered(answers.failure(query).pack())
+        else:
+            task = asyncio.create_task(self._forward_udp(packet, query, reply, answered))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _forward_udp(
-        self, packet: bytes, query: DNSRecord, reply: DNSRecord | None, send: Callable[[bytes], None]
+        self, packet: bytes, query: DNSRecord, reply: DNSRecord | None, answered: Callable[[bytes], None]
     ) -> None:
-        found = await self._further(packet, query, reply)
-        if isinstance(found, bytes):
-            if len(found) > answers.limit_of(query):
-                found = bytes(DNSRecord.parse(found).truncate().pack())
-            send(found)
-        else:
-            send(answers.pack_udp(query, found))
+        limit = answers.limit_of(query)
+        found = await self._further(packet, query, reply, limit)
+        answered(found if len(found) <= limit else truncated(found))
 
-    async def _further(self, packet: bytes, query: DNSRecord, reply: DNSRecord | None) -> bytes | DNSRecord:
+    async def _further(self, packet: bytes, query: DNSRecord, reply: DNSRecord | None, limit: int) -> bytes:
         """What the resolvers say: to the query itself, or to where an ExternalName leads."""
         if reply is None:
             name, _ = answers.question(query)
             if not name.strip("."):
-                return answers.failure(query, RCODE.REFUSED)
-            return await self._forwarder.ask(packet) or answers.failure(query)
+                return bytes(answers.failure(query, RCODE.REFUSED).pack())
+            return await self._forwarder.ask(packet) or bytes(answers.failure(query).pack())
         target = answers.alias_target(reply, self._zone)
         further = DNSRecord.question(target, qtype=answers.question(query)[1])
         found = await self._forwarder.ask(further.pack())
-        if found is not None:
-            for record in DNSRecord.parse(found).rr:
+        with contextlib.suppress(Exception):  # dnslib raises whatever its parsing of a bad answer ran into
+            for record in DNSRecord.parse(found).rr if found is not None else ():
                 reply.add_answer(record)
-        return reply
+        return answers.pack(query, reply, limit)
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._tcp_clients >= _MAX_TCP_CLIENTS:
@@ -234,21 +257,79 @@ class DnsServer:
                 async with asyncio.timeout(_TCP_IDLE_S):
                     length = int.from_bytes(await reader.readexactly(2), "big")
                     packet = await reader.readexactly(length)
-                query = answers.parse(packet)
-                if query is None:
+                began = self._now()
+                found = await self._answer_tcp(packet)
+                self.figures.count("tcp", packet, found, self._now() - began)
+                if not found:
                     return
-                reply = answers.answer(query, self._zone)
-                found: bytes | DNSRecord | None = reply
-                if reply is None or answers.alias_target(reply, self._zone):
-                    found = await self._further(packet, query, reply)
-                packed = found if isinstance(found, bytes) else bytes(found.pack()) if found is not None else b""
-                writer.write(len(packed).to_bytes(2, "big") + packed)
-                await writer.drain()
+                writer.write(len(found).to_bytes(2, "big") + found)
+                async with asyncio.timeout(_TCP_IDLE_S):
+                    await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             self._tcp_clients -= 1
             writer.close()
+
+    async def _answer_tcp(self, packet: bytes) -> bytes:
+        query = answers.parse(packet)
+        if query is None:
+            return answers.format_error(packet)
+        reply = answers.answer(query, self._zone)
+        if reply is None or answers.alias_target(reply, self._zone):
+            return await self._further(packet, query, reply, answers.MAX_TCP)
+        return answers.pack(query, reply, answers.MAX_TCP)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def _metrics(self, request: Request) -> Response:
+        if request.path != "/metrics":
+            return Response(404, [("content-type", "text/plain")], b"404 page not found\n")
+        lines = self.figures.lines(self._forwarder.hits, self._forwarder.misses)
+        return Response(200, [("content-type", "text/plain; version=0.0.4")], ("\n".join(lines) + "\n").encode())
+
+
+def _bound(address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """Also to an address that the machine does not have yet. Raises OSError when the port is taken."""
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)
+    if kind is socket.SOCK_STREAM:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((address, port))
+    return made
+
+
+class _Answers:
+    """Answers as they were sent, by question, for as long as the zone stays as it is.
+
+    An answer with several addresses is made some times over, so that they change places.
+    """
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._version = zone.version
+        self._kept: dict[bytes, list[bytes]] = {}
+
+    def get(self, packet: bytes) -> bytes | None:
+        if self._version != self._zone.version:
+            self._version = self._zone.version
+            self._kept.clear()
+        kept = self._kept.get(packet[2:])
+        if kept is None or len(kept) < _VARIANTS:
+            return None
+        kept.insert(0, kept.pop())
+        return packet[:2] + kept[0]
+
+    def put(self, packet: bytes, reply: bytes) -> bytes:
+        if len(packet) <= _LONGEST_KEPT:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            several = int.from_bytes(reply[6:8], "big") > 1
+            kept = self._kept.setdefault(packet[2:], [])
+            kept += [reply[2:]] * (1 if several else _VARIANTS)
+        return reply
 
 
 class _Udp(asyncio.DatagramProtocol):
@@ -261,7 +342,7 @@ class _Udp(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         def send(packet: bytes) -> None:
-            if packet and self._transport is not None and not self._transport.is_closing():
+            if self._transport is not None and not self._transport.is_closing():
                 self._transport.sendto(packet, addr)
 
         self._server.received(data, send)

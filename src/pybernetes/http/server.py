@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import ssl
 from collections.abc import Sequence
 from email.utils import formatdate
+from typing import Any
 
 from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.memory import give_back
@@ -32,6 +34,7 @@ class HttpServer:
     `ssl_context` comes from `http.tls.server_context`.
     `host` is one address or several (all on the same port, also when `port` is 0); with
     `unix_path` it listens on that socket (mode 0600) and, when `host` is given too, on both.
+    `sockets` are bound already.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class HttpServer:
         port: int = 0,
         *,
         unix_path: str = "",
+        sockets: Sequence[socket.socket] = (),
         clock: Clock | None = None,
     ) -> None:
         self.handler = handler
@@ -50,8 +54,9 @@ class HttpServer:
         self.connections: set[HttpConnection] = set()
         self._ssl_context = ssl_context
         self._hosts = [host] if isinstance(host, str) else list(host)
-        if not self._hosts and not unix_path:
+        if not self._hosts and not unix_path and not sockets:
             self._hosts = ["127.0.0.1"]
+        self._sockets = sockets
         self._unix_path = unix_path
         self._clock = clock or SystemClock()
         self._servers: list[asyncio.Server] = []
@@ -64,14 +69,16 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         self.stopping = False
         try:
-            for host in self._hosts:
+            for place in (*self._hosts, *self._sockets):
+                options: dict[str, Any] = {"sock": place} if isinstance(place, socket.socket) else {"host": place}
+                if "host" in options:
+                    options["port"] = self.port
                 server = await loop.create_server(
                     lambda: HttpConnection(self),
-                    host,
-                    self.port,
                     ssl=self._ssl_context,
                     backlog=1024,
                     ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S if self._ssl_context else None,
+                    **options,
                 )
                 self._servers.append(server)
                 self.port = int(server.sockets[0].getsockname()[1])
