@@ -13,6 +13,10 @@ TARGETS = {
     "containerd_events.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "csi.proto": HERE.parent / "src/pybernetes/kubelet/volumes/csi",
     "plugin_registration.proto": HERE.parent / "src/pybernetes/kubelet/plugins",
+    "device_plugin.proto": HERE.parent / "src/pybernetes/kubelet/devices",
+    "pod_resources.proto": HERE.parent / "src/pybernetes/kubelet/serving",
+    "dra.proto": HERE.parent / "src/pybernetes/kubelet/claims",
+    "dra_health.proto": HERE.parent / "src/pybernetes/kubelet/claims",
     "etcd.proto": HERE.parent / "src/pybernetes/storage",
     "kms.proto": HERE.parent / "src/pybernetes/storage/encryption",
 }

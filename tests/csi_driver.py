@@ -7,74 +7,50 @@ every call is a line of FOLDER/calls.jsonl. It registers with the kubelet whose 
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from concurrent import futures
 from pathlib import Path
 from typing import Any
 
-from tests.plugin_process import PluginProcess
+from tests.plugin_process import Answers, Plugin
 
 STAGE, STATS, EXPAND = 1, 2, 3
 
 
-class CsiDriver(PluginProcess):
+class CsiDriver(Plugin):
     """Starts and ends the process, says what it is to do and reads what it was asked."""
 
     def __init__(self, folder: Path, registry: Path, name: str = "csi.example.com") -> None:
-        super().__init__("tests.csi_driver")
-        self.folder, self.registry, self.name = folder, registry, name
-        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__("tests.csi_driver", folder)
+        self.registry, self.name = registry, name
         self.order()
 
     def order(self, **orders: Any) -> None:
         """`can` (all), `fail` (gRPC's code by method), `node` (what NodeGetInfo answers)."""
-        part = self.folder / "orders.part"
-        part.write_text(json.dumps({"can": [STAGE, STATS, EXPAND], **orders}))
-        part.rename(self.folder / "orders.json")
-
-    def calls(self, *methods: str) -> list[dict[str, Any]]:
-        """What it was asked so far, as the protocol's JSON with the method's name."""
-        file = self.folder / "calls.jsonl"
-        found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        return [call for call in found if not methods or call["method"] in methods]
+        super().order(**{"can": [STAGE, STATS, EXPAND], **orders})
 
     def start(self) -> None:
         self.registry.mkdir(parents=True, exist_ok=True)
         self.run(str(self.folder), str(self.registry), self.name)
 
 
-class _Node:
+class _Node(Answers):
     """The Node service and that of the registration."""
 
     def __init__(self, folder: Path, name: str, endpoint: str) -> None:
         from pybernetes.kubelet.plugins import plugin_registration_pb2
         from pybernetes.kubelet.volumes.csi import csi_pb2
 
-        self._folder, self._name, self._endpoint = folder, name, endpoint
+        super().__init__(folder)
+        self._name, self._endpoint = name, endpoint
         self.pb: Any = csi_pb2
         self.registration: Any = plugin_registration_pb2
 
-    def orders(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self._folder / "orders.json").read_text())
-        return found
-
-    def heard(self, method: str, request: Any, context: Any) -> None:
-        import grpc
-        from google.protobuf.json_format import MessageToDict
-
-        with (self._folder / "calls.jsonl").open("a") as file:
-            told = MessageToDict(request, preserving_proto_field_name=True)
-            file.write(json.dumps({"method": method, **told}) + "\n")
-        if code := self.orders().get("fail", {}).get(method):
-            context.abort(getattr(grpc.StatusCode, code), "told to fail")
-
     def _source(self, request: Any) -> Path:
         if request.volume_capability.HasField("block"):
-            return Path((self._folder / "device").read_text())
-        source = self._folder / "volumes" / request.volume_id
+            return Path((self.folder / "device").read_text())
+        source = self.folder / "volumes" / request.volume_id
         source.mkdir(parents=True, exist_ok=True)
         return source
 
@@ -154,36 +130,12 @@ def _unbind(target: Path) -> None:
 
 
 def serve(folder: Path, registry: Path, name: str) -> None:
-    import grpc
-
     endpoint = folder / "csi.sock"
     node = _Node(folder, name, str(endpoint))
-
-    def methods(messages: Any, names: tuple[str, ...]) -> dict[str, Any]:
-        def handler(method: str) -> Any:
-            request = messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].input_type
-
-            def answer(message: Any, context: Any) -> Any:
-                node.heard(method, message, context)
-                return getattr(node, method)(message, context)
-
-            return grpc.unary_unary_rpc_method_handler(
-                answer, getattr(messages, request.name).FromString, lambda made: made.SerializeToString()
-            )
-
-        return {method: handler(method) for method in names}
-
-    sockets = {"Node": endpoint, "Registration": registry / f"{name}-reg.sock"}
-    servers = []
-    for service, messages in (("Node", node.pb), ("Registration", node.registration)):
-        described = messages.DESCRIPTOR.services_by_name[service]
-        server = grpc.server(futures.ThreadPoolExecutor(4))
-        handlers = methods(messages, tuple(described.methods_by_name))
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(described.full_name, handlers),))
-        sockets[service].unlink(missing_ok=True)
-        server.add_insecure_port(f"unix://{sockets[service]}")
-        server.start()
-        servers.append(server)
+    servers = [
+        node.listen([(node.pb, "Node")], endpoint),
+        node.listen([(node.registration, "Registration")], registry / f"{name}-reg.sock"),
+    ]
     print("ready", flush=True)
     for server in servers:
         server.wait_for_termination()

@@ -28,6 +28,8 @@ class Admitting:
     def __init__(self, kubelet: Kubelet, grants_folder: Callable[[str], Path] | None) -> None:
         self._kubelet = kubelet
         self._making_room: set[str] = set()
+        self._allocating: dict[str, Pod] = {}
+        self._allocated: set[str] = set()
         self.grants = Grants(grants_folder, self._no_room)
 
     def wanted(self, pod: Pod) -> None:
@@ -41,9 +43,14 @@ class Admitting:
         if kubelet.ran_before(uid):
             self.grants.remembered(pod)
         elif not is_finished(pod) and pod.metadata.deletionTimestamp is None:
-            if uid in self._making_room:
+            if uid in self._making_room or uid in self._allocating:
                 return
-            rejection = kubelet.endings.refuses(pod) or self._refused(pod)
+            rejection = kubelet.endings.refuses(pod)
+            if rejection is None and self._must_allocate(pod):
+                self._allocating[uid] = pod
+                kubelet.spawn(self._allocate(pod), "allocate")
+                return
+            rejection = rejection or self._refused(pod)
             if rejection is not None:
                 room = kubelet.endings.make_room(pod, rejection)
                 if not isinstance(room, Rejection):
@@ -53,13 +60,44 @@ class Admitting:
                 rejection = room
             else:
                 self.grants.admitted(pod)
+        self._begin(pod, rejection)
+
+    def _begin(self, pod: Pod, rejection: Rejection | None) -> None:
         decision = self.grants.decide(pod)
-        runner = kubelet.new_runner(decision.pod)
+        runner = self._kubelet.new_runner(decision.pod)
         if rejection is not None:
-            kubelet.record(pod, "Warning", rejection.reason, rejection.message, "")
+            self._kubelet.record(pod, "Warning", rejection.reason, rejection.message, "")
             runner.post(m.PodEnded(rejection.reason, f"Pod was rejected: {rejection.message}"))
         else:
             runner.pod_updated(decision)
+
+    # What is handed out before a pod is admitted.
+
+    def _must_allocate(self, pod: Pod) -> bool:
+        giving = self._kubelet.giving
+        return giving is not None and pod_spec.uid_of(pod) not in self._allocated and giving.allocation.concerns(pod)
+
+    async def _allocate(self, pod: Pod) -> None:
+        """Devices are asked for; then the pod is looked at again, unless it is gone by then."""
+        giving, uid = self._kubelet.giving, pod_spec.uid_of(pod)
+        assert giving is not None
+        try:
+            rejection = await giving.allocation.allocate(pod)
+        finally:
+            del self._allocating[uid]
+        self._allocated.add(uid)
+        newest = self._kubelet.newest(pod)
+        if newest is None or uid in self._kubelet.runners:
+            self._release(uid)
+        elif rejection is not None:
+            self._begin(newest, rejection)
+        else:
+            self.wanted(newest)
+
+    def _release(self, uid: str) -> None:
+        if self._kubelet.giving is not None:
+            self._kubelet.giving.allocation.release(uid)
+        self._allocated.discard(uid)
 
     async def _wanted_after(self, pod: Pod, others: list[Pod]) -> None:
         """A critical pod begins when those that make room for it are gone."""
@@ -83,6 +121,8 @@ class Admitting:
         """A pod that ends makes room for those that wait for it."""
         if runner.worker.stage is not Stage.SYNCING and self.grants.waiting:
             self._grant_waiting()
+        if runner.worker.stage in (Stage.FINISHED, Stage.REMOVING, Stage.GONE):
+            self._release(runner.uid)
         if runner.worker.stage is Stage.GONE:
             self.grants.forget(runner.uid)
 
@@ -102,10 +142,14 @@ class Admitting:
         return rejection.message if rejection is not None else ""
 
     def _refused(self, pod: Pod) -> Rejection | None:
-        others = [p for p in self._active_pods() if pod_spec.uid_of(p) != pod_spec.uid_of(pod)]
-        return admit(pod, others, self._kubelet.own_node(), self._kubelet.machine.allocatable)
+        kubelet, uid = self._kubelet, pod_spec.uid_of(pod)
+        others = [p for p in (*self.active_pods(), *self._allocating.values()) if pod_spec.uid_of(p) != uid]
+        allocatable = kubelet.machine.allocatable
+        if kubelet.giving is not None:
+            allocatable = {**allocatable, **kubelet.giving.devices.allocatable()}
+        return admit(pod, others, kubelet.own_node(), allocatable)
 
-    def _active_pods(self) -> list[Pod]:
+    def active_pods(self) -> list[Pod]:
         active = (Stage.SYNCING, Stage.TERMINATING)
         runners = self._kubelet.runners.values()
         return [r.worker.pod for r in runners if r.worker.stage in active and not r.worker.override]

@@ -33,11 +33,12 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers.configs import NodeFacts, instance_of
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.ending import Endings
+from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.images import Images
 from pybernetes.kubelet.node.agent import NodeAgent
 from pybernetes.kubelet.node.garbage import Garbage
 from pybernetes.kubelet.node.log_rotation import LogRotation
-from pybernetes.kubelet.node.status import default_address, initial_node
+from pybernetes.kubelet.node.status import NOTHING_OFFERED, default_address, initial_node
 from pybernetes.kubelet.objects import Reference
 from pybernetes.kubelet.observing import Exits, Observing
 from pybernetes.kubelet.probes.manager import Probes
@@ -54,6 +55,7 @@ from pybernetes.kubelet.worker.shell import Node, PodRunner
 from pybernetes.kubelet.worker.status_writer import StatusWriter
 
 if TYPE_CHECKING:
+    from pybernetes.kubelet.serving.pod_resources import PodResources
     from pybernetes.kubelet.serving.server import KubeletServer
 
 _LOG = logging.getLogger(__name__)
@@ -85,6 +87,8 @@ class Kubelet:
         self.node: Node
         self.agent: NodeAgent | None = None
         self.csi: CsiVolumes | None = None
+        self.giving: Giving | None = None
+        self._pod_resources: PodResources | None = None
         self.machine = self.around.machine(config)
         self.settings = WorkerSettings(
             host_ips=config.node_ip.split(",") if config.node_ip else [default_address()], began_s=clock.now()
@@ -110,6 +114,7 @@ class Kubelet:
             events = self.around.events(self.cri, self._observing.changed, lambda: bool(self.runners))
             try:
                 await self._start_server()
+                await self._start_giving()
                 if self.agent is not None:
                     self.spawn(self.agent.run(), "node")
                 await self._wait_for_runtime()
@@ -131,6 +136,10 @@ class Kubelet:
         self.node.probes.stop_all()
         await self.node.objects.stop()
         await self._stop_server()
+        if self._pod_resources is not None:
+            await self._pod_resources.stop()
+        if self.giving is not None:
+            await self.giving.stop()
         if self.csi is not None:
             await self.csi.drivers.close()
         await self.recording.stop()
@@ -150,6 +159,7 @@ class Kubelet:
         volumes = around.volumes(config, objects, tokens, self.csi)
         self._admitting = Admitting(self, around.grants_folder(volumes))
         self._observing = Observing(self.cri, instance_of(config), self.runners, self.exits, self.spawn)
+        self.giving = around.giving(config, client, self.clock, self.spawn, self._given_changed)
         self._strays = Strays(volumes, cgroups, self.csi)
         facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
@@ -178,6 +188,7 @@ class Kubelet:
             run_hook=around.run_hook,
             on_stage=self._stage_changed,
             runtime_handler=self._runtime_handler,
+            giving=self.giving,
             has_exited=lambda container_id: container_id in self.exits,
             exited_within=self.exits.noted_within,
             on_exit=self.exits.told,
@@ -197,6 +208,7 @@ class Kubelet:
                 self.record_of_node,
                 self._shown_node,
                 lambda: self.csi.attachments.in_use if self.csi is not None else (),
+                lambda: self.giving.offer() if self.giving is not None else NOTHING_OFFERED,
             )
             if self.csi is not None and recorder is not None:
                 self.csi.attachments.changed = self.agent.something_changed
@@ -242,6 +254,8 @@ class Kubelet:
                 continue
             self.new_runner(pod_from_labels(found)).post(m.PodRemoved())
         self._found = {}
+        if self.giving is not None:
+            self.giving.only(set(self.runners))
         self.spawn(self._strays.remove(self._strays.found() - set(self.runners)), "strays")
         known = {self.node.configs.log_folder_of(r.worker.pod).name for r in self.runners.values()}
         self.around.remove_stray_logs(self.config, known)
@@ -261,11 +275,11 @@ class Kubelet:
             if self.csi is not None:
                 seen = self.csi.attachments.node_seen
                 self._node_informer.add_handler(on_add=seen, on_update=lambda _old, node: seen(node))
-                self.spawn(self._follow_plugins(self.csi), "plugins")
             await factory.start(self._group)
             self.spawn(self._when_services_known(), "services")
         else:
             self.node.services_known.set()
+        self.spawn(self._follow_plugins(), "plugins")
         self._static.begin(self.spawn)
         await asyncio.sleep(0)
         if self._pods is not None:
@@ -275,12 +289,41 @@ class Kubelet:
         assert self.agent is not None
         return await self.agent.registered()
 
-    async def _follow_plugins(self, csi: CsiVolumes) -> None:
+    async def _follow_plugins(self) -> None:
         """Takes what registers in the folder of plugins, after it is told which node this is."""
         from pybernetes.kubelet.plugins.registration import Plugins
 
-        await csi.drivers.begin()
-        await Plugins(Path(self.config.root_dir, "plugins_registry"), {"CSIPlugin": csi.drivers}).run()
+        handlers = self.giving.handlers() if self.giving is not None else {}
+        if self.csi is not None:
+            await self.csi.drivers.begin()
+            handlers["CSIPlugin"] = self.csi.drivers
+        if handlers:
+            await Plugins(Path(self.config.root_dir, "plugins_registry"), handlers).run()
+
+    async def _start_giving(self) -> None:
+        """Devices and claims, and who has them: before pods come."""
+        if self.giving is None:
+            return
+        from pybernetes.kubelet.serving.pod_resources import PodResources
+
+        await self.giving.start()
+        folder = Path(self.config.root_dir, "pod-resources")
+        self._pod_resources = PodResources(folder, self.giving, self._admitting.active_pods)
+        try:
+            await self._pod_resources.start()
+        except (OSError, RuntimeError) as error:
+            _LOG.warning("who has which devices cannot be asked: %s", error)
+
+    def _given_changed(self, uids: set[str]) -> None:
+        if self.agent is not None:
+            self.agent.something_changed()
+        for uid in uids:
+            if (runner := self.runners.get(uid)) is not None:
+                self._tell_devices(runner)
+
+    def _tell_devices(self, runner: PodRunner) -> None:
+        if self.giving is not None and (health := self.giving.health(runner.worker.pod)) != runner.worker.device_health:
+            runner.post(m.DevicesTold(health))
 
     async def _when_services_known(self) -> None:
         assert self._services is not None
@@ -329,6 +372,8 @@ class Kubelet:
         found = self._found.get(uid)
         if found is not None:
             runner.worker.runtime = found.runtime
+        if self.giving is not None:
+            runner.worker.device_health = self.giving.health(pod)
         return runner
 
     async def _runtime_handler(self, pod: Pod) -> str:

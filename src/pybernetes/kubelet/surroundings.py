@@ -23,6 +23,7 @@ from pybernetes.kubelet.containers.configs import Configs
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.cri.events import ContainerEvents
 from pybernetes.kubelet.eviction.signals import HostSignals, Signals
+from pybernetes.kubelet.giving import Giving, Spawn
 from pybernetes.kubelet.node.status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes import prober
@@ -85,6 +86,17 @@ class Surroundings:
         self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None, csi: CsiVolumes | None
     ) -> Volumes:
         return Volumes(Path(config.root_dir), objects, tokens, objects.client, csi)
+
+    def giving(
+        self,
+        config: KubeletConfig,
+        client: Client | None,
+        clock: Clock,
+        spawn: Spawn,
+        changed: Callable[[set[str]], None],
+    ) -> Giving | None:
+        """Device plugins and drivers of claims; None has none."""
+        return Giving(config, client, clock, spawn, changed)
 
     def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
         """Where it is kept what a pod, by uid, was granted; None keeps it nowhere."""

@@ -37,6 +37,7 @@ from pybernetes.kubelet.containers.configs import Configs, NewContainer
 from pybernetes.kubelet.containers.environment import ConfigError, Facts
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.eviction.signals import Signals
+from pybernetes.kubelet.giving import Giving, Spawn
 from pybernetes.kubelet.node.status import Machine, architecture
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.pod_spec import container_hash
@@ -338,6 +339,16 @@ class SimulatedSurroundings(Surroundings):
         self, config: KubeletConfig, objects: ReferencedObjects, tokens: Tokens | None, csi: CsiVolumes | None
     ) -> Volumes:
         return _Volumes(objects)
+
+    def giving(
+        self,
+        config: KubeletConfig,
+        client: Client | None,
+        clock: Clock,
+        spawn: Spawn,
+        changed: Callable[[set[str]], None],
+    ) -> Giving | None:
+        return None
 
     def signals(self, config: KubeletConfig, cri: CriClient, cgroups: Cgroups | None) -> Signals | None:
         return None

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pybernetes.api.core.v1 import ConfigMap, Event, Pod, ServiceAccount
+from pybernetes.api.core.v1 import ConfigMap, Event, Node, Pod, ServiceAccount
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.user import UserInfo
@@ -127,6 +127,16 @@ class Cluster:
     async def delete(self, name: str, grace_period_s: int | None = None) -> None:
         await self.admin.delete(Pod, name, "default", grace_period_s=grace_period_s)
 
+    def new_folder(self, kind: str) -> Path:
+        """For a plugin of a test: one of its own."""
+        return self.folder / f"{kind}-{len(list(self.folder.glob(f'{kind}-*')))}"
+
+    async def delete_all(self) -> None:
+        for name in [runner.worker.pod.metadata.name or "" for runner in self.kubelet.runners.values()]:
+            with contextlib.suppress(errors.NotFound):
+                await self.delete(name, 0)
+        await self.until_runners(lambda runners: not runners)
+
     async def gone(self, name: str) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while True:
@@ -144,12 +154,27 @@ class Cluster:
                     return
                 await asyncio.sleep(0.02)
 
+    async def until_allocatable(self, resource: str, amount: str) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                if (await self.admin.get(Node, NODE)).status.allocatable.get(resource) == amount:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def log_has(self, pod: Pod, text: str) -> bool:
+        container = pod.spec.containers[0].name
+        folder = self.kubelet.node.configs.log_folder_of(pod) / container
+        return any(text in file.read_text() for file in folder.glob("*.log"))
+
     async def events(self, name: str) -> list[str]:
         """What the kubelet has told of the pod so far."""
         await self.kubelet.recording.flush()
         page = await self.admin.list(Event, "default")
         found = [e for e in page.items if e.involvedObject.name == name]
         return [f"{e.reason}: {e.message}" for e in found]
+
+    async def was_told(self, name: str, text: str) -> bool:
+        return any(text in event for event in await self.events(name))
 
     async def exec(self, pod: Pod, *command: str) -> str:
         container_id = (pod.status.containerStatuses[0].containerID or "").rpartition("//")[2]

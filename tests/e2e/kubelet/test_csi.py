@@ -34,7 +34,7 @@ MOUNT = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
 @contextlib.asynccontextmanager
 async def driver(cluster: Cluster, **spec: Any) -> AsyncIterator[CsiDriver]:
     """A running driver with its CSIDriver object, registered."""
-    made = CsiDriver(cluster.folder / f"driver-{len(list(cluster.folder.glob('driver-*')))}", registry(cluster), DRIVER)
+    made = CsiDriver(cluster.new_folder("driver"), registry(cluster), DRIVER)
     spec = {
         "attachRequired": False,
         "fsGroupPolicy": "File",
@@ -46,10 +46,7 @@ async def driver(cluster: Cluster, **spec: Any) -> AsyncIterator[CsiDriver]:
     try:
         await registered(cluster)
         yield made
-        for pod in [runner.worker.pod.metadata.name or "" for runner in cluster.kubelet.runners.values()]:
-            with contextlib.suppress(errors.NotFound):
-                await cluster.delete(pod, 0)
-        await cluster.until_runners(lambda runners: not runners)
+        await cluster.delete_all()
     finally:
         made.kill()
         for socket in registry(cluster).iterdir():

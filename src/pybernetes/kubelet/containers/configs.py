@@ -25,6 +25,7 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers import network_files, security
 from pybernetes.kubelet.containers.environment import ConfigError, Facts, Objects, container_environment
 from pybernetes.kubelet.containers.expansion import expand
+from pybernetes.kubelet.containers.given import Given
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.pod_spec import container_hash, uid_of
 from pybernetes.kubelet.resources.cgroups import Cgroups
@@ -83,6 +84,7 @@ class NewContainer:
     pod_ips: tuple[str, ...]
     target_id: str = ""
     """The container whose processes an ephemeral one is to see."""
+    given: Given = field(default_factory=Given)
 
 
 class Configs:
@@ -191,9 +193,10 @@ class Configs:
     def environment(self, new: NewContainer) -> dict[str, str]:
         """Raises ConfigError."""
         facts = self.facts(new.pod, new.pod_ips)
-        return container_environment(
+        found = container_environment(
             new.pod, new.spec, self._objects, self._services(), facts, self.file_reader(new.pod)
         )
+        return {**new.given.environment, **found}
 
     def container(self, new: NewContainer) -> Any:
         """ContainerConfig; makes the files it mounts. Raises ConfigError."""
@@ -214,6 +217,8 @@ class Configs:
             target_id=new.target_id,
         )
         self.make_log_folder(pod, spec.name)
+        resources = self.resources(pod, spec, size_of(pod, spec))
+        resources.cpuset_cpus, resources.cpuset_mems = new.given.cpus, new.given.memory_nodes
         return pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=spec.name, attempt=new.restart_count),
             image=pb.ImageSpec(image=new.image_ref, user_specified_image=spec.image or ""),
@@ -221,17 +226,16 @@ class Configs:
             args=[expand(word, environment.get) for word in spec.args],
             working_dir=spec.workingDir or "",
             envs=[pb.KeyValue(key=k, value=v.encode(errors="surrogateescape")) for k, v in environment.items()],
-            mounts=self._mounts(pod, spec, environment, new.pod_ips),
-            devices=self._devices(pod, spec),
+            mounts=self._mounts(new, environment),
+            devices=self._devices(new),
+            CDI_devices=[pb.CDIDevice(name=name) for name in new.given.cdi],
             labels={**self._pod_labels(pod), runtime.CONTAINER_NAME_LABEL: spec.name},
-            annotations=_annotations(pod, spec, new.restart_count),
+            annotations={**new.given.annotations, **_annotations(pod, spec, new.restart_count)},
             log_path=f"{spec.name}/{new.restart_count}.log",
             stdin=bool(spec.stdin),
             stdin_once=bool(spec.stdinOnce),
             tty=bool(spec.tty),
-            linux=pb.LinuxContainerConfig(
-                resources=self.resources(pod, spec, size_of(pod, spec)), security_context=context
-            ),
+            linux=pb.LinuxContainerConfig(resources=resources, security_context=context),
         )
 
     def file_reader(self, pod: Pod) -> Callable[[str, str, str], str | None] | None:
@@ -263,21 +267,25 @@ class Configs:
             oom_score_adj=max(adjust, lowest_oom_score_adjust()),
         )
 
-    def _devices(self, pod: Pod, spec: Container | EphemeralContainer) -> list[Any]:
+    def _devices(self, new: NewContainer) -> list[Any]:
         """Source: pkg/kubelet/kubelet_pods.go makeBlockVolumes."""
-        found = []
-        for device in spec.volumeDevices:
-            source, read_only = self._volumes.device_source(pod, device)
+        found = [
+            self._cri.pb.Device(host_path=source, container_path=path, permissions=permissions)
+            for path, (source, permissions) in new.given.devices.items()
+        ]
+        for device in new.spec.volumeDevices:
+            source, read_only = self._volumes.device_source(new.pod, device)
             made = self._cri.pb.Device(host_path=str(source), container_path=device.devicePath)
             made.permissions = "r" if read_only else "mrw"
             found.append(made)
         return found
 
-    def _mounts(
-        self, pod: Pod, spec: Container | EphemeralContainer, environment: Mapping[str, str], ips: tuple[str, ...]
-    ) -> list[Any]:
-        pb = self._cri.pb
-        result = []
+    def _mounts(self, new: NewContainer, environment: Mapping[str, str]) -> list[Any]:
+        pb, pod, spec, ips = self._cri.pb, new.pod, new.spec, new.pod_ips
+        result = [
+            pb.Mount(container_path=path, host_path=source, readonly=read_only)
+            for path, (source, read_only) in new.given.mounts.items()
+        ]
         for mount in spec.volumeMounts:
             source, volume, sub_path = self._volumes.mount_source(pod, spec, mount, environment)
             container_path = mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}"

@@ -26,6 +26,7 @@ from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.node.status import (
     PRESSURES,
     Machine,
+    Offer,
     RuntimeHealth,
     images_of,
     initial_node,
@@ -52,6 +53,7 @@ class NodeAgent:
         record: Callable[[Node, str, str, str], None],
         shown: Callable[[], Node | None],
         volumes_in_use: Callable[[], Sequence[str]],
+        offered: Callable[[], Offer],
     ) -> None:
         self._client = client
         self._cri = cri
@@ -63,6 +65,7 @@ class NodeAgent:
         self._record = record
         self._shown = shown
         self._volumes_in_use = volumes_in_use
+        self._offered = offered
         self.health = RuntimeHealth()
         self.pressure: frozenset[str] = frozenset()
         """Conditions of what the node is short of."""
@@ -144,6 +147,7 @@ class NodeAgent:
             self._clock.now(),
             pressure=self.pressure,
             volumes_in_use=self._volumes_in_use(),
+            offered=self._offered(),
         )
 
     async def _register(self) -> None:

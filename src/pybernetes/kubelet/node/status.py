@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,17 @@ class Machine:
     allocatable: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
     info: NodeSystemInfo = field(default_factory=NodeSystemInfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Resources of device plugins."""
+
+    capacity: Mapping[str, str] = field(default_factory=dict)
+    allocatable: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_OFFERED = Offer()
 
 
 def architecture() -> str:
@@ -182,6 +193,7 @@ def node_status(
     *,
     pressure: frozenset[str] = frozenset(),
     volumes_in_use: Sequence[str] = (),
+    offered: Offer = NOTHING_OFFERED,
 ) -> NodeStatus:
     """The status to report; times of transition are kept from `old`. Pure but for its inputs.
 
@@ -195,8 +207,8 @@ def node_status(
     foreign = {name: amount for name, amount in old.capacity.items() if "/" in name}
     status = msgspec.structs.replace(
         old,
-        capacity={**foreign, **machine.capacity},
-        allocatable={**foreign, **machine.allocatable},
+        capacity={**foreign, **machine.capacity, **offered.capacity},
+        allocatable={**foreign, **machine.allocatable, **offered.allocatable},
         declaredFeatures=list(_DECLARED_FEATURES),
         nodeInfo=info,
         addresses=addresses,

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
+from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus, ResourceStatus
 from pybernetes.apimachinery.pods import RESTART_ALL, is_finished, is_terminal
 from pybernetes.apimachinery.times import format_duration, parse_time
 from pybernetes.kubelet import pod_spec
@@ -82,6 +83,7 @@ class PodWorker:
         """The end of one container restarts all: they are stopped and removed before any starts again."""
         self.resize_pending: Resize | None = None
         self.resize_progress = _resize_under_way(pod)
+        self.device_health: Mapping[str, list[ResourceStatus]] = {}
         self.status: PodStatus = pod.status
         self.wake_at_s = math.inf
         self.facts = 0
@@ -196,6 +198,8 @@ class PodWorker:
                 self._container_stopped(container_id, left, failure, now_s)
             case m.ProbeReported(kind=kind, container_id=container_id, success=success):
                 getattr(self.probes, kind)[container_id] = success
+            case m.DevicesTold(health=health):
+                self.device_health = health
             case m.ObjectsChanged():
                 for key in [k for k in self._retry_at if k == "host" or k.startswith("start/")]:
                     name = key.removeprefix("start/")
@@ -596,6 +600,7 @@ class PodWorker:
             removed_all=self._removed_all,
             resize_pending=self.resize_pending,
             resize_progress=self.resize_progress,
+            device_health=self.device_health,
         )
 
     # Small change.

@@ -5,11 +5,12 @@ Events are facts; instructions are asked of the shell, which answers each with o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
-from pybernetes.api.core.v1 import Pod, PodStatus
+from pybernetes.api.core.v1 import Pod, PodStatus, ResourceStatus
 from pybernetes.kubelet.resources.requests import CgroupValues
 from pybernetes.kubelet.resources.resizing import Update
 from pybernetes.kubelet.runtime import Container, PodRuntime, Sandbox, Size
@@ -119,6 +120,12 @@ class ProbeReported(Struct, frozen=True):
     success: bool
 
 
+class DevicesTold(Struct, frozen=True):
+    """How well the devices of containers are, by container."""
+
+    health: Mapping[str, list[ResourceStatus]]
+
+
 class ObjectsChanged(Struct, frozen=True):
     """A ConfigMap, Secret or Service that the pod may wait for has changed."""
 
@@ -153,7 +160,7 @@ class Tick(Struct, frozen=True):
 Event = (
     PodUpdated | PodRemoved | PodEnded | RuntimeObserved | ContainerObserved | SandboxObserved | HostPrepared
     | SandboxCreated | SandboxFailed | SandboxStopped | ImageReady | ImageFailed | ContainerStarted | ContainerFailed
-    | ContainerStopped | ProbeReported | ObjectsChanged | PodResized | ContainersRemoved | CleanedUp
+    | ContainerStopped | ProbeReported | ObjectsChanged | DevicesTold | PodResized | ContainersRemoved | CleanedUp
     | LeftoversRemoved | Tick
 )  # fmt: skip
 

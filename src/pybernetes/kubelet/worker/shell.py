@@ -22,16 +22,20 @@ from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.client import cause
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet import pod_spec
+from pybernetes.kubelet.claims.manager import ClaimError
 from pybernetes.kubelet.containers.configs import Configs, NewContainer
 from pybernetes.kubelet.containers.environment import ConfigError
+from pybernetes.kubelet.containers.given import Given
 from pybernetes.kubelet.containers.lifecycle import HookError
 from pybernetes.kubelet.containers.termination_message import termination_message
 from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.images import ImageError, Images
 from pybernetes.kubelet.objects import ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.probes.manager import Probes
 from pybernetes.kubelet.resources import resizing
+from pybernetes.kubelet.resources.allocation import AllocationError
 from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.resources.resizing import Decision
 from pybernetes.kubelet.runtime import POD_UID_LABEL, Container, Sandbox, container_of, sandbox_of
@@ -73,6 +77,8 @@ class Node:
     """Called with a pod's uid when its worker went on to another stage."""
     runtime_handler: Callable[[Pod], Awaitable[str]]
     """The runtime's name for the pod's RuntimeClass."""
+    giving: Giving | None = None
+    """What containers get besides their spec; None has nothing to give."""
     on_exit: Callable[[str], None] = lambda _id: None
     has_exited: Callable[[str], bool] = lambda _id: False
     """Whether the end of a container was told lately, maybe before its pod knew of it."""
@@ -217,6 +223,14 @@ class PodRunner:
         except OSError as error:
             text = f"unable to ensure pod container exists: {error}"
             node.record(pod, "Warning", "FailedCreatePodContainer", text, "")
+            self.post(m.HostPrepared(text))
+            return
+        try:
+            if node.giving is not None:
+                await node.giving.prepare(pod)
+        except ClaimError as error:
+            text = f"Failed to prepare dynamic resources: {error}"
+            node.record(pod, "Warning", "FailedPrepareDynamicResources", text, "")
             self.post(m.HostPrepared(text))
             return
         try:
@@ -387,7 +401,7 @@ class PodRunner:
             left = await self._look_at(container_id) if container_id else None
             self.post(m.ContainerFailed(name, reason, "cancelled: the pod is being deleted", left))
             return
-        except (CriError, ConfigError, HookError, OSError, ValueError) as error:
+        except (CriError, ConfigError, AllocationError, HookError, OSError, ValueError) as error:
             message = error.message if isinstance(error, CriError) else str(error)
             if not isinstance(error, HookError):
                 shown = message.replace(container_id, name) if container_id else message
@@ -434,7 +448,9 @@ class PodRunner:
             if found is None:
                 raise ConfigError(f"unable to find target container {spec.targetContainerName}")
             target = found.id
-        config = node.configs.container(NewContainer(pod, spec, asked.image_ref, image, count, asked.pod_ips, target))
+        given = await node.giving.given(pod, spec) if node.giving is not None else Given()
+        new = NewContainer(pod, spec, asked.image_ref, image, count, asked.pod_ips, target, given)
+        config = node.configs.container(new)
         return config, self._sandbox_config(pod, asked.sandbox_id)
 
     async def _post_start(self, pod: Pod, asked: m.StartContainer, container_id: str) -> None:
@@ -594,10 +610,12 @@ class PodRunner:
     async def _clean_up(self) -> None:
         node = self._node
         try:
+            if node.giving is not None:
+                await node.giving.give_back(self.uid)
             await node.volumes.unmount(self.uid)
             if node.cgroups is not None:
                 node.cgroups.remove(self.uid)
-        except (VolumeError, OSError) as error:
+        except (ClaimError, VolumeError, OSError) as error:
             _LOG.warning("pod %s cannot be cleaned up yet: %s", self.uid, error)
             self.post(m.CleanedUp(str(error)))
             return

@@ -27,6 +27,7 @@ from pybernetes.api.core.v1 import (
     PodIP,
     PodStatus,
     ResourceRequirements,
+    ResourceStatus,
     VolumeMountStatus,
 )
 from pybernetes.apimachinery import quantity
@@ -95,6 +96,7 @@ class Inputs:
     """They have just been."""
     resize_pending: Resize | None = None
     resize_progress: Resize | None = None
+    device_health: Mapping[str, list[ResourceStatus]] = field(default_factory=dict)
 
 
 def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
@@ -276,6 +278,7 @@ def _container_status(
     else:
         status = _without_container(pod, spec, old)
     status.volumeMounts = [_mount_status(m) for m in spec.volumeMounts]
+    status.allocatedResourcesStatus = list(inputs.device_health.get(spec.name, ()))
     newest = history[0] if history else None
     if init and newest is not None and newest.state == "exited" and newest.exit_code == 0 and not _sidecar(spec):
         pass  # done for good

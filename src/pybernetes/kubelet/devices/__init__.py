@@ -1,0 +1,1 @@
+"""Device plugins: who offers devices on this node, which containers hold them."""

@@ -1,0 +1,142 @@
+"""All that containers of this node get besides what their spec says, in one place for the kubelet.
+
+Devices of plugins are handed out when a pod is admitted; claims are prepared when it begins. Both end with the pod.
+
+Source: pkg/kubelet/cm/container_manager_linux.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceHealth, ResourceStatus
+from pybernetes.client.client import Client
+from pybernetes.host.clock import Clock
+from pybernetes.kubelet.claims.drivers import Drivers
+from pybernetes.kubelet.claims.manager import ClaimError, ResourceClaims
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.containers.given import Given
+from pybernetes.kubelet.devices.ledger import Ledger, healths
+from pybernetes.kubelet.devices.manager import Devices
+from pybernetes.kubelet.devices.plugins import DevicePlugins
+from pybernetes.kubelet.node.status import Offer
+from pybernetes.kubelet.plugins.registration import PluginHandler
+from pybernetes.kubelet.pod_spec import uid_of
+from pybernetes.kubelet.resources.allocation import Allocation
+
+_LOG = logging.getLogger(__name__)
+_RETRY_S = 5.0
+Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+
+
+class Giving:
+    """`changed(uids)`: what the node offers is other than before, or what these pods have."""
+
+    def __init__(
+        self,
+        config: KubeletConfig,
+        client: Client | None,
+        clock: Clock,
+        spawn: Spawn,
+        changed: Callable[[set[str]], None],
+    ) -> None:
+        root = Path(config.root_dir)
+        self._spawn = spawn
+        self._changed = changed
+        self.ledger = Ledger()
+        self._plugins = DevicePlugins(root / "device-plugins", self.ledger, clock, spawn, self._devices_changed)
+        self.devices = Devices(root / "device-plugins", self.ledger, self._plugins, clock)
+        self.claims: ResourceClaims | None = None
+        if client is not None:
+            drivers = Drivers(client, config.node_name, clock, spawn, self._health_changed)
+            self.claims = ResourceClaims(root, client, drivers)
+        self.allocation = Allocation([self.devices])
+
+    async def start(self) -> None:
+        self.devices.remember()
+        if self.claims is not None:
+            self.claims.remember()
+            self.claims.drivers.begin()
+        try:
+            await self._plugins.start()
+        except (OSError, RuntimeError) as error:
+            _LOG.warning("device plugins cannot register: %s", error)
+
+    async def stop(self) -> None:
+        await self._plugins.stop()
+        if self.claims is not None:
+            await self.claims.drivers.close()
+
+    def handlers(self) -> dict[str, PluginHandler]:
+        """Of plugins that register in the folder of plugins, by their type."""
+        found: dict[str, PluginHandler] = {"DevicePlugin": self._plugins}
+        if self.claims is not None:
+            found["DRAPlugin"] = self.claims.drivers
+        return found
+
+    def _devices_changed(self, resource: str) -> None:
+        self.devices.keep()
+        self._changed({h.pod for h in self.ledger.holdings.values() if h.resource == resource})
+
+    def _health_changed(self, driver: str) -> None:
+        assert self.claims is not None
+        self._changed(self.claims.pods_with(driver))
+
+    # The node.
+
+    def offer(self) -> Offer:
+        return Offer(self.ledger.capacity(), self.ledger.allocatable())
+
+    # Pods.
+
+    async def prepare(self, pod: Pod) -> None:
+        """Raises ClaimError."""
+        if self.claims is not None:
+            await self.claims.prepare(pod)
+            if pod.spec.resourceClaims:
+                self._changed({uid_of(pod)})
+
+    async def give_back(self, uid: str) -> None:
+        """Raises ClaimError."""
+        if self.claims is not None:
+            await self.claims.give_back(uid)
+
+    def only(self, uids: set[str]) -> None:
+        """These are all pods that there are: what others had is given back."""
+        self.allocation.only(uids)
+        for uid in self.claims.of_gone_pods(uids) if self.claims is not None else ():
+            self._spawn(self._give_back_stray(uid), f"claims of {uid}")
+
+    async def _give_back_stray(self, uid: str) -> None:
+        while True:
+            try:
+                return await self.give_back(uid)
+            except ClaimError as error:
+                _LOG.warning("claims of pod %s, which is gone, stay for now: %s", uid, error)
+            await asyncio.sleep(_RETRY_S)
+
+    async def given(self, pod: Pod, container: Container | EphemeralContainer) -> Given:
+        """Raises AllocationError."""
+        given = await self.devices.given(pod, container)
+        if self.claims is not None:
+            given.add_cdi(name for _, _, device in self.claims.devices(pod, container) for name in device.cdi)
+        return given
+
+    def health(self, pod: Pod) -> Mapping[str, list[ResourceStatus]]:
+        """How well devices of containers are, by their names."""
+        found = {}
+        for container in pod.spec.containers:
+            held = self.ledger.of_container(uid_of(pod), container.name)
+            told = [_resource_status(name, pairs) for name, pairs in healths(held, self.ledger.resources).items()]
+            told += self.claims.health(pod, container) if self.claims is not None else []
+            if told:
+                found[container.name] = told
+        return found
+
+
+def _resource_status(name: str, devices: Iterable[tuple[str, str]]) -> ResourceStatus:
+    return ResourceStatus(name=name, resources=[ResourceHealth(resourceID=d, health=health) for d, health in devices])

@@ -1,0 +1,114 @@
+"""Which NUMA nodes suit all that a container asks for: hints of those who hand out resources, merged by a policy. Pure.
+
+A set of NUMA nodes is a number with a bit for each. A hint's `nodes` None is content anywhere; a resource without
+hints (None) is, too; one with an empty list of hints can be had nowhere.
+
+Source: pkg/kubelet/cm/topologymanager/policy.go, policy_single_numa_node.go, bitmask/bitmask.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+POLICIES = ("none", "best-effort", "restricted", "single-numa-node")
+MOST_NODES = 8
+"""With more NUMA nodes there are too many combinations to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    nodes: int | None = None
+    preferred: bool = True
+
+    def allows(self, node: int) -> bool:
+        return self.nodes is None or bool(self.nodes >> node & 1)
+
+
+ANYWHERE = Hint()
+Hints = Mapping[str, Sequence[Hint] | None]
+"""By resource."""
+
+
+def sets_of(nodes: Sequence[int]) -> Iterator[int]:
+    """All sets of some of the nodes, small ones first."""
+    for size in range(1, len(nodes) + 1):
+        for chosen in combinations(sorted(nodes), size):
+            yield sum(1 << node for node in chosen)
+
+
+def hints_for(nodes: Sequence[int], machine_has: Callable[[int], bool], now_has: Callable[[int], bool]) -> list[Hint]:
+    """A hint for every set of nodes that has enough now; preferred are those as small as an idle machine needs.
+
+    Both say of a set whether it has enough: on the idle machine, and now.
+    """
+    least = len(nodes)
+    found = []
+    for mask in sets_of(nodes):
+        if machine_has(mask):
+            least = min(least, mask.bit_count())
+        if now_has(mask):
+            found.append(mask)
+    return [Hint(mask, mask.bit_count() == least) for mask in found]
+
+
+def merge(policy: str, nodes: Sequence[int], provided: Iterable[Hints]) -> tuple[Hint, bool]:
+    """The best of what suits all, and whether the policy takes it."""
+    if policy == "none":
+        return ANYWHERE, True
+    lists = _lists(provided)
+    everywhere = sum(1 << node for node in nodes)
+    if policy == "single-numa-node":
+        lists = [[h for h in hints if h.preferred and (h.nodes is None or h.nodes.bit_count() == 1)] for hints in lists]
+        best = _best(lists, everywhere)
+        if best.nodes == everywhere:
+            best = Hint(None, best.preferred)
+        return best, best.preferred
+    best = _best(lists, everywhere)
+    return best, best.preferred or policy == "best-effort"
+
+
+def _lists(provided: Iterable[Hints]) -> list[list[Hint]]:
+    found = []
+    for hints in provided:
+        if not hints:
+            found.append([ANYWHERE])
+        for each in hints.values():
+            found.append([ANYWHERE] if each is None else list(each) or [Hint(None, False)])
+    return found
+
+
+def _best(lists: list[list[Hint]], everywhere: int) -> Hint:
+    smallest = [min((h.nodes.bit_count() for h in hints if h.nodes is not None), default=0) for hints in lists]
+    wanted = max(smallest, default=0)
+    best: Hint | None = None
+    for together in product(*lists):
+        merged = _together(together, everywhere)
+        if merged.nodes and (best is None or _better(merged, best, wanted)):
+            best = merged
+    return best if best is not None else Hint(everywhere, False)
+
+
+def _together(hints: tuple[Hint, ...], everywhere: int) -> Hint:
+    named = [hint.nodes for hint in hints if hint.nodes is not None]
+    nodes = everywhere
+    for each in named:
+        nodes &= each
+    return Hint(nodes, all(hint.preferred for hint in hints) and len(set(named)) <= 1)
+
+
+def _better(one: Hint, other: Hint, wanted: int) -> bool:
+    """Preferred hints first, then the narrower; among those that nobody prefers, the size nearest to `wanted`."""
+    assert one.nodes is not None and other.nodes is not None
+    if one.preferred != other.preferred:
+        return one.preferred
+    narrower = (one.nodes.bit_count(), one.nodes) < (other.nodes.bit_count(), other.nodes)
+    size, before = one.nodes.bit_count(), other.nodes.bit_count()
+    if one.preferred or before > wanted:
+        return narrower
+    if before == wanted:
+        return size == wanted and narrower
+    if size > wanted:
+        return False
+    return narrower if size == before else size > before
