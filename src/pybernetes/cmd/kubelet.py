@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-pods", type=int, default=110)
     add("--system-reserved", default="", metavar="RESOURCE=QUANTITY,...", help="kept from pods, e.g. cpu=200m")
     add("--serialize-image-pulls", action=argparse.BooleanOptionalAction, default=True)
+    add("--max-parallel-image-pulls", type=int, default=0, help="with --no-serialize-image-pulls (default: no limit)")
+    add("--image-credential-provider-config", default="", metavar="PATH", help="CredentialProviderConfig to read")
+    add("--image-credential-provider-bin-dir", default="", metavar="DIR", help="where those programs lie")
     add("--seccomp-default", action=argparse.BooleanOptionalAction, default=False)
     add("--node-status-update-frequency", type=float, default=10.0, metavar="SECONDS")
     add("--eviction-hard", default=None, metavar="SIGNAL<VALUE,...", help="below this pods end at once")
@@ -83,6 +87,8 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         max_pods=args.max_pods,
         system_reserved=_pairs(args.system_reserved, "--system-reserved"),
         serialize_image_pulls=args.serialize_image_pulls,
+        max_parallel_image_pulls=args.max_parallel_image_pulls,
+        credential_provider_folder=args.image_credential_provider_bin_dir,
         seccomp_default=args.seccomp_default,
         node_status_update_frequency_s=args.node_status_update_frequency,
         image_gc_high_threshold_percent=args.image_gc_high_threshold,
@@ -93,6 +99,10 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         eviction_max_pod_grace_period_s=args.eviction_max_pod_grace_period,
         eviction_pressure_transition_period_s=args.eviction_pressure_transition_period,
     )
+    if args.image_credential_provider_config:
+        from pybernetes.kubelet.credential_providers import read
+
+        config.credential_providers = read(Path(args.image_credential_provider_config))
     if args.eviction_hard is not None:
         config.eviction_hard = _pairs(args.eviction_hard, "--eviction-hard", "<")
     thresholds.parse(

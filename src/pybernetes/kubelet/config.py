@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pybernetes.apimachinery.version import GIT_VERSION
+
+if TYPE_CHECKING:
+    from pybernetes.kubelet.credential_providers import Provider
 
 _EVICTION_HARD = {
     "memory.available": "100Mi",
@@ -62,6 +67,9 @@ class KubeletConfig:
     serialize_image_pulls: bool = True
     max_parallel_image_pulls: int = 0
     """With serialize_image_pulls off: how many at once; 0 for no limit."""
+    credential_providers: Sequence[Provider] = ()
+    """Programs that know credentials for images, in `credential_provider_folder`."""
+    credential_provider_folder: str = ""
     node_status_update_frequency_s: float = 10.0
     node_status_report_frequency_s: float = 300.0
     node_lease_duration_s: int = 40

@@ -13,14 +13,20 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core.v1 import Pod, Secret
 from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.apimachinery.times import format_duration
+from pybernetes.host.clock import Clock
+from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers.environment import Objects, secret_value
 from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.image_names import Credentials, best_first
+
+if TYPE_CHECKING:
+    from pybernetes.kubelet.credential_providers import CredentialProviders
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(
@@ -42,16 +48,6 @@ class ImageError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    username: str = ""
-    password: str = ""
-    auth: str = ""
-    identity_token: str = ""
-    registry_token: str = ""
-    server_address: str = ""
-
-
 def with_default_tag(image: str) -> str:
     """`:latest` for a name with neither tag nor digest. Raises ImageError for what is no name."""
     match = _NAME.match(image)
@@ -64,31 +60,10 @@ def with_default_tag(image: str) -> str:
     return image if match["tag"] or match["digest"] else image + ":latest"
 
 
-def registry_of(image: str) -> tuple[str, str]:
-    """Host and repository, with Docker's defaults for short names."""
-    name = image.partition("@")[0]
-    first, slash, rest = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        host, path = first, rest
-    else:
-        host, path = "docker.io", name if slash else f"library/{name}"
-    return ("index.docker.io" if host == "docker.io" else host), path.rpartition(":")[0] if ":" in path else path
-
-
 def credentials_for(image: str, secrets: Iterable[Secret]) -> list[Credentials]:
     """What the pull secrets hold for the image's registry, the most specific entry first."""
-    host, path = registry_of(image)
-    whole = f"{host}/{path}"
-    found: list[tuple[int, Credentials]] = []
-    for secret in secrets:
-        for key, entry in _entries(secret):
-            server = re.sub(r"^https?://", "", key).removesuffix("/").removesuffix("/v1").removesuffix("/v2")
-            server = "index.docker.io" + server.removeprefix("docker.io") if server.startswith("docker.io") else server
-            pattern = re.escape(server).replace(r"\*", "[^./]*")
-            if re.match(rf"^{pattern}(?:$|/|:)", whole + "/"):
-                found.append((len(server), _credentials(entry, key)))
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    return list(dict.fromkeys(credentials for _, credentials in found))
+    entries = [(key, _credentials(entry, key)) for secret in secrets for key, entry in _entries(secret)]
+    return best_first(image, entries)
 
 
 def _entries(secret: Secret) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -116,10 +91,16 @@ def _credentials(entry: dict[str, Any], server: str) -> Credentials:
 
 
 class Images:
-    def __init__(self, cri: CriClient, objects: Objects, *, serialize: bool = True, max_parallel: int = 0) -> None:
+    def __init__(self, cri: CriClient, objects: Objects, config: KubeletConfig, clock: Clock) -> None:
         self._cri = cri
         self._objects = objects
-        limit = 1 if serialize else max_parallel or 1000
+        self._providers: CredentialProviders | None = None
+        if config.credential_providers:
+            from pybernetes.kubelet.credential_providers import CredentialProviders
+
+            folder = Path(config.credential_provider_folder)
+            self._providers = CredentialProviders(config.credential_providers, folder, clock)
+        limit = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls or 1000
         self._turns = asyncio.Semaphore(limit)
 
     async def ensure(
@@ -203,6 +184,8 @@ class Images:
         namespace = pod.metadata.namespace or ""
         named = [self._objects.secret(namespace, ref.name or "") for ref in pod.spec.imagePullSecrets]
         known = credentials_for(image, [secret for secret in named if secret is not None])
+        if self._providers is not None:
+            known += [each for each in await self._providers.credentials(image) if each not in known]
         for credentials in known[:-1]:
             try:
                 return await self._cri.pull_image(image, self._auth(credentials), sandbox_config)

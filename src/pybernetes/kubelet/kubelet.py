@@ -165,12 +165,7 @@ class Kubelet:
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
         self._garbage = Garbage(self.cri, config, self.clock)
         self.endings = Endings(self, self._garbage, around.signals(config, self.cri, cgroups))
-        images = Images(
-            self.cri,
-            objects,
-            serialize=config.serialize_image_pulls,
-            max_parallel=config.max_parallel_image_pulls,
-        )
+        images = Images(self.cri, objects, config, self.clock)
         self.node = Node(
             cri=self.cri,
             images=images,

@@ -81,6 +81,13 @@ class FleetHost:
         """Nothing is measured where nothing runs."""
         return {"node": {"nodeName": ""}, "pods": []}
 
+    async def container_metrics(self) -> bytes:
+        return b""
+
+    def probe_metrics(self) -> bytes:
+        """What scripts say of probes is no answer of anybody."""
+        return b""
+
     def configz(self) -> dict[str, Any]:
         return {}
 

@@ -18,7 +18,8 @@ from pybernetes.apimachinery import errors
 from pybernetes.host.clock import SystemClock
 from pybernetes.kubelet.backoff import BackOff
 from pybernetes.kubelet.containers.termination_message import end_of_log, termination_message
-from pybernetes.kubelet.images import ImageError, credentials_for, registry_of, with_default_tag
+from pybernetes.kubelet.image_names import registry_of
+from pybernetes.kubelet.images import ImageError, credentials_for, with_default_tag
 from pybernetes.kubelet.node.garbage import ImageUse, containers_to_remove, images_to_remove
 from pybernetes.kubelet.node.log_rotation import compress_older
 from pybernetes.kubelet.probes.thresholds import Thresholds
