@@ -65,6 +65,7 @@ def answer(query: DNSRecord, zone: Zone, limit: int = MAX_TCP) -> DNSRecord | No
     elif not zone.owns(name):
         return None
     reply = query.reply(ra=1, aa=1)
+    reply.header.ad = 0  # nothing is signed
     owner = query.q.qname
     if reverse:
         for target in zone.pointers(name) if kind in ("PTR", "ANY") else ():

@@ -41,6 +41,8 @@ _IP_FREEBIND = 15
 _MAX_TCP_CLIENTS = 100
 _TCP_IDLE_S = 10.0
 _MAX_FORWARDED = 1000
+_TURN = 64
+_LONGEST_QUERY = 4096
 _VARIANTS = 8
 _MOST_KEPT = 10_000
 _LONGEST_KEPT = 300
@@ -99,7 +101,7 @@ class DnsServer:
         self._slices.add_index(BY_SERVICE, service_of)
         self._namespaces.add_handler(on_add=self._namespace_changed, on_delete=self._namespace_changed)
         loop = asyncio.get_running_loop()
-        open_: list[asyncio.DatagramTransport | asyncio.Server] = []
+        open_: list[socket.socket | asyncio.Server] = []
         metrics: HttpServer | None = None
         try:
             for address in self._config.listen_addresses:
@@ -107,8 +109,8 @@ class DnsServer:
                 self.port = tcp_socket.getsockname()[1]
                 open_.append(await asyncio.start_server(self._serve_tcp, sock=tcp_socket))
                 udp_socket = _bound(address, self.port, socket.SOCK_DGRAM)
-                udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), sock=udp_socket)
-                open_.append(udp)
+                open_.append(udp_socket)
+                loop.add_reader(udp_socket, self._receive, udp_socket)
             try:
                 places = [_bound(address, self._config.metrics_port) for address in self._config.listen_addresses]
                 metrics = HttpServer(self._metrics, sockets=places)
@@ -125,6 +127,8 @@ class DnsServer:
                 await asyncio.Event().wait()
         finally:
             for each in open_:
+                if isinstance(each, socket.socket):
+                    loop.remove_reader(each)
                 each.close()
             if metrics is not None:
                 await metrics.stop(0)
@@ -197,14 +201,24 @@ class DnsServer:
     def _namespace_changed(self, _namespace: Namespace) -> None:
         self._zone.namespaces(n.metadata.name or "" for n in self._namespaces.lister.list())
 
-    def received(self, packet: bytes, send: Callable[[bytes], None]) -> None:
-        """One UDP packet: answered at once from the zone, otherwise by a task that asks further."""
+    def _receive(self, place: socket.socket) -> None:
+        """What has arrived, several at once: a turn of the event loop costs more than an answer."""
+        for _ in range(_TURN):
+            try:
+                packet, peer = place.recvfrom(_LONGEST_QUERY)
+            except OSError:
+                return
+            self._received(packet, peer, place)
+
+    def _received(self, packet: bytes, peer: tuple[str, int], place: socket.socket) -> None:
+        """Answered at once from the zone, otherwise by a task that asks further."""
         began = self._now()
 
         def answered(reply: bytes) -> None:
             self.figures.count("udp", packet, reply, self._now() - began)
             if reply:
-                send(reply)
+                with contextlib.suppress(OSError):  # a full buffer, a client that has gone
+                    place.sendto(reply, peer)
 
         if (kept := self._answers.get(packet)) is not None:
             self.figures.ready_hits += 1
@@ -330,19 +344,3 @@ class _Answers:
             kept = self._kept.setdefault(packet[2:], [])
             kept += [reply[2:]] * (1 if several else _VARIANTS)
         return reply
-
-
-class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, server: DnsServer) -> None:
-        self._server = server
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        def send(packet: bytes) -> None:
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.sendto(packet, addr)
-
-        self._server.received(data, send)
