@@ -28,8 +28,8 @@ def commands(family: str, table: str, changes: Iterable[tuple[Fragment | None, F
     """One transaction for all (before, after) pairs; "" when they do not differ."""
     declare: list[str] = []
     fill: list[str] = []
-    unmap: list[str] = []
-    remap: list[str] = []
+    unmap: dict[str, list[str]] = {}
+    remap: dict[str, list[str]] = {}
     drop: list[str] = []
     at = f"{family} {table}"
     for before, after in changes:
@@ -48,14 +48,18 @@ def commands(family: str, table: str, changes: Iterable[tuple[Fragment | None, F
             gone = [key for key, verdict in was.items() if now.get(key) != verdict]
             come = [key for key, verdict in now.items() if was.get(key) != verdict]
             if gone:
-                unmap.append(f"delete element {at} {name} {{ {', '.join(gone)} }}")
+                unmap.setdefault(name, []).extend(gone)
             if come:
-                pairs = ", ".join(f"{key} : {now[key]}" if now[key] else key for key in come)
-                remap.append(f"add element {at} {name} {{ {pairs} }}")
+                remap.setdefault(name, []).extend(f"{key} : {now[key]}" if now[key] else key for key in come)
         gone_chains = [name for name in old.chains if name not in new.chains]
         fill += [f"flush chain {at} {name}" for name in gone_chains]
         drop += [f"delete chain {at} {name}" for name in gone_chains]
         drop += [f"delete set {at} {name}" for name in old.sets if name not in new.sets]
     # A key that moves from one service port to another is first taken from all, then given anew.
-    lines = [*declare, *unmap, *remap, *fill, *drop]
+    elements = [
+        f"{verb} element {at} {name} {{ {', '.join(keys)} }}"
+        for verb, maps in (("delete", unmap), ("add", remap))
+        for name, keys in maps.items()
+    ]
+    lines = [*declare, *elements, *fill, *drop]
     return "\n".join(lines) + "\n" if lines else ""

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 from pybernetes.host.kernel_notices import notices
-from pybernetes.host.nft import Nft, NftError
 
 _NETLINK_NETFILTER = 12
 _NFNLGRP_NFTABLES = 7
@@ -28,6 +27,12 @@ _NEW_GENERATION = 10 << 8 | 15
 _PROCESS = 2
 """NFTA_GEN_PROC_PID."""
 _HEADER_BYTES = 20
+_GET_RULE = 10 << 8 | 7
+_TABLE, _CHAIN = 1, 2
+"""NFTA_RULE_TABLE, NFTA_RULE_CHAIN."""
+_REQUEST_DUMP = 0x301
+_ERROR, _DONE = 2, 3
+_FAMILIES = {"inet": 1, "ip": 2, "ip6": 10}
 
 
 async def foreign_changes() -> AsyncIterator[None]:
@@ -40,11 +45,10 @@ async def foreign_changes() -> AsyncIterator[None]:
 class TableGuard:
     """Knows tables as their owner left them, by the chains that hook into the kernel."""
 
-    def __init__(self, nft: Nft, chains: Iterable[str]) -> None:
-        """Each as FAMILY TABLE CHAIN."""
-        self._nft = nft
-        self._chains = list(chains)
-        self._left: list[object] | None = None
+    def __init__(self, chains: Iterable[str]) -> None:
+        """Each as FAMILY TABLE CHAIN, in the network namespace of whoever calls the methods."""
+        self._chains = [chain.split() for chain in chains]
+        self._left: list[bytes] | None = None
 
     def remember(self) -> None:
         """To be called when the owner has made a table anew."""
@@ -54,14 +58,32 @@ class TableGuard:
         """Whether a table, or one of those chains, was emptied, deleted, changed or made anew since."""
         return self._left is not None and self._seen() != self._left
 
-    def _seen(self) -> list[object]:
-        found: list[object] = []
-        for chain in self._chains:
-            try:
-                found += [item for item in self._nft.query(f"list chain {chain}") if "metainfo" not in item]
-            except NftError:
-                found.append(None)
-        return found
+    def _seen(self) -> list[bytes]:
+        """The rules, as the kernel tells them: libnftables would read every map of the machine first."""
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as kernel:
+            kernel.bind((0, 0))
+            return [_rules(kernel, *chain) for chain in self._chains]
+
+
+def _rules(kernel: socket.socket, family: str, table: str, chain: str) -> bytes:
+    """What is in a chain, with the handles that every rule gets anew; nothing where there is no such chain."""
+    asked = struct.pack("=BBH", _FAMILIES[family], 0, 0) + _attribute(_TABLE, table) + _attribute(_CHAIN, chain)
+    kernel.send(struct.pack("=IHHII", 16 + len(asked), _GET_RULE, _REQUEST_DUMP, 1, 0) + asked)
+    found = b""
+    while True:
+        answer = kernel.recv(1 << 17)
+        position = 0
+        while position + 16 <= len(answer):
+            length, kind = struct.unpack_from("=IH", answer, position)
+            if kind in (_DONE, _ERROR) or length < 16:
+                return found
+            found += answer[position + _HEADER_BYTES : position + length]
+            position += (length + 3) & ~3
+
+
+def _attribute(kind: int, text: str) -> bytes:
+    value = text.encode() + b"\0"
+    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
 
 
 def changed_by(message: bytes) -> int:

@@ -61,7 +61,6 @@ class NodeNetwork:
         self._netlink = netlink or KernelNetlink()
         self._nft = nft or LibNft()
         self._guard = TableGuard(
-            self._nft,
             [
                 *(f"{family.table} {config.table} postrouting" for family in families(config)),
                 f"ip {config.host_ports_table} prerouting",

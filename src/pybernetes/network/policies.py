@@ -37,7 +37,7 @@ class NetworkPolicies:
         self._pods = self._peers.informer(Pod)
         self._namespaces = self._peers.informer(Namespace)
         self._nft = nft or LibNft()
-        self._guard = TableGuard(self._nft, (f"{FAMILY} {config.policy_table} {hook}" for hook in HOOKS))
+        self._guard = TableGuard(f"{FAMILY} {config.policy_table} {hook}" for hook in HOOKS)
         self._wake = asyncio.Event()
 
     async def run(self) -> None:

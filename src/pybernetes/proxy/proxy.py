@@ -64,18 +64,25 @@ _Change = tuple[int, Fragment | None, Fragment | None]
 class _Programmed:
     """What the kernel holds for one Service."""
 
-    ports: list[tuple[int, ServicePort]] = field(default_factory=list)
-    """With their IP family, the primary one first."""
-    fragments: dict[_FragmentKey, Fragment] = field(default_factory=dict)
+    ports: list[tuple[NodeView, ServicePort]] = field(default_factory=list)
+    """With what they were made for, the Service's primary IP family first."""
+
+    def fragments(self) -> dict[_FragmentKey, Fragment]:
+        """Made again when they are needed: they are larger than what they are made of."""
+        found: dict[_FragmentKey, Fragment] = {}
+        for view, port in self.ports:
+            version = view.family.version
+            found[version, port.port_name, port.protocol, port.port] = fragment(port, view)
+            found[version, "", "", 0] = cluster_ip(port.cluster_ip)
+        return found
 
     def local_addresses(self, node: str) -> set[str]:
         return {e.ip for _, port in self.ports for e in port.endpoints if node and e.node == node}
 
     def local_endpoints(self, node: str) -> int:
         """Those that are ready, in the Service's primary family."""
-        family = self.ports[0][0] if self.ports else 0
-        ready = {e.ip for f, p in self.ports if f == family for e in p.endpoints if e.ready and node and e.node == node}
-        return len(ready)
+        mine = [e for view, port in self.ports if view == self.ports[0][0] for e in port.endpoints if e.node == node]
+        return len({e.ip for e in mine if e.ready})
 
 
 class Proxy:
@@ -102,9 +109,7 @@ class Proxy:
             else None
         )
         self._nft = nft or LibNft()
-        self._guard = TableGuard(
-            self._nft, [f"{view.family.table} {config.table} {hook}" for view in self._views for hook in HOOKS]
-        )
+        self._guard = TableGuard(f"{view.family.table} {config.table} {hook}" for view in self._views for hook in HOOKS)
         self._conntrack = conntrack or KernelConntrack()
         self._health = ProxyHealth(clock, [view.family.version for view in self._views])
         self._servers = HealthServers(self._health, ["0.0.0.0" if v.family.version == 4 else "::" for v in self._views])
@@ -176,11 +181,10 @@ class Proxy:
             held, text = self._programmed, ""
         before = {key: held.get(key) or _Programmed() for key in changed}
         after = {key: self._wanted(key) for key in changed}
-        changes = [
-            (part[0], before[key].fragments.get(part), after[key].fragments.get(part))
-            for key in changed
-            for part in {**before[key].fragments, **after[key].fragments}
-        ]
+        changes: list[_Change] = []
+        for key in changed:
+            old, new = before[key].fragments(), after[key].fragments()
+            changes += [(part[0], old.get(part), new.get(part)) for part in {**old, **new}]
         changes += self._count_local(before.values(), after.values())
         text += self._commands(changes)
         if text:
@@ -188,9 +192,9 @@ class Proxy:
         if anew:
             await asyncio.to_thread(self._guard.remember)
             self._programmed = {}
-        for key, new in after.items():
-            if new.ports:
-                self._programmed[key] = new
+        for key, wanted in after.items():
+            if wanted.ports:
+                self._programmed[key] = wanted
             else:
                 self._programmed.pop(key, None)
         await self._forget_udp(before, after)
@@ -205,15 +209,9 @@ class Proxy:
         slices = self._slices.lister.by_index(BY_SERVICE, "/".join(key))
         made = _Programmed()
         for view in self._views:
-            version = view.family.version
-            ports = service_ports(service, slices, version)
-            for port in ports:
-                made.ports.append((version, port))
-                made.fragments[version, port.port_name, port.protocol, port.port] = fragment(port, view)
-            if ports:
-                made.fragments[version, "", "", 0] = cluster_ip(ports[0].cluster_ip)
+            made.ports += [(view, port) for port in service_ports(service, slices, view.family.version)]
         primary = (service.spec.ipFamilies or [""])[0]
-        made.ports.sort(key=lambda each: f"IPv{each[0]}" != primary)
+        made.ports.sort(key=lambda each: f"IPv{each[0].family.version}" != primary)
         return made
 
     def _count_local(self, before: Iterable[_Programmed], after: Iterable[_Programmed]) -> list[_Change]:
@@ -248,9 +246,9 @@ class Proxy:
     async def _forget_udp(self, before: dict[_Key, _Programmed], after: dict[_Key, _Programmed]) -> None:
         """Of Services whose endpoints are others now. Source: pkg/proxy/conntrack/cleanup.go."""
         for key, new in after.items():
-            known = {(family, port) for family, port in before[key].ports}
-            for family, port in new.ports:
-                if port.protocol != "udp" or (family, port) in known:
+            known = {port for _, port in before[key].ports}
+            for view, port in new.ports:
+                if port.protocol != "udp" or port in known:
                     continue
                 serving = {(e.ip, e.port) for e in port.endpoints if e.serving}
                 if not serving:
@@ -260,7 +258,9 @@ class Proxy:
                     targets.append(("", port.node_port))
                 for address, number in targets:
                     with suppress(OSError):
-                        await asyncio.to_thread(self._conntrack.forget_udp, address, number, family, serving)
+                        await asyncio.to_thread(
+                            self._conntrack.forget_udp, address, number, view.family.version, serving
+                        )
 
     # Health
 

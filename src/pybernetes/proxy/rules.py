@@ -1,11 +1,13 @@
 """Pure: a ServicePort becomes a Fragment (chains, map elements, sets) of the nftables table.
 
-The table follows the shape of upstream's nftables mode: verdict maps dispatch on address, protocol and port to
-a chain a service port, which picks an endpoint by `numgen`. So a packet costs the same with one Service and with
-ten thousand, and a change touches only the fragment of its service port. Endpoints have chains of their own only
-where session affinity has to remember who went to which.
+Verdict maps dispatch on address, protocol and port, so a packet costs the same with one Service and with ten
+thousand. Most Services have no chain of their own: the verdict is one of a few shared chains, which pick a number
+by `numgen` and look up the endpoint with that number in a map. So a change is a few elements of maps, whose cost
+does not depend on how many there are. A service port has chains of its own where it has session affinity, keeps
+traffic on this node, or has more than MOST_SHARED endpoints.
 
-Source: pkg/proxy/nftables/README.md and proxier.go of v1.36.
+Source: pkg/proxy/nftables/README.md and proxier.go of v1.36. Differs: there every service port has a chain;
+docs/adr/0015-services-without-chains.md has the figures.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ HOOKS = (
     "filter-output",
 )
 """The chains that the kernel calls."""
+MOST_SHARED = 16
+"""Endpoints that a service port without chains of its own may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ def base(table: str, node: NodeView) -> str:
         else f"fib daddr type local {ip} daddr != {node.family.loopback}"
     )
     unknown = f"ct state new {ip} daddr {node.service_cidr} reject" if node.service_cidr else ""
+    from_outside = f"{ip} saddr != {node.cluster_cidr} {ip} daddr @cluster-ips jump mark-for-masquerade"
     service = f"{ip} daddr . meta l4proto . th dport"
     node_port = f"{local} meta l4proto . th dport"
     lines = [
@@ -68,7 +73,9 @@ def base(table: str, node: NodeView) -> str:
         f"set hairpins {{ type {address} . {address}; }}",
         f"chain mark-for-masquerade {{ mark set mark or {_MASQUERADE}; }}",
         "chain reject-chain { reject; }",
+        *_shared(node.family),
         "chain services {",
+        f"  {from_outside if node.cluster_cidr else ''}",
         f"  {service} vmap @service-ips",
         f"  {node_port} vmap @service-nodeports",
         "}",
@@ -122,56 +129,75 @@ def hairpins(addresses: Iterable[str]) -> Fragment:
     return Fragment(elements={"hairpins": {f"{address} . {address}": "" for address in addresses}})
 
 
+def _shared(family: Family) -> list[str]:
+    """Maps from a frontend to its endpoint of each number, and the chains that pick one of as many as there are.
+
+    `nodeport-` are for frontends that are a port of the node, `external-` for other addresses than ClusterIPs.
+    """
+    lines = []
+    for prefix, key, kind in (
+        ("", f"{family.table} daddr . meta l4proto . th dport", f"{family.address} . inet_proto . inet_service"),
+        ("nodeport-", "meta l4proto . th dport", "inet_proto . inet_service"),
+    ):
+        for number in range(MOST_SHARED):
+            name = f"{prefix}endpoints-{number}"
+            to = f"dnat {family.table} addr . port to {key} map @{name}"
+            # A packet between two transactions may have picked a number that has gone meanwhile; 0 is there.
+            first = f" goto {prefix}at-0;" if number else ""
+            lines += [
+                f"map {name} {{ type {kind} : {family.address} . inet_service; }}",
+                f"chain {prefix}at-{number} {{ meta l4proto {{ tcp, udp, sctp }} {to};{first} }}",
+            ]
+        for count in range(1, MOST_SHARED + 1):
+            choices = ", ".join(f"{number} : goto {prefix}at-{number}" for number in range(count))
+            mark = "jump mark-for-masquerade; " if prefix else ""
+            lines.append(f"chain {prefix}pick-{count} {{ {mark}numgen random mod {count} vmap {{ {choices} }}; }}")
+            if not prefix:
+                lines.append(f"chain external-pick-{count} {{ jump mark-for-masquerade; goto pick-{count}; }}")
+    return lines
+
+
 def fragment(port: ServicePort, node: NodeView) -> Fragment:
     """The chains and elements of one service port."""
     made = Fragment()
-    ip = node.family.table
     usable = usable_endpoints(port, node.place)
+    is_own = bool(port.affinity_timeout_s) or port.external_local or len(usable.cluster) > MOST_SHARED
     cluster_chain, local_chain = _name("service", port), _name("local", port)
-    internal_chain = local_chain if port.internal_local else cluster_chain
-    for chain, endpoints in ((cluster_chain, usable.cluster), (local_chain, usable.local)):
-        if not endpoints:
-            continue
-        rules = []
-        if node.cluster_cidr and chain == internal_chain:
-            match = f"{ip} daddr {port.cluster_ip} {port.protocol} dport {port.port}"
-            rules.append(f"{match} {ip} saddr != {node.cluster_cidr} jump mark-for-masquerade")
-        made.chains[chain] = (*rules, *_balance(port, endpoints, ip))
+    for chain, endpoints in ((cluster_chain, usable.cluster if is_own else []), (local_chain, usable.local)):
+        if endpoints:
+            made.chains[chain] = tuple(_balance(port, endpoints, node.family))
     if port.affinity_timeout_s:
         for endpoint in dict.fromkeys([*usable.cluster, *usable.local]):
             _endpoint_chain(made, port, endpoint, node.family)
+    key = f"{port.cluster_ip} . {port.protocol} . {port.port}"
     internal = usable.local if port.internal_local else usable.cluster
-    ip_key = f"{port.protocol} . {port.port}"
-    _dispatch(made, "ip", f"{port.cluster_ip} . {ip_key}", internal_chain if internal else "", _else(usable, internal))
-    _external(made, port, node, usable)
+    if not internal:
+        target = ""
+    elif port.internal_local:
+        target = local_chain
+    else:
+        target = cluster_chain if is_own else _share(made, "", key, internal)
+    _dispatch(made, "ip", key, target, _else(usable, internal))
+    _external(made, port, node, usable, cluster_chain if is_own else "")
     return made
 
 
-def _external(made: Fragment, port: ServicePort, node: NodeView, usable: Usable) -> None:
+def _external(made: Fragment, port: ServicePort, node: NodeView, usable: Usable, cluster_chain: str) -> None:
+    """What reaches the Service by other addresses; `cluster_chain` is "" where it has none of its own."""
     ip = node.family.table
-    outside = [*port.external_ips, *port.load_balancer_ips]
-    if not outside and not port.node_port:
+    keys = [f"{address} . {port.protocol} . {port.port}" for address in (*port.external_ips, *port.load_balancer_ips)]
+    if not keys and not port.node_port:
         return
-    cluster_chain, external_chain = _name("service", port), _name("external", port)
     endpoints = usable.local if port.external_local else usable.cluster
-    rules: list[str] = []
-    if port.external_local and usable.cluster:
-        # What starts in a Pod or on this node goes anywhere, as if it had gone out to the load balancer.
-        if node.cluster_cidr:
-            rules.append(f"{ip} saddr {node.cluster_cidr} goto {cluster_chain}")
-        rules += ["fib saddr type local jump mark-for-masquerade", f"fib saddr type local goto {cluster_chain}"]
-    elif endpoints and not port.external_local:
-        rules.append("jump mark-for-masquerade")
-    if endpoints:
-        rules.append(f"goto {_name('local', port) if port.external_local else cluster_chain}")
-    target = external_chain if rules else ""
-    if target:
-        made.chains[external_chain] = tuple(rules)
-    otherwise = "" if endpoints else _else(usable, endpoints)
-    for address in outside:
-        _dispatch(made, "ip", f"{address} . {port.protocol} . {port.port}", target, otherwise)
+    otherwise = _else(usable, endpoints)
+    target = _own_external(made, port, node, usable) if cluster_chain else ""
+    for key in keys:
+        shared = "" if cluster_chain or not endpoints else _share(made, "external-", key, endpoints)
+        _dispatch(made, "ip", key, target or shared, otherwise)
     if port.node_port:
-        _dispatch(made, "nodeport", f"{port.protocol} . {port.node_port}", target, otherwise)
+        key = f"{port.protocol} . {port.node_port}"
+        shared = "" if cluster_chain or not endpoints else _share(made, "nodeport-", key, endpoints)
+        _dispatch(made, "nodeport", key, target or shared, otherwise)
     if port.source_ranges and port.load_balancer_ips:
         firewall = _name("firewall", port)
         # A node whose address may come in also may where it takes the balancer's address for its own.
@@ -180,6 +206,35 @@ def _external(made: Fragment, port: ServicePort, node: NodeView, usable: Usable)
         for address in port.load_balancer_ips:
             key = f"{address} . {port.protocol} . {port.port}"
             made.elements.setdefault("firewall-ips", {})[key] = f"goto {firewall}"
+
+
+def _own_external(made: Fragment, port: ServicePort, node: NodeView, usable: Usable) -> str:
+    """The chain for what comes by other addresses; "" when nothing of it may go anywhere."""
+    ip, cluster_chain = node.family.table, _name("service", port)
+    rules: list[str] = []
+    if not port.external_local:
+        rules = ["jump mark-for-masquerade", f"goto {cluster_chain}"] if usable.cluster else []
+    else:
+        if usable.cluster:
+            # What starts in a Pod or on this node goes anywhere, as if it had gone out to the load balancer.
+            if node.cluster_cidr:
+                rules.append(f"{ip} saddr {node.cluster_cidr} goto {cluster_chain}")
+            rules += ["fib saddr type local jump mark-for-masquerade", f"fib saddr type local goto {cluster_chain}"]
+        if usable.local:
+            rules.append(f"goto {_name('local', port)}")
+    if not rules:
+        return ""
+    name = _name("external", port)
+    made.chains[name] = tuple(rules)
+    return name
+
+
+def _share(made: Fragment, prefix: str, key: str, endpoints: list[Endpoint]) -> str:
+    """Enters the endpoints of a frontend into the shared maps; the chain that picks one of them."""
+    maps = "nodeport-" if prefix == "nodeport-" else ""
+    for number, endpoint in enumerate(endpoints):
+        made.elements.setdefault(f"{maps}endpoints-{number}", {})[key] = f"{endpoint.ip} . {endpoint.port}"
+    return f"{prefix}pick-{len(endpoints)}"
 
 
 def _else(usable: Usable, endpoints: list[Endpoint]) -> str:
@@ -198,8 +253,8 @@ def _dispatch(made: Fragment, kind: str, key: str, chain: str, otherwise: str) -
         made.elements.setdefault(table, {})[key] = otherwise
 
 
-def _balance(port: ServicePort, endpoints: list[Endpoint], ip: str) -> list[str]:
-    count = len(endpoints)
+def _balance(port: ServicePort, endpoints: list[Endpoint], family: Family) -> list[str]:
+    count, ip = len(endpoints), family.table
     if not port.affinity_timeout_s:
         choices = ", ".join(f"{i} : {e.ip} . {e.port}" for i, e in enumerate(endpoints))
         return [f"meta l4proto {port.protocol} dnat {ip} addr . port to numgen random mod {count} map {{ {choices} }}"]

@@ -37,7 +37,7 @@ TABLE = "table ip guarded {\n chain checked {\n type filter hook input priority 
 
 async def _watch() -> None:
     nft = LibNft()
-    guard = TableGuard(nft, ["ip guarded checked"])
+    guard = TableGuard(["ip guarded checked"])
     assert not guard.touched(), "nothing is known yet"
     nft.apply(TABLE)
     guard.remember()

@@ -11,7 +11,7 @@ from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.host.ip_families import FAMILIES
 from pybernetes.host.nft import LibNft, NftError
 from pybernetes.host.nft_transaction import Fragment, commands
-from pybernetes.proxy.rules import HOOKS, NodeView, base, cluster_ip, fragment, hairpins
+from pybernetes.proxy.rules import HOOKS, MOST_SHARED, NodeView, base, cluster_ip, fragment, hairpins
 from pybernetes.proxy.services import Endpoint, ServicePort, service_ports
 from pybernetes.proxy.topology import Place, usable_endpoints
 
@@ -60,13 +60,35 @@ def slice_(endpoints: list[dict[str, object]], kind: str = "IPv4") -> EndpointSl
 
 
 def test_cluster_ip_goes_to_every_ready_endpoint() -> None:
-    made = fragment(port(), NODE)
-    ((key, verdict),) = made.elements["service-ips"].items()
-    assert key == "10.96.0.20 . tcp . 80"
-    chain = made.chains[verdict.removeprefix("goto ")]
-    assert chain[0] == "ip daddr 10.96.0.20 tcp dport 80 ip saddr != 10.244.0.0/16 jump mark-for-masquerade"
-    choices = "{ 0 : 10.244.0.2 . 8080, 1 : 10.244.0.3 . 8080 }"
-    assert chain[1] == f"meta l4proto tcp dnat ip addr . port to numgen random mod 2 map {choices}"
+    frontend = "10.96.0.20 . tcp . 80"
+    assert fragment(port(), NODE) == Fragment(
+        elements={
+            "service-ips": {frontend: "goto pick-2"},
+            "endpoints-0": {frontend: "10.244.0.2 . 8080"},
+            "endpoints-1": {frontend: "10.244.0.3 . 8080"},
+        }
+    )
+    assert "numgen random mod 2 vmap { 0 : goto at-0, 1 : goto at-1 }" in base("t", NODE)
+    assert "ip saddr != 10.244.0.0/16 ip daddr @cluster-ips jump mark-for-masquerade" in base("t", NODE)
+
+
+def test_other_addresses_are_masqueraded() -> None:
+    made = fragment(port(external_ips=("192.0.2.9",), node_port=30080, endpoints=(endpoint("10.244.0.2"),)), NODE)
+    assert made.elements["service-ips"]["192.0.2.9 . tcp . 80"] == "goto external-pick-1"
+    assert made.elements["service-nodeports"] == {"tcp . 30080": "goto nodeport-pick-1"}
+    assert made.elements["nodeport-endpoints-0"] == {"tcp . 30080": "10.244.0.2 . 8080"}
+    assert set(made.elements["endpoints-0"]) == {"192.0.2.9 . tcp . 80", "10.96.0.20 . tcp . 80"}
+
+
+def test_many_endpoints_have_a_chain_of_their_own() -> None:
+    many = tuple(endpoint(f"10.244.0.{number}") for number in range(2, MOST_SHARED + 3))
+    made = fragment(port(endpoints=many, node_port=30080), NODE)
+    (rule,) = made.chains[made.elements["service-ips"]["10.96.0.20 . tcp . 80"].removeprefix("goto ")]
+    assert rule.startswith("meta l4proto tcp dnat ip addr . port to numgen random mod 17 map { 0 : 10.244.0.2 . 8080,")
+    outside = made.chains[made.elements["service-nodeports"]["tcp . 30080"].removeprefix("goto ")]
+    assert outside[0] == "jump mark-for-masquerade"
+    fewer = fragment(port(endpoints=many[1:], node_port=30080), NODE)
+    assert not fewer.chains
 
 
 def test_service_without_endpoints_is_rejected_not_dropped() -> None:
@@ -182,8 +204,12 @@ def test_an_unchanged_port_needs_no_transaction() -> None:
 def test_one_endpoint_more_leaves_the_others_alone() -> None:
     more = fragment(port(endpoints=(endpoint("10.244.0.2"), endpoint("10.244.0.3"), endpoint("10.244.0.4"))), NODE)
     text = commands("ip", "t", [(fragment(port(), NODE), more)])
-    assert text.count("dnat") == text.count("add rule") - 1 == 1
-    assert "element" not in text
+    frontend = "10.96.0.20 . tcp . 80"
+    assert text.splitlines() == [
+        f"delete element ip t service-ips {{ {frontend} }}",
+        f"add element ip t endpoints-2 {{ {frontend} : 10.244.0.4 . 8080 }}",
+        f"add element ip t service-ips {{ {frontend} : goto pick-3 }}",
+    ]
 
 
 SEQUENCES: list[list[ServicePort | None]] = [
