@@ -22,11 +22,11 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import msgspec
-from dnslib import DNSRecord
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import msgspec
+import uvloop
+from dnslib import DNSRecord
 
 from bench.machine import cpu_s
 from pybernetes.api.core.v1 import Service
@@ -81,7 +81,7 @@ def ours(port: Connection) -> None:
         asyncio.get_running_loop().add_reader(port.fileno(), move)
         await running
 
-    asyncio.run(serve())
+    uvloop.run(serve())
 
 
 def load(port: int, process: int, seconds: float) -> tuple[float, float, float]:
