@@ -71,11 +71,16 @@ def asked_again(state: CycleState) -> bool:
     return answers is not None and answers.candidates is not None
 
 
+def have_a_say(state: CycleState) -> bool:
+    """Whether extenders are asked about evictions."""
+    answers = told(state)
+    return answers is not None and answers.preempts
+
+
 def left_to_evict(state: CycleState, candidates: list[Candidate]) -> list[Candidate] | None:
     """The candidates that extenders leave; None: they have to be asked about these first."""
     answers = told(state)
-    if answers is None or not answers.preempts:
-        return candidates
+    assert answers is not None
     if answers.candidates is None:
         state.write(_CANDIDATES, candidates)
         return None

@@ -22,16 +22,23 @@ class KeptRows:
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, tuple[int, Vector]] = OrderedDict()
 
-    def get(self, key: Hashable, changed: Ints, changes: int, compute: Callable[[Ints], Vector]) -> Vector:
+    def get(
+        self,
+        key: Hashable,
+        count: int,
+        changes: int,
+        changed_since: Callable[[int], Ints],
+        compute: Callable[[Ints], Vector],
+    ) -> Vector:
         """The vector named by `key`, to be read only; `compute` gives its elements for some rows.
 
-        `changed`: per row, at which of the `changes` so far it changed last.
+        `count`: of the rows. `changed_since`: the rows that changed since so many of the `changes` so far.
         """
         at, vector = self._kept.pop(key, (-1, None))
-        if vector is None or len(vector) != len(changed):
-            vector = compute(np.arange(len(changed)))
+        if vector is None or len(vector) != count:
+            vector = compute(np.arange(count))
         elif at != changes:
-            rows = np.flatnonzero(changed > at)
+            rows = changed_since(at)
             vector[rows] = compute(rows)
         self._kept[key] = changes, vector
         if len(self._kept) > _KEPT:

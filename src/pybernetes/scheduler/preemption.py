@@ -5,18 +5,20 @@ Source: framework/plugins/defaultpreemption/default_preemption.go, framework/pre
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.api.policy.v1 import PodDisruptionBudget
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
-from pybernetes.scheduler.columns import Ints, grown
+from pybernetes.apimachinery.times import parse_time
+from pybernetes.scheduler.columns import Bools, Ints, grown
 from pybernetes.scheduler.framework import CycleState, NodeTrial, Refusal
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
@@ -57,7 +59,11 @@ def budgets(objects: Iterable[PodDisruptionBudget]) -> list[Budget]:
     return found
 
 
-@dataclass(frozen=True)
+Cost = tuple[int, int, int, int, float]
+"""The least is best: broken budgets, the highest priority, their sum, how many victims, how long the first one runs."""
+
+
+@dataclass(slots=True, frozen=True)
 class Candidate:
     node_name: str
     victims: tuple[PodInfo, ...]
@@ -65,18 +71,13 @@ class Candidate:
     violations: int
     """Victims whose eviction breaks a disruption budget."""
 
-    @cached_property
-    def cost(self) -> tuple[int, int, int, int]:
-        """The least is best: by broken budgets, then the highest priority, their sum, how many victims."""
+    @property
+    def cost(self) -> Cost:
         priorities = [victim.priority for victim in self.victims]
         total = sum(priority + _PRIORITIES_FROM for priority in priorities)
-        return self.violations, priorities[0], total, len(priorities)
-
-    @cached_property
-    def earliest_start(self) -> str:
-        """Of the victims of the highest priority."""
-        highest = self.victims[0].priority
-        return min(started(victim) for victim in self.victims if victim.priority == highest)
+        # Of the victims of the highest priority, the one that started first.
+        since = min(started(victim) for victim in self.victims if victim.priority == priorities[0])
+        return self.violations, priorities[0], total, len(priorities), -_seconds(since)
 
 
 def choose(state: CycleState, candidate: Candidate) -> None:
@@ -93,27 +94,61 @@ def started(info: PodInfo) -> str:
     return info.pod.status.startTime or _LATER_THAN_ANY
 
 
+def _seconds(started: str) -> float:
+    return math.inf if started == _LATER_THAN_ANY else parse_time(started)
+
+
 def importance(info: PodInfo) -> tuple[int, str]:
     """Sorts the most important Pod first: priority, then who runs longer."""
     return -info.priority, started(info)
 
 
 class VictimsByRow:
-    """What was found on each node for one kind of Pods, and when."""
+    """What was found on each node for one kind of Pods, and when. Its vectors have an element a row."""
 
     def __init__(self) -> None:
         self._found: list[Candidate | Refusal | None] = []
         self._at: Ints = np.zeros(0, np.int64)
+        self._costs: list[NDArray[Any]] = [np.zeros(0, np.int64) for _ in range(4)] + [np.zeros(0)]
+        """Of candidates, the most important first."""
+        self._is_candidate: Bools = np.zeros(0, np.bool_)
 
-    def found(self, rows: Ints, snapshot: Snapshot, search: Callable[[int], Candidate | Refusal]) -> list[Any]:
-        """Per row what the search finds; nodes that have not changed are not searched again."""
+    def search(self, rows: Ints, snapshot: Snapshot, search: Callable[[int], Candidate | Refusal]) -> Bools:
+        """Which of the rows are candidates; nodes that have not changed are not searched again."""
         if len(self._at) < snapshot.rows:
             self._found += [None] * (snapshot.rows - len(self._found))
-            self._at = grown(self._at, snapshot.rows)
+            self._at, self._is_candidate = grown(self._at, snapshot.rows), grown(self._is_candidate, snapshot.rows)
+            self._costs = [grown(column, snapshot.rows) for column in self._costs]
         for row in rows[self._at[rows] != snapshot.changed()[rows]].tolist():
-            self._found[row] = search(row)
+            found = self._found[row] = search(row)
             self._at[row] = snapshot.changed()[row]
-        return [self._found[row] for row in rows.tolist()]
+            self._is_candidate[row] = isinstance(found, Candidate) and bool(found.victims)
+            if isinstance(found, Candidate) and found.victims:
+                for column, value in zip(self._costs, found.cost, strict=True):
+                    column[row] = value
+        return self._is_candidate[rows]
+
+    def __getitem__(self, row: int) -> Candidate | Refusal:
+        """What the search found."""
+        found = self._found[row]
+        assert found is not None
+        return found
+
+    def candidate(self, row: int) -> Candidate:
+        found = self._found[row]
+        assert isinstance(found, Candidate)
+        return found
+
+    def breaks_nothing(self, rows: Ints) -> bool:
+        """Whether any of these candidates breaks no budget."""
+        return bool((self._costs[0][rows] == 0).any())
+
+    def best(self, rows: Ints) -> Candidate:
+        """The node to preempt on: of these candidates the first of the least cost."""
+        for column in self._costs:
+            values = column[rows]
+            rows = rows[values == values.min()]
+        return self.candidate(int(rows[0]))
 
     def forget(self, row: int) -> None:
         self._at[row : row + 1] = 0
@@ -191,11 +226,8 @@ def by_budget(pods: Sequence[PodInfo], limits: Sequence[Budget]) -> tuple[list[P
 
 
 def pick(candidates: Sequence[Candidate]) -> Candidate:
-    """The node to preempt on: the least cost, and among equals the Pods that run the shortest."""
-    least = min([candidate.cost for candidate in candidates])
-    left = [candidate for candidate in candidates if candidate.cost == least]
-    starts = [candidate.earliest_start for candidate in left]
-    return left[starts.index(max(starts))]
+    """The node to preempt on, of those that extenders leave: the first of the least cost."""
+    return min(candidates, key=lambda candidate: candidate.cost)
 
 
 def terminating_by_preemption(pod: Pod) -> bool:

@@ -7,7 +7,8 @@ One event loop owns it; a scheduling cycle does not yield, so it sees one state.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import itertools
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ _Labelled = tuple[str, frozenset[tuple[str, str]], bool]
 
 _START_ROWS = 16
 _TRACKED_SELECTORS = 256
+_CHANGES_KNOWN = 256
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ class Snapshot:
         self.changes = 0
         """How often anything has changed about a node, the Pods that count there, or who it is promised to."""
         self._changed: Ints = np.zeros(_START_ROWS, np.int64)
+        self._changed_last: deque[int] = deque(maxlen=_CHANGES_KNOWN)
+        """The rows of the last changes."""
         self._kept_rows = KeptRows()
 
         self._allocatable: dict[str, Ints] = {}
@@ -161,11 +165,25 @@ class Snapshot:
 
     def kept(self, key: Hashable, compute: Callable[[Ints], Vector]) -> Vector:
         """A vector over all nodes, of what `compute` says of rows and which depends on nothing but the rows."""
-        return self._kept_rows.get(key, self.changed(), self.changes, compute)
+        return self._kept_rows.get(key, self.rows, self.changes, self._changed_since, compute)
+
+    def kept_at(self, key: Hashable, compute: Callable[[Ints], Vector], rows: Ints) -> Vector:
+        """That vector, of some rows; to be read only."""
+        vector = self.kept(key, compute)
+        return vector if len(rows) == len(vector) else vector[rows]
 
     def _note(self, row: int) -> None:
         self.changes += 1
         self._changed[row] = self.changes
+        self._changed_last.append(row)
+
+    def _changed_since(self, changes: int) -> Ints:
+        """The rows that changed since there were so many changes: looked up while these are few."""
+        count = self.changes - changes
+        if count > len(self._changed_last):
+            return np.flatnonzero(self.changed() > changes)
+        rows = set(itertools.islice(reversed(self._changed_last), count))
+        return np.fromiter(rows, np.int64, len(rows))
 
     def _promises_changed(self, node_name: str) -> None:
         row = self.row_of.get(node_name)

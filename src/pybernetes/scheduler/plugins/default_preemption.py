@@ -15,7 +15,7 @@ import numpy as np
 
 from pybernetes.scheduler.columns import Ints
 from pybernetes.scheduler.events import Registration
-from pybernetes.scheduler.extender_answers import asked_again, left_to_evict
+from pybernetes.scheduler.extender_answers import asked_again, have_a_say, left_to_evict
 from pybernetes.scheduler.framework import (
     CycleState,
     Diagnosis,
@@ -30,6 +30,7 @@ from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.preemption import (
     Candidate,
     KnownVictims,
+    VictimsByRow,
     budgets,
     choose,
     pick,
@@ -74,14 +75,17 @@ class DefaultPreemption:
         reason = self._not_eligible(info, snapshot, diagnosis)
         if reason:
             return None, unschedulable(f"preemption: {reason}")
-        candidates, counts = self._candidates(tries, state, info, snapshot, diagnosis)
-        if not candidates:
+        known, rows, counts = self._candidates(tries, state, info, snapshot, diagnosis)
+        if not len(rows):
             text = fit_error_message(diagnosis.node_count, +counts)
             return "", unschedulable(f"preemption: {text}")
-        left = left_to_evict(state, candidates)
-        if not left:
-            return None, unschedulable("preemption: extenders leave no node")
-        best = pick(left)
+        if have_a_say(state):
+            left = left_to_evict(state, [known.candidate(row) for row in rows.tolist()])
+            if not left:
+                return None, unschedulable("preemption: extenders leave no node")
+            best = pick(left)
+        else:
+            best = known.best(rows)
         choose(state, best)
         self._handle.metrics.preemption_victims.add(len(best.victims))
         self._executor.start(best, info, snapshot.nominations.below(info.priority, best.node_name))
@@ -104,20 +108,18 @@ class DefaultPreemption:
 
     def _candidates(
         self, tries: Tries, state: CycleState, info: PodInfo, snapshot: Snapshot, diagnosis: Diagnosis
-    ) -> tuple[list[Candidate], Counter[str]]:
+    ) -> tuple[VictimsByRow, Ints, Counter[str]]:
         """Nodes where evictions make room, enough of them to choose from; else nodes per reason, for all."""
         counts: Counter[str] = Counter()
         if diagnosis.pre_filter_message:
             # The Pod was refused as a whole, for what no node's Pods can change.
             counts[NOT_HELPFUL] = diagnosis.node_count
-            return [], counts
+            return VictimsByRow(), np.zeros(0, np.int64), counts
         hopeful = diagnosis.resolvable()
         counts[NOT_HELPFUL] = diagnosis.node_count - int(np.count_nonzero(hopeful))
         rows = self._promising(tries, state, info, snapshot, hopeful, counts)
         wanted = min(max(len(rows) * self._percentage // 100, self._absolute), len(rows))
         limits = budgets(self._handle.budgets()) if len(rows) else []
-        kind: list[Candidate] = []
-        violating: list[Candidate] = []
         start = self._handle.choose(len(rows)) if len(rows) else 0
         key = tries.trial_key(state, info, snapshot, rows)
         known = self._known.of(None if key is None else (info.priority, key, tuple(limits)), snapshot)
@@ -131,19 +133,19 @@ class DefaultPreemption:
         rows = np.concatenate((rows[start:], rows[:start]))
         if own >= 0:
             known.forget(own)
-        while len(rows) and not (kind and len(kind) + len(violating) >= wanted):
-            next_rows, rows = np.split(rows, [max(wanted - len(kind) - len(violating), 1)])
-            for found in known.found(next_rows, snapshot, search):
-                if isinstance(found, Refusal):
-                    counts.update(found.reasons)
-                elif not found.victims:
-                    # Refused by what is no filter, which no eviction changes.
-                    counts[NOT_HELPFUL] += 1
-                else:
-                    (violating if found.violations else kind).append(found)
+        found = np.zeros(0, np.int64)
+        searched = 0
+        while searched < len(rows) and not (len(found) >= wanted and known.breaks_nothing(found)):
+            some = rows[searched : searched + max(wanted - len(found), 1)]
+            found = np.concatenate((found, some[known.search(some, snapshot, search)]))
+            searched += len(some)
+        for row in rows.tolist() if not len(found) else ():
+            told = known[row]
+            # Where nobody would have to go, what refused is no filter, and no eviction changes it.
+            counts.update(told.reasons if isinstance(told, Refusal) else (NOT_HELPFUL,))
         if own >= 0:
             known.forget(own)
-        return kind + violating, counts
+        return known, found, counts
 
     def _promising(
         self,

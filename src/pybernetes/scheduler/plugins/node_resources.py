@@ -97,7 +97,9 @@ class Fit:
             failures |= (asked > free).astype(np.uint64) << np.uint64(min(index + 1, MOST_REASONS - 2))
         return failures | never.astype(np.uint64) << _NEVER
 
-    def _verdict(self, wanted: Wanted, room: NDArray[np.uint64]) -> Verdict:
+    def _verdict(self, wanted: Wanted, room: NDArray[np.uint64]) -> Verdict | None:
+        if not len(room) or not room.max():
+            return None
         reasons = (TOO_MANY_PODS, *(f"Insufficient {name}" for name, *_ in wanted))
         return Verdict(reasons[: MOST_REASONS - 1], room & ~(np.uint64(1) << _NEVER), room >> _NEVER != 0)
 
@@ -122,7 +124,7 @@ class Fit:
 
         if _of_devices(info, self._weights, self._devices):
             return compute(rows)
-        return cast("Ints", snapshot.kept((self, "score", tuple(info.scored_requests.items())), compute)[rows])
+        return cast("Ints", snapshot.kept_at((self, "score", tuple(info.scored_requests.items())), compute, rows))
 
     def events_to_register(self) -> Sequence[Registration]:
         pod = ClusterEvent(EventResource.POD, Action.DELETE | Action.UPDATE_POD_SCALE_DOWN)
@@ -215,7 +217,7 @@ class BalancedAllocation:
 
         if _of_devices(info, self._weights, self._devices):
             return compute(rows)
-        return cast("Ints", snapshot.kept((self, tuple(info.requests.items())), compute)[rows])
+        return cast("Ints", snapshot.kept_at((self, tuple(info.requests.items())), compute, rows))
 
 
 def _weights(given: dict[str, Any]) -> Weights:
