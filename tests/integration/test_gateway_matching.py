@@ -144,7 +144,7 @@ async def answer(port: int, asked: Request) -> str:
     return location.partition("/")[0] or head
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("SEEDS", "3"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("GATEWAY_SEEDS", "3"))))
 def test_the_rule_that_the_text_asks_for_has_the_request(seed: int, tmp_path: Path) -> None:
     choose = random.Random(seed)
     listening = ["", *choose.sample(HOSTS, 2)] if seed % 3 else [choose.choice(["", "*.test"])]

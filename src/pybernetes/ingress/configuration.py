@@ -44,6 +44,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.~!&*+^|-]+")
 """Of headers and parameters, so far as they may stand in the configuration as they are."""
 
 
+_ANY_HOST = "-"
+"""Stands in maps for the host of what is for every host: a path alone is what is looked up where there is no host."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -184,9 +186,9 @@ class _Lookups:
                 stage = self.groups.setdefault((_host_kind(host), is_exact), {})
                 stage[target] = routes if is_exact else [*routes, *_shorter(places, host, path)]
             if is_exact:
-                exact.append(f"{host}{path} {target}\n")
+                exact.append(f"{host or _ANY_HOST}{path} {target}\n")
             else:
-                prefix.append(f"{host}{path}/ {target}\n")
+                prefix.append(f"{host or _ANY_HOST}{path}/ {target}\n")
         self.depth = 1
         """How many wildcards are one below the other."""
         self.stages = {(_host_kind(host), is_exact) for host, _, is_exact in places}
@@ -240,7 +242,7 @@ def _frontend(
         if stages and wild:
             lines.append(f"    http-request set-var(txn.wild) {wild}{unless_found}")
         for exact in stages:
-            prefix = f"%[var(txn.{name})]" if name else ""
+            prefix = f"%[var(txn.{name})]" if name else _ANY_HOST
             text = f"{prefix}%[path]" if exact else f"{prefix}%[path]/"
             look = f"map_{'str' if exact else 'beg'}({place}-{'exact' if exact else 'prefix'}.map)"
             lines.append(f'    http-request set-var-fmt(txn.key) "{text}"{unless_found}')

@@ -84,6 +84,7 @@ class CustomResourceStrategy(Strategy):
     def prepare_for_create(self, ctx: RequestContext, obj: CustomObject) -> None:
         if self.has_status:
             obj.content.pop("status", None)
+            self.default(obj)  # a status of its own making goes, that of the schema comes
         obj.metadata.generation = 1
 
     def prepare_for_update(self, ctx: RequestContext, obj: CustomObject, old: CustomObject) -> None:
