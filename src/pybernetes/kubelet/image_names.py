@@ -15,12 +15,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """The server is not told: containerd takes only URLs for it, and pull secrets mostly have none."""
+
     username: str = ""
     password: str = ""
     auth: str = ""
     identity_token: str = ""
     registry_token: str = ""
-    server_address: str = ""
 
 
 def registry_of(image: str) -> tuple[str, str]:

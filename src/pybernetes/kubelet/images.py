@@ -62,7 +62,7 @@ def with_default_tag(image: str) -> str:
 
 def credentials_for(image: str, secrets: Iterable[Secret]) -> list[Credentials]:
     """What the pull secrets hold for the image's registry, the most specific entry first."""
-    entries = [(key, _credentials(entry, key)) for secret in secrets for key, entry in _entries(secret)]
+    entries = [(key, _credentials(entry)) for secret in secrets for key, entry in _entries(secret)]
     return best_first(image, entries)
 
 
@@ -76,7 +76,7 @@ def _entries(secret: Secret) -> Iterable[tuple[str, dict[str, Any]]]:
         _LOG.warning("pull secret %s/%s cannot be read: %s", secret.metadata.namespace, secret.metadata.name, error)
 
 
-def _credentials(entry: dict[str, Any], server: str) -> Credentials:
+def _credentials(entry: dict[str, Any]) -> Credentials:
     username, password = str(entry.get("username", "")), str(entry.get("password", ""))
     if entry.get("auth") and not username:
         decoded = base64.b64decode(entry["auth"]).decode(errors="replace")
@@ -86,7 +86,6 @@ def _credentials(entry: dict[str, Any], server: str) -> Credentials:
         password=password,
         identity_token=str(entry.get("identitytoken", "")),
         registry_token=str(entry.get("registrytoken", "")),
-        server_address=server,
     )
 
 
@@ -200,7 +199,6 @@ class Images:
             auth=credentials.auth,
             identity_token=credentials.identity_token,
             registry_token=credentials.registry_token,
-            server_address=credentials.server_address,
         )
 
 
