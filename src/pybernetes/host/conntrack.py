@@ -19,7 +19,7 @@ class Conntrack(Protocol):
 
 
 class KernelConntrack:
-    """The real one, in the caller's network namespace. The kernel picks the entries: their number does not matter."""
+    """The real one, in the caller's network namespace. The kernel picks the entries of a port out of all."""
 
     def forget_udp(self, address: str, port: int, family: int, but: Collection[tuple[str, int]]) -> None:
         from pyroute2 import NFCTSocket
@@ -27,7 +27,8 @@ class KernelConntrack:
         from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple
 
         kind = socket.AF_INET6 if family == 6 else socket.AF_INET
-        wanted = NFCTAttrTuple(family=kind, daddr=address or None, proto=socket.IPPROTO_UDP, dport=port)
+        # Of the address too, the kernel would find no entry of IPv6.
+        wanted = NFCTAttrTuple(family=kind, proto=socket.IPPROTO_UDP, dport=port)
         with NFCTSocket(nfgen_family=kind) as conntrack:
             for entry in list(conntrack.dump(tuple_orig=wanted)):
                 sent = NFCTAttrTuple.from_netlink(kind, entry.get_attr("CTA_TUPLE_ORIG"))
@@ -38,5 +39,5 @@ class KernelConntrack:
 
 
 def _matches(sent: Any, address: str, port: int) -> bool:
-    """Again, for kernels before 5.8, which tell all of their entries."""
+    """The port again, for kernels before 5.8, which tell all of their entries."""
     return sent.proto == socket.IPPROTO_UDP and sent.dport == port and (not address or sent.daddr == address)
