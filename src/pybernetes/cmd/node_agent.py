@@ -61,6 +61,12 @@ async def run_machine_network(
         client = client_for(wiring.PROXY, "pybernetes-network")
         await NetworkPolicies(client, wiring.network(spec, layout, node)).run()
 
+    async def announcer() -> None:
+        from pybernetes.network.announcer import AddressAnnouncer
+
+        client = client_for(wiring.PROXY, "pybernetes-network")
+        await AddressAnnouncer(client, wiring.network(spec, layout, node)).run()
+
     async def proxy() -> None:
         from pybernetes.proxy.proxy import Proxy
 
@@ -73,3 +79,6 @@ async def run_machine_network(
         group.create_task(keep("policies", policies), name="policies")
     await load("pybernetes.proxy.proxy")
     group.create_task(keep("proxy", proxy), name="proxy")
+    if spec.balancer_cidrs:
+        await load("pybernetes.network.announcer")
+        group.create_task(keep("announcer", announcer), name="announcer")

@@ -108,7 +108,7 @@ class KernelNetlink:
 
     def ensure_bridge(self, name: str, addresses: Sequence[str], mtu: int = 0) -> None:
         wanted = {(ip, int(prefix)) for ip, _, prefix in (address.partition("/") for address in addresses)}
-        with _socket() as ipr:
+        with netlink_socket() as ipr:
             index = _index(ipr, name)
             if index is None:
                 ipr.link("add", ifname=name, kind="bridge")
@@ -116,7 +116,7 @@ class KernelNetlink:
             _bring_up(ipr, index, wanted, mtu)
 
     def ensure_tunnel(self, tunnel: Tunnel) -> None:
-        with _socket() as ipr:
+        with netlink_socket() as ipr:
             index = _index(ipr, tunnel.device)
             if index is not None and not _is_tunnel(ipr, index, tunnel):
                 ipr.link("del", index=index)
@@ -130,13 +130,13 @@ class KernelNetlink:
             _set_peers(ipr, index, tunnel)
 
     def delete_link(self, name: str) -> None:
-        with _socket() as ipr:
+        with netlink_socket() as ipr:
             index = _index(ipr, name)
             if index is not None:
                 ipr.link("del", index=index)
 
     def mtu_towards(self, address: str) -> int:
-        with _socket() as ipr:
+        with netlink_socket() as ipr:
             for found in ipr.get_addr(family=_family(address)):
                 if found.get_attr("IFA_ADDRESS") == address:
                     (link,) = ipr.get_links(found["index"])
@@ -145,13 +145,13 @@ class KernelNetlink:
 
     def is_behind_router(self, address: str) -> bool:
         try:
-            with _socket() as ipr:
+            with netlink_socket() as ipr:
                 return any(route.get_attr("RTA_GATEWAY") for route in ipr.route("get", dst=address))
         except NetlinkFault:
             return True
 
     def our_routes(self) -> set[Route]:
-        with _socket() as ipr:
+        with netlink_socket() as ipr:
             names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in ipr.get_links()}
             found = set()
             for route in (*ipr.get_routes(family=socket.AF_INET), *ipr.get_routes(family=socket.AF_INET6)):
@@ -175,7 +175,7 @@ class KernelNetlink:
             self._route("del", route)
 
     def _route(self, command: str, route: Route) -> None:
-        with _socket() as ipr:
+        with netlink_socket() as ipr:
             options: dict[str, Any] = {
                 "dst": route.destination,
                 "family": _family(route.destination),
@@ -213,7 +213,7 @@ class KernelNetlink:
 
 
 @contextlib.contextmanager
-def _socket() -> Iterator[Any]:
+def netlink_socket() -> Iterator[Any]:
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 

@@ -13,12 +13,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pybernetes.api.core.v1 import LoadBalancerIngress, LoadBalancerStatus, Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery.fresh import fresh
+from pybernetes.apimachinery.nodes import takes_balanced_traffic
 from pybernetes.client.objects import key_of
-from pybernetes.controllers.runtime.nodes import is_ready
 
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
-EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
-_TO_BE_DELETED = "ToBeDeletedByClusterAutoscaler"
 _MOST_LOOKED_AT = 65536
 
 IPAddress = IPv4Address | IPv6Address
@@ -95,7 +93,7 @@ def from_nodes(
         if both and (not has_some or _age(other) < _age(service)):
             protocol, port = min(both)
             raise NoAddress(f"port {port}/{protocol} of the nodes is the one of Service {key_of(other)}")
-    usable = [node for node in nodes if _usable(node)]
+    usable = [node for node in nodes if takes_balanced_traffic(node)]
     if service.spec.externalTrafficPolicy == "Local":
         having = {e.nodeName for piece in slices for e in piece.endpoints or () if e.conditions and e.conditions.ready}
         usable = [node for node in usable if node.metadata.name in having]
@@ -119,15 +117,7 @@ def with_addresses(service: Service, given: list[str]) -> Service:
 
 def facts_of(node: Node) -> tuple[bool, list[str]]:
     """What of a node matters here."""
-    return _usable(node), _addresses_of(node)
-
-
-def _usable(node: Node) -> bool:
-    """Source: stableNodeSetPredicates, and k3s's rule that the node is ready."""
-    leaving = any(taint.key == _TO_BE_DELETED for taint in node.spec.taints)
-    return (
-        is_ready(node) and not leaving and EXCLUDED not in node.metadata.labels and not node.metadata.deletionTimestamp
-    )
+    return takes_balanced_traffic(node), _addresses_of(node)
 
 
 def _addresses_of(node: Node) -> list[str]:

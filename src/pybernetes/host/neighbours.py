@@ -1,0 +1,106 @@
+"""Answers for addresses that are no interface's own: the kernel's proxy entries for ARP and neighbour discovery.
+
+They stay when this process ends, and the kernel answers by itself. It does so only where it would send packets for the
+address out of another device, which a route to the load balancers' addresses sees to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface
+from pathlib import Path
+from typing import Protocol
+
+from pybernetes.host import netns
+from pybernetes.host.netlink import netlink_socket
+
+_PROXY = 8
+_ETHERNET = 1
+_UP = 1
+_LINK_SCOPE = 253
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An Ethernet link, and a range of addresses on it."""
+
+    device: str
+    mac: str
+    cidr: str
+
+    def holds(self, address: str) -> bool:
+        return ip_address(address) in ip_interface(self.cidr).network
+
+
+class Neighbours(Protocol):
+    def segments(self) -> list[Segment]: ...
+
+    def answered(self) -> set[tuple[str, str]]:
+        """(device, address) of what is answered for now."""
+        ...
+
+    def answer(self, device: str, address: str) -> None: ...
+
+    def be_silent(self, device: str, address: str) -> None: ...
+
+    def send(self, device: str, frame: bytes) -> None:
+        """A whole Ethernet frame."""
+        ...
+
+    def send_icmpv6(self, device: str, message: bytes) -> None:
+        """To all nodes of the link."""
+        ...
+
+
+class KernelNeighbours:
+    """The real one. Raises NetlinkFault, NetnsError, OSError."""
+
+    def segments(self) -> list[Segment]:
+        with netlink_socket() as ipr:
+            links = {
+                link["index"]: (link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_ADDRESS"))
+                for link in ipr.get_links()
+                if link["ifi_type"] == _ETHERNET and link["flags"] & _UP
+            }
+            return [
+                Segment(*links[found["index"]], f"{found.get_attr('IFA_ADDRESS')}/{found['prefixlen']}")
+                for found in ipr.get_addr()
+                if found["index"] in links and found["scope"] != _LINK_SCOPE
+            ]
+
+    def answered(self) -> set[tuple[str, str]]:
+        # pyroute2 cannot ask for them.
+        texts = [netns.output([family, "-json", "neigh", "show", "proxy"]) for family in ("-4", "-6")]
+        return {(entry["dev"], entry["dst"]) for text in texts for entry in json.loads(text or "[]")}
+
+    def answer(self, device: str, address: str) -> None:
+        family = "ipv6" if ":" in address else "ipv4"
+        # The usual delay, up to 0.8 s, is for machines that stand in for one another.
+        Path(f"/proc/sys/net/{family}/neigh/{device}/proxy_delay").write_text("0")
+        if family == "ipv6":
+            Path(f"/proc/sys/net/ipv6/conf/{device}/proxy_ndp").write_text("1")
+        self._proxy("replace", device, address)
+
+    def be_silent(self, device: str, address: str) -> None:
+        self._proxy("del", device, address)
+
+    def _proxy(self, command: str, device: str, address: str) -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with netlink_socket() as ipr, contextlib.suppress(IndexError):  # the device has gone, and its entries with it
+            index = ipr.link_lookup(ifname=device)[0]
+            ipr.neigh(command, dst=address, ifindex=index, flags=_PROXY, family=family)
+
+    def send(self, device: str, frame: bytes) -> None:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as made:
+            made.bind((device, 0))
+            made.send(frame)
+
+    def send_icmpv6(self, device: str, message: bytes) -> None:
+        index = socket.if_nametoindex(device)
+        with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as made:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+            made.sendto(message, ("ff02::1", 0, 0, index))
