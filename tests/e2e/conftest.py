@@ -26,6 +26,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from pybernetes.ingress import gateways
+
 IMAGE = "pybernetes.local/busybox:1.35"
 PATIENCE_S = 120
 """For what takes a second on a quiet machine: only a test that fails waits as long."""
@@ -191,6 +193,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     made.up()
     yield made
     made.down()
+
+
+@pytest.fixture(scope="session")
+def gateway_api(cluster: Cluster) -> None:
+    """The definitions of the Gateway API, as somebody brings them into a cluster that runs."""
+    cluster.kubectl("apply", "-f", str(Path(gateways.__file__).with_name("definitions.yaml")))
+    ready = ("wait", "--for=condition=Accepted", "gatewayclass/pybernetes")
+    eventually("the class is there", lambda: cluster.kubectl(*ready, check=False).returncode == 0)
 
 
 _numbers = itertools.count(1)

@@ -20,7 +20,8 @@ import grpc
 import pytest
 
 from .backend import Backend, leading_to
-from .conftest import PATIENCE_S, Cluster, eventually
+from .conftest import PATIENCE_S, Cluster, eventually, quiet_fetch
+from .gateways import address_of, gateway, http_route
 
 pytestmark = pytest.mark.e2e
 ANNOTATION = "nginx.ingress.kubernetes.io/"
@@ -135,6 +136,7 @@ def gate(cluster: Cluster, namespace: str) -> Iterator[Gate]:
     yield made
     # Now, not with the namespace: another process of the proxy would come in the middle of the next test.
     cluster.kubectl("delete", "ingresses", "--all")
+    cluster.kubectl("delete", "gateways,httproutes,grpcroutes", "--all", check=False)
     for backend in made.backends:
         backend.shutdown()
         backend.server_close()
@@ -277,9 +279,9 @@ def test_upgrades_and_grpc(gate: Gate, tmp_path: Path) -> None:
 class Load:
     """Requests one after the other, each on a connection of its own or all on one, until told to end."""
 
-    def __init__(self, gate: Gate, host: str, *, keep_alive: bool) -> None:
+    def __init__(self, address: str, port: int, host: str, *, keep_alive: bool) -> None:
         self.sent, self.failures = 0, list[str]()
-        self._where, self._host, self._keep_alive = (gate.address, gate.http), host, keep_alive
+        self._where, self._host, self._keep_alive = (address, port), host, keep_alive
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -305,7 +307,7 @@ class Load:
         self._thread.join(PATIENCE_S)
 
 
-def test_a_rolling_update_under_load(gate: Gate) -> None:
+def test_a_rolling_update_under_load(gate: Gate, gateway_api: None) -> None:
     container = {
         "name": "hello", "image": "pybernetes.local/hello:1.0", "ports": [{"containerPort": 8080}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
@@ -326,11 +328,16 @@ def test_a_rolling_update_under_load(gate: Gate) -> None:
             "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
         },
         gate.ingress("roll", ("roll.test", "/", "Prefix", "roll")),
+        gateway("roll", {"name": "http", "port": 80, "protocol": "HTTP"}),
+        http_route("roll", {"backendRefs": [{"name": "roll", "port": 80}]}),
     )  # fmt: skip
     gate.cluster.kubectl("rollout", "status", "deployment/roll", "--timeout=120s")
     eventually("it is served", lambda: gate.curl("http://roll.test/")[0] == 200)
+    address = address_of(gate, "roll")
+    eventually("it is served by a Gateway too", lambda: quiet_fetch(f"http://{address}/"))
     before = gate.proxy_pid()
-    loads = [Load(gate, "roll.test", keep_alive=kept) for kept in (True, False)]
+    ways = [(gate.address, gate.http), (address, 80)]
+    loads = [Load(*way, "roll.test", keep_alive=kept) for way in ways for kept in (True, False)]
     gate.cluster.kubectl("rollout", "restart", "deployment/roll")
     gate.cluster.kubectl("rollout", "status", "deployment/roll", "--timeout=120s")
     assert gate.proxy_pid() == before, "endpoints change without another process"
@@ -341,7 +348,7 @@ def test_a_rolling_update_under_load(gate: Gate) -> None:
     eventually("the load goes on", lambda: all(load.sent > at + 20 for load, at in zip(loads, seen, strict=True)))
     for load in loads:
         load.end()
-    assert [load.failures for load in loads] == [[], []]
+    assert [load.failures for load in loads] == [[], [], [], []]
 
 
 def test_a_killed_proxy_comes_back(gate: Gate) -> None:

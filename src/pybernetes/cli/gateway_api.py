@@ -1,4 +1,4 @@
-"""`up --gateway-api`: the definitions of the Gateway API and the class that the cluster's proxy serves."""
+"""`up --gateway-api`: the definitions of the Gateway API. Its class is made by the controller that serves it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pybernetes.apimachinery.errors import AlreadyExists
 from pybernetes.apimachinery.scheme import resource_of
 from pybernetes.client.client import Client
 from pybernetes.ingress import gateways
-from pybernetes.ingress.gateways.api import GatewayClass
 
 _APPROVAL = "api-approved.kubernetes.io"
 
 
 def manifests() -> list[dict[str, Any]]:
-    """The definitions, then the class."""
+    """The definitions."""
     import yaml
 
     file = Path(gateways.__file__).with_name("definitions.yaml")
@@ -33,7 +32,7 @@ async def _established(client: Client, name: str) -> None:
 
 async def install(client: Client) -> None:
     """Definitions of somebody else are left as they are; ours of another version are brought up to date."""
-    *definitions, made_class = manifests()
+    definitions = manifests()
     resource = resource_of(CustomResourceDefinition)
     for tree in definitions:
         try:
@@ -43,7 +42,3 @@ async def install(client: Client) -> None:
             if held.metadata.annotations.get(_APPROVAL) == tree["metadata"]["annotations"][_APPROVAL]:
                 await client.dynamic.apply(resource, tree, "pybernetes", force=True)
         await _established(client, tree["metadata"]["name"])
-    try:
-        await client.dynamic.create(GatewayClass.RESOURCE, made_class)
-    except AlreadyExists:
-        return

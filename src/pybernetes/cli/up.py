@@ -129,7 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ingress", action=argparse.BooleanOptionalAction, help="whether Ingresses are served (default: they are)"
     )
     parser.add_argument(
-        "--gateway-api", action="store_true", help="install the definitions of the Gateway API, and the class for it"
+        "--gateway-api", action="store_true", help="install the definitions of the Gateway API"
     )
     parser.add_argument("--no-example", action="store_true", help="start without examples/hello")
     parser.add_argument(

@@ -84,6 +84,7 @@ _OWN_ROLES: dict[str, tuple[RuleText, ...]] = {
         ("list watch", "apiextensions.k8s.io", "customresourcedefinitions"),
         ("list watch", "networking.k8s.io", "ingresses ingressclasses"),
         ("list watch", "gateway.networking.k8s.io", "gatewayclasses gateways httproutes grpcroutes referencegrants"),
+        ("create", "gateway.networking.k8s.io", "gatewayclasses"),
         (
             "patch",
             "gateway.networking.k8s.io",

@@ -56,6 +56,7 @@ from pybernetes.ingress.table import Key, Table, World
 
 log = logging.getLogger(__name__)
 
+CLASS = "pybernetes"
 _PORTS = range(20000, 30000)
 """Of this machine, for listeners: below those that connections and NodePorts are given."""
 
@@ -74,6 +75,7 @@ class Gateways:
         self._definitions: dict[str, Informer[CustomResourceDefinition]] = {}
         self._informers: dict[type[Any], Informer[Any]] = {}
         self._ports: dict[tuple[Key, int], int] = {}
+        self._looked_for_class = False
         if address:
             self._definition(Gateway)
 
@@ -82,12 +84,28 @@ class Gateways:
         if not (self._address and self._defined(Gateway) and self._defined(GatewayClass)):
             return []
         await self._follow(GatewayClass, Gateway)
+        await self._ensure_class()
         ours = {found.metadata.name for found in self._list(GatewayClass) if found.spec.controllerName == CONTROLLER}
         found = [gateway for gateway in self._list(Gateway) if gateway.spec.gatewayClassName in ours]
         if found:
             kinds = [kind for kind in (HTTPRoute, GRPCRoute, ReferenceGrant) if self._defined(kind)]
             await self._follow(*kinds, Namespace)
         return found
+
+    async def _ensure_class(self) -> None:
+        """Makes our GatewayClass unless there is one, once."""
+        if self._looked_for_class:
+            return
+        self._looked_for_class = True
+        if not any(found.spec.controllerName == CONTROLLER for found in self._list(GatewayClass)):
+            resource = GatewayClass.RESOURCE
+            made = {"metadata": {"name": CLASS}, "spec": {"controllerName": CONTROLLER}}
+            try:
+                await self._client.dynamic.create(
+                    resource, {"apiVersion": resource.api_version, "kind": resource.kind, **made}
+                )
+            except errors.AlreadyExists:
+                log.info("the GatewayClass %s is another controller's", CLASS)
 
     def add_to(self, table: Table, gateways: list[Gateway], world: World, *, running: bool) -> Told:
         """`running`: the proxy has the ports that were given out before."""
