@@ -38,6 +38,7 @@ soak: install   ## the tests again and again, until one fails or COUNT (default 
 		--faults kill,kill-etcd,kill-leader --rounds $${ROUNDS:-200} --seed $${SEED:-1}
 	PYTHONHASHSEED=0 .venv/bin/python -m tests.sim.controllers.simulation --seeds $${SEEDS:-1-1000}
 	.venv/bin/python -m tests.sim.controllers.chaos --deployments 100 --every 1 --seed $${SEED:-1}
+	.venv/bin/python -m tests.e2e.kubelet.faults --rounds $${ROUNDS:-200} --seed $${SEED:-1}
 
 gen: install    ## regenerate src/pybernetes/api and the locks
 	.venv/bin/python codegen/generate.py

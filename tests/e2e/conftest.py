@@ -170,7 +170,12 @@ def make_cluster(folder: Path, suffix: str = "") -> Cluster:
 
 @functools.cache
 def run_slot() -> int:
-    """A number that no other test run on this machine has now; the lock ends with the process.
+    """The number of this test run."""
+    return own_slot()
+
+
+def own_slot() -> int:
+    """A number that nobody else on this machine has now; the lock ends with the process.
 
     So two runs never share a cluster's name or network, and a name that a killed run used is taken, and cleaned, again.
     """

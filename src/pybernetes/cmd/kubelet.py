@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-parallel-image-pulls", type=int, default=0, help="with --no-serialize-image-pulls (default: no limit)")
     add("--image-credential-provider-config", default="", metavar="PATH", help="CredentialProviderConfig to read")
     add("--image-credential-provider-bin-dir", default="", metavar="DIR", help="where those programs lie")
+    add("--pod-max-pids", type=int, default=-1, help="processes that a pod may have; -1 sets no limit")
     add("--seccomp-default", action=argparse.BooleanOptionalAction, default=False)
     add("--node-status-update-frequency", type=float, default=10.0, metavar="SECONDS")
     add("--eviction-hard", default=None, metavar="SIGNAL<VALUE,...", help="below this pods end at once")
@@ -90,6 +91,7 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         max_parallel_image_pulls=args.max_parallel_image_pulls,
         credential_provider_folder=args.image_credential_provider_bin_dir,
         seccomp_default=args.seccomp_default,
+        pod_max_pids=args.pod_max_pids,
         node_status_update_frequency_s=args.node_status_update_frequency,
         image_gc_high_threshold_percent=args.image_gc_high_threshold,
         image_gc_low_threshold_percent=args.image_gc_low_threshold,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _DNS_PORT = 10053
 _HEALTHZ_BEHIND_KUBELET = 6
 """The proxy's customary port is 10256, the kubelet's 10250; of clusters that share an address each has its own."""
+_POD_MAX_PIDS = 4096
+"""More than any Pod of sense needs, fewer than the machine has: a fork bomb ends there."""
 
 
 def user(name: str, *groups: str) -> UserInfo:
@@ -124,6 +126,7 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
         cgroup_root=spec.cgroup(node),
         cluster_dns=[spec.dns_ips[0]],
         static_pod_path=str(place.manifests),
+        pod_max_pids=_POD_MAX_PIDS,
         server_address=spec.address_of(node),
         server_port=spec.kubelet_port,
         tls_cert_file=str(keys.certificate(f"kubelet-server-{node}")),

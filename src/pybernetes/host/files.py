@@ -1,13 +1,16 @@
-"""Files that are whole or not there: atomic writes with a mode, and locks."""
+"""Files that are whole or not there: atomic writes with a mode, locks, and reading what somebody else has laid."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _SERIAL = itertools.count()
 
@@ -74,3 +77,20 @@ def wait_unlocked(path: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
+
+
+def open_plain(path: Path, within: Path | None = None) -> BinaryIO:
+    """Opens a file to read that somebody else may have laid there: no link, no pipe that makes one wait, no device.
+
+    `within`, where given, is a folder that no link on the way may lead out of. Raises OSError.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if within is not None and within.resolve() not in Path(f"/proc/self/fd/{handle}").readlink().parents:
+            raise OSError(errno.ELOOP, f"leads out of {within}", str(path))
+    except OSError:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "rb")

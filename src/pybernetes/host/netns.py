@@ -6,6 +6,7 @@ never used: it remounts /sys.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -57,6 +58,15 @@ def names() -> list[str]:
         return sorted(entry.name for entry in RUN_NETNS.iterdir())
     except OSError:
         return []
+
+
+def addresses(place: Path) -> list[str]:
+    """The IPs of all links of the namespace that is mounted at a path. Raises OSError."""
+    command = ["nsenter", f"--net={place}", "--", "ip", "-json", "address", "show"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(done.stderr.strip() or f"nsenter {place} failed")
+    return [entry["local"] for link in json.loads(done.stdout) for entry in link.get("addr_info", ())]
 
 
 def output(arguments: Sequence[str]) -> str:

@@ -51,6 +51,8 @@ class KubeletConfig:
     """key, value, effect."""
     provider_id: str = ""
     max_pods: int = 110
+    pod_max_pids: int = -1
+    """Processes and threads that a pod may have at a time; -1 sets no limit."""
     pod_cidr: str = ""
     """Addresses of its pods, to register with; empty leaves them to the node IPAM controller."""
     system_reserved: dict[str, str] = field(default_factory=dict)

@@ -123,9 +123,12 @@ class Kubelet:
                 await self._follow_sources()
                 self._adopt_orphans()
                 self.started.set()
+                self.spawn(self._observing.relist(), "relist")
                 if self._mirrors is not None:
                     self._mirrors.reconcile()
                 self.spawn(self.endings.run(), "eviction")
+                logs = LogRotation(self.cri, self.config, self.clock)
+                self.spawn(logs.run(lambda: [r.worker.runtime for r in self.runners.values()]), "log rotation")
                 await self._housekeep(self._garbage)
             finally:
                 await self._close()
@@ -451,7 +454,6 @@ class Kubelet:
 
     async def _housekeep(self, garbage: Garbage) -> None:
         rounds = 0
-        logs = LogRotation(self.cri, self.config, self.clock)
         while True:
             await asyncio.sleep(self.config.housekeeping_period_s)
             rounds += 1
@@ -461,7 +463,6 @@ class Kubelet:
             for runner in list(self.runners.values()):
                 if runner.worker.stage is Stage.SYNCING:
                     runner.look_at_volumes()
-                    await logs.rotate(runner.worker.runtime)
                     for container_id in await garbage.collect_containers(runner.worker.runtime):
                         runner.post(m.ContainerStopped(container_id, None))
             if self.agent is not None:

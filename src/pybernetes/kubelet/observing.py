@@ -15,6 +15,7 @@ from typing import Any
 
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.cri.leftovers import Leftovers
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.shell import PodRunner
 
@@ -37,6 +38,7 @@ class Observing:
         self._runners = runners
         self._exits = exits
         self._spawn = spawn
+        self._leftovers = Leftovers(cri)
 
     def changed(self, container_id: str, kind: str) -> None:
         if kind == "relist":
@@ -51,6 +53,7 @@ class Observing:
 
     async def relist(self) -> None:
         """Compares what is thought to run with what the runtime says, for when events may have been lost."""
+        self._spawn(self._leftovers.remove(), "leftovers")
         if not self._runners:
             return
         thought = {c.id: r for r in self._runners.values() for c in r.worker.runtime.running()}

@@ -65,7 +65,10 @@ class Surroundings:
         return ContainerEvents(cri, on_change, has_pods)
 
     def cgroups(self, config: KubeletConfig) -> Cgroups | None:
-        return Cgroups(config.cgroup_root) if config.cgroup_root else None
+        if not config.cgroup_root:
+            return None
+        limit = config.pod_max_pids if config.pod_max_pids > 0 else None
+        return Cgroups(config.cgroup_root, pod_pids_limit=limit)
 
     def tokens(self, client: Client | None, clock: Clock) -> Tokens | None:
         return Tokens(client, clock) if client is not None else None

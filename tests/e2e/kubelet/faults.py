@@ -34,7 +34,7 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.pods import is_finished, is_ready
 from pybernetes.client.client import Client
 from pybernetes.kubelet.runtime import POD_UID_LABEL
-from tests.e2e.conftest import run_slot
+from tests.e2e.conftest import own_slot
 from tests.e2e.kubelet.footprint import footprint, shim_processes
 from tests.e2e.kubelet.harness import NODE, PATIENCE_S
 from tests.e2e.kubelet.private_containerd import IMAGE, PrivateContainerd
@@ -82,9 +82,15 @@ class KubeletProcess:
 
 class Campaign:
     def __init__(
-        self, args: argparse.Namespace, server: Server, kubelet: KubeletProcess, runtime: PrivateContainerd
+        self,
+        args: argparse.Namespace,
+        row: list[str] | None,
+        server: Server,
+        kubelet: KubeletProcess,
+        runtime: PrivateContainerd,
     ) -> None:
         self.args = args
+        self._row = row
         self.random = random.Random(args.seed)
         self.total: Counter[str] = Counter()
         self.violations: list[str] = []
@@ -121,9 +127,10 @@ class Campaign:
     async def _round(self, name: str) -> None:
         async with asyncio.TaskGroup() as tasks:
             churning = [tasks.create_task(self._come_and_go()) for _ in range(self.args.at_once)]
-            for _ in range(self.args.faults_per_round):
+            kinds = self.args.faults.split(",")
+            for kind in self._row or [self.random.choice(kinds) for _ in range(self.args.faults_per_round)]:
                 await asyncio.sleep(self.random.uniform(0, self.args.between))
-                await self._fault(self.random.choice(self.args.faults.split(",")))
+                await self._fault(kind)
             for task in churning:
                 task.cancel()
         await self._all_stay(name)
@@ -330,28 +337,30 @@ def _runs_once(pod: Pod) -> bool:
     return pod.spec.restartPolicy == "Never"
 
 
-async def play(args: argparse.Namespace) -> Campaign:
+async def play_campaign(args: argparse.Namespace, row: list[str] | None = None) -> Campaign:
+    """`row` are the faults of every round in their order; without it they are drawn."""
     with tempfile.TemporaryDirectory(prefix="node-faults-") as text:
-        folder = Path(text)
-        for name in ("api", "ctd/node"):
-            (folder / name).mkdir(parents=True)
-        runtime = PrivateContainerd(folder / "ctd", run_slot())
+        slot = own_slot()
+        api, machine = Path(text, "api"), Path(text, f"faults-{slot}")
+        for place in (api, machine / "node"):
+            place.mkdir(parents=True)
+        runtime = PrivateContainerd(machine, slot)
         runtime.start()
         try:
-            with running(folder / "api") as server, contextlib.ExitStack() as stack:
-                kubelet = KubeletProcess(folder / "ctd" / "node", folder / "api" / "api.sock", runtime)
+            with running(api) as server, contextlib.ExitStack() as stack:
+                kubelet = KubeletProcess(machine / "node", api / "api.sock", runtime)
                 stack.callback(kubelet.kill)
-                campaign = Campaign(args, server, kubelet, runtime)
+                campaign = Campaign(args, row, server, kubelet, runtime)
                 await campaign.run()
                 if campaign.violations:
-                    for log in (folder / "ctd" / "node" / "log", folder / "ctd" / "log", folder / "api" / "log"):
+                    for log in (machine / "node" / "log", machine / "log", api / "log"):
                         print(f"--- {log.parent.name}\n{log.read_text()[-args.log_bytes :]}")
         finally:
             runtime.stop()
     return campaign
 
 
-def main() -> None:
+def options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
@@ -361,8 +370,12 @@ def main() -> None:
     parser.add_argument("--stay", type=int, default=4, metavar="PODS", help="that stay")
     parser.add_argument("--at-once", type=int, default=3, metavar="PODS", help="that come and go at a time")
     parser.add_argument("--log-bytes", type=int, default=3000, help="of each log, when something is wrong")
-    args = parser.parse_args()
-    campaign = asyncio.run(play(args))
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    args = options(sys.argv[1:])
+    campaign = asyncio.run(play_campaign(args))
     print(", ".join(f"{count} {what}" for what, count in sorted(campaign.total.items())))
     for violation in campaign.violations:
         print(f"VIOLATION (seed {args.seed}): {violation}")

@@ -418,9 +418,13 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
     command += ["--container-runtime-endpoint", str(containerd.socket), "--root-dir", str(folder / "kubelet")]
     command += ["--pod-log-dir", str(folder / "pods"), "--cgroup-root", containerd.cgroup_root]
     command += ["--pod-manifest-path", str(folder / "manifests")]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    log = folder / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stderr=file)
     try:
-        pids = _until(lambda: found if len(found := containerd.tasks()) == 2 else None)
+        _until(lambda: "Started" in log.read_text())  # killed before, it would take its call back
+        pids = containerd.tasks()
+        assert len(pids) == 2
         process.kill()
         process.wait()
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

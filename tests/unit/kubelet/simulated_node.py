@@ -204,7 +204,7 @@ class SimulatedNode:
         if bad:
             made = replace(made, state="exited", exit_code=128, finished_at_s=self.now_s, reason="StartError")
             self.runtime = self.runtime.with_container(made)
-            return m.ContainerFailed(asked.name, "RunContainerError", "no such program", made)
+            return m.ContainerFailed(asked.name, "RunContainerError", "no such program", (made,))
         self.runtime = self.runtime.with_container(made)
         return m.ContainerStarted(made)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pybernetes.host.files import open_plain
 from pybernetes.kubelet.runtime import MESSAGE_PATH_ANNOTATION, MESSAGE_POLICY_ANNOTATION
 
 MAX_MESSAGE_BYTES = 4096
@@ -44,7 +45,7 @@ def termination_message(status: Any) -> str:
 
 
 def tail(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         size = file.seek(0, 2)
         file.seek(max(size - limit, 0))
         return file.read(limit)

@@ -6,7 +6,9 @@ only when a client is made. Errors are `CriError`, with gRPC's code by name.
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from pybernetes.kubelet.rpc import RpcClient, RpcError
 
@@ -17,10 +19,28 @@ _IMAGES = "/runtime.v1.ImageService/"
 _CALL_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 240.0
 _PULL_TIMEOUT_S = 3600.0
+_AWAY_S = 0.2
+T = TypeVar("T")
 
 
 class CriError(RpcError):
     """The runtime refused or could not be reached."""
+
+    @property
+    def away(self) -> bool:
+        """Nobody answered: what was asked may have been done, or not. containerd says so itself while it starts."""
+        return self.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or "server is not initialized yet" in self.message
+
+
+async def once_it_answers(look: Callable[[], Awaitable[T]]) -> T:
+    """What the runtime says, asked again while it is away. Raises CriError where it refuses."""
+    while True:
+        try:
+            return await look()
+        except CriError as error:
+            if not error.away:
+                raise
+            await asyncio.sleep(_AWAY_S)
 
 
 class CriClient(RpcClient):

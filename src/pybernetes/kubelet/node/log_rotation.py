@@ -14,14 +14,17 @@ import gzip
 import logging
 import shutil
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pybernetes.host.clock import Clock
+from pybernetes.host.files import open_plain
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.runtime import PodRuntime
 
 _LOG = logging.getLogger(__name__)
+_PERIOD_S = 10.0
 
 
 class LogRotation:
@@ -29,6 +32,13 @@ class LogRotation:
         self._cri = cri
         self._config = config
         self._clock = clock
+
+    async def run(self, pods: Callable[[], Iterable[PodRuntime]]) -> None:
+        """Looks at the logs of all of them every ten seconds."""
+        while True:
+            await asyncio.sleep(_PERIOD_S)
+            for runtime in pods():
+                await self.rotate(runtime)
 
     async def rotate(self, runtime: PodRuntime) -> None:
         """Looks at the logs of a pod's running containers."""
@@ -59,7 +69,8 @@ def compress_older(path: Path, keep_files: int) -> None:
     for plain in rotated[surplus:]:
         if plain.suffix != ".gz":
             unfinished = plain.with_name(plain.name + ".tmp")
-            with plain.open("rb") as source, gzip.open(unfinished, "wb") as target:
+            unfinished.unlink(missing_ok=True)
+            with open_plain(plain) as source, unfinished.open("xb") as file, gzip.open(file, "wb") as target:
                 shutil.copyfileobj(source, target)
             unfinished.rename(plain.with_name(plain.name + ".gz"))
             plain.unlink()

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from pybernetes.host.files import open_plain
 from pybernetes.host.inotify import FolderWatch
 from pybernetes.kubelet.serving.log_reader import LogOptions, LogRenderer, tail_start
 from pybernetes.kubelet.serving.server_host import ContainerLog
@@ -65,9 +66,13 @@ async def log_stream(
 
 
 def _open(name: str) -> tuple[Path, BinaryIO]:
-    """The path behind symbolic links (a watch does not follow those), and the open file."""
-    path = Path(os.path.realpath(name))
-    return path, path.open("rb")
+    """The path without symbolic links (a watch does not follow those), and the open file.
+
+    Links above the folder of all pods' logs are the node's own; below it a pod may have laid them.
+    """
+    root = Path(name).parents[2]
+    path = root.resolve() / Path(name).relative_to(root)
+    return path, open_plain(path, root)
 
 
 async def _to_end(file: BinaryIO, renderer: LogRenderer, left: int | None) -> AsyncIterator[bytes]:
@@ -102,5 +107,5 @@ def _replaced(file: BinaryIO, path: Path) -> BinaryIO | None:
         there = path.stat()
         mine = os.fstat(file.fileno())
         if (there.st_ino, there.st_dev) != (mine.st_ino, mine.st_dev):
-            return path.open("rb")
+            return open_plain(path, path.parents[2])
     return None

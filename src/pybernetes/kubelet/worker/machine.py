@@ -26,7 +26,7 @@ from pybernetes.kubelet.backoff import BackOff
 from pybernetes.kubelet.pod_spec import full_name, is_sidecar, termination_grace_period_s
 from pybernetes.kubelet.resources.requests import CgroupValues, pod_cgroup_values, size_of
 from pybernetes.kubelet.resources.resizing import Update, summary
-from pybernetes.kubelet.runtime import Container, PodRuntime
+from pybernetes.kubelet.runtime import Container, PodRuntime, Sandbox
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.plan import Plan, Stop, plan
 from pybernetes.kubelet.worker.status import Inputs, ProbeResults, Resize, generate
@@ -99,6 +99,7 @@ class PodWorker:
         self._counted: dict[str, str] = {}
         self._cancelled: set[str] = set()
         self._prepare_cancelled = False
+        self._stopped: set[str] = set()
         self._grace_override: int | None = None
         self._terminating_since_s = 0.0
         self._pod_size: CgroupValues | None = None
@@ -188,11 +189,11 @@ class PodWorker:
                 self.failures.pop(container.name, None)
                 self._retry_at.pop(f"start/{container.name}", None)
                 self._merge(container)
-            case m.ContainerFailed(name=name, reason=reason, message=message, container=left):
+            case m.ContainerFailed(name=name, reason=reason, message=message, left=left):
                 self.in_flight.pop(f"start/{name}", None)
                 self.failures[name] = (reason, message)
-                if left is not None:
-                    self._merge(left)
+                for container in left:
+                    self._merge(container)
                 self._retry_at[f"start/{name}"] = now_s + RETRY_S
             case m.ContainerStopped(container_id=container_id, container=left, failure=failure):
                 self._container_stopped(container_id, left, failure, now_s)
@@ -268,6 +269,7 @@ class PodWorker:
         if failure:
             self._out.append(m.Record("Warning", "FailedKillPod", f"error killing pod: {failure}"))
             return
+        self._stopped.add(sandbox_id)
         for sandbox in self.runtime.sandboxes:
             if sandbox.id == sandbox_id:
                 self.runtime = self.runtime.with_sandbox(replace(sandbox, ready=False))
@@ -437,11 +439,10 @@ class PodWorker:
     def _renew_sandbox(self, wanted: Plan, now_s: float) -> None:
         if self.runtime.running() or self._starting():
             return
-        for sandbox in self.runtime.sandboxes:
-            if sandbox.ready:
-                if self._due(f"stop-sandbox/{sandbox.id}", now_s):
-                    self._ask(m.StopSandbox(sandbox.id))
-                return
+        for sandbox in self._holding():
+            if self._due(f"stop-sandbox/{sandbox.id}", now_s):
+                self._ask(m.StopSandbox(sandbox.id))
+            return
         if self.host_ready and self._due("sandbox", now_s):
             if wanted.attempt > 0:
                 self._out.append(
@@ -528,12 +529,16 @@ class PodWorker:
                 self._stop(Stop(container, f"Stopping container {container.name}", grace))
         if running or self._starting() or "sandbox" in self.in_flight or "host" in self.in_flight:
             return
-        ready = [s for s in self.runtime.sandboxes if s.ready]
-        for sandbox in ready:
+        holding = self._holding()
+        for sandbox in holding:
             if self._due(f"stop-sandbox/{sandbox.id}", now_s):
                 self._ask(m.StopSandbox(sandbox.id))
-        if not ready and not self.in_flight:
+        if not holding and not self.in_flight:
             self._go(Stage.CLEANING)
+
+    def _holding(self) -> list[Sandbox]:
+        """Sandboxes that may hold a network yet: also one that died has to be stopped once."""
+        return [s for s in self.runtime.sandboxes if s.ready or s.id not in self._stopped]
 
     # Probes follow the containers that run.
 

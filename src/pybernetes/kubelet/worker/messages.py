@@ -99,12 +99,13 @@ class ContainerStarted(Struct, frozen=True):
 
 
 class ContainerFailed(Struct, frozen=True):
-    """The start did not succeed; `container` is what it left in the runtime."""
+    """The start did not succeed."""
 
     name: str
     reason: str
     message: str
-    container: Container | None = None
+    left: tuple[Container, ...] = ()
+    """What the runtime has of that name, known before or not."""
 
 
 class ContainerStopped(Struct, frozen=True):

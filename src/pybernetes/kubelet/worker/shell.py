@@ -28,7 +28,7 @@ from pybernetes.kubelet.containers.environment import ConfigError
 from pybernetes.kubelet.containers.given import Given
 from pybernetes.kubelet.containers.lifecycle import HookError
 from pybernetes.kubelet.containers.termination_message import termination_message
-from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
 from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.images import ImageError, Images
 from pybernetes.kubelet.objects import ReferencedObjects
@@ -38,7 +38,7 @@ from pybernetes.kubelet.resources import resizing
 from pybernetes.kubelet.resources.allocation import AllocationError
 from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.resources.resizing import Decision
-from pybernetes.kubelet.runtime import POD_UID_LABEL, Container, Sandbox, container_of, sandbox_of
+from pybernetes.kubelet.runtime import CONTAINER_NAME_LABEL, POD_UID_LABEL, Container, Sandbox, container_of, sandbox_of
 from pybernetes.kubelet.surroundings import ProbeOnce, RunHook
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError
@@ -164,13 +164,11 @@ class PodRunner:
             case m.StopProbes(container_id=container_id, only_liveness=only_liveness):
                 self._node.probes.stop(container_id, only_liveness)
             case m.CancelStart(name=name):
-                if (task := self._starts.get(name)) is not None:
-                    task.cancel()
+                _give_up(self._starts.get(name))
             case m.PrepareHost():
                 self._preparing = self._spawn(self._prepare_host(pod), "prepare", m.HostPrepared(_LOST))
             case m.CancelPrepare():
-                if self._preparing is not None:
-                    self._preparing.cancel()
+                _give_up(self._preparing)
             case m.CreateSandbox(attempt=attempt):
                 self._spawn(self._create_sandbox(pod, attempt), "sandbox", m.SandboxFailed(_LOST))
             case m.StopSandbox(sandbox_id=sandbox_id):
@@ -215,6 +213,14 @@ class PodRunner:
     # Host.
 
     async def _prepare_host(self, pod: Pod) -> None:
+        try:
+            await self._make_ready(pod)
+        except asyncio.CancelledError:
+            if self.worker.stage is not Stage.SYNCING:
+                self.post(m.HostPrepared("the pod ends"))
+            raise
+
+    async def _make_ready(self, pod: Pod) -> None:
         node = self._node
         try:
             if node.cgroups is not None:
@@ -241,10 +247,6 @@ class PodRunner:
             text = "failed to sync the configmaps and secrets of the pod: timed out waiting for the condition"
         except (VolumeError, OSError) as error:
             text = str(error)
-        except asyncio.CancelledError:
-            if self.worker.stage is not Stage.SYNCING:
-                self.post(m.HostPrepared("the pod ends"))
-            raise
         else:
             self._plan_refresh()
             self.post(m.HostPrepared())
@@ -323,12 +325,16 @@ class PodRunner:
     async def _sandboxes_left(self, pod: Pod) -> tuple[Sandbox, ...]:
         """The pod's sandboxes after a failure: the next one needs a number that none of them has."""
         cri = self._node.cri
-        try:
+
+        async def look() -> tuple[Sandbox, ...]:
             items = await cri.list_pod_sandboxes({POD_UID_LABEL: pod_spec.uid_of(pod)})
             found = [(await cri.pod_sandbox_status(item.id)).status for item in items]
+            return tuple(sandbox_of(status, bool(pod.spec.hostNetwork)) for status in found)
+
+        try:
+            return await once_it_answers(look)
         except CriError:
             return ()
-        return tuple(sandbox_of(status, bool(pod.spec.hostNetwork)) for status in found)
 
     async def _stop_sandbox(self, sandbox_id: str) -> None:
         try:
@@ -398,7 +404,7 @@ class PodRunner:
             if started is None:
                 raise CriError("NOT_FOUND", "the container is gone")
         except asyncio.CancelledError:
-            left = await self._look_at(container_id) if container_id else None
+            left = await self._containers_left(pod, name)
             self.post(m.ContainerFailed(name, reason, "cancelled: the pod is being deleted", left))
             return
         except (CriError, ConfigError, AllocationError, HookError, OSError, ValueError) as error:
@@ -406,12 +412,26 @@ class PodRunner:
             if not isinstance(error, HookError):
                 shown = message.replace(container_id, name) if container_id else message
                 node.record(pod, "Warning", "Failed", f"Error: {shown}", name)
-            left = await self._look_at(container_id) if container_id else None
+            left = await self._containers_left(pod, name) if reason != "CreateContainerConfigError" else ()
             self.post(m.ContainerFailed(name, reason, message, left))
             return
         self.post(m.ContainerStarted(started))
         if started.state == "running" and node.has_exited(container_id):
             await self.observe_exit(container_id)
+
+    async def _containers_left(self, pod: Pod, name: str) -> tuple[Container, ...]:
+        """The pod's containers of that name after a failure: a call that broke may have been heard all the same."""
+        labels = {POD_UID_LABEL: pod_spec.uid_of(pod), CONTAINER_NAME_LABEL: name}
+
+        async def look() -> tuple[Container, ...]:
+            items = await self._node.cri.list_containers(labels)
+            found = [((await self._node.cri.container_status(i.id)).status, i.pod_sandbox_id) for i in items]
+            return tuple(observed(status, sandbox_id) for status, sandbox_id in found)
+
+        try:
+            return await once_it_answers(look)
+        except CriError:
+            return ()
 
     async def _first_look(self, pod: Pod, name: str, container_id: str) -> Container | None:
         """The container as it is told first.
@@ -638,6 +658,12 @@ class PodRunner:
             self.post(m.LeftoversRemoved(str(error)))
             return
         self.post(m.LeftoversRemoved())
+
+
+def _give_up(task: asyncio.Task[None] | None) -> None:
+    """Cancels a step in the next turn of the loop: by then it has begun and will answer, else it never would."""
+    if task is not None:
+        asyncio.get_running_loop().call_soon(task.cancel)
 
 
 def observed(status: Any, sandbox_id: str) -> Container:

@@ -1,0 +1,220 @@
+"""What a containerd that was killed, or whose kubelet was, has forgotten: networks and shims without a record.
+
+containerd makes the namespace of a sandbox, and has its address given, before it writes anything down. Those made
+before a life of the runtime began that no sandbox names are nobody's; they are looked for once in a life. A shim that
+starts while containerd dies, or while it is no longer asked to, is not found again: one whose container containerd
+does not know, now and some seconds later, is ended. All this only where containerd keeps its namespaces under a folder
+of its own, as one does that serves this node alone.
+
+Source: containerd's pkg/cri/server/sandbox_run.go, runtime/v2/manager.go loadShims, runtime/v2/binary.go Delete;
+containernetworking/plugins' ipam/host-local.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pybernetes.apimachinery.protobuf.varint import varint
+from pybernetes.host import mounts, netns
+from pybernetes.host.processes import Process, all_pids, arguments
+from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
+
+_LOG = logging.getLogger(__name__)
+_NAMESPACE = "k8s.io"
+_GET = "/containerd.services.containers.v1.Containers/Get"
+_TIMEOUT_S = 10.0
+_UNKNOWN_S = 5.0
+_TASKS = "io.containerd.runtime.v2.task"
+
+
+class _Config(msgspec.Struct):
+    """As much as is looked at of what containerd tells of its configuration."""
+
+    stateDir: str = ""
+    rootDir: str = ""
+    netnsMountsUnderStateDir: bool = False
+
+
+class _Ipam(msgspec.Struct):
+    type: str = ""
+    dataDir: str = ""
+
+
+class _Plugin(msgspec.Struct):
+    ipam: _Ipam = msgspec.field(default_factory=_Ipam)
+
+
+class _Conflist(msgspec.Struct):
+    name: str = ""
+    plugins: list[_Plugin] = msgspec.field(default_factory=list)
+
+
+class _Network(msgspec.Struct):
+    Source: str = ""
+
+
+class _NamedNetwork(msgspec.Struct):
+    Config: _Network = msgspec.field(default_factory=_Network)
+
+
+class _Cni(msgspec.Struct):
+    Networks: list[_NamedNetwork] = msgspec.field(default_factory=list)
+
+
+class _Namespace(msgspec.Struct):
+    type: str = ""
+    path: str = ""
+
+
+class _Linux(msgspec.Struct):
+    namespaces: list[_Namespace] = msgspec.field(default_factory=list)
+
+
+class _Spec(msgspec.Struct):
+    linux: _Linux = msgspec.field(default_factory=_Linux)
+
+
+class _Info(msgspec.Struct):
+    runtimeSpec: _Spec = msgspec.field(default_factory=_Spec)
+
+
+class Leftovers:
+    def __init__(self, cri: CriClient) -> None:
+        self._cri = cri
+        self._life_s = 0.0
+        self._config = _Config()
+        self._looking = asyncio.Lock()
+
+    async def remove(self) -> None:
+        """Removes what is nobody's; cheap where there is nothing."""
+        try:
+            async with self._looking:
+                began_s = _began_s(self._cri.endpoint)
+                if began_s != self._life_s:
+                    await once_it_answers(partial(self._begin, began_s))
+                    self._life_s = began_s
+                    await asyncio.sleep(_UNKNOWN_S)  # what was asked just before may break off only now
+                if self._config.netnsMountsUnderStateDir:
+                    await self._end_shims()
+        except (CriError, OSError, msgspec.DecodeError) as error:
+            _LOG.debug("what the runtime has forgotten cannot be looked for: %s", error)
+
+    async def _begin(self, began_s: float) -> None:
+        """Another life of the runtime: its configuration, and the namespaces of the last one."""
+        info = (await self._cri.status(verbose=True)).info
+        self._config = msgspec.json.decode(info.get("config", "{}"), type=_Config)
+        places = (
+            _older(Path(self._config.stateDir, "netns"), began_s) if self._config.netnsMountsUnderStateDir else set()
+        )
+        known = [item.id for item in await self._cri.list_pod_sandboxes()] if places else []
+        for sandbox_id in known:
+            places -= {Path(path) for path in await self._namespaces_of(sandbox_id)}
+        books = list(address_books(info.get("cniconfig", "{}")))
+        for place in places:
+            _LOG.warning("the runtime forgot the network namespace %s when it ended: removed", place.name)
+            await asyncio.to_thread(remove_namespace, place, books, frozenset(known))
+
+    async def _end_shims(self) -> None:
+        unknown = await self._unknown_shims()
+        if not unknown:
+            return
+        await asyncio.sleep(_UNKNOWN_S)
+        for process, sandbox_id in (await self._unknown_shims()).items():
+            if process in unknown:
+                _LOG.warning("the runtime forgot the shim of %s: removed", sandbox_id)
+                await asyncio.to_thread(_remove_shim, process, sandbox_id, self._config, self._cri.endpoint)
+
+    async def _unknown_shims(self) -> dict[Process, str]:
+        found = _shims(self._cri.endpoint)
+        known = {item.id for item in await self._cri.list_pod_sandboxes()} if found else set()
+        return {p: i for i, p in found.items() if i not in known and not await self._has_container(i)}
+
+    async def _has_container(self, container_id: str) -> bool:
+        """Whether containerd knows a container of that id, whoever made it. Raises CriError."""
+        get = self._cri.channel.unary_unary(_GET, request_serializer=bytes, response_deserializer=bytes)
+        request = b"\x0a" + varint(len(container_id)) + container_id.encode()
+        try:
+            await get(request, metadata=(("containerd-namespace", _NAMESPACE),), timeout=_TIMEOUT_S)
+        except Exception as failure:
+            error = self._cri.error_of(failure)
+            if error is None or not error.not_found:
+                raise error or failure from None
+            return False
+        return True
+
+    async def _namespaces_of(self, sandbox_id: str) -> list[str]:
+        try:
+            status: Any = await self._cri.pod_sandbox_status(sandbox_id, verbose=True)
+        except CriError as error:
+            if error.not_found:
+                return []
+            raise
+        info = msgspec.json.decode(status.info.get("info", "{}"), type=_Info)
+        return [namespace.path for namespace in info.runtimeSpec.linux.namespaces if namespace.path]
+
+
+def _began_s(endpoint: str) -> float:
+    """When the runtime made its socket. Raises OSError."""
+    return Path(endpoint.removeprefix("unix://")).stat().st_ctime
+
+
+def _older(folder: Path, began_s: float) -> set[Path]:
+    return {place for place in folder.glob("*") if place.stat().st_ctime < began_s}
+
+
+def _shims(endpoint: str) -> dict[str, Process]:
+    """By sandbox, those of the runtime at that socket."""
+    socket, found = endpoint.removeprefix("unix://"), {}
+    for pid in all_pids():
+        words = arguments(pid)
+        if not words or not Path(words[0]).name.startswith("containerd-shim-") or words[-1] in ("start", "delete"):
+            continue
+        flags, process = dict(pairwise(words)), Process.of(pid)
+        mine = (flags.get("-address"), flags.get("-namespace")) == (socket, _NAMESPACE)
+        if mine and "-id" in flags and process is not None:
+            found[flags["-id"]] = process
+    return found
+
+
+def _remove_shim(process: Process, sandbox_id: str, config: _Config, endpoint: str) -> None:
+    """Ends it and has it delete what it made, as containerd does with one that it lost. Raises OSError."""
+    program = Path(f"/proc/{process.pid}/exe").readlink()
+    process.stop(0)
+    folders = [Path(place).parent / _TASKS / _NAMESPACE / sandbox_id for place in (config.stateDir, config.rootDir)]
+    if folders[0].is_dir():
+        socket = endpoint.removeprefix("unix://")
+        words = ["-namespace", _NAMESPACE, "-address", socket, "-id", sandbox_id, "-bundle", str(folders[0]), "delete"]
+        subprocess.run([program, *words], cwd=folders[0], capture_output=True, check=False)
+        mounts.unmount_below(folders[0])
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def address_books(cni_config: str) -> Iterator[Path]:
+    """The folders in which host-local keeps a file by address, of every network that the runtime uses."""
+    for network in msgspec.json.decode(cni_config, type=_Cni).Networks:
+        conflist = msgspec.json.decode(network.Config.Source or "{}", type=_Conflist)
+        for plugin in conflist.plugins:
+            if plugin.ipam.type == "host-local":
+                yield Path(plugin.ipam.dataDir or "/var/lib/cni/networks") / conflist.name
+
+
+def remove_namespace(place: Path, books: list[Path], sandboxes: frozenset[str]) -> None:
+    """Gives back the addresses in it that none of these sandboxes has, then the namespace, and its links with it."""
+    for address in netns.addresses(place):
+        for book in books:
+            page = book / address
+            if page.is_file() and page.read_text().split("\n")[0].strip() not in sandboxes:
+                page.unlink(missing_ok=True)
+    mounts.unmount_below(place)
+    place.unlink(missing_ok=True)

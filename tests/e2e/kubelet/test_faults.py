@@ -1,0 +1,101 @@
+"""What a node survives: a short run of the campaign of `faults.py`, which `make soak` runs at length, and its finds."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from .faults import options, play_campaign
+from .footprint import footprint, shim_processes
+from .harness import Cluster, eventually, play, shell
+from .private_containerd import PrivateContainerd
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def quick(containerd: PrivateContainerd) -> argparse.Namespace:
+    """Skips where `containerd` does."""
+    return options(["--rounds", "1", "--seed", "7", "--stay", "1", "--at-once", "2", "--between", "0.7"])
+
+
+def test_everything_is_killed_once(quick: argparse.Namespace) -> None:
+    campaign = asyncio.run(play_campaign(quick, ["both", "shim", "apiserver", "pause"]))
+    assert campaign.violations == []
+    assert campaign.total["rounds"] == 1
+
+
+def test_a_pod_that_ends_while_no_kubelet_runs(containerd: PrivateContainerd) -> None:
+    """It is told so by the next one, and holds nothing any more."""
+
+    async def scene(k: Cluster) -> None:
+        script = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
+        await k.create("once", [shell(script)], restartPolicy="Never")
+        pod = await k.running("once")
+        container_id = (pod.status.containerStatuses[0].containerID or "").rpartition("//")[2]
+        await k.stop_kubelet()
+        os.kill(containerd.tasks()[container_id], signal.SIGTERM)
+
+        async def ended() -> bool:
+            return container_id not in await asyncio.to_thread(containerd.tasks)
+
+        await eventually(ended)
+        await k.start_kubelet()
+        await k.until("once", lambda p: p.status.phase == "Succeeded")
+
+        async def nothing_held() -> bool:
+            return not (await asyncio.to_thread(footprint, containerd, k.folder))["network namespaces"]
+
+        await eventually(nothing_held)
+
+    play(containerd, scene)
+
+
+def test_a_sandbox_that_dies_gives_its_network_back(containerd: PrivateContainerd) -> None:
+    async def scene(k: Cluster) -> None:
+        await k.create("stays")
+        await k.create("ends", restartPolicy="Never")
+        await k.running("ends")
+        before = await k.running("stays")
+        for _, pid in shim_processes(containerd):
+            os.kill(pid, signal.SIGKILL)
+        await k.until("ends", lambda p: p.status.phase == "Failed")
+        old_id = before.status.containerStatuses[0].containerID
+        after = await k.until("stays", lambda p: p.status.containerStatuses[0].containerID != old_id)
+        after = await k.running("stays")
+        assert after.status.containerStatuses[0].restartCount == 1
+
+        async def one_network() -> bool:
+            found = await asyncio.to_thread(footprint, containerd, k.folder)
+            return all(len(found[kind]) == 1 for kind in ("network namespaces", "links", "addresses", "shims"))
+
+        await eventually(one_network)
+
+    play(containerd, scene)
+
+
+def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, tmp_path: Path) -> None:
+    """A namespace with an address that no sandbox has, older than the runtime's life."""
+
+    async def scene(k: Cluster) -> None:
+        await k.create("web")
+        await k.running("web")
+        before = {kind: len(found) for kind, found in footprint(containerd, k.folder).items()}
+        await k.stop_kubelet()
+        containerd.forget_network("10.251.1.1")
+        containerd.restart()
+        await k.start_kubelet()
+
+        async def as_before() -> bool:
+            found = await asyncio.to_thread(footprint, containerd, k.folder)
+            return all(len(found[kind]) == before[kind] for kind in ("network namespaces", "addresses"))
+
+        await eventually(as_before)
+        await k.running("web")
+
+    play(containerd, scene)
