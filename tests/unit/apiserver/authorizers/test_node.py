@@ -146,3 +146,22 @@ def test_empty_references_leave_nothing_behind() -> None:
         made.remove(("pods", "ns", name))
     made.remove_volume("pv")
     assert not made._nodes and not made._sources
+
+
+def test_a_pods_claims_are_readable_once_its_status_names_them() -> None:
+    made = node.NodeGraph()
+    tree = json.loads(pod("p", "n1"))
+
+    def readable(name: str) -> bool:
+        return allowed(
+            made, Attributes(N1, "get", group="resource.k8s.io", resource="resourceclaims", namespace="ns", name=name)
+        )
+
+    node.put_pod(made, json.dumps(tree).encode())
+    assert not readable("of-a-template") and not readable("for-extended-resources")
+    tree["status"] = {"resourceClaimStatuses": [{"name": "a", "resourceClaimName": "of-a-template"}, {"name": "none"}]}
+    node.put_pod(made, json.dumps(tree).encode())
+    assert readable("of-a-template") and not readable("for-extended-resources")
+    tree["status"]["extendedResourceClaimStatus"] = {"resourceClaimName": "for-extended-resources"}
+    node.put_pod(made, json.dumps(tree).encode())
+    assert readable("of-a-template") and readable("for-extended-resources")
