@@ -28,6 +28,7 @@ soak: install   ## the tests again and again, until one fails or COUNT (default 
 	FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest -q -s --timeout 0 tests/integration/test_fuzz_requests.py \
 		tests/integration/test_custom_resources_fuzzed.py tests/unit/apiserver/crd/test_fuzzed_schemas.py
 	SECONDS_EACH=$${SECONDS_EACH:-300} .venv/bin/python -m tests.integration.openapi_campaign
+	GATEWAY_SEEDS=$${GATEWAY_SEEDS:-500} .venv/bin/python -m pytest -q -s tests/integration/test_gateway_matching.py
 	POWER_CUTS=$${CUTS:-100000} .venv/bin/python -m pytest -q -s --timeout 0 tests/sim/store/test_power_loss.py
 	WATCH_SECONDS=$${SECONDS_EACH:-300} .venv/bin/python -m pytest -q -s --timeout 0 tests/contract/test_watch_properties.py \
 		tests/integration/test_watches_over_http.py
