@@ -40,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--provider-id", default="", metavar="ID")
     add("--max-pods", type=int, default=110)
     add("--system-reserved", default="", metavar="RESOURCE=QUANTITY,...", help="kept from pods, e.g. cpu=200m")
+    add("--reserved-cpus", default="", metavar="LIST", help="CPUs kept from pods that get some of their own: 0-1,4")
+    add("--cpu-manager-policy", default="none", choices=("none", "static"), help="CPUs of their own for some pods")
+    policies = ("none", "best-effort", "restricted", "single-numa-node")
+    add("--topology-manager-policy", default="none", choices=policies, help="how near devices and CPUs lie together")
+    add("--topology-manager-scope", default="container", choices=("container", "pod"), help="of each, or of all")
     add("--serialize-image-pulls", action=argparse.BooleanOptionalAction, default=True)
     add("--max-parallel-image-pulls", type=int, default=0, help="with --no-serialize-image-pulls (default: no limit)")
     add("--image-credential-provider-config", default="", metavar="PATH", help="CredentialProviderConfig to read")
@@ -87,6 +92,10 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         provider_id=args.provider_id,
         max_pods=args.max_pods,
         system_reserved=_pairs(args.system_reserved, "--system-reserved"),
+        reserved_cpus=args.reserved_cpus,
+        cpu_manager_policy=args.cpu_manager_policy,
+        topology_manager_policy=args.topology_manager_policy,
+        topology_manager_scope=args.topology_manager_scope,
         serialize_image_pulls=args.serialize_image_pulls,
         max_parallel_image_pulls=args.max_parallel_image_pulls,
         credential_provider_folder=args.image_credential_provider_bin_dir,
@@ -128,7 +137,7 @@ async def run(args: argparse.Namespace) -> None:
     client = Client(HttpTransport.from_kubeconfig(args.kubeconfig), user_agent="kubelet") if args.kubeconfig else None
     try:
         await Kubelet(client, config, SystemClock(), Random()).run()
-    except* OSError as group:
+    except* (OSError, ValueError) as group:
         print(f"pybernetes kubelet: {group.exceptions[0]}", file=sys.stderr)
         raise SystemExit(1) from None
 

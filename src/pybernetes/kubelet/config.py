@@ -57,6 +57,14 @@ class KubeletConfig:
     """Addresses of its pods, to register with; empty leaves them to the node IPAM controller."""
     system_reserved: dict[str, str] = field(default_factory=dict)
     """Resource quantities kept from pods."""
+    reserved_cpus: str = ""
+    """CPUs kept from pods that get some of their own, as a list: 0-1,4."""
+    cpu_manager_policy: str = "none"
+    """`none` or `static`: guaranteed pods that ask for whole CPUs get some of their own."""
+    topology_manager_policy: str = "none"
+    """`none`, `best-effort`, `restricted` or `single-numa-node`: how near devices and CPUs of a pod lie together."""
+    topology_manager_scope: str = "container"
+    """Whether that holds for each container, or for the pod."""
     eviction_hard: dict[str, str] = field(default_factory=lambda: dict(_EVICTION_HARD))
     """Quantity or percentage by signal; below it pods end at once."""
     eviction_soft: dict[str, str] = field(default_factory=dict)

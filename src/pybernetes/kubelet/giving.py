@@ -26,15 +26,22 @@ from pybernetes.kubelet.devices.plugins import DevicePlugins
 from pybernetes.kubelet.node.status import Offer
 from pybernetes.kubelet.plugins.registration import PluginHandler
 from pybernetes.kubelet.pod_spec import uid_of
-from pybernetes.kubelet.resources.allocation import Allocation
+from pybernetes.kubelet.resources.allocation import Allocation, Provider
+from pybernetes.kubelet.resources.cpu_topology import read_topology
+from pybernetes.kubelet.resources.cpus import Cpus
+from pybernetes.kubelet.resources.topology import MOST_NODES
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 5.0
+_NEITHER = ("none", "none")
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
 class Giving:
-    """`changed(uids)`: what the node offers is other than before, or what these pods have."""
+    """`changed(uids)`: what the node offers is other than before, or what these pods have.
+
+    Raises ValueError or OSError where CPUs cannot be handed out as the configuration says.
+    """
 
     def __init__(
         self,
@@ -43,6 +50,7 @@ class Giving:
         clock: Clock,
         spawn: Spawn,
         changed: Callable[[set[str]], None],
+        cpus_changed: Callable[[], None],
     ) -> None:
         root = Path(config.root_dir)
         self._spawn = spawn
@@ -54,10 +62,20 @@ class Giving:
         if client is not None:
             drivers = Drivers(client, config.node_name, clock, spawn, self._health_changed)
             self.claims = ResourceClaims(root, client, drivers)
-        self.allocation = Allocation([self.devices])
+        self.cpus: Cpus | None = None
+        topology = read_topology() if (config.cpu_manager_policy, config.topology_manager_policy) != _NEITHER else {}
+        if config.cpu_manager_policy == "static":
+            self.cpus = Cpus(config, topology, cpus_changed)
+        providers: list[Provider] = [self.devices] if self.cpus is None else [self.cpus, self.devices]
+        nodes = sorted({cpu.node for cpu in topology.values()})
+        self.allocation = Allocation(
+            providers, config.topology_manager_policy, config.topology_manager_scope, nodes[:MOST_NODES]
+        )
 
     async def start(self) -> None:
         self.devices.remember()
+        if self.cpus is not None:
+            self.cpus.remember()
         if self.claims is not None:
             self.claims.remember()
             self.claims.drivers.begin()
@@ -122,6 +140,8 @@ class Giving:
     async def given(self, pod: Pod, container: Container | EphemeralContainer) -> Given:
         """Raises AllocationError."""
         given = await self.devices.given(pod, container)
+        if self.cpus is not None:
+            given.cpus = self.cpus.of(uid_of(pod), container.name)
         if self.claims is not None:
             given.add_cdi(name for _, _, device in self.claims.devices(pod, container) for name in device.cdi)
         return given

@@ -41,6 +41,7 @@ from pybernetes.kubelet.node.log_rotation import LogRotation
 from pybernetes.kubelet.node.status import NOTHING_OFFERED, default_address, initial_node
 from pybernetes.kubelet.objects import Reference
 from pybernetes.kubelet.observing import Exits, Observing
+from pybernetes.kubelet.pinning import Pinning
 from pybernetes.kubelet.probes.manager import Probes
 from pybernetes.kubelet.recording import Recording
 from pybernetes.kubelet.runtime import FoundPod
@@ -89,6 +90,7 @@ class Kubelet:
         self.csi: CsiVolumes | None = None
         self.giving: Giving | None = None
         self._pod_resources: PodResources | None = None
+        self._pinning: Pinning | None = None
         self.machine = self.around.machine(config)
         self.settings = WorkerSettings(
             host_ips=config.node_ip.split(",") if config.node_ip else [default_address()], began_s=clock.now()
@@ -162,7 +164,7 @@ class Kubelet:
         volumes = around.volumes(config, objects, tokens, self.csi)
         self._admitting = Admitting(self, around.grants_folder(volumes))
         self._observing = Observing(self.cri, instance_of(config), self.runners, self.exits, self.spawn)
-        self.giving = around.giving(config, client, self.clock, self.spawn, self._given_changed)
+        self.giving = around.giving(config, client, self.clock, self.spawn, self._given_changed, self._cpus_changed)
         self._strays = Strays(volumes, cgroups, self.csi)
         facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
@@ -254,6 +256,7 @@ class Kubelet:
         self._found = {}
         if self.giving is not None:
             self.giving.only(set(self.runners))
+        self._cpus_changed()
         self.spawn(self._strays.remove(self._strays.found() - set(self.runners)), "strays")
         known = {self.node.configs.log_folder_of(r.worker.pod).name for r in self.runners.values()}
         self.around.remove_stray_logs(self.config, known)
@@ -304,6 +307,8 @@ class Kubelet:
             return
         from pybernetes.kubelet.serving.pod_resources import PodResources
 
+        if self.giving.cpus is not None:
+            self._pinning = Pinning(self.cri, self.runners, self.giving.cpus.of)
         await self.giving.start()
         folder = Path(self.config.root_dir, "pod-resources")
         self._pod_resources = PodResources(folder, self.giving, self._admitting.active_pods)
@@ -311,6 +316,10 @@ class Kubelet:
             await self._pod_resources.start()
         except (OSError, RuntimeError) as error:
             _LOG.warning("who has which devices cannot be asked: %s", error)
+
+    def _cpus_changed(self) -> None:
+        if self._pinning is not None:
+            self.spawn(self._pinning.follow(), "pinning")
 
     def _given_changed(self, uids: set[str]) -> None:
         if self.agent is not None:
@@ -479,6 +488,7 @@ class Kubelet:
         config = self.config
         if config.server_port < 0:
             return
+        from pybernetes.kubelet.serving.access import Access
         from pybernetes.kubelet.serving.server import KubeletServer, ServerConfig
 
         self._server = KubeletServer(
@@ -494,6 +504,7 @@ class Kubelet:
                 system_log_folder=_SYSTEM_LOGS,
             ),
             self.clock,
+            Access(self.client, config.node_name),
         )
         await self._server.start()
         self.server_port = self._server.port

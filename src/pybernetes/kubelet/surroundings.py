@@ -97,9 +97,10 @@ class Surroundings:
         clock: Clock,
         spawn: Spawn,
         changed: Callable[[set[str]], None],
+        cpus_changed: Callable[[], None],
     ) -> Giving | None:
         """Device plugins and drivers of claims; None has none."""
-        return Giving(config, client, clock, spawn, changed)
+        return Giving(config, client, clock, spawn, changed, cpus_changed)
 
     def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
         """Where it is kept what a pod, by uid, was granted; None keeps it nowhere."""

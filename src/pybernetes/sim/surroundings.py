@@ -347,6 +347,7 @@ class SimulatedSurroundings(Surroundings):
         clock: Clock,
         spawn: Spawn,
         changed: Callable[[set[str]], None],
+        cpus_changed: Callable[[], None],
     ) -> Giving | None:
         return None
 

@@ -17,8 +17,6 @@ from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.resources.admission import Rejection
 from pybernetes.kubelet.resources.topology import ANYWHERE, Hint, Hints, merge
 
-SCOPES = ("container", "pod")
-
 
 class AllocationError(Exception):
     """A container cannot have what it asks for; the text says why. `reason` "" is an error that nobody expects."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-POLICIES = ("none", "best-effort", "restricted", "single-numa-node")
 MOST_NODES = 8
 """With more NUMA nodes there are too many combinations to look at."""
 

@@ -82,7 +82,9 @@ class PodResources:
         devices = [
             one for name, resource in resources.items() for one in self._devices(name, resource.devices.values())
         ]
-        return self._pb.AllocatableResourcesResponse(devices=devices)
+        cpus = self._giving.cpus
+        own = sorted(cpus.allocatable()) if cpus is not None else ()
+        return self._pb.AllocatableResourcesResponse(devices=devices, cpu_ids=own)
 
     def _of_pod(self, pod: Pod) -> Any:
         containers = [*(c for c in pod.spec.initContainers if is_sidecar(c)), *pod.spec.containers]
@@ -99,7 +101,10 @@ class PodResources:
             known = ledger.resources[held.resource].devices if held.resource in ledger.resources else {}
             devices += self._devices(held.resource, [known.get(name, Device(name)) for name in held.devices], ill=True)
         return self._pb.ContainerResources(
-            name=container.name, devices=devices, dynamic_resources=self._claims(pod, container)
+            name=container.name,
+            devices=devices,
+            dynamic_resources=self._claims(pod, container),
+            cpu_ids=sorted(cpus.own(uid_of(pod), container.name)) if (cpus := self._giving.cpus) is not None else (),
         )
 
     def _devices(self, resource: str, devices: Iterable[Device], ill: bool = False) -> list[Any]:

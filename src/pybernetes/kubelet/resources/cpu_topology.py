@@ -1,0 +1,133 @@
+"""The CPUs of the machine: cores, sockets, NUMA nodes, and which of them to take so that they lie together.
+
+Source: pkg/kubelet/cm/cpumanager/cpu_assignment.go takeByTopologyNUMAPacked, topology/topology.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    id: int
+    core: int
+    """Unique on the machine, as sockets are."""
+    socket: int = 0
+    node: int = 0
+
+
+Topology = dict[int, Cpu]
+"""By number."""
+
+
+def read_topology(folder: Path = Path("/sys/devices/system")) -> Topology:
+    """The CPUs that are switched on. Raises OSError or ValueError."""
+    nodes = {
+        cpu: int(place.name.removeprefix("node"))
+        for place in (folder / "node").glob("node[0-9]*")
+        for cpu in parse((place / "cpulist").read_text())
+    }
+    found = {}
+    for cpu in parse((folder / "cpu" / "online").read_text()):
+        about = folder / "cpu" / f"cpu{cpu}" / "topology"
+        siblings = parse((about / "thread_siblings_list").read_text())
+        socket = int((about / "physical_package_id").read_text())
+        found[cpu] = Cpu(cpu, min(siblings), socket, nodes.get(cpu, 0))
+    return found
+
+
+def parse(text: str) -> frozenset[int]:
+    """A list as the kernel writes it: 0-3,8. Raises ValueError."""
+    found = set()
+    for part in filter(None, text.strip().split(",")):
+        first, _, last = part.partition("-")
+        found |= set(range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+def text_of(cpus: Iterable[int]) -> str:
+    runs: list[list[int]] = []
+    for cpu in sorted(cpus):
+        if runs and cpu == runs[-1][1] + 1:
+            runs[-1][1] = cpu
+        else:
+            runs.append([cpu, cpu])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def take(topology: Topology, available: Iterable[int], count: int) -> frozenset[int] | None:
+    """So many CPUs as near to each other as can be: whole NUMA nodes, sockets and cores first. None: too few."""
+    taking = _Taking(topology, set(available), count)
+    if count > len(taking.free):
+        return None
+    for level in taking.levels:
+        taking.take_whole(level)
+    taking.take_whole(_core)
+    taking.take_rest()
+    return frozenset(taking.taken)
+
+
+_Level = Callable[[Cpu], int]
+
+
+def _node(cpu: Cpu) -> int:
+    return cpu.node
+
+
+def _socket(cpu: Cpu) -> int:
+    return cpu.socket
+
+
+def _core(cpu: Cpu) -> int:
+    return cpu.core
+
+
+class _Taking:
+    def __init__(self, topology: Topology, free: set[int], count: int) -> None:
+        self._topology = topology
+        self.free = free
+        self.wanted = count
+        self.taken: set[int] = set()
+        nodes, sockets = {cpu.node for cpu in topology.values()}, {cpu.socket for cpu in topology.values()}
+        self.levels: list[_Level] = [_node, _socket] if len(sockets) >= len(nodes) else [_socket, _node]
+
+    def _take(self, cpus: Iterable[int]) -> None:
+        chosen = list(cpus)
+        self.taken |= set(chosen)
+        self.free -= set(chosen)
+        self.wanted -= len(chosen)
+
+    def take_whole(self, level: _Level) -> None:
+        groups: dict[int, list[int]] = {}
+        for cpu in self._topology.values():
+            groups.setdefault(level(cpu), []).append(cpu.id)
+        size = len(self._topology) // len(groups)
+        for group in self._in_order(level):
+            if set(groups[group]) <= self.free and size <= self.wanted and len(groups[group]) <= self.wanted:
+                self._take(groups[group])
+
+    def take_rest(self) -> None:
+        for core in self._in_order(_core):
+            mine = sorted(cpu for cpu in self.free if self._topology[cpu].core == core)
+            self._take(mine[: self.wanted])
+
+    def _in_order(self, level: _Level) -> list[int]:
+        """Groups with few free CPUs first, those of a fuller node or socket before others."""
+        wholes = [*self.levels, level]
+        counts = [self._counted(whole) for whole in wholes]
+
+        def rank(group: int) -> list[tuple[int, int]]:
+            cpu = next(self._topology[each] for each in sorted(self.free) if level(self._topology[each]) == group)
+            return [(count[whole(cpu)], whole(cpu)) for whole, count in zip(wholes, counts, strict=True)]
+
+        return sorted({level(self._topology[each]) for each in self.free}, key=rank)
+
+    def _counted(self, level: _Level) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for each in self.free:
+            group = level(self._topology[each])
+            found[group] = found.get(group, 0) + 1
+        return found

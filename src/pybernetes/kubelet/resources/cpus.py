@@ -1,0 +1,183 @@
+"""CPUs of a container's own, for guaranteed pods that ask for whole ones: the static policy.
+
+All other containers share what is left. What the system is reserved is never anybody's own.
+
+Source: pkg/kubelet/cm/cpumanager/policy_static.go, cpu_manager.go.
+Differs: policy options are not known; CPUs of init containers, which stay with their pod, are given on first.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod
+from pybernetes.apimachinery import quantity
+from pybernetes.host.files import write_atomic
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
+from pybernetes.kubelet.resources.allocation import AllocationError
+from pybernetes.kubelet.resources.cpu_topology import Topology, parse, take, text_of
+from pybernetes.kubelet.resources.requests import pod_requests, qos_class, resources_of
+from pybernetes.kubelet.resources.topology import Hint, Hints, hints_for
+
+_LOG = logging.getLogger(__name__)
+_FILE = "cpu_manager_state"
+
+
+class _State(msgspec.Struct, rename="camel"):
+    policy_name: str
+    default_cpu_set: str
+    entries: dict[str, dict[str, str]] = {}
+
+
+class Cpus:
+    """`changed` is called when containers that share have other CPUs. Raises ValueError: nothing is reserved."""
+
+    def __init__(self, config: KubeletConfig, topology: Topology, changed: Callable[[], None]) -> None:
+        self._file = Path(config.root_dir) / _FILE
+        self._topology = topology
+        self._changed = changed
+        self._reserved = _reserved(config, topology)
+        self._own: dict[tuple[str, str], frozenset[int]] = {}
+        """By pod's uid and container's name."""
+        self._reusable: dict[str, set[int]] = {}
+
+    # Who has what.
+
+    def shared(self) -> frozenset[int]:
+        return frozenset(self._topology) - {cpu for own in self._own.values() for cpu in own}
+
+    def allocatable(self) -> frozenset[int]:
+        return frozenset(self._topology) - self._reserved
+
+    def own(self, uid: str, container: str) -> frozenset[int]:
+        return self._own.get((uid, container), frozenset())
+
+    def of(self, uid: str, container: str) -> str:
+        """The CPUs that a container may run on, as the runtime takes them."""
+        return text_of(self.own(uid, container) or self.shared())
+
+    # What hands out resources at admission.
+
+    def concerns(self, pod: Pod) -> bool:
+        return any(wanted(pod, c) for c in (*pod.spec.initContainers, *pod.spec.containers))
+
+    def hints(self, pod: Pod, container: Container | None) -> Hints:
+        uid = uid_of(pod)
+        if container is not None:
+            count, own = wanted(pod, container), self.own(uid, container.name)
+        else:
+            count = quantity.milli(pod_requests(pod).get("cpu", "0")) // 1000 if self.concerns(pod) else 0
+            own = frozenset(cpu for (owner, _), cpus in self._own.items() if owner == uid for cpu in cpus)
+        if not count:
+            return {}
+        if own and len(own) != count:
+            return {"cpu": []}
+        reusable = set() if own else self._reusable.get(uid, set())
+        free = own or self.shared() - self._reserved
+
+        def amount(cpus: Iterable[int], mask: int) -> int:
+            return sum(1 for cpu in cpus if mask >> self._topology[cpu].node & 1)
+
+        def enough_now(mask: int) -> bool:
+            return amount(reusable, mask) == len(reusable) and amount({*free, *reusable}, mask) >= count
+
+        nodes = sorted({cpu.node for cpu in self._topology.values()})
+        return {"cpu": hints_for(nodes, lambda mask: amount(self._topology, mask) >= count, enough_now)}
+
+    async def allocate(self, pod: Pod, container: Container, affinity: Hint) -> None:
+        """Raises AllocationError."""
+        uid, count = uid_of(pod), wanted(pod, container)
+        if not count:
+            return
+        own = self.own(uid, container.name)
+        if not own:
+            own = self._take(uid, count, affinity)
+            self._own[uid, container.name] = own
+            self._keep()
+            self._changed()
+        reusable = self._reusable.setdefault(uid, set())
+        if any(c is container for c in pod.spec.initContainers) and not is_sidecar(container):
+            reusable |= own
+        else:
+            reusable -= own
+
+    def _take(self, uid: str, count: int, affinity: Hint) -> frozenset[int]:
+        free, reusable = self.shared() - self._reserved, self._reusable.get(uid, set())
+        free = frozenset(reusable) if len(reusable) >= count else free | reusable
+        if len(free) < count:
+            raise AllocationError(
+                f"not enough cpus available to satisfy request: requested={count}, available={len(free)}"
+            )
+        near = {cpu for cpu in free if affinity.nodes is not None and affinity.allows(self._topology[cpu].node)}
+        found = take(self._topology, near, min(len(near), count)) or frozenset()
+        rest = take(self._topology, free - found, count - len(found))
+        assert rest is not None
+        return found | rest
+
+    def release(self, uid: str) -> None:
+        self._reusable.pop(uid, None)
+        mine = [key for key in self._own if key[0] == uid]
+        for key in mine:
+            del self._own[key]
+        if mine:
+            self._keep()
+            self._changed()
+
+    def only(self, uids: set[str]) -> None:
+        for uid in {owner for owner, _ in self._own} - uids:
+            self.release(uid)
+
+    # Over restarts.
+
+    def _keep(self) -> None:
+        state = _State("static", text_of(self.shared()))
+        for (uid, container), cpus in self._own.items():
+            state.entries.setdefault(uid, {})[container] = text_of(cpus)
+        try:
+            write_atomic(self._file, msgspec.json.encode(state), 0o600)
+        except OSError as error:
+            _LOG.warning("which containers own which CPUs cannot be written to %s: %s", self._file, error)
+
+    def remember(self) -> None:
+        """Reads what an earlier kubelet wrote, as far as there are such CPUs."""
+        try:
+            state = msgspec.json.decode(self._file.read_bytes(), type=_State)
+            for uid, containers in state.entries.items():
+                for name, text in containers.items():
+                    if (cpus := parse(text)) <= self.allocatable():
+                        self._own[uid, name] = cpus
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            _LOG.warning("which containers own which CPUs cannot be read from %s: %s", self._file, error)
+
+
+def wanted(pod: Pod, container: Container | EphemeralContainer) -> int:
+    """How many CPUs of its own a container is to have."""
+    if pod.spec.resources is not None or qos_class(pod) != "Guaranteed":
+        return 0
+    milli = quantity.milli(resources_of(container).requests.get("cpu", "0"))
+    return milli // 1000 if milli % 1000 == 0 else 0
+
+
+def _reserved(config: KubeletConfig, topology: Topology) -> frozenset[int]:
+    """Those named, or as many as the system's share comes to."""
+    if config.reserved_cpus:
+        named = parse(config.reserved_cpus)
+        if not named <= topology.keys():
+            raise ValueError(f"--reserved-cpus: the machine has no CPU {text_of(named - topology.keys())}")
+        return named
+    count = math.ceil(quantity.milli(config.system_reserved.get("cpu", "0")) / 1000)
+    found = take(topology, topology, count)
+    if not count or found is None:
+        raise ValueError(
+            "the static CPU manager policy needs CPU that is reserved for the system, fewer than there are: "
+            "--reserved-cpus=LIST or --system-reserved=cpu=AMOUNT"
+        )
+    return found

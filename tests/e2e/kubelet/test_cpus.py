@@ -1,0 +1,46 @@
+"""CPUs of a container's own, seen from inside it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from .harness import Cluster, eventually, play
+from .private_containerd import PrivateContainerd
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a CPU that nobody has reserved"),
+]
+OWN = {"limits": {"cpu": "1", "memory": "32Mi"}, "requests": {"cpu": "1", "memory": "32Mi"}}
+ALLOWED = ("grep", "Cpus_allowed_list", "/proc/self/status")
+
+
+def test_those_that_share_give_way_and_come_back(containerd: PrivateContainerd) -> None:
+    async def scene(k: Cluster) -> None:
+        everything = sorted(os.sched_getaffinity(0))
+        await k.stop_kubelet()
+        k.settings.update(cpu_manager_policy="static", reserved_cpus=str(everything[0]))
+        await k.start_kubelet()
+        await k.create("shares")
+        shares = await k.running("shares")
+        before = await k.exec(shares, *ALLOWED)
+        await k.create("owns", [{"name": "c", "command": ["sleep", "3600"], "resources": OWN}])
+        owns = await k.running("owns")
+        assert (await k.exec(owns, *ALLOWED)).split()[-1] == str(everything[1])
+
+        async def gave_way() -> bool:
+            return str(everything[1]) not in (await k.exec(shares, *ALLOWED)).split()[-1].replace("-", ",").split(",")
+
+        async def has_all() -> bool:
+            return await k.exec(shares, *ALLOWED) == before
+
+        assert await eventually(gave_way)
+        await k.create("too-much", [{"name": "c", "command": ["sleep", "3600"], "resources": OWN}])
+        await k.until("too-much", lambda p: p.status.reason == "UnexpectedAdmissionError")
+        await k.delete("owns", 0)
+        await k.gone("owns")
+        assert await eventually(has_all)
+
+    play(containerd, scene)
