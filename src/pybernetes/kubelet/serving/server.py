@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ import msgspec
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery.errors import BadRequest, Forbidden, InternalError, NotFound, StatusError, Unauthorized
 from pybernetes.apimachinery.times import parse_time
-from pybernetes.apimachinery.user import SYSTEM_MASTERS, UserInfo
 from pybernetes.host.clock import Clock
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient
@@ -31,13 +30,10 @@ from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import is_upgrade, proxy_upgrade, upgrade_headers
 from pybernetes.http.self_signed import self_signed
 from pybernetes.http.server import HttpServer
+from pybernetes.kubelet.serving.access import Access
 from pybernetes.kubelet.serving.log_reader import LogOptions
 from pybernetes.kubelet.serving.resource_metrics import resource_metrics
 from pybernetes.kubelet.serving.server_host import ServerHost, StreamOptions
-
-Authenticate = Callable[[Request], Awaitable[UserInfo | None]]
-Authorize = Callable[[UserInfo, str, list[str]], Awaitable[bool]]
-"""authorize(user, verb, subresources of nodes): one of the subresources allowed is enough."""
 
 _CERTIFICATE_DAYS = 3650
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -69,15 +65,12 @@ class KubeletServer:
         host: ServerHost,
         config: ServerConfig,
         clock: Clock,
-        *,
-        authenticate: Authenticate | None = None,
-        authorize: Authorize | None = None,
+        access: Access | None = None,
     ) -> None:
         self._host = host
         self._config = config
         self._clock = clock
-        self._authenticate = authenticate or certificate_user
-        self._authorize = authorize or only_the_apiserver
+        self._access = access or Access(None, config.node_name)
         self._http: HttpServer | None = None
         self._runtime: dict[str, HttpClient] = {}
 
@@ -106,14 +99,14 @@ class KubeletServer:
             return _text(error.code, error.message)
 
     async def _check(self, request: Request) -> None:
-        user = await self._authenticate(request)
+        user = await self._access.user(request)
         if user is None:
             raise Unauthorized("Unauthorized")
         verb = _VERBS.get(request.method, "")
         first = request.path.strip("/").split("/", 1)[0]
         coarse = _SUBRESOURCES.get(first, "proxy")
         subresources = [_FINE_SUBRESOURCES[first], coarse] if first in _FINE_SUBRESOURCES else [coarse]
-        if not await self._authorize(user, verb, subresources):
+        if not await self._access.allows(user, verb, subresources):
             raise Forbidden(
                 f"Forbidden (user={user.name}, verb={verb}, resource=nodes, subresource(s)=[{' '.join(subresources)}])"
             )
@@ -261,27 +254,6 @@ class KubeletServer:
         pod = self._host.pod(namespace, name)
         if pod is None or (uid and pod.metadata.uid != uid):
             raise NotFound("pod does not exist")
-
-
-async def certificate_user(request: Request) -> UserInfo | None:
-    """The user of a verified client certificate: its common name and organizations."""
-    if request.peer_certificate is None:
-        return None
-    # cryptography is a heavy import; a kubelet nobody asks needs none.
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    subject = x509.load_der_x509_certificate(request.peer_certificate).subject
-    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    if not names:
-        return None
-    groups = [str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
-    return UserInfo(str(names[0].value), groups=(*groups, "system:authenticated"))
-
-
-async def only_the_apiserver(user: UserInfo, verb: str, subresources: list[str]) -> bool:
-    """What holds without a delegated authorizer."""
-    return SYSTEM_MASTERS in user.groups or user.name == "kube-apiserver-kubelet-client"
 
 
 async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
