@@ -94,8 +94,10 @@ def _shortages(pod: Pod, others: list[Pod], allocatable: Mapping[str, str]) -> l
     if len(others) + 1 > most_pods:
         found.append(Shortage("pods", 1, len(others), most_pods))
     used_by = [pod_requests(other) for other in others]
+    extended = pod.status.extendedResourceClaimStatus
+    of_claims = {mapping.resourceName for mapping in extended.requestMappings} if extended is not None else set()
     for name, amount in pod_requests(pod).items():
-        if name not in allocatable:
+        if name not in allocatable or name in of_claims:
             continue
         scale = quantity.milli if name == "cpu" else quantity.value
         wanted = scale(amount)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pybernetes.api.core.v1 import ConfigMap, EnvVar, Pod, Secret, Service
+from pybernetes.api.core.v1 import ConfigMap, EnvVar, Pod, PodExtendedResourceClaimStatus, Secret, Service
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers import downward
 from pybernetes.kubelet.containers.environment import ConfigError, Facts, container_environment, service_variables
@@ -278,6 +278,13 @@ def test_admission() -> None:
     assert reason(pod([port]), [pod([port])]) == "NodePorts"
     assert reason(pod([port]), [pod()]) == ""
     assert reason(pod(os={"name": "windows"})) == "PodOSNotSupported"
+    room["example.com/gpu"] = "0"
+    given = asking({"example.com/gpu": "1"})
+    assert reason(given) == "OutOfexample.com/gpu"
+    mapping = {"containerName": "c", "resourceName": "example.com/gpu", "requestName": "r"}
+    told = {"requestMappings": [mapping], "resourceClaimName": "made"}
+    given.status.extendedResourceClaimStatus = msgspec.convert(told, PodExtendedResourceClaimStatus)
+    assert reason(given) == "", "it comes from a claim"
 
 
 def test_variables_of_one_container_do_not_leak() -> None:
