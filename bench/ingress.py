@@ -1,4 +1,4 @@
-"""Requests through the Ingress proxy, against the bare proxy; and how long changes take.
+"""Requests through the proxy of Ingresses and Gateways, against the bare proxy; and how long changes take.
 
 usage: python bench/ingress.py [SECONDS]      as root, with haproxy and wrk; prints figures
 
@@ -21,9 +21,15 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
+from pybernetes.api.core.v1 import Service
+from pybernetes.api.networking.v1 import Ingress
 from pybernetes.host.processes import memory_kb
+from pybernetes.ingress.configuration import render
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig
-from pybernetes.ingress.table import Backend, Frontend, Route, Table, Treatment
+from pybernetes.ingress.ingresses.routes import Entry, add_to
+from pybernetes.ingress.table import Backend, Condition, Frontend, Route, Table, Treatment, World
 
 SERVER, BARE, HTTP, HTTPS = 18980, 18981, 18982, 18983
 COMMON = (
@@ -41,10 +47,48 @@ def table(count: int, servers: tuple[str, ...]) -> Table:
     return Table(frontends=frontends, backends=backends)
 
 
-def wrk(port: int, seconds: int, host: str, scheme: str = "http") -> tuple[float, str]:
+def gateway_table(count: int, servers: tuple[str, ...]) -> Table:
+    """So many routes for one path that a header tells apart, the last of them shared out among two backends."""
+    backends = {f"n_s{n}_80": Backend(f"n_s{n}_80", "http", Treatment(), servers) for n in range(count)}
+    routes = [
+        Route("", "/api", False, f"n_s{n}_80", (Condition("header", "x-version", f"v{n}"),)) for n in range(count - 1)
+    ]
+    last = Route("", "/api", False, "shares", (Condition("header", "x-version", f"v{count - 1}"),))
+    frontend = Frontend("gateway", (("127.0.0.1", HTTP),), 80, [*routes, last], deep=True)
+    splits = {"shares": ((1, "n_s0_80"), (3, "n_s1_80"))}
+    return Table(frontends=[frontend], backends=backends, splits=splits)
+
+
+def cost_of_a_table(count: int) -> float:
+    """Milliseconds of CPU from so many Ingresses of three paths to their configuration."""
+    paths = [
+        {"path": path, "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"number": 80}}}}
+        for path in ("/", "/api", "/static")
+    ]
+    ingresses = [
+        msgspec.convert(
+            {
+                "metadata": {"name": f"i{n}", "namespace": "n"},
+                "spec": {"rules": [{"host": f"h{n}.test", "http": {"paths": paths}}]},
+            },
+            Ingress,
+        )
+        for n in range(count)
+    ]
+    service = msgspec.convert({"spec": {"ports": [{"port": 80}]}}, Service)
+    world = World(lambda *_: service, lambda *_: (), lambda *_: None, lambda _: "")
+    began = time.process_time()
+    made = Table()
+    add_to(made, ingresses, world, Entry())
+    render(made, 0, Path("/folder"), Path("/keys"), {})
+    return (time.process_time() - began) * 1000
+
+
+def wrk(port: int, seconds: int, host: str, scheme: str = "http", *headers: str) -> tuple[float, str]:
     """Requests a second, and the 99th percentile of their latency."""
     url = f"{scheme}://127.0.0.1:{port}/api/things"
-    argv = ["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", "-H", f"Host: {host}", url]
+    said = [word for header in (f"Host: {host}", *headers) for word in ("-H", header)]
+    argv = ["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", *said, url]
     text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in text, text
     rate, late = re.search(r"Requests/sec:\s+(\S+)", text), re.search(r"99%\s+(\S+)", text)
@@ -117,9 +161,16 @@ async def figures(plane: DataPlane, seconds: int) -> None:
         servers = (server, f"127.0.0.1:{SERVER + number % 2}") if number % 2 else (server,)
         changed.backends["n_s7_80"] = Backend(backend.name, "http", Treatment(), servers)
         began = time.perf_counter()
-        await plane.apply(changed)
+        await plane.move(changed, {"n_s7_80"})
         changes.append((time.perf_counter() - began) * 1000)
     print(f"{'an endpoint of one of them':<34}{statistics.median(changes):>10.1f} ms")
+    for count in (many, 5 * many):
+        print(f"{f'table of {count} Ingresses, CPU':<34}{cost_of_a_table(count):>10.0f} ms")
+    rules = 100
+    await plane.apply(gateway_table(rules, (server,)))
+    for name, version in (("the first", 0), ("the last, shared out", rules - 1)):
+        rate, late = wrk(HTTP, seconds, "x.test", "http", f"X-Version: v{version}")
+        print(f"{f'{rules} rules by header, {name}':<34}{rate:>10.0f}/s   p99 {late}")
 
 
 if __name__ == "__main__":

@@ -116,6 +116,28 @@ def test_endpoints_change_in_place_and_rules_by_another_process(tmp_path: Path) 
     run(scenario, tmp_path)
 
 
+def test_endpoints_of_one_backend_move_alone(tmp_path: Path) -> None:
+    async def scenario(w: World) -> None:
+        async with server("one") as one, server("two") as two:
+            plane, names = w.plane(), {"shop_web_80"}
+            assert not await plane.move(w.table(one), names), "nothing runs"
+            await plane.apply(w.table(one))
+            pid = plane.pid
+            assert await plane.move(w.table(two), names)
+            assert await w.get() == "200 two" and plane.pid == pid
+            assert not await plane.move(w.table(*(f"127.0.0.1:{n}" for n in range(1, 9))), names), (
+                "too many for its slots"
+            )
+            await plane.apply(w.table(one))
+            assert await w.get() == "200 one" and plane.pid == pid
+            os.kill(pid, signal.SIGKILL)
+            async with asyncio.timeout(60):
+                await w.died.wait()
+            assert not await plane.move(w.table(two), names)
+
+    run(scenario, tmp_path)
+
+
 def test_nothing_is_dropped_while_processes_and_controllers_change(tmp_path: Path) -> None:
     async def scenario(w: World) -> None:
         async with server("one") as one:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 
 from pybernetes.api.core.v1 import Service, ServicePort
@@ -43,6 +44,7 @@ class Backends:
         if name not in self._table.backends:
             servers = endpoints(self._world.slices(*service), port)
             self._table.backends[name] = Backend(name, protocol, treatment, servers)
+            self._table.leads.setdefault(service, {})[name] = port
         return name
 
     def answer(self, treatment: Treatment) -> str:
@@ -50,6 +52,21 @@ class Backends:
         name = f"redirect{_mark(treatment, '')}"
         self._table.backends[name] = Backend(name, "http", treatment, ())
         return name
+
+
+def moved(table: Table, world: World, services: Iterable[Key]) -> set[str] | None:
+    """Brings the endpoints of Services up to date; which backends changed. None when one is nobody's backend."""
+    found: set[str] = set()
+    for service in services:
+        if service not in table.leads:
+            return None
+        for name, port in table.leads[service].items():
+            backend = table.backends[name]
+            servers = endpoints(world.slices(*service), port)
+            if servers != backend.servers:
+                table.backends[name] = replace(backend, servers=servers)
+                found.add(name)
+    return found
 
 
 def _mark(treatment: Treatment, protocol: str) -> str:

@@ -33,6 +33,7 @@ from pybernetes.client.indexes import BY_SERVICE, SERVICE_NAME, service_of
 from pybernetes.client.informer import Informer, InformerFactory
 from pybernetes.host.clock import Clock
 from pybernetes.ingress import certificates
+from pybernetes.ingress.backends import moved
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig, DataPlaneError
 from pybernetes.ingress.gateways.controller import Gateways
 from pybernetes.ingress.ingresses import routes
@@ -78,19 +79,21 @@ class IngressController:
         self._secrets: Informer[Secret] | None = None
         self._recorder = EventRecorder(client, "pybernetes-ingress", "", clock)
         self._wake = asyncio.Event()
+        self._stale = True
+        """Whether more changed than endpoints, or something failed."""
+        self._moved: set[Key] = set()
+        """Services whose endpoints changed."""
         self._table = Table()
         self._found = Told()
         self._told: dict[Key, tuple[str, int, frozenset[Problem]]] = {}
         """What was last told of an Ingress: of which uid and generation, and which problems."""
         self._plane: DataPlane | None = None
-        self._gateways = Gateways(
-            client, self._factory, clock, self._wake.set, config.gateways_at, config.balancer_pool
-        )
+        self._gateways = Gateways(client, self._factory, clock, self._woken, config.gateways_at, config.balancer_pool)
 
     async def run(self) -> None:
         self._ingresses.add_handler(self._woken, self._woken, self._woken)
         self._classes.add_handler(self._woken, self._woken, self._woken)
-        self._plane = DataPlane(self._config.data_plane, self._wake.set)
+        self._plane = DataPlane(self._config.data_plane, self._woken)
         try:
             async with asyncio.TaskGroup() as group:
                 await self._factory.start(group)
@@ -99,8 +102,9 @@ class IngressController:
                 retry_s = _RETRY_S
                 while True:
                     replaced = self._plane.reloads
-                    again = await self._sync(self._plane)
+                    again = not await self._followed(self._plane) and await self._sync(self._plane)
                     retry_s = min(retry_s * 2, _LONGEST_RETRY_S) if again else _RETRY_S
+                    self._stale = self._stale or again
                     if self._plane.reloads != replaced:
                         await asyncio.sleep(_BETWEEN_PROCESSES_S)
                     try:
@@ -127,9 +131,19 @@ class IngressController:
         except errors.AlreadyExists:
             log.info("the IngressClass %s is another controller's", CLASS)
 
+    async def _followed(self, plane: DataPlane) -> bool:
+        """Whether nothing but endpoints changed, and the proxy has them."""
+        if self._stale:
+            return False
+        self._wake.clear()
+        services, self._moved = self._moved, set()
+        changed = moved(self._table, self._world(), services)
+        return changed is not None and await plane.move(self._table, changed)
+
     async def _sync(self, plane: DataPlane) -> bool:
         """One look at everything; whether to look again soon."""
         self._wake.clear()
+        self._stale, self._moved = False, set()
         classes = {found.metadata.name or "": found for found in self._classes.lister.list()}
         ours = [ingress for ingress in self._ingresses.lister.list() if routes.is_ours(ingress, classes)]
         gateways = await self._gateways.gateways()
@@ -187,19 +201,22 @@ class IngressController:
         )
 
     def _woken(self, *_changed: Ingress | IngressClass) -> None:
+        self._stale = True
         self._wake.set()
 
     def _service_changed(self, service: Service) -> None:
         if (service.metadata.namespace, service.metadata.name) in self._table.services:
-            self._wake.set()
+            self._woken()
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
-        if (piece.metadata.namespace, piece.metadata.labels.get(SERVICE_NAME)) in self._table.services:
+        service = (piece.metadata.namespace or "", piece.metadata.labels.get(SERVICE_NAME, ""))
+        if service in self._table.services:
+            self._moved.add(service)
             self._wake.set()
 
     def _secret_changed(self, secret: Secret) -> None:
         if (secret.metadata.namespace, secret.metadata.name) in self._table.secrets:
-            self._wake.set()
+            self._woken()
 
     def _tell(self, ours: list[Ingress], *, served: bool) -> None:
         """Events about what is new: an Ingress that is served, a problem that was not there before."""

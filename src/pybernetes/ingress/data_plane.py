@@ -23,7 +23,7 @@ from pathlib import Path
 from pybernetes.host.files import write_atomic, write_if_changed
 from pybernetes.host.processes import Process, arguments, find_program, spawn
 from pybernetes.ingress import certificates
-from pybernetes.ingress.configuration import Rendered, render, server_commands
+from pybernetes.ingress.configuration import Rendered, fill, render, server_commands
 from pybernetes.ingress.table import Table
 
 log = logging.getLogger(__name__)
@@ -113,6 +113,33 @@ class DataPlane:
                     log.info("the proxy's runtime API says %s; a new process takes over", error)
         return refused | await self._replace(table)
 
+    async def move(self, table: Table, names: set[str]) -> bool:
+        """Gives some backends the endpoints that they have in the table; False when that takes all of `apply`."""
+        running = self._running
+        if self._process is None or running is None:
+            return False
+        slots = dict(running.slots)
+        commands: list[str] = []
+        for name in sorted(names):
+            before = slots[name]
+            slots[name] = fill(table.backends[name].servers, before)
+            if len(slots[name]) != len(before):
+                return False
+            commands += server_commands(name, before, slots[name])
+        self._running = None  # until they are all done
+        try:
+            await self._command(commands)
+        except (_Refused, OSError, TimeoutError) as error:
+            log.info("the proxy's runtime API says %s", error)
+            return False
+        self._running = replace(running, slots=slots)
+        return True
+
+    async def _command(self, commands: list[str]) -> None:
+        admin = self._current_folder() / "admin.sock"
+        for start in range(0, len(commands), _COMMANDS_AT_ONCE):
+            await _told(admin, ";".join(commands[start : start + _COMMANDS_AT_ONCE]))
+
     def _without_refused(self, table: Table) -> tuple[Table, dict[str, str]]:
         told = {
             file: self._refused[file][1]
@@ -151,10 +178,9 @@ class DataPlane:
         for name, slots in rendered.slots.items():
             if slots != self._running.slots[name]:
                 commands += server_commands(name, self._running.slots[name], slots)
-        admin = self._current_folder() / "admin.sock"
-        for start in range(0, len(commands), _COMMANDS_AT_ONCE):
-            await _told(admin, ";".join(commands[start : start + _COMMANDS_AT_ONCE]))
+        await self._command(commands)
         self._running = rendered
+        admin = self._current_folder() / "admin.sock"
         for certificate in table.certificates.values():
             if self._contents.get(certificate.file) == certificate.pem:
                 continue

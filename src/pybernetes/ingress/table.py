@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pybernetes.api.core.v1 import Secret, Service
+from pybernetes.api.core.v1 import Secret, Service, ServicePort
 from pybernetes.api.discovery.v1 import EndpointSlice
 
 NOT_FOUND = "not-found"
@@ -148,6 +148,8 @@ class Table:
     """Weights and backends among which requests are shared out, by name."""
     certificates: dict[str, Certificate] = field(default_factory=dict)
     """By file."""
+    leads: dict[Key, dict[str, ServicePort]] = field(default_factory=dict)
+    """By Service, the backends that have its endpoints, and of which port."""
     services: set[Key] = field(default_factory=set)
     secrets: set[Key] = field(default_factory=set)
     """What the table depends on, there or not."""

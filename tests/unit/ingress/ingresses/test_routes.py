@@ -8,10 +8,11 @@ import pytest
 from pybernetes.api.core.v1 import Secret
 from pybernetes.api.networking.v1 import Ingress, IngressClass
 from pybernetes.apimachinery.default_class import INGRESS_MARKS
+from pybernetes.ingress.backends import moved
 from pybernetes.ingress.ingresses import routes
 from pybernetes.ingress.table import UNAVAILABLE, Shown
 
-from ..objects import Made, endpoints, ingress, path, secret, service, table
+from ..objects import Made, endpoints, ingress, path, secret, service, table, world
 
 READY, GONE = {"ready": True}, {"ready": False}
 LEAVING = {"ready": False, "serving": True, "terminating": True}
@@ -149,6 +150,19 @@ def test_the_oldest_wins() -> None:
 def test_endpoints(found: list[tuple[str, dict[str, bool]]], expected: tuple[str, ...]) -> None:
     made = table([ingress("a", ("", [path()]))], WEB, endpoints("web", *found))
     assert made.table.backends["shop_web_80"].servers == expected
+
+
+def test_endpoints_that_moved() -> None:
+    one = ingress("a", ("", [path(), path("/admin", port="admin")]), ("b.test", [path(service="other")]))
+    web, other = service("web", {"name": "", "port": 80}, {"name": "admin", "port": 81}), service("other")
+    before = endpoints("web", ("10.0.0.1", READY))
+    made = table([one], web, other, before, endpoints("other", ("10.0.0.9", READY)))
+    after = world(web, other, endpoints("web", ("10.0.0.2", READY)))
+    assert moved(made.table, after, [("shop", "web")]) == {"shop_web_80"}
+    assert made.table.backends["shop_web_80"].servers == ("10.0.0.2:8080",)
+    assert moved(made.table, after, [("shop", "web")]) == set()
+    assert made.table.backends["shop_other_80"].servers == ("10.0.0.9:8080",), "nobody asked for these"
+    assert moved(made.table, after, [("shop", "nobody")]) is None
 
 
 def test_named_ports_lead_to_the_slice_port_of_that_name() -> None:
