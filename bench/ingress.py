@@ -18,14 +18,17 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import msgspec
 
+from bench.machine import cpu_s, memory_mb
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.networking.v1 import Ingress
-from pybernetes.host.processes import memory_kb
 from pybernetes.ingress.configuration import render
 from pybernetes.ingress.data_plane import DataPlane, DataPlaneConfig
 from pybernetes.ingress.ingresses.routes import Entry, add_to
@@ -84,16 +87,30 @@ def cost_of_a_table(count: int) -> float:
     return (time.process_time() - began) * 1000
 
 
-def wrk(port: int, seconds: int, host: str, scheme: str = "http", *headers: str) -> tuple[float, str]:
-    """Requests a second, and the 99th percentile of their latency."""
+@dataclass(frozen=True)
+class Load:
+    rate: float
+    """Requests a second."""
+    late: str
+    """The 99th percentile of their latency."""
+    cpu_us: float
+    """Of the proxy, a request: what a busy machine does not change much."""
+
+    def __str__(self) -> str:
+        return f"{self.rate:>10.0f}/s   p99 {self.late:>9}   {self.cpu_us:>5.0f} us of CPU each"
+
+
+def wrk(pid: int, port: int, seconds: int, host: str, scheme: str = "http", *headers: str) -> Load:
     url = f"{scheme}://127.0.0.1:{port}/api/things"
     said = [word for header in (f"Host: {host}", *headers) for word in ("-H", header)]
     argv = ["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", *said, url]
+    began = cpu_s(pid)
     text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    spent = cpu_s(pid) - began
     assert "Non-2xx" not in text, text
-    rate, late = re.search(r"Requests/sec:\s+(\S+)", text), re.search(r"99%\s+(\S+)", text)
-    assert rate and late
-    return float(rate[1]), late[1]
+    found = [re.search(wanted, text) for wanted in (r"Requests/sec:\s+(\S+)", r"99%\s+(\S+)", r"(\d+) requests in")]
+    rate, late, count = [match[1] for match in found if match]
+    return Load(float(rate), late, spent / int(count) * 1e6)
 
 
 def haproxy(folder: Path, name: str, port: int, text: str) -> subprocess.Popen[bytes]:
@@ -123,7 +140,7 @@ async def main(seconds: int) -> None:
         ]  # fmt: skip
         plane = DataPlane(DataPlaneConfig(folder, folder / "record", folder / "log", threads=1), lambda: None)
         try:
-            await figures(plane, seconds)
+            await figures(plane, [process.pid for process in others], seconds)
         finally:
             plane.stop()
             plane.close()
@@ -132,28 +149,26 @@ async def main(seconds: int) -> None:
                 process.wait()
 
 
-async def figures(plane: DataPlane, seconds: int) -> None:
+async def figures(plane: DataPlane, others: list[int], seconds: int) -> None:
     server = f"127.0.0.1:{SERVER}"
     await plane.apply(table(1, (server,)))
-    wrk(SERVER, 1, "h0.test")
+    wrk(others[0], SERVER, 1, "h0.test")
     bare, ours = [], []
     for _ in range(3):
-        bare.append(wrk(BARE, seconds, "h0.test"))
-        ours.append(wrk(HTTP, seconds, "h0.test"))
-    direct = wrk(SERVER, seconds, "h0.test")
-    print(f"{'the server itself':<34}{direct[0]:>10.0f}/s   p99 {direct[1]}")
-    middle = sorted(bare)[1]
-    print(f"{'bare proxy':<34}{middle[0]:>10.0f}/s   p99 {middle[1]}")
-    one = sorted(ours)[1]
-    print(f"{'1 Ingress':<34}{one[0]:>10.0f}/s   p99 {one[1]}   {one[0] / middle[0]:.0%} of the bare proxy")
-    secure = wrk(HTTPS, seconds, "h0.test", "https")
-    print(f"{'1 Ingress, HTTPS':<34}{secure[0]:>10.0f}/s   p99 {secure[1]}   {memory_kb(plane.pid)[0] >> 10} MB")
+        bare.append(wrk(others[1], BARE, seconds, "h0.test"))
+        ours.append(wrk(plane.pid, HTTP, seconds, "h0.test"))
+    print(f"{'the server itself':<34}{wrk(others[0], SERVER, seconds, 'h0.test')}")
+    middle, one = (sorted(found, key=lambda load: load.rate)[1] for found in (bare, ours))
+    print(f"{'bare proxy':<34}{middle}")
+    print(f"{'1 Ingress':<34}{one}   {one.rate / middle.rate:.0%} of the bare proxy")
+    secure = wrk(plane.pid, HTTPS, seconds, "h0.test", "https")
+    print(f"{'1 Ingress, HTTPS':<34}{secure}   {memory_mb(plane.pid):.0f} MB")
     many = 1000
     began = time.perf_counter()
     await plane.apply(table(many, (server,)))
     print(f"{'to 1,000 Ingresses, a process':<34}{(time.perf_counter() - began) * 1000:>10.0f} ms")
-    rate, late = wrk(HTTP, seconds, f"h{many // 2}.test")
-    print(f"{'1,000 Ingresses':<34}{rate:>10.0f}/s   p99 {late}   {memory_kb(plane.pid)[0] >> 10} MB")
+    middle_one = wrk(plane.pid, HTTP, seconds, f"h{many // 2}.test")
+    print(f"{'1,000 Ingresses':<34}{middle_one}   {memory_mb(plane.pid):.0f} MB")
     changes = []
     for number in range(20):
         changed = table(many, (server,))
@@ -169,8 +184,8 @@ async def figures(plane: DataPlane, seconds: int) -> None:
     rules = 100
     await plane.apply(gateway_table(rules, (server,)))
     for name, version in (("the first", 0), ("the last, shared out", rules - 1)):
-        rate, late = wrk(HTTP, seconds, "x.test", "http", f"X-Version: v{version}")
-        print(f"{f'{rules} rules by header, {name}':<34}{rate:>10.0f}/s   p99 {late}")
+        load = wrk(plane.pid, HTTP, seconds, "x.test", "http", f"X-Version: v{version}")
+        print(f"{f'{rules} by header, {name}':<34}{load}")
 
 
 if __name__ == "__main__":
