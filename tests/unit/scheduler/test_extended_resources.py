@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import lzma
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -109,3 +112,15 @@ def test_what_is_asked_for_and_who_gets_it(
     assert {name: exactly.count for name, exactly in asked.items() if exactly is not None} == requests
     assert {exactly.deviceClassName for exactly in asked.values() if exactly is not None} == {"gpu"}
     assert [f"{each.containerName} from {each.requestName}" for each in made.mappings] == mappings
+
+
+def test_agrees_with_upstream() -> None:
+    """300 drawn Pods, with what upstream v1.36 made of them (createRequestsAndMappings)."""
+    behind = {"a.com/x": "x", "deviceclass.resource.kubernetes.io/y": "y"}
+    answers = Path(__file__).with_name("upstream_extended_claims.jsonl.xz")
+    for line in lzma.decompress(answers.read_bytes()).splitlines():
+        said = json.loads(line)
+        drawn = msgspec.convert({"metadata": {"name": "p"}, "spec": said["spec"]}, Pod)
+        made = extended_claim(drawn, behind)
+        assert msgspec.to_builtins(made.claim.spec.devices.requests) == (said["requests"] or [])
+        assert msgspec.to_builtins(made.mappings) == (said["mappings"] or [])
