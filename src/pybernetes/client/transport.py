@@ -21,9 +21,6 @@ from pybernetes.http.pipe import connection_pair
 
 RawResponse = HttpResponse
 
-_AT_ONCE = 64
-"""Requests of a process on their way over sockets: each has a connection, whose handshake costs more than it does."""
-
 
 class ResponseStream(Protocol):
     status: int
@@ -70,7 +67,6 @@ class HttpTransport:
     ) -> None:
         self.url = url
         self._http = HttpClient(url, ssl_context, server_hostname=server_hostname)
-        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._token = token
         self._token_file = token_file
         self._token_read_s = -1e9
@@ -85,8 +81,7 @@ class HttpTransport:
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", timeout_s: float | None = None
     ) -> RawResponse:
-        async with asyncio.timeout(timeout_s), self._turns:
-            return await self._http.request(method, target, self._with_token(headers), body)
+        return await self._http.request(method, target, self._with_token(headers), body, timeout_s)
 
     def stream(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""

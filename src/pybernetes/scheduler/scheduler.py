@@ -187,6 +187,7 @@ class Scheduler:
         )
         self._attempts = itertools.count()
         self._binding_slots = asyncio.Semaphore(self._config.parallel_bindings)
+        self._status_slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._nodes.add_handler(self._node_added, self._node_updated, self._node_deleted)
         self._pods.add_handler(self._pod_added, self._pod_updated, self._pod_deleted)
         storage.follow(self.queue.move)
@@ -578,9 +579,10 @@ class Scheduler:
         meta = pod.metadata
         body = {"metadata": {"uid": meta.uid}, "status": change}
         try:
-            await self._client.patch(
-                Pod, meta.name or "", meta.namespace or "", body, patch_type="strategic", subresource="status"
-            )
+            async with self._status_slots:
+                await self._client.patch(
+                    Pod, meta.name or "", meta.namespace or "", body, patch_type="strategic", subresource="status"
+                )
         except NotFound:
             return
         except (StatusError, OSError) as error:
