@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,6 +21,9 @@ from pybernetes.apimachinery.times import format_time
 from pybernetes.cluster.pki import Certificate, Pki
 from pybernetes.controllers.bootstrap_signer import plan as signing
 from pybernetes.controllers.bootstrap_signer.tokens import Token
+from pybernetes.host.random import Random
+from pybernetes.http.self_signed import self_signed
+from pybernetes.kubelet.certificates import CertificateRefused, OwnCertificate, Wanted
 from tests.integration.cluster_world import World, in_world
 
 CLIENT, KUBELET = "kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet"
@@ -207,3 +211,47 @@ def test_the_files_of_signers_cannot_be_mixed(tmp_path: Path) -> None:
     assert plan.signing_files(("", ""), {CLIENT: both}) == {CLIENT: both}
     with pytest.raises(ValueError, match="cannot specify default and per controller certs"):
         plan.signing_files(both, {CLIENT: both})
+
+
+def test_a_kubelet_asks_for_its_certificate_and_renews_it(keys: Pki, tmp_path: Path) -> None:
+    async def body(w: World) -> None:
+        own = OwnCertificate(tmp_path / "pki" / "client.pem", Wanted("n1"), w.clock, Random(1))
+        assert own.held() is None
+        first = await own.obtain(w.client)
+        assert own.held() == first
+        subject = x509.load_pem_x509_certificate(first).subject.rfc4514_string()
+        assert subject == "CN=system:node:n1,O=system:nodes"
+        assert own.file.stat().st_mode & 0o777 == 0o600
+
+        nearly_over = self_signed("n1", (), (), w.clock.now() - 0.95 * 86400, 1)
+        own.file.write_bytes(b"".join(nearly_over))
+        renewed: asyncio.Queue[bytes] = asyncio.Queue()
+        keeping = asyncio.create_task(own.keep(w.client, renewed.put))
+        second = await asyncio.wait_for(renewed.get(), 60)
+        keeping.cancel()
+        assert own.held() == second
+        assert x509.load_pem_x509_certificate(second).subject.rfc4514_string() == subject
+
+    with_keys(keys, body)
+
+
+def test_a_kubelet_is_told_that_its_request_was_denied(keys: Pki, tmp_path: Path) -> None:
+    async def body(w: World) -> None:
+        own = OwnCertificate(tmp_path / "server.pem", Wanted("n1", ("n1",), ("127.0.0.1",)), w.clock, Random(1))
+        asking = asyncio.create_task(own.obtain(w.client))
+
+        async def asked() -> bool:
+            return bool((await w.client.list(CertificateSigningRequest)).items)
+
+        await w.until(asked)
+        (made,) = (await w.client.list(CertificateSigningRequest)).items
+        assert made.spec.usages == ["digital signature", "server auth"]
+        denied = CertificateSigningRequestCondition(
+            type="Denied", status="True", message="not here", lastUpdateTime=format_time(w.clock.now())
+        )
+        made.status.conditions.append(denied)
+        await w.client.update_subresource(CertificateSigningRequest, made.metadata.name or "", "", "approval", made)
+        with pytest.raises(CertificateRefused, match="denied: not here"):
+            await asyncio.wait_for(asking, 60)
+
+    with_keys(keys, body)

@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from pybernetes.apimachinery.user import UserInfo
+from pybernetes.http import tls
 from pybernetes.http.client import HttpClient, HttpResponse
 from pybernetes.http.messages import Connection, Handler, Request, Response, Upgrade
 from pybernetes.http.pipe import connection_pair
@@ -67,6 +68,7 @@ class HttpTransport:
     ) -> None:
         self.url = url
         self._http = HttpClient(url, ssl_context, server_hostname=server_hostname)
+        self._ssl = ssl_context
         self._token = token
         self._token_file = token_file
         self._token_read_s = -1e9
@@ -95,6 +97,12 @@ class HttpTransport:
 
     async def close(self) -> None:
         await self._http.close()
+
+    async def show_certificate(self, pem: bytes) -> None:
+        """From now on this one, with its key: connections that have shown another are closed."""
+        if self._ssl is not None:
+            tls.load_pair(self._ssl, pem, b"")
+            await self._http.close()
 
     def _with_token(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         if self._token_file:

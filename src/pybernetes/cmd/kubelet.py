@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import socket
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+    add, switch = parser.add_argument, argparse.BooleanOptionalAction
     add("--kubeconfig", default="", help="how to reach the apiserver; without it only static pods run")
     add("--hostname-override", default="", metavar="NAME", help="name of the Node (default: the host's name)")
     add("--node-ip", default="", metavar="IP", help="the node's address (default: that of the default route)")
@@ -33,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=10250, help="port of the kubelet's server; negative serves nothing")
     add("--tls-cert-file", default="", metavar="FILE")
     add("--tls-private-key-file", default="", metavar="FILE")
+    add("--bootstrap-kubeconfig", default="", metavar="FILE", help="with it --kubeconfig is made where it is missing")
+    add("--rotate-certificates", action=switch, default=False, help="renew the client certificate in time")
+    add("--rotate-server-certificates", action=switch, default=False, help="ask the API for the server's certificate")
+    add("--cert-dir", default="/var/lib/kubelet/pki", metavar="DIR", help="where these certificates are kept")
     add("--client-ca-file", default="", metavar="FILE", help="CA of clients of the kubelet's server")
     add("--register-node", action=argparse.BooleanOptionalAction, default=True)
     add("--node-labels", default="", metavar="KEY=VALUE,...")
@@ -124,7 +129,7 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
 
 async def run(args: argparse.Namespace) -> None:
     from pybernetes.client.client import Client
-    from pybernetes.client.transport import HttpTransport
+    from pybernetes.cmd.kubelet_identity import Identity
     from pybernetes.host.clock import SystemClock
     from pybernetes.host.random import Random
     from pybernetes.kubelet.kubelet import Kubelet
@@ -134,9 +139,20 @@ async def run(args: argparse.Namespace) -> None:
     except ValueError as error:
         print(f"pybernetes kubelet: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    client = Client(HttpTransport.from_kubeconfig(args.kubeconfig), user_agent="kubelet") if args.kubeconfig else None
+    if args.bootstrap_kubeconfig and not args.kubeconfig:
+        print("pybernetes kubelet: --bootstrap-kubeconfig needs --kubeconfig, which is made with it", file=sys.stderr)
+        raise SystemExit(2)
+    clock, random = SystemClock(), Random()
+    identity = Identity(args, config.node_name, clock, random)
     try:
-        await Kubelet(client, config, SystemClock(), Random()).run()
+        transport = await identity.transport() if args.kubeconfig else None
+        client = Client(transport, user_agent="kubelet") if transport is not None else None
+        kubelet = Kubelet(client, config, clock, random)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(kubelet.run())
+            if transport is not None:
+                tasks.create_task(identity.keep(transport))
+                tasks.create_task(identity.keep_server(kubelet, transport))
     except* (OSError, ValueError) as group:
         print(f"pybernetes kubelet: {group.exceptions[0]}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -509,6 +509,11 @@ class Kubelet:
         await self._server.start()
         self.server_port = self._server.port
 
+    async def show_certificate(self, pem: bytes) -> None:
+        """The server's from now on, with its key."""
+        if self._server is not None:
+            self._server.show_certificate(pem)
+
     async def _stop_server(self) -> None:
         if self._server is not None:
             await self._server.stop()

@@ -72,6 +72,7 @@ class KubeletServer:
         self._clock = clock
         self._access = access or Access(None, config.node_name)
         self._http: HttpServer | None = None
+        self._context: ssl.SSLContext | None = None
         self._runtime: dict[str, HttpClient] = {}
 
     @property
@@ -81,8 +82,14 @@ class KubeletServer:
     async def start(self) -> None:
         """Raises OSError when the port is taken, ValueError for certificate files that are none."""
         config = self._config
-        self._http = HttpServer(self.handle, _server_context(config), config.host, config.port, clock=self._clock)
+        self._context = _server_context(config)
+        self._http = HttpServer(self.handle, self._context, config.host, config.port, clock=self._clock)
         await self._http.start()
+
+    def show_certificate(self, pem: bytes) -> None:
+        """To those who connect from now on; with its key."""
+        if self._context is not None:
+            tls.load_pair(self._context, pem, b"")
 
     async def stop(self) -> None:
         if self._http is not None:
