@@ -163,7 +163,7 @@ def test_a_gateway_gets_a_service_and_its_statuses(monkeypatch: pytest.MonkeyPat
                 ours, table = await gateways.gateways(), Table()
                 said = gateways.add_to(table, ours, lookup, running=False)
                 tables.append(table)
-                await gateways.publish(ours, said, lookup, services.lister.list())
+                await gateways.publish(ours, said, lookup)
                 await woken.wait()
 
         async def until(kind: type[Any], name: str, holds: Callable[[Any], bool]) -> Any:

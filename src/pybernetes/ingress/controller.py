@@ -81,6 +81,8 @@ class IngressController:
         self._wake = asyncio.Event()
         self._stale = True
         """Whether more changed than endpoints, or something failed."""
+        self._refused = False
+        """Whether the proxy did not take the last table: a port of it may be another program's."""
         self._moved: set[Key] = set()
         """Services whose endpoints changed."""
         self._table = Table()
@@ -153,17 +155,20 @@ class IngressController:
         before, self._table = {*self._found.ingresses}, Table()
         world = self._world()
         self._found = routes.add_to(self._table, ours, world, self._config.entry)
-        said = self._gateways.add_to(self._table, gateways, world, running=plane.pid != 0)
+        running = plane.pid != 0 and not self._refused
+        said = self._gateways.add_to(self._table, gateways, world, running=running)
         try:
             refused = await plane.apply(self._table)
         except (DataPlaneError, OSError, subprocess.SubprocessError) as error:
             log.error("%s", error)
+            self._refused = True
             for key in self._found.ingresses:
                 self._found.tell(key, Problem("NotServed", f"{error}; what was served is kept"))
             self._tell(ours, served=False)
             for gateway in gateways:
                 self._recorder.event(gateway, "Warning", "NotServed", f"{error}; what was served is kept")
             return True
+        self._refused = False
         for file, why in refused.items():
             secret = self._table.certificates[file].secret
             problem = Problem("BadCertificate", f"Secret {'/'.join(secret)}: {why}; a self-signed one is shown")
@@ -171,8 +176,7 @@ class IngressController:
                 if any((ingress.metadata.namespace, tls.secretName) == secret for tls in ingress.spec.tls):
                     self._found.tell(key_of(ingress), problem)
         self._tell(ours, served=True)
-        own = self._services.lister.list() if self._services else []
-        failed = await self._gateways.publish(gateways, said, world, own)
+        failed = await self._gateways.publish(gateways, said, world)
         return await self._publish(ours, before - {*self._found.ingresses}) or failed
 
     async def _follow(self, certificates_too: bool) -> None:

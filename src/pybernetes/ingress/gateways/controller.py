@@ -81,14 +81,14 @@ class Gateways:
 
     async def gateways(self) -> list[Gateway]:
         """Ours; begins to watch what they need."""
-        if not (self._address and self._defined(Gateway) and self._defined(GatewayClass)):
+        if not (self._address and await self._defined(Gateway) and await self._defined(GatewayClass)):
             return []
         await self._follow(GatewayClass, Gateway)
         await self._ensure_class()
         ours = {found.metadata.name for found in self._list(GatewayClass) if found.spec.controllerName == CONTROLLER}
         found = [gateway for gateway in self._list(Gateway) if gateway.spec.gatewayClassName in ours]
         if found:
-            kinds = [kind for kind in (HTTPRoute, GRPCRoute, ReferenceGrant) if self._defined(kind)]
+            kinds = [kind for kind in (HTTPRoute, GRPCRoute, ReferenceGrant) if await self._defined(kind)]
             await self._follow(*kinds, Namespace)
         return found
 
@@ -108,7 +108,7 @@ class Gateways:
                 log.info("the GatewayClass %s is another controller's", CLASS)
 
     def add_to(self, table: Table, gateways: list[Gateway], world: World, *, running: bool) -> Told:
-        """`running`: the proxy has the ports that were given out before."""
+        """`running`: the proxy has the ports that were given out before, by whom ever."""
         services = {key: world.service(*service_key(key)) for key in map(key_of, gateways)}
         self._ports = self._numbered(gateways, world, running)
         table.services |= {service_key(key_of(gateway)) for gateway in gateways}
@@ -131,9 +131,8 @@ class Gateways:
         }
         found: dict[tuple[Key, int], int] = {}
         for key, port in wanted:
-            kept = self._ports.get((key, port)) if running else None
-            given = kept or before.get((key, port_name(port)))
-            if given and given not in found.values() and (kept or self._free(given)):
+            given = self._ports.get((key, port)) or before.get((key, port_name(port)))
+            if given and given not in found.values() and (running or self._free(given)):
                 found[key, port] = given
         for key, port in wanted:
             if (key, port) not in found:
@@ -154,10 +153,10 @@ class Gateways:
                 return False
         return True
 
-    async def publish(self, gateways: list[Gateway], told: Told, world: World, services: Iterable[Service]) -> bool:
+    async def publish(self, gateways: list[Gateway], told: Told, world: World) -> bool:
         """Brings Services, EndpointSlices and statuses in line; whether something failed."""
         failed = False
-        for work in self._changes(gateways, told, world, services):
+        for work in self._changes(gateways, told, world):
             try:
                 await work
             except (errors.NotFound, errors.AlreadyExists):
@@ -169,13 +168,14 @@ class Gateways:
                 failed = True
         return failed
 
-    def _changes(self, gateways: list[Gateway], told: Told, world: World, services: Iterable[Service]) -> Iterable[Any]:
+    def _changes(self, gateways: list[Gateway], told: Told, world: World) -> Iterable[Any]:
         client, now = self._client, self._clock.now()
-        wanted = {service_key(key_of(gateway)) for gateway in gateways}
-        for service in services:
-            key = (service.metadata.namespace or "", service.metadata.name or "")
-            if key not in wanted and service.metadata.labels.get(MANAGED_BY) == MANAGER:
-                yield client.delete(Service, key[1], key[0], uid=service.metadata.uid or "")
+        ours = {key_of(gateway) for gateway in gateways}
+        # That of a Gateway which is gone goes with its owner.
+        for key in {key_of(gateway) for gateway in self._list(Gateway)} - ours:
+            service = world.service(*service_key(key))
+            if service is not None and service.metadata.labels.get(MANAGED_BY) == MANAGER:
+                yield client.delete(Service, *reversed(service_key(key)), uid=service.metadata.uid or "")
         for gateway in gateways:
             yield from self._way_in(gateway, world)
             key = key_of(gateway)
@@ -235,8 +235,10 @@ class Gateways:
             self._watched(found)
         return found
 
-    def _defined(self, kind: type[Any]) -> bool:
-        found = self._definition(kind).lister.list()
+    async def _defined(self, kind: type[Any]) -> bool:
+        informer = self._definition(kind)
+        await informer.wait_synced()
+        found = informer.lister.list()
         return bool(found) and condition_holds(found[0].status.conditions, "Established")
 
     async def _follow(self, *kinds: type[Any]) -> None:
