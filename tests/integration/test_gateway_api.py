@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -138,52 +139,76 @@ def test_what_goes_without_saying() -> None:
     in_world(scenario)
 
 
-def test_a_gateway_gets_a_service_and_its_statuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Gateways, "_free", lambda _self, _port: True)  # nobody here has the address
+class Controller:
+    """Gateways' part of the controller, with the rights that it has in a cluster; no proxy runs."""
 
-    async def scenario(world: World) -> None:
+    def __init__(self, world: World) -> None:
         client = Client(LocalTransport(world.api.handler, INGRESS), "test")
-        factory, woken = InformerFactory(client, LoopClock()), asyncio.Event()
-        gateways = Gateways(client, factory, LoopClock(), woken.set, ADDRESS, False)
-        services, slices = factory.informer(Service), factory.informer(EndpointSlice)
+        self.factory, self.woken = InformerFactory(client, LoopClock()), asyncio.Event()
+        self.gateways = Gateways(client, self.factory, LoopClock(), self.woken.set, ADDRESS, False)
+        services, slices = self.factory.informer(Service), self.factory.informer(EndpointSlice)
         slices.add_index(BY_SERVICE, service_of)
         for informer in (services, slices):
-            informer.add_handler(lambda _: woken.set(), lambda _, new: woken.set(), lambda _: woken.set())
-        lookup = Lookup(
+            informer.add_handler(
+                lambda _: self.woken.set(), lambda _, new: self.woken.set(), lambda _: self.woken.set()
+            )
+        self.lookup = Lookup(
             service=services.lister.get,
             slices=lambda namespace, name: slices.lister.by_index(BY_SERVICE, f"{namespace}/{name}"),
             secret=lambda namespace, name: None,
             certificate_fault=lambda pem: "",
         )
-        tables: list[Table] = []
+        self.tables: list[Table] = []
 
+    async def sync(self, *, running: bool) -> bool:
+        self.woken.clear()
+        ours, table = await self.gateways.gateways(), Table()
+        said = self.gateways.add_to(table, ours, self.lookup, running=running)
+        self.tables.append(table)
+        return await self.gateways.publish(ours, said, self.lookup)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
         async def follow() -> None:
             while True:
-                woken.clear()
-                ours, table = await gateways.gateways(), Table()
-                said = gateways.add_to(table, ours, lookup, running=False)
-                tables.append(table)
-                await gateways.publish(ours, said, lookup)
-                await woken.wait()
-
-        async def until(kind: type[Any], name: str, holds: Callable[[Any], bool]) -> Any:
-            async with asyncio.timeout(60):
-                async for event in world.client.watch(kind, "" if kind is GatewayClass else "shop"):
-                    if event.type != "BOOKMARK" and event.object.metadata.name == name and holds(event.object):
-                        return event.object
-            raise AssertionError(name)
+                await self.sync(running=False)
+                await self.woken.wait()
 
         async with asyncio.TaskGroup() as group:
-            await factory.start(group)
-            await factory.wait_synced()
+            await self.factory.start(group)
+            await self.factory.wait_synced()
             following = group.create_task(follow())
-            served = await until(GatewayClass, "pybernetes", lambda found: bool(found.status.supportedFeatures))
+            yield
+            following.cancel()
+            self.factory.stop()
+
+
+async def until(world: World, kind: type[Any], name: str, holds: Callable[[Any], bool]) -> Any:
+    async with asyncio.timeout(60):
+        async for event in world.client.watch(kind, "" if kind is GatewayClass else "shop"):
+            if event.type != "BOOKMARK" and event.object.metadata.name == name and holds(event.object):
+                return event.object
+    raise AssertionError(name)
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody here has the address."""
+    monkeypatch.setattr(Gateways, "_free", lambda _self, _port: True)
+
+
+@pytest.mark.usefixtures("free")
+def test_a_gateway_gets_a_service_and_its_statuses() -> None:
+    async def scenario(world: World) -> None:
+        controller = Controller(world)
+        async with controller.working():
+            served = await until(world, GatewayClass, "pybernetes", lambda found: bool(found.status.supportedFeatures))
             assert served.status.conditions[0].status == "True"
             await world.make(Gateway, "g", listeners(HTTP))
             await world.make(HTTPRoute, "r", {"parentRefs": [{"name": "g"}], "rules": [{"backendRefs": [SERVICE]}]})
 
             found = await until(
-                Gateway, "g", lambda g: bool(g.status.addresses) and bool(g.status.listeners[0].attachedRoutes)
+                world, Gateway, "g", lambda g: bool(g.status.addresses) and bool(g.status.listeners[0].attachedRoutes)
             )
             service = await world.client.get(Service, service_key(("shop", "g"))[1], "shop")
             assert [a.value for a in found.status.addresses] == [service.spec.clusterIP]
@@ -191,30 +216,53 @@ def test_a_gateway_gets_a_service_and_its_statuses(monkeypatch: pytest.MonkeyPat
             piece = await world.client.get(EndpointSlice, service.metadata.name or "", "shop")
             port = (piece.ports or [])[0].port
             assert piece.endpoints and piece.endpoints[0].addresses == [ADDRESS]
-            assert tables[-1].frontends[0].listens == ((ADDRESS, port),)
+            assert controller.tables[-1].frontends[0].listens == ((ADDRESS, port),)
 
             def reasons(route: HTTPRoute) -> list[str]:
                 return [c.reason for parent in route.status.parents for c in parent.conditions]
 
-            await until(HTTPRoute, "r", lambda r: reasons(r) == ["Accepted", "BackendNotFound"])
+            await until(world, HTTPRoute, "r", lambda r: reasons(r) == ["Accepted", "BackendNotFound"])
             # What others say of a route stays; what we said goes with its parent.
             foreign = {"parentRef": {"name": "x"}, "controllerName": "x.test/y", "conditions": []}
-            body = {"spec": {"parentRefs": [{"name": "x"}]}}
-            await world.client.patch(HTTPRoute, "r", "shop", body)
-            await until(HTTPRoute, "r", lambda r: not r.status.parents)
+            await world.client.patch(HTTPRoute, "r", "shop", {"spec": {"parentRefs": [{"name": "x"}]}})
+            await until(world, HTTPRoute, "r", lambda r: not r.status.parents)
             await world.client.patch(HTTPRoute, "r", "shop", {"status": {"parents": [foreign]}}, subresource="status")
             await world.client.patch(HTTPRoute, "r", "shop", {"spec": {"parentRefs": [{"name": "g"}, {"name": "x"}]}})
-            both = await until(HTTPRoute, "r", lambda r: len(r.status.parents) == 2)
+            both = await until(world, HTTPRoute, "r", lambda r: len(r.status.parents) == 2)
             assert [parent.controllerName for parent in both.status.parents] == ["x.test/y", "pybernetes.local/gateway"]
 
             await world.client.patch(Gateway, "g", "shop", {"spec": listeners({**HTTP, "port": 8080})})
-            await until(Service, service.metadata.name or "", lambda s: [p.port for p in s.spec.ports] == [8080])
+            name = service.metadata.name or ""
+            await until(world, Service, name, lambda s: [p.port for p in s.spec.ports] == [8080])
             await world.client.patch(Gateway, "g", "shop", {"spec": {"gatewayClassName": "else"}})
             async with asyncio.timeout(60):
                 async for event in world.client.watch(Service, "shop"):
                     if event.type == "DELETED":
                         break
-            following.cancel()
-            factory.stop()
+
+    in_world(scenario)
+
+
+@pytest.mark.usefixtures("free")
+def test_another_controller_keeps_what_is_there() -> None:
+    async def scenario(world: World) -> None:
+        first = Controller(world)
+        async with first.working():
+            await until(world, GatewayClass, "pybernetes", lambda found: True)
+            await world.make(Gateway, "g", listeners(HTTP))
+            await until(world, Gateway, "g", lambda g: bool(g.status.addresses))
+        before = (
+            (await world.client.list(Service, "shop")).items,
+            (await world.client.list(EndpointSlice, "shop")).items,
+        )
+        second = Controller(world)
+        async with asyncio.TaskGroup() as group:
+            await second.factory.start(group)
+            await second.factory.wait_synced()
+            assert not await second.sync(running=True)
+            second.factory.stop()
+        after = (await world.client.list(Service, "shop")).items, (await world.client.list(EndpointSlice, "shop")).items
+        assert after == before, "its first look already changes nothing"
+        assert second.tables[-1].frontends == first.tables[-1].frontends
 
     in_world(scenario)
