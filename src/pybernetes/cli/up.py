@@ -103,6 +103,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="addresses of Pods, Services and nodes: ipv4 (default), ipv6, or dual: both, IPv4 the primary one",
     )
     parser.add_argument(
+        "--cluster-domain", metavar="DOMAIN", help="what the names of Services end with (default cluster.local)"
+    )
+    parser.add_argument(
         "--load-balancer-pool",
         metavar="CIDR,...",
         help='addresses for Services of type LoadBalancer, also FIRST-LAST ("": those of the nodes)',
@@ -128,9 +131,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ingress", action=argparse.BooleanOptionalAction, help="whether Ingresses are served (default: they are)"
     )
-    parser.add_argument(
-        "--gateway-api", action="store_true", help="install the definitions of the Gateway API"
-    )
+    parser.add_argument("--gateway-api", action="store_true", help="install the definitions of the Gateway API")
     parser.add_argument("--no-example", action="store_true", help="start without examples/hello")
     parser.add_argument(
         "--wait",
@@ -220,7 +221,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         if (path := getattr(args, name)) is not None:
             found[name] = str(Path(path).absolute()) if path else ""
     for name in (
-        *("feature_gates", "runtime_config", "load_balancer_pool", "snapshot_schedule", "snapshot_keep"),
+        *("feature_gates", "runtime_config", "cluster_domain", "load_balancer_pool"),
+        *("snapshot_schedule", "snapshot_keep"),
         *("simulated_nodes", "simulated_zones", "simulated_capacity", "ingress"),
     ):
         if getattr(args, name) is not None:

@@ -271,7 +271,7 @@ def cluster_certificates(
     api_addresses: list[str],
     service_ips: Iterable[str],
     nodes: Mapping[str, Iterable[str]],
-    domain: str = "cluster.local",
+    domain: str,
 ) -> list[Certificate]:
     """Every certificate of a cluster; `nodes` maps node names to addresses."""
     api_names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}"]

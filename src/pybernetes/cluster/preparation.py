@@ -255,14 +255,18 @@ def prepare(
     The folders must be there. Raises ClusterError; OSError for a folder that cannot be written.
     """
     say("keys and configuration")
-    if not spec.own_namespaces:
-        address = "127.0.0.1" if spec.simulated else ",".join(topology.lone_addresses(spec))
-        spec = dataclasses.replace(spec, node_address=address)
+    if spec.simulated:
+        spec = dataclasses.replace(spec, node_address="127.0.0.1")
+    elif spec.own_namespaces:
+        outside = [address for address in topology.lone_addresses(spec) if address not in spec.gateways]
+        spec = dataclasses.replace(spec, outside_address=",".join(outside))
+    else:
+        spec = dataclasses.replace(spec, node_address=",".join(topology.lone_addresses(spec)))
     keys = pki.Pki(layout.pki)
     nodes = {node: spec.addresses_of(node) for node in spec.node_names}
     planes = [spec.address_of(machine) for machine in spec.control_plane_names]
     service_ips = spec_module.nth(spec.service_cidr, 1)
-    certificates = pki.cluster_certificates([spec.api_address, *planes], service_ips, nodes)
+    certificates = pki.cluster_certificates([spec.api_address, *planes], service_ips, nodes, spec.cluster_domain)
     if spec.local_etcd:
         certificates += pki.etcd_certificates(planes)
         for member in etcd.members(spec, layout):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pybernetes.apimachinery import names
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.spec import MAX_SIMULATED_NODES, ClusterSpec
 
@@ -22,6 +23,9 @@ def check(settings: dict[str, Any]) -> None:
         except ValueError as error:
             raise ClusterError(str(error)) from None
     _check_apis(settings.get("feature_gates", ""), settings.get("runtime_config", ""))
+    domain = settings.get("cluster_domain")
+    if domain is not None and (problems := names.dns1123_subdomain(domain)):
+        raise ClusterError(f"--cluster-domain {domain!r} cannot be: {problems[0]}")
     if pool := settings.get("load_balancer_pool"):
         _check_pool(pool)
     if schedule := settings.get("snapshot_schedule"):

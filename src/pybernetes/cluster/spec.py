@@ -62,6 +62,10 @@ class ClusterSpec:
     runtime: str = "containerd"
     node_address: str = ""
     """With one node: its address on the host; by comma, like the ranges, where there are two IP families."""
+    outside_address: str = ""
+    """With several nodes: the host's own towards the outside, by comma like the one above; "" where it has none."""
+    cluster_domain: str = "cluster.local"
+    """What the names of Services end with."""
     control_planes: int = 1
     """With several: machines in network namespaces with an etcd, an apiserver, a controller manager and a scheduler
     each, behind a load balancer on the host. With one, the control plane is on the host."""
@@ -207,8 +211,8 @@ class ClusterSpec:
 
     @property
     def ingress_listens_on(self) -> list[str]:
-        """The loopback, which *.localhost means to browsers, and the address that nodes, Pods and others reach."""
-        return self.api_listens_on
+        """The loopback, which *.localhost means to browsers, and the addresses that nodes, Pods and others reach."""
+        return list(dict.fromkeys([*self.api_listens_on, *(a for a in self.outside_address.split(",") if a)]))
 
     @property
     def serves_ingresses(self) -> bool:

@@ -125,6 +125,7 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
         pod_log_dir=str(place.pod_logs),
         cgroup_root=spec.cgroup(node),
         cluster_dns=[spec.dns_ips[0]],
+        cluster_domain=spec.cluster_domain,
         static_pod_path=str(place.manifests),
         pod_max_pids=_POD_MAX_PIDS,
         server_address=spec.address_of(node),
@@ -202,7 +203,9 @@ def dns(spec: ClusterSpec) -> DnsConfig:
     from pybernetes.dns.server import DnsConfig
 
     addresses = spec.gateways if spec.own_namespaces else nth(spec.pod_cidr, 1)
-    return DnsConfig(listen_addresses=addresses, port=_DNS_PORT, cluster_ips=spec.dns_ips)
+    return DnsConfig(
+        listen_addresses=addresses, port=_DNS_PORT, cluster_ips=spec.dns_ips, cluster_domain=spec.cluster_domain
+    )
 
 
 def ingress(spec: ClusterSpec, layout: Layout) -> IngressConfig:

@@ -17,7 +17,7 @@ DAY = 86400
 
 @pytest.fixture
 def wanted() -> list[Certificate]:
-    return cluster_certificates(["172.31.255.1"], ["10.96.0.1"], {"node-1": ["172.31.255.11"]})
+    return cluster_certificates(["172.31.255.1"], ["10.96.0.1"], {"node-1": ["172.31.255.11"]}, "cluster.local")
 
 
 def load(pki: Pki, name: str) -> x509.Certificate:
@@ -106,7 +106,7 @@ def test_renewal(tmp_path: Path, wanted: list[Certificate], later_days: float, r
 def test_a_new_address_renews_one_certificate(tmp_path: Path, wanted: list[Certificate]) -> None:
     pki = Pki(tmp_path / "pki")
     pki.ensure(wanted, NOW)
-    moved = cluster_certificates(["192.0.2.9"], ["10.96.0.1"], {"node-1": ["172.31.255.11"]})
+    moved = cluster_certificates(["192.0.2.9"], ["10.96.0.1"], {"node-1": ["172.31.255.11"]}, "cluster.local")
     assert pki.ensure(moved, NOW) == ["apiserver"]
     assert "192.0.2.9" in names(load(pki, "apiserver"))
 

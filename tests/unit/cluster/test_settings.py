@@ -19,6 +19,8 @@ from tests.unit.cluster.test_spec import spec
         ({"feature_gates": "NoSuch=true"}, "unrecognized feature gate: NoSuch"),
         ({"feature_gates": "AllBeta"}, "missing bool value for AllBeta"),
         ({"runtime_config": "nosuch/v1=true"}, "unknown api groups nosuch/v1"),
+        ({"cluster_domain": "Not_a.domain"}, "--cluster-domain 'Not_a.domain' cannot be"),
+        ({"cluster_domain": ""}, "--cluster-domain '' cannot be"),
     ],
 )
 def test_refused(settings: dict[str, str], error: str) -> None:

@@ -112,3 +112,10 @@ def test_written_and_read(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(ClusterError, match="delete it to start anew"):
         ClusterSpec.read(path)
+
+
+def test_ingresses_are_reached_from_outside_whatever_the_nodes_are() -> None:
+    assert spec(nodes=1, node_address="192.0.2.7").ingress_listens_on == ["127.0.0.1", "192.0.2.7"]
+    several = spec(nodes=2, outside_address="192.0.2.7,2001:db8::7")
+    assert several.ingress_listens_on == ["127.0.0.1", several.gateway, "192.0.2.7", "2001:db8::7"]
+    assert several.api_listens_on == ["127.0.0.1", several.gateway], "nobody outside needs the API"
