@@ -63,7 +63,7 @@ def _stop(spec: ClusterSpec, layout: Layout, node: str) -> None:
 def _start(spec: ClusterSpec, layout: Layout, node: str) -> None:
     if node in spec.node_names:
         cgroups.prepare(spec.cgroup(node))
-    layout.node(node).run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    layout.node(node).run.mkdir(parents=True, exist_ok=True, mode=0o755)
     stopped_mark(layout, node).unlink(missing_ok=True)
     _tell_supervisor(layout)
     print(f"{node} is starting; watch it with: kubectl get nodes -w")

@@ -221,6 +221,8 @@ class Kubelet:
         while True:
             try:
                 told_version = await self.cri.version()
+                handlers = (await self.cri.status()).runtime_handlers
+                self.node.configs.user_namespaces.runtime_has(h.name for h in handlers if h.features.user_namespaces)
                 self.settings.runtime_name = told_version.runtime_name
                 self.node.volumes.meet_runtime(
                     told_version.runtime_name, told_version.runtime_version, self.cri.endpoint

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pybernetes.kubelet.containers import stop_signals
+
 POD_NAME_LABEL = "io.kubernetes.pod.name"
 POD_NAMESPACE_LABEL = "io.kubernetes.pod.namespace"
 POD_UID_LABEL = "io.kubernetes.pod.uid"
@@ -67,6 +69,8 @@ class Container:
     user: tuple[int, int, tuple[int, ...]] | None = None
     size: Size | None = None
     """As it was made or resized last; None for one of an earlier kubelet."""
+    stop_signal: str | None = None
+    """As the API names it, where the runtime tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,7 @@ def container_of(status: Any, sandbox_id: str = "") -> Container:
         log_path=status.log_path,
         user=user,
         size=Size.of_text(status.annotations.get(SIZE_ANNOTATION, "")),
+        stop_signal=stop_signals.of_status(status),
     )
 
 

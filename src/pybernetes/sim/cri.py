@@ -167,7 +167,8 @@ class SimulatedCri(CriClient):
         return SimpleNamespace(runtime_name=NAME, runtime_version="1")
 
     async def status(self, verbose: bool = False) -> Any:
-        return SimpleNamespace(status=SimpleNamespace(conditions=[]), info={})
+        status = SimpleNamespace(conditions=[])
+        return SimpleNamespace(status=status, info={}, runtime_handlers=[], HasField=lambda _field: False)
 
     # Sandboxes.
 

@@ -231,7 +231,7 @@ class _Configs(Configs):
     def restart_count_from_logs(self, pod: Pod, name: str) -> int:
         return 0
 
-    def sandbox(self, pod: Pod, attempt: int) -> tuple[Any, list[str]]:
+    def sandbox(self, pod: Pod, attempt: int, handler: str = "") -> tuple[Any, list[str]]:
         return SandboxConfig(pod, attempt), []
 
     def file_reader(self, pod: Pod) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -12,10 +13,12 @@ from .private_containerd import PrivateContainerd
 
 
 @pytest.fixture(scope="module")
-def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateContainerd]:
+def containerd() -> Iterator[PrivateContainerd]:
     if os.geteuid() != 0 or shutil.which("containerd") is None:
         pytest.skip("needs root and containerd")
-    made = PrivateContainerd(Path(tmp_path_factory.mktemp("ctd")), run_slot())
+    folder = Path(mkdtemp(prefix="ctd-"))
+    folder.chmod(0o711)  # root of a user namespace goes through to its root file system
+    made = PrivateContainerd(folder, run_slot())
     try:
         made.start()
         yield made

@@ -622,3 +622,25 @@ def test_what_this_node_cannot_do_is_told(containerd: PrivateContainerd) -> None
         assert told == 'FailedMount: MountVolume.SetUp failed for volume "v" : no volume plugin matched'
 
     play(containerd, scene)
+
+
+def test_root_of_a_pod_is_nobody_on_the_node(containerd: PrivateContainerd) -> None:
+    """Or the Pod is refused, where the runtime cannot map ids."""
+
+    async def scene(k: Cluster) -> None:
+        handlers = (await k.admin.get(Node, NODE)).status.runtimeHandlers
+        can = any(h.features is not None and h.features.userNamespaces for h in handlers)
+        volumes = [{"name": "data", "emptyDir": {}}]
+        mounts = [{"name": "data", "mountPath": "/data"}]
+        container = {**shell("touch /data/mine; sleep 3600"), "volumeMounts": mounts}
+        await k.create("alone", [container], volumes=volumes, hostUsers=False)
+        if not can:
+            why = "can't set `spec.hostUsers: false`, runtime does not support user namespaces"
+            assert await eventually(lambda: k.was_told("alone", why))
+            return
+        pod = await k.running("alone")
+        inside, on_node, length = (await k.exec(pod, "cat", "/proc/self/uid_map")).split()
+        assert (inside, length) == ("0", "65536") and int(on_node) >= 65536
+        assert (await k.exec(pod, "stat", "-c", "%u", "/data/mine")).strip() == "0"
+
+    play(containerd, scene)

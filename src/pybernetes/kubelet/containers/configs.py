@@ -22,10 +22,11 @@ import msgspec
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Service
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.containers import network_files, security
+from pybernetes.kubelet.containers import network_files, security, stop_signals
 from pybernetes.kubelet.containers.environment import ConfigError, Facts, Objects, container_environment
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.containers.given import Given
+from pybernetes.kubelet.containers.user_namespaces import UserNamespaces
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.pod_spec import container_hash, uid_of
 from pybernetes.kubelet.resources.cgroups import Cgroups
@@ -106,6 +107,7 @@ class Configs:
         self._cgroups = cgroups
         self._node = node
         self._instance = instance_of(config)
+        self.user_namespaces = UserNamespaces(Path(config.root_dir, "pods"))
 
     def facts(self, pod: Pod, pod_ips: Iterable[str] = ()) -> Facts:
         return Facts(
@@ -130,11 +132,11 @@ class Configs:
     def remove_log_folder(self, pod: Pod) -> None:
         shutil.rmtree(self.log_folder_of(pod), ignore_errors=True)
 
-    def sandbox(self, pod: Pod, attempt: int) -> tuple[Any, list[str]]:
+    def sandbox(self, pod: Pod, attempt: int, handler: str = "") -> tuple[Any, list[str]]:
         """PodSandboxConfig, and warnings about its DNS. Raises ValueError for what cannot be had here."""
         meta, pb = pod.metadata, self._cri.pb
-        if pod.spec.hostUsers is False:
-            raise ValueError("can't set `spec.hostUsers: false`, runtime does not support user namespaces")
+        security_context = security.sandbox_context(pb, pod)
+        security_context.namespace_options.userns_options.CopyFrom(self.user_namespaces.of(pb, pod, handler))
         dns = self._dns(pod)
         labels = {**meta.labels, **self._pod_labels(pod)}
         config = pb.PodSandboxConfig(
@@ -146,7 +148,7 @@ class Configs:
             annotations=meta.annotations,
             linux=pb.LinuxPodSandboxConfig(
                 cgroup_parent=self._cgroups.parent_of(pod) if self._cgroups is not None else "",
-                security_context=security.sandbox_context(pb, pod),
+                security_context=security_context,
                 sysctls={
                     s.name: s.value
                     for s in (pod.spec.securityContext.sysctls if pod.spec.securityContext is not None else [])
@@ -216,6 +218,12 @@ class Configs:
             seccomp_root=f"{self._config.root_dir}/seccomp",
             target_id=new.target_id,
         )
+        users = self.user_namespaces.of(pb, pod)
+        context.namespace_options.userns_options.CopyFrom(users)
+        mounts = self._mounts(new, environment)
+        for mount in mounts:
+            mount.uidMappings.extend(users.uids)
+            mount.gidMappings.extend(users.gids)
         self.make_log_folder(pod, spec.name)
         resources = self.resources(pod, spec, size_of(pod, spec))
         resources.cpuset_cpus, resources.cpuset_mems = new.given.cpus, new.given.memory_nodes
@@ -226,7 +234,7 @@ class Configs:
             args=[expand(word, environment.get) for word in spec.args],
             working_dir=spec.workingDir or "",
             envs=[pb.KeyValue(key=k, value=v.encode(errors="surrogateescape")) for k, v in environment.items()],
-            mounts=self._mounts(new, environment),
+            mounts=mounts,
             devices=self._devices(new),
             CDI_devices=[pb.CDIDevice(name=name) for name in new.given.cdi],
             labels={**self._pod_labels(pod), runtime.CONTAINER_NAME_LABEL: spec.name},
@@ -235,6 +243,7 @@ class Configs:
             stdin=bool(spec.stdin),
             stdin_once=bool(spec.stdinOnce),
             tty=bool(spec.tty),
+            stop_signal=stop_signals.for_runtime(spec),
             linux=pb.LinuxContainerConfig(resources=resources, security_context=context),
         )
 

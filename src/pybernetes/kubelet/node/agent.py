@@ -28,6 +28,8 @@ from pybernetes.kubelet.node.status import (
     Machine,
     Offer,
     RuntimeHealth,
+    features_of,
+    handlers_of,
     images_of,
     initial_node,
     node_status,
@@ -115,11 +117,13 @@ class NodeAgent:
             if not health.version:
                 version = await self._cri.version()
                 health.name, health.version = version.runtime_name, version.runtime_version
-            status = (await self._cri.status()).status
+            answer = await self._cri.status()
         except CriError as error:
             health.error, health.version = f"container runtime is down: {error.message}", ""
             return
-        conditions = {c.type: c for c in status.conditions}
+        health.handlers = handlers_of(answer)
+        health.features = features_of(answer)
+        conditions = {c.type: c for c in answer.status.conditions}
         ready, network = conditions.get("RuntimeReady"), conditions.get("NetworkReady")
         health.error = "" if ready is None or ready.status else f"container runtime not ready: {ready.message}"
         health.network_error = ""

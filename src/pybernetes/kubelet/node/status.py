@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,9 @@ from pybernetes.api.core.v1 import (
     NodeAddress,
     NodeCondition,
     NodeDaemonEndpoints,
+    NodeFeatures,
+    NodeRuntimeHandler,
+    NodeRuntimeHandlerFeatures,
     NodeStatus,
     NodeSystemInfo,
     Taint,
@@ -66,6 +70,8 @@ class RuntimeHealth:
     network_error: str = ""
     name: str = "containerd"
     version: str = ""
+    handlers: list[NodeRuntimeHandler] = field(default_factory=list)
+    features: NodeFeatures | None = None
 
 
 @dataclass(slots=True)
@@ -210,6 +216,8 @@ def node_status(
         capacity={**foreign, **machine.capacity, **offered.capacity},
         allocatable={**foreign, **machine.allocatable, **offered.allocatable},
         declaredFeatures=list(_DECLARED_FEATURES),
+        runtimeHandlers=health.handlers,
+        features=health.features,
         nodeInfo=info,
         addresses=addresses,
         images=images,
@@ -260,3 +268,23 @@ def images_of(found: list[object]) -> list[ContainerImage]:
         images.append(ContainerImage(names=names, sizeBytes=int(getattr(image, "size", 0))))
     images.sort(key=lambda image: image.sizeBytes or 0, reverse=True)
     return images[:_MAX_IMAGES]
+
+
+def handlers_of(answer: Any) -> list[NodeRuntimeHandler]:
+    """What the runtime's handlers can do, of a CRI StatusResponse."""
+    return [
+        NodeRuntimeHandler(
+            name=handler.name,
+            features=NodeRuntimeHandlerFeatures(
+                recursiveReadOnlyMounts=handler.features.recursive_read_only_mounts,
+                userNamespaces=handler.features.user_namespaces,
+            ),
+        )
+        for handler in answer.runtime_handlers
+    ]
+
+
+def features_of(answer: Any) -> NodeFeatures | None:
+    if not answer.HasField("features"):
+        return None
+    return NodeFeatures(supplementalGroupsPolicy=answer.features.supplemental_groups_policy)

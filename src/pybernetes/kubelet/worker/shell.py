@@ -310,10 +310,10 @@ class PodRunner:
     async def _create_sandbox(self, pod: Pod, attempt: int) -> None:
         node = self._node
         try:
-            config, warnings = node.configs.sandbox(pod, attempt)
+            handler = await node.runtime_handler(pod)
+            config, warnings = node.configs.sandbox(pod, attempt, handler)
             for warning in warnings:
                 node.record(pod, "Warning", "DNSConfigForming", warning, "")
-            handler = await node.runtime_handler(pod)
             sandbox_id = await node.cri.run_pod_sandbox(config, handler)
             self._sandbox_configs = {sandbox_id: config}
             answer = await node.cri.pod_sandbox_status(sandbox_id)

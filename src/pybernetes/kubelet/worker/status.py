@@ -312,6 +312,7 @@ def _from_history(spec: AnyContainer, history: list[Container], inputs: Inputs) 
         resources=_resources(spec, newest),
         allocatedResources=spec.resources.requests if spec.resources is not None else {},
     )
+    status.stopSignal = newest.stop_signal
     if newest.user is not None:
         uid, gid, groups = newest.user
         status.user = ContainerUser(linux=LinuxContainerUser(uid=uid, gid=gid, supplementalGroups=list(groups)))
