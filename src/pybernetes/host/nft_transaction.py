@@ -43,7 +43,7 @@ def commands(family: str, table: str, changes: Iterable[tuple[Fragment | None, F
                 if name in old.chains:
                     fill.append(f"flush chain {at} {name}")
                 fill += [f"add rule {at} {name} {rule}" for rule in rules]
-        for name in {*old.elements, *new.elements}:
+        for name in {**old.elements, **new.elements}:
             was, now = old.elements.get(name, {}), new.elements.get(name, {})
             gone = [key for key, verdict in was.items() if now.get(key) != verdict]
             come = [key for key, verdict in now.items() if was.get(key) != verdict]

@@ -59,7 +59,7 @@ def base(table: str, node: NodeView) -> str:
         if node.nodeport_addresses
         else f"fib daddr type local {ip} daddr != {node.family.loopback}"
     )
-    unknown = f"ct state new {ip} daddr {node.service_cidr} reject" if node.service_cidr else ""
+    unknown = f"ct state new {ip} daddr {node.service_cidr} goto reject-chain" if node.service_cidr else ""
     from_outside = f"{ip} saddr != {node.cluster_cidr} {ip} daddr @cluster-ips jump mark-for-masquerade"
     service = f"{ip} daddr . meta l4proto . th dport"
     node_port = f"{local} meta l4proto . th dport"
@@ -72,7 +72,8 @@ def base(table: str, node: NodeView) -> str:
         f"set cluster-ips {{ type {address}; }}",
         f"set hairpins {{ type {address} . {address}; }}",
         f"chain mark-for-masquerade {{ mark set mark or {_MASQUERADE}; }}",
-        "chain reject-chain { reject; }",
+        # A reset comes at once; messages of ICMP are limited in number, and whoever gets none waits a second.
+        "chain reject-chain { meta l4proto tcp reject with tcp reset; reject; }",
         *_shared(node.family),
         "chain services {",
         f"  {from_outside if node.cluster_cidr else ''}",
@@ -85,7 +86,7 @@ def base(table: str, node: NodeView) -> str:
         "}",
         # Behind the NAT hooks only those ports are left of a ClusterIP that its Service does not have.
         "chain cluster-ips-check {",
-        f"  ct state new {ip} daddr @cluster-ips reject",
+        f"  ct state new {ip} daddr @cluster-ips goto reject-chain",
         f"  {unknown}",
         "}",
         "chain masquerading {",
