@@ -187,6 +187,9 @@ class KubeletHost:
         cpu = {"time": "2026-01-01T00:00:00Z", "usageCoreNanoSeconds": 1_500_000_000}
         return {"node": {"nodeName": "n1", "cpu": cpu}, "pods": []}
 
+    async def checkpoint(self, namespace: str, pod: str, container: str, timeout_s: int) -> str:
+        return f"/checkpoints/{namespace}/{pod}/{container}/{timeout_s}.tar"
+
     async def container_metrics(self) -> bytes:
         return b"of containers\n"
 

@@ -319,6 +319,10 @@ def test_the_kubelet_knows_whom_it_serves(tmp_path: Path) -> None:
         assert b"node_cpu_usage_seconds_total 1.5 1767225600000\n" in (await ask("/metrics/resource", **admin))[1]
         assert (await ask("/metrics/cadvisor", **admin))[1] == b"of containers\n"
         assert (await ask("/metrics/probes", **admin))[1] == b"of probes\n"
+        asked = await ask("/checkpoint/shop/web/app?timeout=5", "POST", **admin)
+        assert json.loads(asked[1]) == {"items": ["/checkpoints/shop/web/app/5.tar"]}
+        assert (await ask("/checkpoint/shop/web/other", "POST", **admin))[0] == 404
+        assert (await ask("/checkpoint/shop/web/app?timeout=soon", "POST", **admin))[0] == 400
         assert json.loads((await ask("/stats/summary", **admin))[1])["node"]["nodeName"] == "n1"
         assert (await ask("/nothing", **admin))[0] == 404
         assert await ask("/exec/shop/gone/app?output=1", "POST", **admin) == (400, b"Upgrade request required")

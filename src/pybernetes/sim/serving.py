@@ -77,6 +77,9 @@ class FleetHost:
     async def run_in_container(self, namespace: str, pod: str, uid: str, container: str, command: list[str]) -> bytes:
         raise errors.BadRequest(_NO_COMMANDS)
 
+    async def checkpoint(self, namespace: str, pod: str, container: str, timeout_s: int) -> str:
+        raise errors.BadRequest(_NO_COMMANDS)
+
     async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         """Nothing is measured where nothing runs."""
         return {"node": {"nodeName": ""}, "pods": []}

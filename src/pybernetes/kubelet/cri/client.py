@@ -135,6 +135,11 @@ class CriClient(RpcClient):
         request = self.pb.UpdateContainerResourcesRequest(container_id=container_id, linux=resources)
         await self.call("UpdateContainerResources", request)
 
+    async def checkpoint_container(self, container_id: str, location: str, timeout_s: int) -> None:
+        """Writes an archive; 0 leaves the time to the runtime."""
+        request = self.pb.CheckpointContainerRequest(container_id=container_id, location=location, timeout=timeout_s)
+        await self.call("CheckpointContainer", request, timeout_s=timeout_s + _CALL_TIMEOUT_S)
+
     async def reopen_container_log(self, container_id: str) -> None:
         await self.call("ReopenContainerLog", self.pb.ReopenContainerLogRequest(container_id=container_id))
 

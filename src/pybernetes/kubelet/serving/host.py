@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.metrics_text import head
-from pybernetes.apimachinery.times import format_duration
+from pybernetes.apimachinery.times import format_duration, format_time
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.containers.configs import instance_of
 from pybernetes.kubelet.cri.client import CriError
@@ -191,6 +191,18 @@ class Host:
         if code != 0:
             raise errors.InternalError(f"command '{' '.join(command)}' exited with {code}: {stderr.decode()}")
         return stdout + stderr
+
+    async def checkpoint(self, namespace: str, pod: str, container: str, timeout_s: int) -> str:
+        container_id = self._running(namespace, pod, "", container)
+        folder = Path(self._kubelet.config.root_dir, "checkpoints")
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
+        made = format_time(self._kubelet.clock.now())
+        location = str(folder / f"checkpoint-{pod}_{namespace}-{container}-{made}.tar")
+        try:
+            await self._kubelet.cri.checkpoint_container(container_id, location, timeout_s)
+        except CriError as error:
+            raise errors.InternalError(f"checkpointing of {namespace}/{pod}/{container} failed ({error})") from None
+        return location
 
     async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         return await (self._stats.resources() if only_cpu_and_memory else self._stats.summary())

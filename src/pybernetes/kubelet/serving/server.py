@@ -5,7 +5,7 @@ Every request needs a client certificate of the cluster's CA (or what `authentic
 Streams go to the runtime's own streaming server as raw bytes.
 
 Source: pkg/kubelet/server/server.go, auth.go.
-Differs: the read-only port, /debug and checkpointing are not served.
+Differs: the read-only port and /debug are not served.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pybernetes.kubelet.serving.server_host import ServerHost, StreamOptions
 
 _CERTIFICATE_DAYS = 3650
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_SUBRESOURCES = {"metrics": "metrics", "stats": "stats", "logs": "log", "spec": "spec"}
+_SUBRESOURCES = {"metrics": "metrics", "stats": "stats", "logs": "log", "checkpoint": "checkpoint"}
 _FINE_SUBRESOURCES = {"pods": "pods", "runningpods": "pods", "healthz": "healthz", "configz": "configz"}
 _DEBUGGING = ("exec", "attach", "portForward", "run", "containerLogs", "logs")
 _STREAMS = {"stdout": (b"stdout",), "stderr": (b"stderr",), "all": (b"stdout", b"stderr"), "": (b"stdout", b"stderr")}
@@ -138,6 +138,8 @@ class KubeletServer:
                 return await self._port_forward(request, rest)
             case "run", 3 | 4:
                 return await self._run(request, rest)
+            case "checkpoint", 3:
+                return await self._checkpoint(request, *rest)
             case "metrics", 0:
                 return _figures(await self._host.metrics())
             case "metrics", 1 if rest == ["resource"]:
@@ -243,6 +245,18 @@ class KubeletServer:
         command = request.params().get("cmd", [""])[0].split(" ")
         output = await self._host.run_in_container(namespace, name, uid, container, command)
         return Response(200, [("Content-Type", "application/json")], output)
+
+    async def _checkpoint(self, request: Request, namespace: str, name: str, container: str) -> Response:
+        if request.method != "POST":
+            return _text(405, "405: Method Not Allowed")
+        pod = self._host.pod(namespace, name)
+        if pod is None:
+            raise NotFound("pod does not exist")
+        _require_container(pod, container)
+        text = request.params().get("timeout", ["0"])[-1]
+        if not text.isascii() or not text.isdigit():
+            raise BadRequest("cannot parse value of timeout parameter")
+        return _json({"items": [await self._host.checkpoint(namespace, name, container, int(text))]})
 
     async def _to_runtime(self, request: Request, url: str) -> Response | Upgrade:
         parts = urlsplit(url)

@@ -74,6 +74,10 @@ class ServerHost(Protocol):
         """Stdout and stderr of a command (CRI ExecSync)."""
         ...
 
+    async def checkpoint(self, namespace: str, pod: str, container: str, timeout_s: int) -> str:
+        """The path of the archive that the runtime has made of a running container (CRI CheckpointContainer)."""
+        ...
+
     async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         """`/stats/summary`: node and pod statistics in the shape of kubelet.config.k8s.io's Summary.
 
