@@ -6,6 +6,7 @@ pkg/kubelet/server/stats/summary.go.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 from collections.abc import AsyncIterator
