@@ -82,6 +82,20 @@ def test_without_a_pool_services_share_the_nodes_addresses() -> None:
     in_world(body)
 
 
+def test_ports_of_the_cluster_itself_are_not_given() -> None:
+    async def body(w: World) -> None:
+        await node_has(w, "192.0.2.7")
+        await make(w, "api", port=6443)
+        await make(w, "web")
+        await until_has(w, "web", "192.0.2.7")
+        await w.settle()
+        assert await addresses(w, "api") == []
+        (why,) = [e.message for e in await w.items(Event) if e.reason == "SyncLoadBalancerFailed"]
+        assert "port 6443/TCP of the nodes is the cluster's own" in (why or "")
+
+    in_world(body, load_balancer_reserved_ports=(6443, 10250))
+
+
 def test_with_local_traffic_only_nodes_with_an_endpoint_count() -> None:
     async def body(w: World) -> None:
         await node_has(w, "192.0.2.7")

@@ -110,6 +110,7 @@ def controllers(spec: ClusterSpec, layout: Layout) -> ControllerManagerConfig:
         service_cidr=spec.service_cidr,
         feature_gates=features.parse([spec.feature_gates]),
         load_balancer_pool=spec.balancer_pool,
+        load_balancer_reserved_ports=(spec.api_port, spec.kubelet_port),
     )
 
 

@@ -50,6 +50,8 @@ class ControllerManagerConfig:
     legacy_token_clean_up_s: float = 365 * 86400.0
     load_balancer_pool: tuple[str, ...] = ()
     """CIDRs and ranges that Services of type LoadBalancer get addresses from; none: the nodes' addresses."""
+    load_balancer_reserved_ports: tuple[int, ...] = ()
+    """TCP ports of the nodes' addresses that no such Service gets: the cluster itself listens there."""
     horizontal_pod_autoscaler: HorizontalPodAutoscalerSettings = field(default_factory=HorizontalPodAutoscalerSettings)
     feature_gates: dict[str, bool] = field(default_factory=dict)
     concurrent_syncs: dict[str, int] = field(default_factory=dict)

@@ -102,7 +102,8 @@ class ServiceLoadBalancerController(Controller):
         if self.config.load_balancer_pool:
             return plan.from_pool(self._as_given(service), self.config.load_balancer_pool, others)
         slices = self._slices.by_index(BY_SERVICE, key)
-        return plan.from_nodes(self._as_given(service), self._nodes.list(), others, slices)
+        reserved = self.config.load_balancer_reserved_ports
+        return plan.from_nodes(self._as_given(service), self._nodes.list(), others, slices, reserved)
 
     def _as_given(self, service: Service) -> Service:
         """With the addresses that were written last, where the informer does not show them yet."""

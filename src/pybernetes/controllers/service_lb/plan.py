@@ -7,7 +7,7 @@ Source: staging/src/k8s.io/cloud-provider/controllers/service (what the controll
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from pybernetes.api.core.v1 import LoadBalancerIngress, LoadBalancerStatus, Node, Service
@@ -78,13 +78,19 @@ def from_pool(service: Service, pool: Pool, others: Iterable[Service]) -> list[L
 
 
 def from_nodes(
-    service: Service, nodes: Iterable[Node], others: Iterable[Service], slices: Iterable[EndpointSlice]
+    service: Service,
+    nodes: Iterable[Node],
+    others: Iterable[Service],
+    slices: Iterable[EndpointSlice],
+    reserved: Collection[int] = (),
 ) -> list[LoadBalancerIngress]:
     """The addresses of the ready nodes; with externalTrafficPolicy Local, of those that have an endpoint.
 
-    Raises NoAddress when an older Service has one of the ports.
+    Raises NoAddress when an older Service or, of `reserved` TCP ports, the cluster itself has one of the ports.
     """
     mine = _ports(service)
+    if kept := [port for protocol, port in sorted(mine) if protocol == "TCP" and port in reserved]:
+        raise NoAddress(f"port {kept[0]}/TCP of the nodes is the cluster's own")
     has_some = bool(addresses(service))
     for other in others:
         if key_of(other) == key_of(service) or not wants(other) or not addresses(other):
