@@ -14,6 +14,7 @@ from pybernetes.scheduler import framework as fw
 from pybernetes.scheduler.columns import Bools, Ints
 from pybernetes.scheduler.config import ConfigError, PluginSet, ProfileConfig
 from pybernetes.scheduler.events import ANYTHING, Registration
+from pybernetes.scheduler.extender_answers import told
 from pybernetes.scheduler.framework import CycleState, Diagnosis
 from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.plugins.registry import FACTORIES, factory
@@ -22,6 +23,7 @@ from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SUCCESS, Code, Status, failed
 
 P = TypeVar("P")
+_REFUSALS_KNOWN = 100_000
 
 
 class Profile:
@@ -41,6 +43,9 @@ class Profile:
         self.post_filter_plugins = at("postFilter", fw.PostFilterPlugin)
         self.pre_score_plugins = at("preScore", fw.PreScorePlugin)
         self.score_plugins = at("score", fw.ScorePlugin)
+        self._refused: dict[Hashable, tuple[int, tuple[str, fw.Refusal] | None]] = {}
+        """What was found of promised nodes, and when."""
+        self._refused_on: Snapshot | None = None
         self._normalizers = dict(_of(self.score_plugins, fw.NormalizeScorePlugin))
         self.reserve_plugins = at("reserve", fw.ReservePlugin)
         self.permit_plugins = at("permit", fw.PermitPlugin)
@@ -155,11 +160,24 @@ class Profile:
 
         Differs: upstream names the reasons with those Pods also for nodes that do not fit without them.
         """
-        for node_name in snapshot.nominations.nodes():
-            row = snapshot.row_of.get(node_name, -1)
-            if row < 0 or not feasible[row] or not snapshot.nominations.to_yield_to(info, node_name):
-                continue
-            refused = self.node_trial(state, info, snapshot, row).refusal()
+        nominations = snapshot.nominations
+        own = snapshot.row_of.get(nominations.node_of(info.uid), -1)
+        alone = own >= 0 and feasible[own] and told(state) is None
+        if alone and self.node_trial(state, info, snapshot, own).refusal() is None:
+            # The node that is promised to the Pod itself is taken: the others are not looked at then.
+            return
+        promised = [
+            row
+            for node_name in nominations.nodes()
+            if (row := snapshot.row_of.get(node_name, -1)) >= 0
+            and feasible[row]
+            and nominations.to_yield_to(info, node_name)
+        ]
+        if not promised:
+            return
+        kind = self.trial_key(state, info, snapshot, np.array(promised))
+        for row in promised:
+            refused = self._refused_promised(state, info, snapshot, row, None if row == own else kind)
             if refused is None:
                 continue
             plugin, refusal = refused
@@ -169,6 +187,21 @@ class Profile:
             diagnosis.unresolvable[row] = refusal.unresolvable
             diagnosis.verdicts.append((plugin, refusal.reasons))
             diagnosis.unschedulable_plugins.add(plugin)
+
+    def _refused_promised(
+        self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int, kind: Hashable
+    ) -> tuple[str, fw.Refusal] | None:
+        """What speaks against a node once the Pods came; those of one kind ask once, until the node changes."""
+        if kind is None:
+            return self.node_trial(state, info, snapshot, row).refusal()
+        if self._refused_on is not snapshot or len(self._refused) > _REFUSALS_KNOWN:
+            self._refused_on = snapshot
+            self._refused.clear()
+        at, key = int(snapshot.changed()[row]), (info.priority, kind, row)
+        known = self._refused.get(key)
+        if known is None or known[0] != at:
+            known = self._refused[key] = at, self.node_trial(state, info, snapshot, row).refusal()
+        return known[1]
 
     def without_lower(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> tuple[str, fw.Verdict] | None:
         """What the first filter that counts Pods says of all nodes once Pods of lower priority are gone, if it can."""
