@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pybernetes.ingress.certificates import fallback, fault
@@ -154,6 +154,46 @@ def test_no_value_adds_a_line_or_a_word(header: str, query: str, set_to: str, pa
         re.fullmatch(r"[0-9A-F]+|(%\[str\([A-Za-z0-9_.~%-]+\),url_dec\])(%\[path,bytes\(2\)\])?", word)
         for word in differing
     )
+
+
+GOOD = {
+    "backend-protocol": "GRPCS", "force-ssl-redirect": "true", "proxy-body-size": "8m", "proxy-connect-timeout": "3",
+    "proxy-read-timeout": "4", "rewrite-target": "/x/$2", "whitelist-source-range": "10.0.0.0/8",
+}  # fmt: skip
+LINES = re.compile(
+    r"backend (shop_web_80(_[0-9a-f]{8})?|redirect_[0-9a-f]{8})|    (timeout (connect|server|tunnel) [0-9]+ms"
+    r"|acl may-ask src( [0-9a-f.:/]+)+|http-request deny deny_status 403 unless may-ask"
+    r"|http-request deny deny_status 413 if { req.body_size gt [0-9]+ }"
+    r'|http-request return status 411 content-type text/plain string "[a-z ]+" if [^"$%\\]+'
+    r"|http-request set-path %\[str\([A-Za-z0-9._~%-]+\),url_dec\](%\[path,bytes\([0-9]\)\])?"
+    r"|http-request redirect location https://%\[var\(txn.host\)\]:9443%\[pathq\] code 308"
+    r"|default-server (proto h2|ssl verify none( alpn h2)?)|server s[0-3] 127.0.0.1:1 disabled)"
+)
+"""What a backend of an Ingress can consist of."""
+
+
+def annotated(annotations: dict[str, str]) -> tuple[str, list[str]]:
+    """What an Ingress with these annotations becomes: what all Ingresses share, and the lines of backends."""
+    paths = [path("/p(/|$)(.*)", kind="ImplementationSpecific")]
+    made = table([ingress("a", ("a.b", paths), annotations=annotations)], service("web"))
+    text = rendered(made.table, Path("/f"), Path("/k")).files["haproxy.cfg"]
+    head, _, rest = text.partition('leads to no Service"\n')
+    return head, rest.splitlines()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(GOOD)),
+        st.one_of(
+            st.text(max_size=40), st.tuples(st.sampled_from(sorted(GOOD.values())), st.text(max_size=9)).map("".join)
+        ),
+    )
+)
+@example(GOOD)
+def test_no_annotation_adds_a_line_or_a_word(annotations: dict[str, str]) -> None:
+    head, lines = annotated(annotations)
+    assert head == annotated({})[0]
+    assert [line for line in lines if not LINES.fullmatch(line)] == []
 
 
 @pytest.mark.parametrize(
