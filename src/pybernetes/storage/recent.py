@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,8 @@ class Selection:
     """`prefix` is the whole key."""
     index: tuple[Callable[[bytes], str], str] | None = None
     matches: Callable[[Any], bool] | None = None
+    needles: Sequence[bytes] = ()
+    """What stands in the bytes of every object that `matches`."""
 
     def event_of(self, recent: Recent, attributes: Callable[[bytes], Any] | None) -> WatchEvent | None:
         """What this change is to the watcher: ADDED or DELETED too when it enters or leaves the selection."""
@@ -116,6 +118,9 @@ class Selection:
             function, wanted = self.index
             new = new and function(recent.value) == wanted
             old = old and function(recent.previous or b"") == wanted
+        for needle in self.needles:
+            new = new and needle in recent.value
+            old = old and needle in (recent.previous or b"")
         if self.matches is not None:
             new = new and self.matches(recent.attributes(False, attributes))
             old = old and self.matches(recent.attributes(True, attributes))

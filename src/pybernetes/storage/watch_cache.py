@@ -249,14 +249,15 @@ class WatchCache:
         key: str = "",
         index: tuple[str, str] | None = None,
         matches: Callable[[Any], bool] | None = None,
+        needles: Sequence[bytes] = (),
         initial_end: bool = False,
         bookmark_every_s: float = 0,
         queue_limit: int = 0,
     ) -> Watcher:
         """The events after a revision; None: first an ADDED for every object there is.
 
-        `key` narrows to one object. `initial_end` puts an event of type INITIAL_END after the
-        objects that exist (the bookmark of streaming lists; the caller words it).
+        `key` narrows to one object, `needles` are as in `list`. `initial_end` puts an event of type INITIAL_END
+        after the objects that exist (the bookmark of streaming lists; the caller words it).
         `bookmark_every_s` asks for events of type BOOKMARK (value b"", only `revision` says
         something). Raises Compacted; close the watcher when done.
         """
@@ -265,6 +266,7 @@ class WatchCache:
             exact=bool(key),
             index=(self._index_functions[index[0]], index[1]) if index else None,
             matches=matches,
+            needles=needles,
         )
         older: list[Recent] = []
         position = after_revision or 0

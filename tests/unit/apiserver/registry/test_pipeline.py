@@ -467,6 +467,38 @@ def test_delete_collection_takes_what_is_selected(run):
     assert run(scenario) == (2, ["c"])
 
 
+def test_delete_collection_tells_what_kept_it_when_it_has_tried_many(run):
+    async def scenario(cluster):
+        for number in range(40):
+            await cluster.create("configmaps", {"metadata": {"name": f"c{number}"}})
+        ctx = cluster.context("configmaps", "deletecollection", "default", "")
+        from pybernetes.apiserver.registry.generic.interface import ListOptions
+
+        storage = cluster.storage(ctx)
+        with pytest.raises(errors.Conflict):
+            await storage.delete_collection(ctx, ListOptions(), DeleteOptions(uid="of another"))
+        assert len(await cluster.names("configmaps")) == 40
+        await storage.delete_collection(ctx, ListOptions(), DeleteOptions())
+        assert await cluster.names("configmaps") == []
+
+    run(scenario)
+
+
+def test_a_watch_of_one_name_in_all_namespaces(run):
+    async def scenario(cluster):
+        watch = await cluster.watch("configmaps", ns="", field_selector="metadata.name=a")
+        for name in ("b", "a"):
+            await cluster.create("configmaps", {"metadata": {"name": name}, "data": {"name": "a"}})
+        await cluster.delete("configmaps", "a")
+        frames = []
+        while len(frames) < 2:
+            frames += await anext(watch)
+        await watch.aclose()
+        return [(frame.type, frame.key.rpartition("/")[2]) for frame in frames]
+
+    assert run(scenario) == [("ADDED", "a"), ("DELETED", "a")]
+
+
 def test_events_are_served_in_two_shapes(run):
     async def scenario(cluster):
         await cluster.create(

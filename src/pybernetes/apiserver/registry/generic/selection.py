@@ -44,9 +44,12 @@ class Selection:
     def needles(self) -> tuple[bytes, ...]:
         """What stands in the bytes of every object that is wanted, so that the others need not be decoded.
 
-        Canonical JSON has no spaces, and nothing that may stand in a label is escaped in it.
+        Canonical JSON has no spaces, and nothing that may stand in a label or a name is escaped in it.
         """
         found = []
+        for field, value in (("name", self.name), ("namespace", self.namespace)):
+            if value and _PLAIN.fullmatch(value):
+                found.append(f'"{field}":"{value}"'.encode())
         for requirement in self.labels.requirements:
             values = requirement.values
             if requirement.operator in ("=", "==", "in") and len(values) == 1:

@@ -6,6 +6,8 @@ Source: apiserver/pkg/registry/generic/registry/store.go, storage/cacher.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from pybernetes.storage.watcher import Watcher
 
 BOOKMARK_EVERY_S = 60.0
+_DELETED_AT_ONCE = 16
+"""Of a collection: as many as share a commit well, and leave places for others."""
 CONTINUED_S = 300.0
 """How long a list can be continued as it was at its beginning; upstream compacts every five minutes."""
 Values = list[bytes]
@@ -174,12 +178,17 @@ class Storage(Writer):
 
     async def watch(self, ctx: RequestContext, options: ListOptions) -> Watch:
         wanted = selection.parse(options, self._selectable)
-        return CacheWatch(self, await self.watcher(ctx, options, wanted, wanted.matches))
+        return CacheWatch(self, await self.watcher(ctx, options, wanted, wanted.matches, wanted.needles))
 
     async def watcher(
-        self, ctx: RequestContext, options: ListOptions, wanted: selection.Selection, matches: Any
+        self,
+        ctx: RequestContext,
+        options: ListOptions,
+        wanted: selection.Selection,
+        matches: Any,
+        needles: Sequence[bytes] = (),
     ) -> Watcher:
-        """The cache's watcher for a request; `matches` says which objects it is to see."""
+        """The cache's watcher for a request; `matches` says which objects it is to see, `needles` as in its `list`."""
         _check_watch_options(options)
         cache = await self.cache()
         namespace = ctx.namespace if self.resource.namespaced else ""
@@ -208,6 +217,7 @@ class Storage(Writer):
                 key=key,
                 index=None if key else index,
                 matches=matches,
+                needles=needles,
                 initial_end=bool(options.send_initial_events and options.allow_watch_bookmarks),
                 bookmark_every_s=BOOKMARK_EVERY_S if options.allow_watch_bookmarks else 0,
             )
@@ -239,8 +249,6 @@ class Storage(Writer):
         """Waits a little for a revision that has not happened yet, as upstream's cache does."""
         if revision <= cache.revision:
             return
-        import asyncio
-
         try:
             await asyncio.wait_for(cache.wait_until(revision), 3.0)
         except TimeoutError:
@@ -257,26 +265,33 @@ class Storage(Writer):
     async def delete_collection(
         self, ctx: RequestContext, list_options: ListOptions, options: DeleteOptions
     ) -> ListResult:
+        """Many at once, so that they share commits; the first error is raised when all of those have come to an end."""
         self.warn_of_orphans(ctx, options)
         listed = await self.list(ctx, list_options)
-        for value in listed.items:
-            meta = self.codec.decode_served(value).metadata
-            one = RequestContext(
-                user=ctx.user,
-                resource=ctx.resource,
-                verb=ctx.verb,
-                namespace=meta.namespace or "",
-                name=meta.name,
-                user_agent=ctx.user_agent,
-                dry_run=ctx.dry_run,
-                traceparent=ctx.traceparent or self.cause(ctx).traceparent,
-                cause_revision=ctx.cause_revision,
-                warnings=ctx.warnings,
-            )
-            try:
-                await self.delete(one, options)
-            except errors.NotFound:
-                continue
+        values = iter(listed.items)
+
+        async def some() -> None:
+            for value in values:
+                meta = self.codec.decode_served(value).metadata
+                one = RequestContext(
+                    user=ctx.user,
+                    resource=ctx.resource,
+                    verb=ctx.verb,
+                    namespace=meta.namespace or "",
+                    name=meta.name,
+                    user_agent=ctx.user_agent,
+                    dry_run=ctx.dry_run,
+                    traceparent=ctx.traceparent or self.cause(ctx).traceparent,
+                    cause_revision=ctx.cause_revision,
+                    warnings=ctx.warnings,
+                )
+                with contextlib.suppress(errors.NotFound):
+                    await self.delete(one, options)
+
+        ends = await asyncio.gather(*(some() for _ in range(_DELETED_AT_ONCE)), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
         return listed
 
 
