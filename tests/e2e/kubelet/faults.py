@@ -134,7 +134,9 @@ class Campaign:
             for task in churning:
                 task.cancel()
         await self._all_stay(name)
+        await self._renew(name)
         await self._once(name)
+        self._hit.clear()
         await self._delete(lambda pod: not (pod.metadata.name or "").startswith("stay-"))
         await self._until_footprint(name, self._wanted)
         self.total["rounds"] += 1
@@ -230,7 +232,16 @@ class Campaign:
                     told = msgspec.json.encode(status).decode()
                     self.violations.append(f"{when}: {key} is another container: {before}, now {now}: {told}")
                 self._containers[key] = now
-        self._hit.clear()
+
+    async def _renew(self, when: str) -> None:
+        """Those whose shim was killed go and come again: what their dead containers hold goes with them."""
+        names = {p.metadata.name or "" for p in await self._pods() if p.metadata.uid in self._hit}
+        names = {name for name in names if name.startswith("stay-")}
+        await self._delete(lambda pod: pod.metadata.name in names)
+        for name in names:
+            await self._insist(lambda name=name: self._client.create(_staying(name)))  # type: ignore[misc]
+        self._containers = {k: v for k, v in self._containers.items() if k.partition("/")[0] not in names}
+        await self._all_stay(when)
 
     def _is_well(self, pod: Pod) -> bool:
         """Ready, with containers that the runtime runs: a status may be older than the last fault."""

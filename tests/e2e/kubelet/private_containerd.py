@@ -56,11 +56,11 @@ _CNI = """{{"cniVersion": "0.4.0", "name": "{bridge}", "plugins": [
 
 class PrivateContainerd:
     def __init__(self, folder: Path, slot: int) -> None:
-        """`slot` gives it a network of its own; it is under 100."""
+        """`slot` gives it a network and cgroups of its own; it is under 100, and nobody else's on this machine."""
         self.folder = folder
         self.socket = folder / "c.sock"
         self.bridge = f"pyk8stest{slot}"
-        self.cgroup_root = f"/pybernetes-test-{folder.name}"
+        self.cgroup_root = f"/pybernetes-test-{slot}"
         self._subnet = f"10.251.{100 + slot}.0/24"
         self._process: subprocess.Popen[bytes] | None = None
 

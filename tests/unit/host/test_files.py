@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pybernetes.host.files import exclusive, write_atomic, write_if_changed
+from pybernetes.host.files import exclusive, open_plain, write_atomic, write_if_changed
 
 
 def test_written_whole_with_its_mode(tmp_path: Path) -> None:
@@ -46,3 +46,32 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
             assert not second
     with exclusive(path) as third:
         assert third
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "link on the way", "nothing"])
+def test_what_is_no_plain_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+    """Nor waited for: a pipe would be, for ever."""
+    root, secret = tmp_path / "root", tmp_path / "secret"
+    (root / "pod").mkdir(parents=True)
+    secret.mkdir()
+    (secret / "file").write_text("secret")
+    place = root / "pod" / "file"
+    if kind == "link":
+        place.symlink_to(secret / "file")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "link on the way":
+        place.parent.rmdir()
+        place.parent.symlink_to(secret)
+    with pytest.raises(OSError):
+        open_plain(place, root)
+
+
+def test_a_plain_file_is_opened_also_below_a_link_of_the_nodes_own(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_text("text")
+    (tmp_path / "root").symlink_to(tmp_path / "there")
+    with open_plain(tmp_path / "root" / "file", tmp_path / "root") as file:
+        assert file.read() == b"text"

@@ -1,0 +1,145 @@
+"""Pods that mean harm, all at once: each comes to its own end, and a neighbour goes on being served."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybernetes.api.core.v1 import Pod
+from pybernetes.kubelet.eviction import manager
+from pybernetes.kubelet.node import log_rotation
+from pybernetes.kubelet.serving.log_reader import LogOptions
+from pybernetes.kubelet.serving.log_stream import log_stream
+from pybernetes.kubelet.serving.server_host import ContainerLog
+
+from ..conftest import quiet_fetch
+from .harness import Cluster, eventually, play, shell
+from .private_containerd import IMAGE, PrivateContainerd
+
+pytestmark = pytest.mark.e2e
+PIDS = 48
+LOG_BYTES = 200_000
+SLOWLY = {"limits": {"cpu": "100m"}}
+FILL = "dd if=/dev/zero of={}/fill bs=64k count=64 2>/dev/null; sleep 3600"
+
+
+def neighbour() -> dict[str, Any]:
+    probe = {"httpGet": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 30}
+    return shell("mkdir /www; echo served > /www/index.html; exec httpd -f -p 8080 -h /www", readinessProbe=probe)
+
+
+async def bomb(k: Cluster) -> None:
+    """Its processes come to the limit, and no further."""
+    await k.create("bomb", [shell("(for i in $(seq 200); do sleep 3600 & done); exec sleep 3600")])
+    pod = await k.until("bomb", lambda p: p.status.phase == "Running")
+    cgroups = k.kubelet.node.cgroups
+    assert cgroups is not None
+
+    async def full() -> bool:
+        return PIDS - 4 < cgroups.processes(pod) <= PIDS
+
+    await eventually(full)
+
+
+async def flood(k: Cluster) -> None:
+    """Its log is rotated, and what is asked of it is answered."""
+    await k.create("flood", [shell("yes a-line-of-a-log-that-nobody-wants-to-read", resources=SLOWLY)])
+    pod = await k.running("flood")
+    folder = Path(k.config().pod_log_dir) / f"default_flood_{pod.metadata.uid}" / "c"
+
+    async def rotated() -> bool:
+        return len(list(folder.iterdir())) >= 3
+
+    await eventually(rotated)
+    assert len([place for place in folder.iterdir() if place.suffix != ".tmp"]) <= k.config().container_log_max_files
+    read = log_stream(ContainerLog("", str(folder / "0.log"), False), LogOptions(tail_lines=3), _never)
+    lines = b"".join([piece async for piece in read]).splitlines()
+    assert all(line == b"a-line-of-a-log-that-nobody-wants-to-read" for line in lines[:-1])
+
+
+async def _never(_container_id: str) -> None:
+    await asyncio.Event().wait()
+
+
+async def fill(k: Cluster) -> None:
+    """A volume and a disk that hold more than they may."""
+    volumes = [{"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}]
+    mounts = [{"name": "v", "mountPath": "/v"}]
+    limited = {"limits": {"ephemeral-storage": "1Mi"}}
+    await k.create("volume", [shell(FILL.format("/v"), volumeMounts=mounts)], volumes=volumes)
+    await k.create("disk", [shell(FILL.format(""), resources=limited)])
+
+    def evicted(pod: Pod) -> bool:
+        return (pod.status.phase, pod.status.reason) == ("Failed", "Evicted")
+
+    volume, disk = await k.until("volume", evicted), await k.until("disk", evicted)
+    assert volume.status.message == 'Usage of EmptyDir volume "v" exceeds the limit "1Mi". '
+    assert (disk.status.message or "").startswith(
+        ("Container c exceeded its local ephemeral storage limit", "Pod ephemeral local storage usage exceeds")
+    )
+
+
+async def stay(k: Cluster) -> None:
+    """One that ignores its end, and one whose first process leaves its children to nobody."""
+    await k.create("deaf", [shell("trap '' TERM; while true; do sleep 1; done")])
+    await k.create("zombies", [shell("for i in $(seq 30); do (sleep 0.1 &) ; done; exec sleep 3600")])
+    for name in ("deaf", "zombies"):
+        await k.running(name)
+        await k.delete(name)
+        await k.gone(name)
+
+
+async def pipe(k: Cluster) -> None:
+    """Last words in a pipe that nobody writes to: whoever opened it would wait for ever."""
+    volumes = [{"name": "v", "emptyDir": {}}]
+    lay = {**shell("mkfifo /v/pipe", volumeMounts=[{"name": "v", "mountPath": "/v"}]), "name": "lay", "image": IMAGE}
+    mounts = [{"name": "v", "mountPath": "/dev/termination-log", "subPath": "pipe"}]
+    await k.create(
+        "pipe", [shell("exit 0", volumeMounts=mounts)], initContainers=[lay], volumes=volumes, restartPolicy="Never"
+    )
+    await k.until("pipe", lambda p: p.status.phase == "Succeeded")
+
+
+async def link(k: Cluster) -> None:
+    """A part of a volume that is a link to the node's own files is not shown."""
+    volumes = [{"name": "v", "emptyDir": {}}]
+    lay = {
+        **shell("ln -s /etc /v/link", volumeMounts=[{"name": "v", "mountPath": "/v"}]),
+        "name": "lay",
+        "image": IMAGE,
+    }
+    mounts = [{"name": "v", "mountPath": "/seen", "subPath": "link"}]
+    await k.create("link", [shell("cat /seen/passwd", volumeMounts=mounts)], initContainers=[lay], volumes=volumes)
+    pod = await k.until("link", lambda p: p.status.containerStatuses and p.status.containerStatuses[0].state.waiting)
+    pod = await k.until("link", lambda p: p.status.containerStatuses[0].state.waiting.reason != "PodInitializing")
+    assert pod.status.containerStatuses[0].state.waiting.reason == "CreateContainerConfigError"
+
+
+async def many_commands(k: Cluster, pod: Pod) -> None:
+    said = await asyncio.gather(*(k.exec(pod, "echo", str(number)) for number in range(5)))
+    assert said == [f"{number}\n" for number in range(5)]
+
+
+def test_hostile_pods_and_their_neighbour(containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_rotation, "_PERIOD_S", 0.2)
+    monkeypatch.setattr(manager, "_PERIOD_S", 0.5)
+    monkeypatch.setattr(manager, "_STORAGE_PERIOD_S", 0.5)
+
+    async def scene(k: Cluster) -> None:
+        await k.stop_kubelet()
+        k.settings = {"pod_max_pids": PIDS, "container_log_max_bytes": LOG_BYTES}
+        await k.start_kubelet()
+        await k.create("neighbour", [neighbour()])
+        pod = await k.running("neighbour")
+        async with asyncio.TaskGroup() as tasks:
+            for work in (bomb, flood, fill, stay, pipe, link):
+                tasks.create_task(work(k))
+            tasks.create_task(many_commands(k, pod))
+        after = await k.running("neighbour")
+        assert after.status.containerStatuses[0].restartCount == 0
+        assert await asyncio.to_thread(quiet_fetch, f"http://{after.status.podIP}:8080/") == "served"
+
+    play(containerd, scene)
