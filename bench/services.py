@@ -244,15 +244,15 @@ async def reached(cluster: Cluster) -> None:
         ready_s = time.monotonic()
         for node, found in waiting.items():
             seconds[node].append(max(0.0, await asyncio.to_thread(found) - ready_s))
-    for node, found in seconds.items():
-        say(f"{node}: from a ready endpoint to the first connection", spread(found))
+    for node, taken in seconds.items():
+        say(f"{node}: from a ready endpoint to the first connection", spread(taken))
     node, namespace = next(iter(nodes.items()))
     for what, target in (
         ("direct", (host, port)),
         ("through the ClusterIP", (address, 80)),
         ("direct again", (host, port)),
     ):
-        taken: list[float] = inside(namespace, connections, *target)()
+        taken = inside(namespace, connections, *target)()
         say(f"{node}: a connection, {what}", spread(taken))
 
 
