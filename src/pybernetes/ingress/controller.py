@@ -250,15 +250,17 @@ class IngressController:
             left = self._ingresses.lister.get(*key)
             if left is not None and left.status.loadBalancer.ingress == wanted:
                 changes.append((left, []))
-        failed = False
-        for ingress, value in changes:
-            namespace, name = key_of(ingress)
-            body = {"status": {"loadBalancer": {"ingress": msgspec.to_builtins(value)}}}
-            try:
-                await self._client.patch(Ingress, name, namespace, body, subresource="status")
-            except errors.NotFound:
-                continue
-            except (errors.StatusError, OSError) as error:
-                log.warning("the status of Ingress %s/%s cannot be written: %s", namespace, name, error)
-                failed = True
-        return failed
+        return not all(await asyncio.gather(*(self._write(ingress, value) for ingress, value in changes)))
+
+    async def _write(self, ingress: Ingress, value: list[IngressLoadBalancerIngress]) -> bool:
+        """Whether its status is right now, or nobody's."""
+        namespace, name = key_of(ingress)
+        body = {"status": {"loadBalancer": {"ingress": msgspec.to_builtins(value)}}}
+        try:
+            await self._client.patch(Ingress, name, namespace, body, subresource="status")
+        except errors.NotFound:
+            return True
+        except (errors.StatusError, OSError) as error:
+            log.warning("the status of Ingress %s/%s cannot be written: %s", namespace, name, error)
+            return False
+        return True

@@ -212,9 +212,13 @@ class Gateways:
             log.warning("Service %s/%s is in the way of Gateway %s", namespace, name, gateway.metadata.name)
             return
         elif different(held, service):
-            ports = [{"name": p.name, "port": p.port, "protocol": "TCP"} for p in service.spec.ports]
+            spec = {
+                "type": service.spec.type,
+                "allocateLoadBalancerNodePorts": service.spec.allocateLoadBalancerNodePorts,
+                "ports": [{"name": p.name, "port": p.port, "protocol": "TCP"} for p in service.spec.ports],
+            }
             meta = {"labels": service.metadata.labels, "annotations": service.metadata.annotations}
-            yield client.patch(Service, name, namespace, {"metadata": meta, "spec": {"ports": ports}})
+            yield client.patch(Service, name, namespace, {"metadata": meta, "spec": spec})
         given = {port: n for (key, port), n in self._ports.items() if key == key_of(gateway)}
         piece = own_slice(service, self._address, given)
         known = next((s for s in world.slices(namespace, name) if s.metadata.name == name), None)

@@ -74,14 +74,9 @@ def own_service(gateway: Gateway, kind: str) -> Service:
 
 def different(held: Service, wanted: Service) -> bool:
     """Whether what we say of it is not what it is; what others added is left."""
-    ports = [p.port for p in held.spec.ports] != [p.port for p in wanted.spec.ports]
-    return ports or any(
-        not after.items() <= before.items()
-        for before, after in (
-            (held.metadata.labels, wanted.metadata.labels),
-            (held.metadata.annotations, wanted.metadata.annotations),
-        )
-    )
+    is_, shall = ((s.spec.type, [port.port for port in s.spec.ports]) for s in (held, wanted))
+    texts = ((held.metadata.labels, wanted.metadata.labels), (held.metadata.annotations, wanted.metadata.annotations))
+    return is_ != shall or any(not ours.items() <= there.items() for there, ours in texts)
 
 
 def own_slice(service: Service, address: str, ports: dict[int, int]) -> EndpointSlice:
