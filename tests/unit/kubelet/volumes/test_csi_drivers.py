@@ -13,7 +13,7 @@ import pytest
 
 from pybernetes.api.core.v1 import Node
 from pybernetes.api.meta.v1 import ObjectMeta
-from pybernetes.api.storage.v1 import CSINode
+from pybernetes.api.storage.v1 import CSIDriver, CSIDriverSpec, CSINode
 from pybernetes.kubelet.plugins.registration import PluginError
 from pybernetes.kubelet.volumes.csi import csi_pb2 as untyped
 from pybernetes.kubelet.volumes.csi.drivers import Drivers, highest_supported
@@ -51,12 +51,13 @@ def test_a_driver_of_a_lower_version_does_not_take_the_place_of_another() -> Non
     play(scene)
 
 
-async def serve(socket: Path) -> Any:
-    """A driver that says who it is."""
+async def serve(socket: Path, *limits: int) -> Any:
+    """A driver that says who it is, and each time the next of its limits; the last one stays."""
+    left = [*limits] or [0]
     server = grpc.aio.server()
 
     async def info(request: Any, context: Any) -> Any:
-        return pb.NodeGetInfoResponse(node_id="id")
+        return pb.NodeGetInfoResponse(node_id="id", max_volumes_per_node=left.pop(0) if len(left) > 1 else left[0])
 
     method = grpc.unary_unary_rpc_method_handler(
         info, pb.NodeGetInfoRequest.FromString, lambda made: made.SerializeToString()
@@ -86,6 +87,31 @@ def test_a_driver_of_a_higher_version_outlives_the_one_before(tmp_path: Path) ->
             drivers.get("d")
         for server in servers:
             await server.stop(None)
+
+    play(scene)
+
+
+def test_limits_are_asked_for_again_as_the_driver_wants(tmp_path: Path) -> None:
+    async def scene(api: FakeApi, info: NodeInfo) -> None:
+        await info.install("other", "id", 1, {})
+        server = await serve(tmp_path / "d.sock", 5, 7)
+        drivers = Drivers(info)
+        await drivers.register("d", str(tmp_path / "d.sock"), ["1.0.0"])
+
+        def limit() -> Any:
+            found = {each["name"]: each for each in api.get("csinodes", "n")["spec"]["drivers"]}
+            return found["d"].get("allocatable")
+
+        assert limit() == {"count": 5}
+        spec = CSIDriverSpec(nodeAllocatableUpdatePeriodSeconds=1)
+        api.put(CSIDriver(metadata=ObjectMeta(name="d"), spec=spec), "csidrivers")
+        async with asyncio.timeout(60):
+            while True:
+                if limit() == {"count": 7}:
+                    break
+                await asyncio.sleep(0.05)
+        await drivers.close()
+        await server.stop(None)
 
     play(scene)
 

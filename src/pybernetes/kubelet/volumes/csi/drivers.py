@@ -59,6 +59,8 @@ class Drivers:
     def __init__(self, node_info: NodeInfo) -> None:
         self._node_info = node_info
         self._drivers: dict[str, Driver] = {}
+        self._following: dict[str, asyncio.Task[None]] = {}
+        """Asks drivers for their limits again, as their CSIDriver says."""
         self._news = asyncio.Event()
 
     def get(self, name: str) -> Driver:
@@ -105,13 +107,13 @@ class Drivers:
         assert version is not None
         driver = Driver(name, endpoint, version)
         try:
-            info = await driver.call("NodeGetInfo")
-            segments = dict(info.accessible_topology.segments)
-            await self._node_info.install(name, info.node_id, info.max_volumes_per_node, segments)
+            await self._install(driver)
         except (RpcError, errors.StatusError, OSError, ValueError) as error:
             await driver.close()
             raise PluginError(f"plugin registration failed with err: {error}") from None
         before, self._drivers[name] = self._drivers.get(name), driver
+        self._stop_following(name)
+        self._following[name] = asyncio.create_task(self._follow(driver), name=f"limits of CSI driver {name}")
         self._news.set()
         self._news = asyncio.Event()
         if before is not None:
@@ -123,13 +125,44 @@ class Drivers:
         if driver is None or driver.socket != endpoint:
             return  # a newer one has taken its place
         del self._drivers[name]
+        self._stop_following(name)
         await driver.close()
         try:
             await self._node_info.uninstall(name)
         except (errors.StatusError, OSError) as error:
             _LOG.warning("CSI driver %s cannot be taken off the node: %s", name, error)
 
+    async def _install(self, driver: Driver) -> None:
+        info = await driver.call("NodeGetInfo")
+        segments = dict(info.accessible_topology.segments)
+        await self._node_info.install(driver.name, info.node_id, info.max_volumes_per_node, segments)
+
+    async def _follow(self, driver: Driver) -> None:
+        asking: asyncio.Task[None] | None = None
+        try:
+            async for period_s in self._node_info.periods(driver.name):
+                if asking is not None:
+                    asking.cancel()
+                asking = asyncio.create_task(self._ask_again(driver, period_s)) if period_s else None
+        finally:
+            if asking is not None:
+                asking.cancel()
+
+    async def _ask_again(self, driver: Driver, period_s: int) -> None:
+        while True:
+            await asyncio.sleep(period_s)
+            try:
+                await self._install(driver)
+            except (RpcError, errors.StatusError, OSError, ValueError) as error:
+                _LOG.warning("the limits of CSI driver %s are not known: %s", driver.name, error)
+
+    def _stop_following(self, name: str) -> None:
+        if (task := self._following.pop(name, None)) is not None:
+            task.cancel()
+
     async def close(self) -> None:
+        for name in list(self._following):
+            self._stop_following(name)
         for driver in self._drivers.values():
             await driver.close()
         self._drivers.clear()

@@ -1,18 +1,18 @@
 """What the API is told of a node's drivers: its CSINode, and an annotation and labels of its Node.
 
-Source: pkg/volume/csi/nodeinfomanager/nodeinfomanager.go, csi_plugin.go Init (migrated plugins).
+Source: pkg/volume/csi/nodeinfomanager/nodeinfomanager.go, csi_plugin.go Init (migrated plugins), csi_node_updater.go.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
 from pybernetes.api.core.v1 import Node
 from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
-from pybernetes.api.storage.v1 import CSINode, CSINodeDriver, CSINodeSpec, VolumeNodeResources
+from pybernetes.api.storage.v1 import CSIDriver, CSINode, CSINodeDriver, CSINodeSpec, VolumeNodeResources
 from pybernetes.apimachinery import errors
 from pybernetes.client.client import Client
 
@@ -23,6 +23,7 @@ _MIGRATED = ",".join(
     for name in ("aws-ebs", "azure-disk", "azure-file", "cinder", "gce-pd", "portworx-volume", "vsphere-volume")
 )
 _ATTEMPTS = 6
+_RETRY_S = 5.0
 
 
 class NodeInfo:
@@ -57,6 +58,23 @@ class NodeInfo:
             await self._put(driver, None)
             await self._tell_node(driver, None, {})
 
+    async def periods(self, driver: str) -> AsyncIterator[int]:
+        """Every how many seconds the driver's limits are to be asked for, 0: never; again when that changes."""
+        selector, last = f"metadata.name={driver}", -1
+        while True:
+            try:
+                page = await self._client.list(CSIDriver, field_selector=selector)
+                if (period := _period(page.items)) != last:
+                    yield (last := period)
+                async for event in self._client.watch(
+                    CSIDriver, resource_version=page.resource_version, field_selector=selector
+                ):
+                    there = [] if event.type == "DELETED" else [event.object]
+                    if event.type != "BOOKMARK" and (period := _period(there)) != last:
+                        yield (last := period)
+            except (errors.StatusError, OSError):
+                await asyncio.sleep(_RETRY_S)
+
     async def _tell_node(self, driver: str, node_id: str | None, topology: Mapping[str, str]) -> None:
         node = await self._client.get(Node, (await self._node()).metadata.name or "")
         for key, value in topology.items():
@@ -82,9 +100,12 @@ class NodeInfo:
         """Exchanges what the CSINode says of one driver; another writer's changes stay."""
         for attempt in range(_ATTEMPTS):
             found = await self._csi_node()
-            drivers = [each for each in found.spec.drivers or () if each.name != driver]
+            known = {each.name: each for each in found.spec.drivers or ()}
             if wanted is not None:
-                drivers.append(wanted)
+                known[driver] = wanted
+            else:
+                known.pop(driver, None)
+            drivers = list(known.values())
             if drivers == list(found.spec.drivers or ()):
                 return
             found.spec.drivers = drivers
@@ -109,3 +130,7 @@ class NodeInfo:
         owner = OwnerReference(apiVersion="v1", kind="Node", name=name, uid=uid)
         meta = ObjectMeta(name=name, ownerReferences=[owner], annotations={_MIGRATED_PLUGINS: _MIGRATED})
         return await self._client.create(CSINode(metadata=meta, spec=CSINodeSpec(drivers=[])))
+
+
+def _period(drivers: Sequence[CSIDriver]) -> int:
+    return (drivers[0].spec.nodeAllocatableUpdatePeriodSeconds or 0) if drivers else 0
