@@ -59,11 +59,6 @@ class Rule:
     names: tuple[tuple[str, str], ...]
     """(name, protocol) of ports that each Pod has at its own number."""
 
-    @property
-    def wide(self) -> bool:
-        """Whether Pods of other namespaces can be peers."""
-        return any(peer.namespaces is not None for peer in self.peers)
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -17,6 +17,7 @@ network policies.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -31,19 +32,34 @@ HOOKS = ("egress", "ingress")
 Key = tuple[str, str]
 """Namespace and name."""
 _PODS: Key = ("", "")
+_PeerKey = tuple[str, Peer]
+"""The policy's namespace, where the peer is of that one ("" otherwise), and who is meant."""
+_NOTHING = Fragment()
 _SIDES = {INGRESS: "saddr", EGRESS: "daddr"}
 
 
 @dataclass(slots=True)
 class _Known:
-    """A policy and the Pods that it is about."""
+    """A policy and the Pods of this node that it selects."""
 
     policy: Policy
     digest: str
+    peers: list[list[_Peers]]
+    """Of each rule."""
     selected: dict[Key, PodView] = field(default_factory=dict)
-    """Of this node only."""
-    peers: list[dict[Key, PodView]] = field(default_factory=list)
-    """One for each rule."""
+
+
+@dataclass(slots=True)
+class _Peers:
+    """Pods that rules let through: one set, for all policies that say the same."""
+
+    key: _PeerKey
+    digest: str
+    users: set[Key] = field(default_factory=set)
+    """Policies."""
+    asked_for_ports: set[Key] = field(default_factory=set)
+    """Policies whose rules name ports that these have."""
+    members: dict[Key, PodView] = field(default_factory=dict)
 
 
 class PolicyTable:
@@ -57,51 +73,62 @@ class PolicyTable:
         self._dns = list(dns)
         self._policies: dict[Key, _Known] = {}
         self._by_namespace: dict[str, dict[Key, _Known]] = {}
-        self._wide: dict[Key, _Known] = {}
-        """Those with peers in other namespaces."""
-        self._pods: dict[Key, PodView] = {}
+        self._peers: dict[str, dict[_PeerKey, _Peers]] = {}
+        """By the namespace they are of; "" for any."""
+        self._pods: dict[str, dict[Key, PodView]] = {}
+        """By namespace."""
         self._labels: dict[str, Mapping[str, str]] = {}
-        self._dirty: set[Key] = set()
-        self._kernel: dict[Key, Fragment] | None = None
+        self._dirty: set[Key | _PeerKey] = set()
+        self._kernel: dict[Key | _PeerKey, Fragment] | None = None
         """As it was left; None where that is not known."""
 
     def set_policy(self, key: Key, policy: NetworkPolicy | None) -> None:
-        self._policies.pop(key, None)
-        self._wide.pop(key, None)
+        old = self._policies.pop(key, None)
         self._by_namespace.get(key[0], {}).pop(key, None)
         self._dirty |= {key, _PODS}
-        if policy is None:
-            return
-        made = take_apart(policy)
-        known = _Known(made, hashlib.sha256("/".join(key).encode()).hexdigest()[:12], peers=[{} for _ in made.rules])
-        self._policies[key] = known
-        self._by_namespace.setdefault(key[0], {})[key] = known
-        if any(rule.wide for rule in made.rules):
-            self._wide[key] = known
-        self._look_at_pods(known)
+        for peers in itertools.chain.from_iterable(old.peers if old is not None else ()):
+            peers.users.discard(key)
+            peers.asked_for_ports.discard(key)
+            self._dirty.add(peers.key)
+        if policy is not None:
+            made = take_apart(policy)
+            digest = hashlib.sha256("/".join(key).encode()).hexdigest()[:12]
+            known = _Known(made, digest, [[self._peers_of(key, peer) for peer in rule.peers] for rule in made.rules])
+            for rule, found in zip(made.rules, known.peers, strict=True):
+                for peers in found if rule.names and rule.direction == EGRESS else ():
+                    peers.asked_for_ports.add(key)
+            self._policies[key] = known
+            self._by_namespace.setdefault(key[0], {})[key] = known
+            for name, pod in self._pods.get(key[0], {}).items():
+                self._select(known, name, pod)
+        for peers in itertools.chain.from_iterable(old.peers if old is not None else ()):
+            if not peers.users:
+                self._peers[peers.key[0]].pop(peers.key, None)
 
     def set_pod(self, key: Key, pod: Pod | None) -> None:
-        old = self._pods.pop(key, None)
+        there = self._pods.setdefault(key[0], {})
+        old = there.pop(key, None)
         new = view(pod, self._node) if pod is not None else None
         if new is not None:
-            self._pods[key] = new
+            there[key] = new
         if old == new:
             return
         if any(found is not None and found.local for found in (old, new)):
             self._dirty.add(_PODS)
-        for name, known in {**self._by_namespace.get(key[0], {}), **self._wide}.items():
-            if self._place(known, key, new):
+        for name, known in self._by_namespace.get(key[0], {}).items():
+            if self._select(known, key, new):
                 self._dirty.add(name)
+        for peers in (*self._peers.get(key[0], {}).values(), *self._peers.get("", {}).values()):
+            self._admit(peers, key, new)
 
     def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
         if labels is None:
             self._labels.pop(name, None)
         else:
             self._labels[name] = labels
-        for key, known in self._wide.items():
-            for pod, found in self._pods.items():
-                if found.namespace == name and self._place(known, pod, found):
-                    self._dirty.add(key)
+        for peers in self._peers.get("", {}).values():
+            for key, pod in self._pods.get(name, {}).items():
+                self._admit(peers, key, pod)
 
     def forget(self) -> None:
         """The kernel may hold anything: the next commands make the table anew."""
@@ -115,45 +142,60 @@ class PolicyTable:
             self._kernel = {}
             return "" if before == {} else f"add table {FAMILY} {self._table}\ndelete table {FAMILY} {self._table}\n"
         if not before:
-            fragments = {key: self._fragment(key) for key in (*self._policies, _PODS)}
+            keys: list[Key | _PeerKey] = [*self._policies, _PODS]
+            keys += itertools.chain.from_iterable(self._peers.values())
+            fragments = {key: self._fragment(key) for key in keys}
             self._kernel = fragments
             return self._base() + commands(FAMILY, self._table, [(None, made) for made in fragments.values()])
-        changes = []
+        changes: list[tuple[Fragment | None, Fragment | None]] = []
         for key in dirty:
             made = self._fragment(key)
             changes.append((before.get(key), made))
             before[key] = made
-            if key not in self._policies and key != _PODS:
+            if made == _NOTHING:
                 del before[key]
         return commands(FAMILY, self._table, changes)
 
-    def _look_at_pods(self, known: _Known) -> None:
-        for key, pod in self._pods.items():
-            self._place(known, key, pod)
+    def _peers_of(self, policy: Key, peer: Peer) -> _Peers:
+        key = (policy[0] if peer.namespaces is None else "", peer)
+        known = self._peers.setdefault(key[0], {})
+        found = known.get(key)
+        if found is None:
+            found = known[key] = _Peers(key, hashlib.sha256(repr(key).encode()).hexdigest()[:12])
+            there = [self._pods.get(key[0], {})] if key[0] else self._pods.values()
+            for name, pod in itertools.chain.from_iterable(pods.items() for pods in there):
+                self._admit(found, name, pod)
+        found.users.add(policy)
+        self._dirty.add(key)
+        return found
 
-    def _place(self, known: _Known, key: Key, pod: PodView | None) -> bool:
-        """Puts a Pod where the policy has it, or takes it away; whether that changed anything."""
-        policy = known.policy
-        selected = pod if pod and pod.local and key[0] == policy.namespace and policy.pods.matches(pod.labels) else None
-        changed = _put(known.selected, key, selected)
-        for rule, peers in zip(policy.rules, known.peers, strict=True):
-            meant = pod if pod and any(self._is_peer(peer, policy.namespace, pod) for peer in rule.peers) else None
-            changed |= _put(peers, key, meant)
+    def _select(self, known: _Known, key: Key, pod: PodView | None) -> bool:
+        """Puts a Pod of the policy's namespace among those it selects, or takes it away; whether that is new."""
+        before = bool(known.selected)
+        wanted = pod if pod is not None and pod.local and known.policy.pods.matches(pod.labels) else None
+        changed = _put(known.selected, key, wanted)
+        if bool(known.selected) != before:  # sets are made only for rules that are in force here
+            self._dirty.update(peers.key for peers in itertools.chain.from_iterable(known.peers))
         return changed
 
-    def _is_peer(self, peer: Peer, namespace: str, pod: PodView) -> bool:
-        if peer.namespaces is None:
-            if pod.namespace != namespace:
-                return False
-        elif pod.namespace not in self._labels or not peer.namespaces.matches(self._labels[pod.namespace]):
-            return False
-        return peer.pods.matches(pod.labels)
+    def _admit(self, peers: _Peers, key: Key, pod: PodView | None) -> None:
+        """Puts a Pod among the peers, or takes it away."""
+        namespaces, pods = peers.key[1].namespaces, peers.key[1].pods
+        meant = pod is not None and pods.matches(pod.labels)
+        if pod is not None and namespaces is not None:
+            labels = self._labels.get(pod.namespace)
+            meant = meant and labels is not None and namespaces.matches(labels)
+        if _put(peers.members, key, pod if meant else None):
+            self._dirty.add(peers.key)
+            self._dirty |= peers.asked_for_ports
 
-    def _fragment(self, key: Key) -> Fragment:
+    def _fragment(self, key: Key | _PeerKey) -> Fragment:
         if key == _PODS:
             return self._of_pods()
+        if isinstance(key[1], Peer):
+            return self._of_peers((key[0], key[1]))
         made = Fragment()
-        known = self._policies.get(key)
+        known = self._policies.get((key[0], key[1]))
         if known is None or not known.selected:
             return made
         for direction in known.policy.directions:
@@ -164,6 +206,17 @@ class PolicyTable:
             made.chains[chain] = (*made.chains[chain], *lines)
         return made
 
+    def _of_peers(self, key: _PeerKey) -> Fragment:
+        made = Fragment()
+        peers = self._peers.get(key[0], {}).get(key)
+        if peers is not None and any(self._policies[user].selected for user in peers.users):
+            for family in FAMILIES.values():
+                members = {
+                    a: "" for pod in peers.members.values() for a in pod.addresses if family_of(a) == family.version
+                }
+                _declare(made, _peer_set(peers, family), family.address, members)
+        return made
+
     def _of_pods(self) -> Fragment:
         """Which chains the addresses of this node's Pods lead to."""
         made = Fragment()
@@ -172,7 +225,7 @@ class PolicyTable:
             for selected in known.selected:
                 for direction in known.policy.directions:
                     found.setdefault(selected, {}).setdefault(direction, []).append(_chain(direction, known))
-        for key, pod in self._pods.items():
+        for key, pod in itertools.chain.from_iterable(pods.items() for pods in self._pods.values()):
             if not pod.local:
                 continue
             for address in pod.addresses:
@@ -228,14 +281,18 @@ def _put(found: dict[Key, PodView], key: Key, pod: PodView | None) -> bool:
     return changed
 
 
+def _peer_set(peers: _Peers, family: Family) -> str:
+    return f"peers-{peers.digest}-{family.version}"
+
+
 def _chain(direction: str, known: _Known) -> str:
     return f"policy-{direction}-{known.digest}"
 
 
 def _rule_lines(
-    made: Fragment, rule: Rule, name: str, selected: Mapping[Key, PodView], peers: Mapping[Key, PodView]
+    made: Fragment, rule: Rule, name: str, selected: Mapping[Key, PodView], peers: list[_Peers]
 ) -> list[str]:
-    """The lines that let a packet pass; the sets that they name go into the fragment."""
+    """The lines that let a packet pass; the sets of named ports that they need go into the fragment."""
     lines = []
     matches = ("",) if rule.any_port else rule.ports
     if rule.anybody:
@@ -244,13 +301,12 @@ def _rule_lines(
         ip, version = family.table, family.version
         side = f"{ip} {_SIDES[rule.direction]}"
         sources = [f"{side} {cidr}{_except(side, but)}" for cidr, but in rule.blocks if family_of(cidr) == version]
-        if rule.peers and not rule.anybody and (matches or rule.direction == INGRESS):
-            addresses = {a: "" for pod in peers.values() for a in pod.addresses if family_of(a) == version}
-            _declare(made, f"{name}-{version}", family.address, addresses)
-            sources.append(f"{side} @{name}-{version}")
+        if not rule.anybody:
+            sources += [f"{side} @{_peer_set(each, family)}" for each in peers]
         lines += [f"{source} {match}".strip() + " accept" for source in sources for match in matches]
         if rule.names:
-            owners = selected if rule.direction == INGRESS else peers
+            theirs = {key: pod for each in peers for key, pod in each.members.items()}
+            owners = selected if rule.direction == INGRESS else theirs
             _declare(
                 made,
                 f"{name}-ports-{version}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -112,11 +113,11 @@ def test_types_follow_the_rules_where_they_are_not_given() -> None:
 )
 def test_peers(peer: dict[str, Any], expected: list[str]) -> None:
     text = table(policy(podSelector={"matchLabels": {"app": "b"}}, ingress=[{"from": [peer]}])).commands()
-    assert elements(text, "-0-4") == expected
+    (name,) = re.findall(r"add set inet t (peers-\w+-4) ", text)
+    assert elements(text, name) == expected
     v4, v6 = chain(text, "policy-in-")
-    assert v4.startswith("ip saddr @in-")
-    assert v4.endswith("-0-4 accept")
-    assert v6.startswith("ip6 saddr @in-")
+    assert v4 == f"ip saddr @{name} accept"
+    assert v6 == f"ip6 saddr @{name[:-1]}6 accept"
 
 
 @pytest.mark.parametrize(
@@ -201,11 +202,11 @@ def test_a_change_costs_what_it_changes() -> None:
     assert made.commands() == ""
     made.set_pod(key("more", "other"), pod("more", "10.0.1.9", node="n2", namespace="other"))
     (line,) = made.commands().splitlines()
-    assert line.startswith("add element inet t in-")
-    assert line.endswith("-0-4 { 10.0.1.9 }")
+    assert line.startswith("add element inet t peers-")
+    assert line.endswith("-4 { 10.0.1.9 }")
     made.set_namespace("other", {})
     (line,) = made.commands().splitlines()
-    assert line.startswith("delete element inet t in-")
+    assert line.startswith("delete element inet t peers-")
     assert line.endswith("{ 10.0.1.2, 10.0.1.9 }")
     made.set_pod(key("stranger", "other"), pod("stranger", "10.0.1.7", node="n2", namespace="other"))
     assert made.commands() == ""
