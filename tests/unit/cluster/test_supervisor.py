@@ -13,6 +13,7 @@ import pytest
 
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.process_table import stopped_mark
+from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.cluster.supervisor import restart_delay, rotate
 from pybernetes.host.processes import Process, spawn
 
@@ -27,6 +28,7 @@ supervisor.process_table = lambda spec, layout: [
     ProcessSpec("plane", ("sleep", "1000")),
     ProcessSpec("containerd-node-1", ("sleep", "1001"), "node-1", outlives=True),
     ProcessSpec("node-1", ("sleep", "1002"), "node-1"),
+    *([ProcessSpec("simulated-nodes", ("sleep", "1003"))] if spec is not None and spec.simulated_nodes else []),
 ]
 sys.exit(supervisor.Supervisor(None, Layout("test", Path(sys.argv[1]))).run())
 """
@@ -95,6 +97,11 @@ def test_start_restart_take_over_and_stop(layout: Layout) -> None:
     stopped_mark(layout, "node-1").unlink()
     second.send_signal(signal.SIGHUP)
     until(lambda: len(running(layout)) == 4, second)
+
+    ranges = ("10.244.0.0/16", "10.96.0.0/16", "172.31.255.0/24")
+    ClusterSpec("test", 0, 1, 6443, *ranges, 30000, 32767, 10250, simulated_nodes=1).write(layout.spec)
+    second.send_signal(signal.SIGHUP)
+    until(lambda: "simulated-nodes" in running(layout), second)
 
     second.terminate()
     assert second.wait(10) == 0
