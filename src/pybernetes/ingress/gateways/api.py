@@ -74,7 +74,6 @@ class AllowedRoutes(Struct, kw_only=True):
 
 
 class ListenerTls(Struct, kw_only=True):
-    mode: str | None = None
     certificateRefs: list[Reference] = []
 
 
@@ -100,7 +99,6 @@ class Infrastructure(Struct, kw_only=True):
 
 class GatewayTls(Struct, kw_only=True):
     frontend: dict[str, object] | None = None
-    backend: dict[str, object] | None = None
 
 
 class GatewaySpec(Struct, kw_only=True):
@@ -145,7 +143,6 @@ class HeaderModifier(Struct, kw_only=True):
 
 
 class PathModifier(Struct, kw_only=True):
-    type: str = ""
     replaceFullPath: str | None = None
     replacePrefixMatch: str | None = None
 

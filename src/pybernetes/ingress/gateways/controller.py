@@ -40,11 +40,10 @@ from pybernetes.ingress.gateways.routes import (
     key_of,
 )
 from pybernetes.ingress.gateways.written import (
-    MANAGED_BY,
-    MANAGER,
     address_of,
     different,
     gateway_status,
+    is_ours,
     own_service,
     own_slice,
     port_name,
@@ -174,7 +173,7 @@ class Gateways:
         # That of a Gateway which is gone goes with its owner.
         for key in {key_of(gateway) for gateway in self._list(Gateway)} - ours:
             service = world.service(*service_key(key))
-            if service is not None and service.metadata.labels.get(MANAGED_BY) == MANAGER:
+            if service is not None and is_ours(service):
                 yield client.delete(Service, *reversed(service_key(key)), uid=service.metadata.uid or "")
         for gateway in gateways:
             yield from self._way_in(gateway, world)
@@ -208,7 +207,7 @@ class Gateways:
         held = world.service(namespace, name)
         if held is None:
             yield client.create(service)
-        elif held.metadata.labels.get(MANAGED_BY) != MANAGER:
+        elif not is_ours(held):
             log.warning("Service %s/%s is in the way of Gateway %s", namespace, name, gateway.metadata.name)
             return
         elif different(held, service):

@@ -36,8 +36,13 @@ def port_name(port: int) -> str:
     return f"port-{port}"
 
 
+def is_ours(service: Service) -> bool:
+    return service.metadata.labels.get(MANAGED_BY) == MANAGER
+
+
 def address_of(service: Service | None) -> str:
-    if service is None:
+    """That of a Gateway, by its Service; "" as long as there is none of ours."""
+    if service is None or not is_ours(service):
         return ""
     balancer = service.status.loadBalancer
     given = [entry.ip for entry in balancer.ingress if entry.ip] if balancer else []
