@@ -1,0 +1,103 @@
+"""Clusters with IPv6: two nodes whose Pods, Services and names have addresses of both families, or of IPv6 alone."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import IMAGE, Cluster, eventually, make_cluster, quiet_fetch
+
+pytestmark = pytest.mark.e2e
+OBJECTS = f"""
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  replicas: 2
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      containers: [{{name: hello, image: "pybernetes.local/hello:1.0"}}]
+      topologySpreadConstraints:
+      - maxSkew: 1
+        topologyKey: kubernetes.io/hostname
+        whenUnsatisfiable: DoNotSchedule
+        labelSelector: {{matchLabels: {{app: web}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec:
+  type: NodePort
+  ipFamilyPolicy: PreferDualStack
+  selector: {{app: web}}
+  ports: [{{port: 80, targetPort: 8080}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: box}}
+spec:
+  containers: [{{name: box, image: "{IMAGE}", command: [sleep, "1000"]}}]
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Cluster]:
+    made = make_cluster(tmp_path, "ip")
+    made.down()
+    yield made
+    made.down()
+
+
+def families(addresses: list[str]) -> list[str]:
+    return ["IPv6" if ":" in address else "IPv4" for address in addresses]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [("dual", ["IPv4", "IPv6"]), ("ipv6", ["IPv6"])], ids=["both", "ipv6 alone"]
+)
+def test_addresses_of_each_family(own: Cluster, wanted: str, expected: list[str]) -> None:
+    if not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    own.up("--nodes", "2", "--ip-family", wanted)
+    own.kubectl("apply", "-f", "-", stdin=OBJECTS)
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
+    own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")
+    service = own.get("service", "web")["spec"]
+    pods = own.get("pods", "-l", "app=web")["items"]
+    assert service["ipFamilies"] == families(service["clusterIPs"]) == expected
+    assert all(families([ip["ip"] for ip in pod["status"]["podIPs"]]) == expected for pod in pods)
+    names, port = {pod["metadata"]["name"] for pod in pods}, service["ports"][0]["nodePort"]
+    nodes = own.get("nodes")["items"]
+    places = [part["address"] for node in nodes for part in node["status"]["addresses"] if part["type"] == "InternalIP"]
+    assert families(places) == expected * 2
+    for place in [*map(bracketed, service["clusterIPs"]), *(f"{bracketed(place)}:{port}" for place in places)]:
+        answers_of_all(place, names)
+    for address in service["clusterIPs"]:
+        inside = own.kubectl("exec", "box", "--", "timeout", "60", "wget", "-qO-", f"http://{bracketed(address)}")
+        assert inside.stdout.startswith("Hello from web-")
+        told = own.kubectl("exec", "box", "--", "nslookup", address).stdout
+        assert "web.default.svc.cluster.local" in told, "its name, from the address"
+    told = own.kubectl("exec", "box", "--", "nslookup", "web.default.svc.cluster.local").stdout
+    assert all(address in told for address in service["clusterIPs"])
+    own.down()
+    routes = subprocess.run(["ip", "-6", "route"], capture_output=True, text=True, check=True).stdout
+    assert not [cidr for node in nodes for cidr in node["spec"]["podCIDRs"] if cidr in routes]
+
+
+def bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def answers_of_all(place: str, names: set[str]) -> None:
+    seen: set[str] = set()
+
+    def all_seen() -> bool:
+        seen.update(quiet_fetch(f"http://{place}/").split()[-1:])
+        return names <= seen
+
+    eventually(f"every Pod answers at {place}", all_seen)
