@@ -205,7 +205,10 @@ class Campaign:
             file = self._ran / f"{pod.metadata.uid}"
             times = len(file.read_text().splitlines()) if file.exists() else 0
             self.total["commands that ran once"] += times == 1
-            if times != 1 or pod.status.phase != "Succeeded":
+            ended = [status.state.terminated for status in pod.status.containerStatuses]
+            lost = any(end is not None and end.reason == "Unknown" for end in ended)
+            self.total["exit codes that containerd lost with its life"] += lost
+            if times != 1 or (pod.status.phase != "Succeeded" and not lost):
                 told = msgspec.json.encode(pod.status).decode()
                 self.violations.append(f"{when}: {pod.metadata.name} ran {times} times: {told}")
 
