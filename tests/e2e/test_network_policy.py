@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 import pytest
+
+from pybernetes.cluster.teardown import tables
 
 from .conftest import IMAGE, Cluster, eventually
 
@@ -17,6 +20,10 @@ SERVE = "trap 'exit 0' TERM; echo served > /tmp/index.html; httpd -f -p 8080 -h 
 def policy(name: str, **spec: Any) -> str:
     tree = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec}
     return json.dumps(tree)
+
+
+def nft(*command: str) -> None:
+    subprocess.run(["nft", *command], check=True)
 
 
 def test_policies_under_traffic(cluster: Cluster, namespace: str) -> None:
@@ -40,6 +47,9 @@ def test_policies_under_traffic(cluster: Cluster, namespace: str) -> None:
     )
     eventually("the friend reaches it", lambda: reaches("friend"))
     assert not reaches("stranger")
+    nft("delete", "table", "inet", tables(cluster.name)[3])
+    eventually("a stranger is kept out again, whatever was taken away", lambda: not reaches("stranger"))
+    assert reaches("friend")
     cluster.kubectl("label", "pod", "stranger", "run=friend", "--overwrite")
     eventually("who becomes a friend reaches it", lambda: reaches("stranger"))
     out = policy("out", podSelector={"matchLabels": {"run": "friend"}}, policyTypes=["Egress"])
