@@ -19,6 +19,7 @@ _LINK_SCOPE = 253
 _UNREACHABLE = 7
 _NO_DUPLICATE_DETECTION = 2
 _ON_LINK = 4
+_LOOPBACK = 8
 _PERMANENT = 0x80
 _TUNNEL_ID = 1
 _TUNNEL_PORT = 4789
@@ -79,7 +80,7 @@ class Netlink(Protocol):
     def delete_link(self, name: str) -> None: ...
 
     def mtu_towards(self, address: str) -> int:
-        """MTU of the device that has `address`; 0 when none has."""
+        """MTU of the device that has `address`; 0 when none has, or only the loopback."""
         ...
 
     def is_behind_router(self, address: str) -> bool:
@@ -140,7 +141,7 @@ class KernelNetlink:
             for found in ipr.get_addr(family=_family(address)):
                 if found.get_attr("IFA_ADDRESS") == address:
                     (link,) = ipr.get_links(found["index"])
-                    return int(link.get_attr("IFLA_MTU"))
+                    return 0 if link["flags"] & _LOOPBACK else int(link.get_attr("IFLA_MTU"))
         return 0
 
     def is_behind_router(self, address: str) -> bool:

@@ -6,6 +6,7 @@ import ctypes
 import dataclasses
 import json
 import os
+import subprocess
 
 import msgspec
 import pytest
@@ -114,6 +115,8 @@ def test_the_kernel_in_a_namespace_of_its_own() -> None:
                 netlink.ensure_route(route)
             assert netlink.mtu_towards("10.244.3.1") == netlink.mtu_towards("fd00:10:244:3::1") == 1400
             assert netlink.mtu_towards("10.244.0.1") == 0
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            assert netlink.mtu_towards("127.0.0.1") == 0, "no Pod's device can have the loopback's"
             plain = {Route(r.destination, r.gateway, r.device, r.kind) for r in wanted}
             assert netlink.our_routes() == plain, netlink.our_routes()
             for route in plain:
