@@ -150,6 +150,7 @@ class Proxy:
                     except NftError as error:
                         log.error("nftables refused a change, all rules are written anew: %s", error)
                         self._anew = True
+                        self._health.changed()
                         await asyncio.sleep(_RETRY_S)
                         continue
                     await self._wake.wait()
@@ -199,6 +200,8 @@ class Proxy:
                 self._programmed.pop(key, None)
         await self._forget_udp(before, after)
         self._health.synced()
+        if self._changed:
+            self._health.changed()
         await self._serve_health()
         self.synced.set()
 
