@@ -14,7 +14,8 @@ from pybernetes.apimachinery.user import UserInfo
 from pybernetes.client.transport import RawResponse, ResponseStream, Transport
 from pybernetes.http.messages import Connection
 
-_AT_ONCE = 16
+_AT_ONCE = 32
+"""Of each kind: as many connections in all as a client keeps. Fewer would share no commits, and wait for each other."""
 _HEARTBEATS = "/apis/coordination.k8s.io/"
 
 
