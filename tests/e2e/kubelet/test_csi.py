@@ -444,14 +444,6 @@ def test_a_local_volume_may_be_a_device(containerd: PrivateContainerd, loop_devi
             return any(text in event for event in await cluster.events("mounts"))
 
         await eventually(told)
-        await claim(cluster, "files", csi=None, **local)
-        files = {"name": "data", "persistentVolumeClaim": {"claimName": "files"}}
-        await cluster.create("files", [shell(IDLE, **MOUNT)], volumes=[files])
-
-        async def refused() -> bool:
-            return any("which this kubelet does not format" in event for event in await cluster.events("files"))
-
-        await eventually(refused)
 
     play(containerd, scene)
 
