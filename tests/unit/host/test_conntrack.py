@@ -22,7 +22,8 @@ PORT = 5300
 def test_flows_of_a_vanished_endpoint(service: str, endpoints: tuple[str, str], family: int) -> None:
     with Machine() as machine:
         machine.ip(
-            *(f"address add {address}/{32 if family == 4 else 128} dev lo" for address in endpoints),
+            # Without `nodad` an IPv6 address can be bound to a moment later only.
+            *(f"address add {address}/{'32' if family == 4 else '128 nodad'} dev lo" for address in endpoints),
             f"route add {service} dev lo",
         )
         machine.run(_flows, service, endpoints, family)
