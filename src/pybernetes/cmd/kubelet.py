@@ -50,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     policies = ("none", "best-effort", "restricted", "single-numa-node")
     add("--topology-manager-policy", default="none", choices=policies, help="how near devices and CPUs lie together")
     add("--topology-manager-scope", default="container", choices=("container", "pod"), help="of each, or of all")
+    add("--shutdown-grace-period", type=int, default=0, metavar="SECONDS", help="how long a shutdown waits for pods")
+    add("--shutdown-grace-period-critical-pods", type=int, default=0, metavar="SECONDS", help="the last part of it")
+    add("--shutdown-grace-period-by-pod-priority", default="", metavar="PRIORITY=SECONDS,...")
     add("--serialize-image-pulls", action=argparse.BooleanOptionalAction, default=True)
     add("--max-parallel-image-pulls", type=int, default=0, help="with --no-serialize-image-pulls (default: no limit)")
     add("--image-credential-provider-config", default="", metavar="PATH", help="CredentialProviderConfig to read")
@@ -101,6 +104,9 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         cpu_manager_policy=args.cpu_manager_policy,
         topology_manager_policy=args.topology_manager_policy,
         topology_manager_scope=args.topology_manager_scope,
+        shutdown_grace_period_s=args.shutdown_grace_period,
+        shutdown_grace_period_critical_pods_s=args.shutdown_grace_period_critical_pods,
+        shutdown_grace_periods=_periods(args.shutdown_grace_period_by_pod_priority),
         serialize_image_pulls=args.serialize_image_pulls,
         max_parallel_image_pulls=args.max_parallel_image_pulls,
         credential_provider_folder=args.image_credential_provider_bin_dir,
@@ -167,6 +173,14 @@ def _pairs(text: str, flag: str, sign: str = "=") -> dict[str, str]:
         if item:
             found[key] = value
     return found
+
+
+def _periods(text: str) -> dict[int, int]:
+    flag = "--shutdown-grace-period-by-pod-priority"
+    try:
+        return {int(priority): int(seconds) for priority, seconds in _pairs(text, flag).items()}
+    except ValueError:
+        raise ValueError(f"{flag}: {text!r} is not PRIORITY=SECONDS,...") from None
 
 
 def _headers(texts: list[str]) -> dict[str, list[str]]:

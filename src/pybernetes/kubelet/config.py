@@ -74,6 +74,12 @@ class KubeletConfig:
     eviction_max_pod_grace_period_s: int = 0
     eviction_pressure_transition_period_s: float = 300.0
     """How long a condition of pressure lasts after its cause."""
+    shutdown_grace_period_s: int = 0
+    """How long the machine waits with its end for pods to end; 0 does not wait. Needs systemd's logind."""
+    shutdown_grace_period_critical_pods_s: int = 0
+    """The last part of it, for critical pods alone."""
+    shutdown_grace_periods: dict[int, int] = field(default_factory=dict)
+    """Instead of these two: seconds by the lowest priority of those who have them."""
     serialize_image_pulls: bool = True
     max_parallel_image_pulls: int = 0
     """With serialize_image_pulls off: how many at once; 0 for no limit."""

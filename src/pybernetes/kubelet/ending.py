@@ -1,6 +1,6 @@
-"""Pods that the node itself ends: it runs short of something, or a critical pod needs their room.
+"""Pods that the node itself ends: it runs short of something, shuts down, or a critical pod needs their room.
 
-Decides through `eviction/` and `preemption.py`; what happens then is the pod worker's part.
+Decides through `eviction/`, `shutdown/` and `preemption.py`; what happens then is the pod worker's part.
 
 Source: pkg/kubelet/eviction/eviction_manager.go evictPod, pkg/kubelet/preemption/preemption.go.
 """
@@ -17,6 +17,8 @@ from pybernetes.kubelet.node.garbage import Garbage
 from pybernetes.kubelet.pod_spec import is_critical, uid_of
 from pybernetes.kubelet.resources import preemption
 from pybernetes.kubelet.resources.admission import Rejection
+from pybernetes.kubelet.shutdown import manager as shutdown
+from pybernetes.kubelet.shutdown.manager import NodeShutdown
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.machine import Stage
 
@@ -34,13 +36,15 @@ class Endings:
         self._garbage = garbage
         self._moved = asyncio.Event()
         self.eviction = Eviction(kubelet.config, signals, self, kubelet.clock) if signals is not None else None
+        self.shutdown = NodeShutdown(kubelet.config, self, kubelet.around.logind)
 
     async def run(self) -> None:
         if self.eviction is not None:
             await self.eviction.run()
 
     def refuses(self, pod: Pod) -> Rejection | None:
-        return self.eviction.refuses(pod) if self.eviction is not None else None
+        refused = self.shutdown.refuses()
+        return refused or (self.eviction.refuses(pod) if self.eviction is not None else None)
 
     def stage_changed(self) -> None:
         """A pod's worker went on: whoever waits for the end of one looks again."""
@@ -107,3 +111,18 @@ class Endings:
         agent = self._kubelet.agent
         if agent is not None and agent.node is not None:
             self._kubelet.record_of_node(agent.node, "Warning", reason, message)
+
+    # What the shutdown of the machine asks.
+
+    def shut_down(self, pod: Pod, grace_period_s: int) -> None:
+        disruption = (_BY_KUBELET, shutdown.MESSAGE)
+        told = m.PodEnded(shutdown.REASON, shutdown.MESSAGE, grace_period_s=grace_period_s, disruption=disruption)
+        self._post(pod, told)
+
+    def shutdown_changed(self, message: str) -> None:
+        agent = self._kubelet.agent
+        if agent is not None:
+            agent.shutting_down = self.shutdown.under_way
+            agent.something_changed()
+            if agent.node is not None:
+                self._kubelet.record_of_node(agent.node, "Normal", "NodeShutdown", message)

@@ -129,6 +129,7 @@ class Kubelet:
                 if self._mirrors is not None:
                     self._mirrors.reconcile()
                 self.spawn(self.endings.run(), "eviction")
+                self.spawn(self.endings.shutdown.run(), "shutdown")
                 logs = LogRotation(self.cri, self.config, self.clock)
                 self.spawn(logs.run(lambda: [r.worker.runtime for r in self.runners.values()]), "log rotation")
                 await self._housekeep(self._garbage)

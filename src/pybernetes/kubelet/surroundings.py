@@ -28,6 +28,7 @@ from pybernetes.kubelet.node.status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.resources.cgroups import Cgroups
+from pybernetes.kubelet.shutdown.logind import Logind
 from pybernetes.kubelet.volumes.csi.drivers import Drivers
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes
@@ -109,6 +110,10 @@ class Surroundings:
     def signals(self, config: KubeletConfig, cri: CriClient, cgroups: Cgroups | None) -> Signals | None:
         """What tells when the node runs short of something; None: it never does."""
         return HostSignals(config, cri, cgroups)
+
+    def logind(self, told: Callable[[bool], None]) -> Logind:
+        """What tells that the machine shuts down; it is asked only where pods have time to end."""
+        return Logind(told)
 
     def recorder(self, client: Client, config: KubeletConfig, clock: Clock) -> EventRecorder:
         return EventRecorder(client, "kubelet", config.node_name, clock)

@@ -71,6 +71,7 @@ class NodeAgent:
         self.health = RuntimeHealth()
         self.pressure: frozenset[str] = frozenset()
         """Conditions of what the node is short of."""
+        self.shutting_down = False
         self.node: Node | None = None
         self._lease: Lease | None = None
         self._reported_s = 0.0
@@ -152,6 +153,7 @@ class NodeAgent:
             pressure=self.pressure,
             volumes_in_use=self._volumes_in_use(),
             offered=self._offered(),
+            shutting_down=self.shutting_down,
         )
 
     async def _register(self) -> None:

@@ -200,6 +200,7 @@ def node_status(
     pressure: frozenset[str] = frozenset(),
     volumes_in_use: Sequence[str] = (),
     offered: Offer = NOTHING_OFFERED,
+    shutting_down: bool = False,
 ) -> NodeStatus:
     """The status to report; times of transition are kept from `old`. Pure but for its inputs.
 
@@ -225,7 +226,8 @@ def node_status(
     )
     if server_port > 0:
         status.daemonEndpoints = NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=server_port))
-    problem = "; ".join(text for text in (health.error, health.network_error) if text)
+    problems = (health.error, health.network_error, "node is shutting down" if shutting_down else "")
+    problem = "; ".join(text for text in problems if text)
     wanted = [
         *((kind, str(kind in pressure), *told[kind in pressure]) for kind, told in PRESSURES.items()),
         ("Ready", "False", "KubeletNotReady", problem)
