@@ -15,6 +15,7 @@ from pathlib import Path
 from pybernetes.host.mounts import unmount_below
 
 RUN_NETNS = Path("/run/netns")
+_ANSWER_S = 20.0
 
 
 class NetnsError(Exception):
@@ -63,7 +64,10 @@ def names() -> list[str]:
 def addresses(place: Path) -> list[str]:
     """The IPs of all links of the namespace that is mounted at a path. Raises OSError."""
     command = ["nsenter", f"--net={place}", "--", "ip", "-json", "address", "show"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ANSWER_S)
+    except subprocess.TimeoutExpired:
+        raise OSError(f"nsenter {place} does not answer") from None
     if done.returncode:
         raise OSError(done.stderr.strip() or f"nsenter {place} failed")
     return [entry["local"] for link in json.loads(done.stdout) for entry in link.get("addr_info", ())]

@@ -13,6 +13,7 @@ containernetworking/plugins' ipam/host-local.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import subprocess
@@ -34,6 +35,7 @@ _NAMESPACE = "k8s.io"
 _GET = "/containerd.services.containers.v1.Containers/Get"
 _TIMEOUT_S = 10.0
 _UNKNOWN_S = 5.0
+_DELETE_S = 20.0
 _TASKS = "io.containerd.runtime.v2.task"
 
 
@@ -194,7 +196,8 @@ def _remove_shim(process: Process, sandbox_id: str, config: _Config, endpoint: s
     if folders[0].is_dir():
         socket = endpoint.removeprefix("unix://")
         words = ["-namespace", _NAMESPACE, "-address", socket, "-id", sandbox_id, "-bundle", str(folders[0]), "delete"]
-        subprocess.run([program, *words], cwd=folders[0], capture_output=True, check=False)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run([program, *words], cwd=folders[0], capture_output=True, check=False, timeout=_DELETE_S)
         mounts.unmount_below(folders[0])
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
