@@ -7,6 +7,7 @@ devices, as the protocol's number and a message).
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.plugin_process import Answers, Plugin
 DRIVER = "gadgets.example.com"
 DEVICE = "gadget-1"
 _LOOK_S = 0.05
+_CDI = Path("/var/run/cdi")
 
 
 class DraDriver(Plugin):
@@ -64,13 +66,25 @@ class _Driver(Answers):
             if error := self.orders().get("refuse", {}).get(claim.name):
                 told.error = error
                 continue
+            self._describe(claim.name)
             cdi = [f"{self._name}/gadget={claim.name}"]
             told.devices.add(pool_name="node", device_name=DEVICE, request_names=["gadget"], cdi_device_ids=cdi)
         return answer
 
+    def _description(self, claim: str) -> Path:
+        return _CDI / f"{self._name}-{claim}.json"
+
+    def _describe(self, claim: str) -> None:
+        """Runtimes that know CDI refuse devices that nobody describes."""
+        device = {"name": claim, "containerEdits": {"env": [f"GADGET={claim}"]}}
+        _CDI.mkdir(parents=True, exist_ok=True)
+        kind = f"{self._name}/gadget"
+        self._description(claim).write_text(json.dumps({"cdiVersion": "0.6.0", "kind": kind, "devices": [device]}))
+
     def NodeUnprepareResources(self, request: Any, context: Any) -> Any:
         answer = self.pb.NodeUnprepareResourcesResponse()
         for claim in request.claims:
+            self._description(claim.name).unlink(missing_ok=True)
             answer.claims[claim.uid].error = self.orders().get("refuse", {}).get(claim.name, "")
         return answer
 
