@@ -30,6 +30,8 @@ FRONT_PROXY_CA = "front-proxy-ca"
 """Vouches for the apiserver where it speaks for others, to servers of aggregated APIs; for no users."""
 FRONT_PROXY_CLIENT = "front-proxy-client"
 SIMULATION = "kubelet-server-simulated"
+SIMULATED_NODES = "simulated-nodes"
+"""The client that acts as each of them."""
 ETCD_CA = "etcd-ca"
 """Signs the keys of a cluster's own etcd, and nothing else."""
 ETCD_SERVER = "etcd-server"
@@ -252,10 +254,13 @@ def dns_certificate() -> Certificate:
     return Certificate("dns", "system:serviceaccount:kube-system:coredns", groups)
 
 
-def simulation_certificate() -> Certificate:
-    """In addition, for the one server of all simulated nodes."""
+def simulation_certificates() -> list[Certificate]:
+    """In addition, for the one process of all simulated nodes: what it serves with, and what it asks with."""
     hosts = ("localhost", "127.0.0.1")
-    return Certificate(SIMULATION, "system:node:simulated", ("system:nodes",), hosts)
+    return [
+        Certificate(SIMULATION, "system:node:simulated", ("system:nodes",), hosts),
+        Certificate(SIMULATED_NODES, "system:pybernetes-simulated-nodes"),
+    ]
 
 
 def etcd_certificates(addresses: Sequence[str] = ()) -> list[Certificate]:

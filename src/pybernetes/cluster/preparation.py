@@ -272,7 +272,7 @@ def prepare(
         for member in etcd.members(spec, layout):
             member.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if spec.has_simulated_nodes:
-        certificates.append(pki.simulation_certificate())
+        certificates += pki.simulation_certificates()
     if planes:
         certificates.append(pki.dns_certificate())
         write_if_changed(load_balancer.configuration_file(layout), load_balancer.configuration(spec, layout))
@@ -334,6 +334,8 @@ def _write_kubeconfigs(spec: ClusterSpec, layout: Layout, keys: pki.Pki) -> None
     }
     if spec.control_plane_names:
         servers |= dict.fromkeys(("controller-manager", "scheduler", "dns"), inside)
+    if spec.has_simulated_nodes:
+        servers[pki.SIMULATED_NODES] = local
     servers |= {f"kubelet-{node}": inside for node in spec.node_names}
     ca = keys.ca.read_bytes()
     for identity, server in servers.items():

@@ -9,6 +9,7 @@ import importlib
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
 from pybernetes.cluster.layout import Layout
+from pybernetes.cluster.pki import SIMULATED_NODES
 from pybernetes.cmd import place, wiring
 from pybernetes.cmd.tasks import keep
 from pybernetes.host.clock import SystemClock
@@ -23,7 +24,7 @@ async def run(args: argparse.Namespace) -> None:
     importlib.import_module("pybernetes.sim.nodes")  # takes as long as the keys that are waited for next
     wait_unlocked(layout.preparing)
     spec = place.spec_of(layout)
-    transport = HttpTransport.from_kubeconfig(str(layout.kubeconfig("admin")))
+    transport = HttpTransport.from_kubeconfig(str(layout.kubeconfig(SIMULATED_NODES)))
 
     async def nodes() -> None:
         from pybernetes.sim.nodes import SimulatedNodes

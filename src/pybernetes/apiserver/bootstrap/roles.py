@@ -43,6 +43,7 @@ _BY_USERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("system:pybernetes-history", ("group:system:authenticated",)),
     ("system:pybernetes-ingress", ("user:system:pybernetes-ingress",)),
     ("system:pybernetes-network", ("user:system:kube-proxy",)),
+    ("system:pybernetes-simulated-nodes", ("user:system:pybernetes-simulated-nodes",)),
     ("system:public-info-viewer", ("group:system:authenticated", "group:system:unauthenticated")),
     ("system:service-account-issuer-discovery", ("group:system:serviceaccounts",)),
     ("system:volume-scheduler", ("user:system:kube-scheduler",)),
@@ -97,6 +98,12 @@ _OWN_ROLES: dict[str, tuple[RuleText, ...]] = {
         ("create patch", "core", "events"),
     ),
     "system:pybernetes-history": (("get", "urls", "/pybernetes/v1/history"),),
+    "system:pybernetes-simulated-nodes": (
+        ("list watch", "core", "nodes pods services configmaps secrets"),
+        ("list watch", "certificates.k8s.io", "clustertrustbundles"),
+        ("impersonate", "core", "users"),
+        ("impersonate", "core", "groups", "system:nodes"),
+    ),
 }
 """Roles that no kube-apiserver makes but every cluster's add-ons bring."""
 _OWN_NAMESPACE_ROLES: dict[tuple[str, str], tuple[RuleText, ...]] = {
