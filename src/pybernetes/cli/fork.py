@@ -40,8 +40,9 @@ def fork(args: argparse.Namespace) -> int:
     with exclusive(Layout.of(args.fork).lock) as mine:
         if not mine:
             raise ClusterError(f"another command works on the cluster {args.fork!r}; wait for it to end")
-        spec, layout = settled(origin, args.fork)
-        preparation.make_folders(spec, layout)
+        with preparation.choosing():
+            spec, layout = settled(origin, args.fork)
+            preparation.claim(spec, layout)
         with exclusive(layout.preparing):
             early = _start(spec, layout)
             try:
@@ -52,6 +53,7 @@ def fork(args: argparse.Namespace) -> int:
             except BaseException:
                 for process in early:
                     process.stop(1)
+                layout.spec.unlink(missing_ok=True)
                 raise
         progress.step("control plane")
         current = _arrived(spec, layout, files)

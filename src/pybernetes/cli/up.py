@@ -247,12 +247,11 @@ def _store(text: str | None) -> str | None:
 
 
 def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress, files: list[Path]) -> int:
-    spec, layout, new = preparation.settle(wishes)
-    spec = _with_nodes(spec, new)
-    changed = not new and spec != ClusterSpec.read(layout.spec)
-    preparation.make_folders(spec, layout)
-    if changed:
-        spec.write(layout.spec)
+    with preparation.choosing():
+        spec, layout, new = preparation.settle(wishes)
+        spec = _with_nodes(spec, new)
+        changed = not new and spec != ClusterSpec.read(layout.spec)
+        preparation.claim(spec, layout)
     supervised = Process.recorded(record(layout, "supervisor")) is not None
     listens = LOAD_BALANCER if spec.control_plane_names else CONTROL_PLANE
     serving = Process.recorded(record(layout, listens))

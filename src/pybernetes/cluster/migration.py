@@ -48,9 +48,10 @@ def move(spec: ClusterSpec, layout: Layout, to: str, say: Callable[[str], None])
     layout.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     say("reading the store")
     contents = transfer.read_sqlite(layout.store) if to == "etcd" else asyncio.run(_read_etcd(spec, layout))
-    moved = _with_store(spec, to)
-    if to == "etcd":
-        moved, _ = preparation.prepare(moved, layout, time.time(), say)  # its keys, before it can be started
+    with preparation.choosing():
+        moved = _with_store(spec, to)
+        if to == "etcd":
+            moved, _ = preparation.prepare(moved, layout, time.time(), say)  # its keys, before it can be started
     say("writing the new one")
     try:
         if to == "etcd":

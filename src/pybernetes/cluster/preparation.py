@@ -1,7 +1,7 @@
 """Everything that must lie ready before the processes of a cluster start. Safe to repeat.
 
-Flow of `up`: `settle` (which cluster, where) → `make_folders` → the control plane starts → `prepare` (keys, files,
-network) → the control plane reads them → supervisor → images → example.
+Flow of `up`: `settle` (which cluster, where) → `claim` (no other takes its ranges and ports) → the control plane
+starts → `prepare` (keys, files, network) → the control plane reads them → supervisor → images → example.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -26,7 +26,7 @@ from pybernetes.cluster.machine import cgroups, containerd, etcd, load_balancer,
 from pybernetes.cluster.process_table import INGRESS_PROXY, down_mark, record
 from pybernetes.cluster.settings import check_store
 from pybernetes.cluster.spec import ClusterSpec
-from pybernetes.host.files import write_atomic, write_if_changed
+from pybernetes.host.files import in_turn, write_atomic, write_if_changed
 from pybernetes.host.ip_families import socket_address
 from pybernetes.host.processes import Process
 
@@ -56,6 +56,16 @@ class Wishes:
     ip_family: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     """Fields of the spec that may also be given to a cluster that is there."""
+
+
+@contextlib.contextmanager
+def choosing() -> Iterator[None]:
+    """Held from `settle` to `claim`, so that clusters made at the same moment choose different ranges and ports.
+
+    Another command that chooses is waited for. The lock of a cluster must be held: it keeps the folder there.
+    """
+    with in_turn(run_home()):
+        yield
 
 
 def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
@@ -103,12 +113,23 @@ def settle_like(origin: ClusterSpec, wishes: Wishes) -> tuple[ClusterSpec, Layou
     return made, layout
 
 
+def claim(spec: ClusterSpec, layout: Layout) -> None:
+    """Makes the cluster's folders and records it there. Raises ClusterError."""
+    make_folders(spec, layout)
+    _record(spec, layout)
+
+
+def _record(spec: ClusterSpec, layout: Layout) -> None:
+    _link_home(layout)
+    if spec != ClusterSpec.read(layout.spec):
+        spec.write(layout.spec)
+
+
 def adopt(spec: ClusterSpec, layout: Layout) -> None:
     """Records a cluster whose store lies in its folder already, for `up` to start."""
-    spec.write(layout.spec)
+    _record(spec, layout)
     layout.example_mark.touch()
     layout.storage_class_mark.touch()
-    _link_home(layout)
 
 
 def _place(wishes: Wishes) -> Layout:
@@ -280,7 +301,6 @@ def prepare(
     _write_kubeconfigs(spec, layout, keys)
     spec.write(layout.spec)
     spec.write(layout.run / "cluster.json")
-    _link_home(layout)
     if spec.runtime == "containerd":
         say("network and container runtime")
         _prepare_machines(spec, layout)

@@ -67,6 +67,17 @@ def exclusive(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Holds an advisory lock on `folder` itself, once whoever has it lets go. Raises OSError when it is not there."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def wait_unlocked(path: Path) -> None:
     """Returns once nobody holds the lock on `path` exclusively; at once when the file is not there."""
     try:

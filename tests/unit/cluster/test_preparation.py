@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pybernetes.cluster import preparation
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout, check_name, home_of, known_names
 from pybernetes.cluster.preparation import Wishes, settle
+from pybernetes.cluster.spec import ClusterSpec
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def make(name: str, data_dir: str = "") -> Layout:
     spec, layout, new = settle(Wishes(name, data_dir=data_dir))
     assert new
-    preparation.make_folders(spec, layout)
-    spec.write(layout.spec)
-    preparation._link_home(layout)
+    preparation.claim(spec, layout)
     return layout
 
 
@@ -35,6 +35,23 @@ def test_two_clusters_share_no_range_and_no_port() -> None:
     assert one.api_port != two.api_port
     assert one.kubelet_port != two.kubelet_port
     assert known_names() == ["one", "two"]
+
+
+def test_clusters_made_at_the_same_moment_share_nothing_either(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    names = [f"c{number}" for number in range(8)]
+
+    def choose(name: str) -> ClusterSpec:
+        with preparation.choosing():
+            spec, layout, _ = settle(Wishes(name, store="etcd"))
+            preparation.claim(spec, layout)
+        return spec
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        made = list(pool.map(choose, names))
+    assert {spec.slot for spec in made} == set(range(len(names)))
+    ports = [p for spec in made for p in (spec.api_port, spec.kubelet_port, spec.etcd_port, spec.etcd_peer_port)]
+    assert len(set(ports)) == len(ports)
 
 
 def test_what_was_settled_stays() -> None:
