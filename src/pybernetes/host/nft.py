@@ -50,7 +50,6 @@ class LibNft:
         self._lib = lib
         self._lock = threading.Lock()
         """A context is for one thread at a time."""
-        self._lock = threading.Lock()
         self._context = lib.nft_ctx_new(0)
         lib.nft_ctx_buffer_output(self._context)
         lib.nft_ctx_buffer_error(self._context)
@@ -64,7 +63,7 @@ class LibNft:
         return found
 
     def _run(self, commands: str, flags: int) -> str:
-        with self._lock:  # a context is for one thread at a time
+        with self._lock:
             self._lib.nft_ctx_output_set_flags(self._context, flags)
             failed = self._lib.nft_run_cmd_from_buffer(self._context, commands.encode())
             output = self._lib.nft_ctx_get_output_buffer(self._context) or b""
