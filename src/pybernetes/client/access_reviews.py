@@ -6,7 +6,6 @@ Source: apiserver/pkg/server/options/{authentication,authorization}.go (delegati
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
 
 from pybernetes.api.authentication.v1 import TokenReview, TokenReviewSpec
 from pybernetes.api.authorization.v1 import (
@@ -27,7 +26,8 @@ class AccessReviews:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._users: dict[str, tuple[float, UserInfo | None]] = {}
-        self._verdicts: dict[Hashable, tuple[float, str | None]] = {}
+        self._verdicts: dict[str, tuple[float, str | None]] = {}
+        """By the whole question: a user's uid and extra fields count as much as the name."""
 
     async def user(self, token: str) -> UserInfo | None:
         """None for a token that is nobody's, and when the apiserver cannot be asked."""
@@ -55,9 +55,6 @@ class AccessReviews:
         now = asyncio.get_running_loop().time()
         if SYSTEM_MASTERS in user.groups:
             return None
-        key = (user.name, user.groups, repr(asked))
-        if (known := self._verdicts.get(key)) is not None and known[0] > now:
-            return known[1]
         review = SubjectAccessReview(
             spec=SubjectAccessReviewSpec(
                 user=user.name,
@@ -68,6 +65,9 @@ class AccessReviews:
                 nonResourceAttributes=asked if isinstance(asked, NonResourceAttributes) else None,
             )
         )
+        key = repr(review.spec)
+        if (known := self._verdicts.get(key)) is not None and known[0] > now:
+            return known[1]
         try:
             status = (await self._client.create(review)).status
         except (StatusError, OSError) as error:

@@ -1,8 +1,7 @@
 """The kubelet's HTTPS server: logs, exec, attach, port-forward, statistics, for the apiserver.
 
-Every request needs a client certificate of the cluster's CA (or what `authenticate` accepts), and
-`authorize` decides about it; without one, only `system:masters` and the apiserver's client get in.
-Streams go to the runtime's own streaming server as raw bytes.
+Every request needs a user, by a client certificate of the cluster's CA or a token, who may do what is asked:
+`access.py` says so. Streams go to the runtime's own streaming server as raw bytes.
 
 Source: pkg/kubelet/server/server.go, auth.go.
 Differs: the read-only port and /debug are not served.
