@@ -1,10 +1,12 @@
-"""A client of a gRPC server on a unix socket: of the container runtime, and of plugins that register themselves.
+"""gRPC on unix sockets: clients of the container runtime and of plugins, and the services that the kubelet offers.
 
 One coroutine a call. grpc is imported with the first client. Errors are `RpcError`, with gRPC's code by name.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -84,9 +86,59 @@ class RpcClient:
         except self._failure as failure:
             raise self._error(failure) from None
 
+    async def stream(
+        self,
+        path: str,
+        request: Any,
+        response: Any,
+        *,
+        metadata: tuple[tuple[str, str], ...] = (),
+        wait_for_ready: bool = False,
+    ) -> AsyncIterator[Any]:
+        """The messages of a stream of the server's. Raises `error`; at once where nobody listens, unless it waits."""
+        stub = self.channel.unary_stream(
+            path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
+        )
+        call = stub(request, metadata=metadata, wait_for_ready=wait_for_ready)
+        try:
+            async for message in call:
+                yield message
+        except self._failure as failure:
+            raise self._error(failure) from None
+        finally:
+            call.cancel()
+
     def error_of(self, failure: Exception) -> RpcError | None:
-        """What an error raised while iterating a stream stands for, None for another kind."""
+        """What an error of a call on `channel` stands for, None for another kind."""
         return self._error(failure) if isinstance(failure, self._failure) else None
 
     def _error(self, failure: Any) -> RpcError:
         return self.error(failure.code().name, failure.details() or failure.code().name)
+
+
+Answer = Callable[[Any, Any], Awaitable[Any]]
+
+
+async def serve(socket: Path, service: str, methods: Mapping[str, tuple[Answer, Any, Any]]) -> Any:
+    """A server that listens: what answers, the request's and the response's message by method.
+
+    Makes the socket's folder. Raises OSError or RuntimeError where it cannot listen.
+    """
+    import grpc
+    import grpc.aio
+
+    _make_room(socket)
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(answer, asked.FromString, told.SerializeToString)
+        for name, (answer, asked, told) in methods.items()
+    }
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    server.add_insecure_port(f"unix://{socket}")
+    await server.start()
+    return server
+
+
+def _make_room(socket: Path) -> None:
+    socket.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    socket.unlink(missing_ok=True)

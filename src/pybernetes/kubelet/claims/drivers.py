@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
 from pybernetes.api.resource.v1 import ResourceSlice
@@ -18,7 +18,7 @@ from pybernetes.apimachinery import errors
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.plugins.registration import PluginError
-from pybernetes.kubelet.rpc import RpcClient
+from pybernetes.kubelet.rpc import RpcClient, RpcError
 
 _LOG = logging.getLogger(__name__)
 _SERVICES = {
@@ -60,17 +60,13 @@ class Driver(RpcClient):
         request = getattr(pb, f"{method}Request")(claims=asked)
         return await self.unary(f"/{self._service}/{method}", request, getattr(pb, f"{method}Response"), _TIMEOUT_S)
 
-    def health(self) -> Any:
-        """The stream of NodeWatchResources."""
+    def health(self) -> AsyncIterator[Any]:
+        """What NodeWatchResources tells. Raises RpcError."""
         from pybernetes.kubelet.claims import dra_health_pb2
 
         pb: Any = dra_health_pb2
-        stub = self.channel.unary_stream(
-            f"/{_HEALTH}/NodeWatchResources",
-            request_serializer=pb.NodeWatchResourcesRequest.SerializeToString,
-            response_deserializer=pb.NodeWatchResourcesResponse.FromString,
-        )
-        return stub(pb.NodeWatchResourcesRequest())
+        request, response = pb.NodeWatchResourcesRequest(), pb.NodeWatchResourcesResponse
+        return self.stream(f"/{_HEALTH}/NodeWatchResources", request, response)
 
 
 class Drivers:
@@ -166,11 +162,8 @@ class Drivers:
             try:
                 async for told in driver.health():
                     self._told(driver.name, told.devices)
-            except Exception as error:
-                failure = driver.error_of(error)
-                if failure is None:
-                    raise
-                if failure.unimplemented:
+            except RpcError as error:
+                if error.unimplemented:
                     return
             await asyncio.sleep(_LISTEN_AGAIN_S)
 

@@ -61,13 +61,6 @@ class CriClient(RpcClient):
         """One unary call by name; the response type follows from the name. Raises CriError."""
         return await self.unary(service + method, request, getattr(self.pb, method + "Response"), timeout_s)
 
-    def stream(self, path: str, request: Any, response: Any, metadata: tuple[tuple[str, str], ...] = ()) -> Any:
-        """A server stream as gRPC gives it; iterating raises grpc's own error."""
-        stub = self.channel.unary_stream(
-            path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
-        )
-        return stub(request, metadata=metadata, wait_for_ready=True)
-
     # The runtime itself.
 
     async def version(self) -> Any:

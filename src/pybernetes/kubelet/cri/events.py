@@ -78,10 +78,10 @@ class ContainerEvents:
             pb.CONTAINER_STOPPED_EVENT: "exit",
             pb.CONTAINER_DELETED_EVENT: "exit",
         }
-        call = self._cri.stream(
-            "/runtime.v1.RuntimeService/GetContainerEvents", pb.GetEventsRequest(), pb.ContainerEventResponse
-        )
-        async for event in self._read(call):
+        method = "/runtime.v1.RuntimeService/GetContainerEvents"
+        async for event in self._cri.stream(
+            method, pb.GetEventsRequest(), pb.ContainerEventResponse, wait_for_ready=True
+        ):
             kind = kinds.get(event.container_event_type)
             if kind:
                 self._on_change(event.container_id, kind)
@@ -90,13 +90,13 @@ class ContainerEvents:
         from pybernetes.kubelet.cri import containerd_events_pb2
 
         pb: Any = containerd_events_pb2
-        call = self._cri.stream(
+        async for envelope in self._cri.stream(
             _CONTAINERD,
             pb.SubscribeRequest(filters=[_CONTAINERD_FILTER]),
             pb.Envelope,
             metadata=(("containerd-namespace", "k8s.io"),),
-        )
-        async for envelope in self._read(call):
+            wait_for_ready=True,
+        ):
             event = pb.TaskEvent.FromString(envelope.event.value)
             kind = envelope.topic.rpartition("/")[2]
             if kind == "exit" and event.id and event.id != event.container_id:
@@ -108,15 +108,3 @@ class ContainerEvents:
             await asyncio.sleep(_RELIST_PERIOD_S)
             if self._has_pods():
                 self._on_change("", "relist")
-
-    async def _read(self, call: Any) -> Any:
-        try:
-            async for message in call:
-                yield message
-        except Exception as error:
-            known = self._cri.error_of(error)
-            if known is None:
-                raise
-            raise known from None
-        finally:
-            call.cancel()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from pybernetes.host.clock import Clock
 from pybernetes.kubelet.devices.ledger import GRACE_S, Device, Ledger
 from pybernetes.kubelet.plugins.registration import PluginError
 from pybernetes.kubelet.resources.allocation import AllocationError
-from pybernetes.kubelet.rpc import RpcClient, RpcError
+from pybernetes.kubelet.rpc import RpcClient, RpcError, serve
 
 _LOG = logging.getLogger(__name__)
 VERSION = "v1beta1"
@@ -41,14 +41,9 @@ class _Plugin(RpcClient):
     async def call(self, method: str, request: Any, response: Any, timeout_s: float | None = None) -> Any:
         return await self.unary(f"/v1beta1.DevicePlugin/{method}", request, response, timeout_s)
 
-    def devices(self) -> Any:
-        """The stream of ListAndWatch."""
-        stub = self.channel.unary_stream(
-            "/v1beta1.DevicePlugin/ListAndWatch",
-            request_serializer=self.pb.Empty.SerializeToString,
-            response_deserializer=self.pb.ListAndWatchResponse.FromString,
-        )
-        return stub(self.pb.Empty())
+    def devices(self) -> AsyncIterator[Any]:
+        """What ListAndWatch tells. Raises RpcError."""
+        return self.stream("/v1beta1.DevicePlugin/ListAndWatch", self.pb.Empty(), self.pb.ListAndWatchResponse)
 
 
 class DevicePlugins:
@@ -78,23 +73,11 @@ class DevicePlugins:
 
     async def start(self) -> None:
         """Listens; sockets of an earlier life go, which plugins take as the sign to register again. Raises OSError."""
-        import grpc
-        import grpc.aio
-
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        for entry in self._folder.iterdir():
+        for entry in self._folder.iterdir() if self._folder.is_dir() else ():
             if entry.is_socket():
                 entry.unlink(missing_ok=True)
-        pb = self.pb
-        handler = grpc.unary_unary_rpc_method_handler(
-            self._register, pb.RegisterRequest.FromString, pb.Empty.SerializeToString
-        )
-        server = grpc.aio.server()
-        service = grpc.method_handlers_generic_handler("v1beta1.Registration", {"Register": handler})
-        server.add_generic_rpc_handlers((service,))
-        server.add_insecure_port(f"unix://{self._folder / SOCKET}")
-        await server.start()
-        self._server = server
+        methods = {"Register": (self._register, self.pb.RegisterRequest, self.pb.Empty)}
+        self._server = await serve(self._folder / SOCKET, "v1beta1.Registration", methods)
         for resource in self._ledger.resources:
             self._spawn(self._forget_later(resource), f"plugin of {resource}")
 
@@ -132,7 +115,9 @@ class DevicePlugins:
     async def deregister(self, name: str, endpoint: str) -> None:
         plugin = self._plugins.get(name)
         if plugin is not None and plugin.socket == endpoint:
+            self._gone(plugin)
             await self._close(plugin)
+            self._spawn(self._forget_later(name), f"plugin of {name}")
 
     async def _connect(self, resource: str, socket: str) -> None:
         plugin = _Plugin(resource, socket, self.pb)
@@ -162,17 +147,18 @@ class DevicePlugins:
                 devices = [Device(d.ID, d.health, tuple(n.ID for n in d.topology.nodes)) for d in told.devices]
                 if self._ledger.told(resource, devices):
                     self._changed(resource)
-        except Exception as error:
-            if plugin.error_of(error) is None:
-                raise
-            _LOG.warning("the device plugin of %s is gone: %s", resource, plugin.error_of(error))
+        except RpcError as error:
+            _LOG.warning("the device plugin of %s is gone: %s", resource, error)
         finally:
-            if self._plugins.get(resource) is plugin:
-                del self._plugins[resource]
-                self._ledger.plugin_gone(resource, self._clock.now())
-                self._changed(resource)
+            self._gone(plugin)
         await plugin.close()
         await self._forget_later(resource)
+
+    def _gone(self, plugin: _Plugin) -> None:
+        if self._plugins.get(plugin.resource) is plugin:
+            del self._plugins[plugin.resource]
+            self._ledger.plugin_gone(plugin.resource, self._clock.now())
+            self._changed(plugin.resource)
 
     async def _forget_later(self, resource: str) -> None:
         await asyncio.sleep(GRACE_S + 1)

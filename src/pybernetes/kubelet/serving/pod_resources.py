@@ -13,6 +13,7 @@ from pybernetes.api.core.v1 import Container, Pod
 from pybernetes.kubelet.devices.ledger import Device
 from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
+from pybernetes.kubelet.rpc import serve
 
 SOCKET = "kubelet.sock"
 
@@ -34,13 +35,8 @@ class PodResources:
 
     async def start(self) -> None:
         """Raises OSError or RuntimeError where it cannot listen."""
-        import grpc
-        import grpc.aio
-
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        (self._folder / SOCKET).unlink(missing_ok=True)
         pb = self._pb
-        answers = {
+        methods = {
             "List": (self._list, pb.ListPodResourcesRequest, pb.ListPodResourcesResponse),
             "Get": (self._get, pb.GetPodResourcesRequest, pb.GetPodResourcesResponse),
             "GetAllocatableResources": (
@@ -49,15 +45,7 @@ class PodResources:
                 pb.AllocatableResourcesResponse,
             ),
         }
-        handlers = {
-            name: grpc.unary_unary_rpc_method_handler(answer, asked.FromString, told.SerializeToString)
-            for name, (answer, asked, told) in answers.items()
-        }
-        server = grpc.aio.server()
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("v1.PodResourcesLister", handlers),))
-        server.add_insecure_port(f"unix://{self._folder / SOCKET}")
-        await server.start()
-        self._server = server
+        self._server = await serve(self._folder / SOCKET, "v1.PodResourcesLister", methods)
 
     async def stop(self) -> None:
         if self._server is not None:
