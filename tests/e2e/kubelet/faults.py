@@ -101,6 +101,8 @@ class Campaign:
         self._numbers = itertools.count(1)
         self._hit: set[str] = set()
         """uids of Pods whose shim was killed."""
+        self._without_kubelet = False
+        """Whether it was killed in this round."""
         self._containers: dict[str, tuple[str, int]] = {}
         """Id and restart count of the containers that stay, by Pod and name."""
         self._wanted: dict[str, int] = {}
@@ -137,6 +139,7 @@ class Campaign:
         await self._renew(name)
         await self._once(name)
         self._hit.clear()
+        self._without_kubelet = False
         await self._delete(lambda pod: not (pod.metadata.name or "").startswith("stay-"))
         await self._until_footprint(name, self._wanted)
         self.total["rounds"] += 1
@@ -145,8 +148,10 @@ class Campaign:
 
     async def _fault(self, kind: str) -> None:
         self.total[f"{kind} killed" if kind != "pause" else "containerd paused"] += 1
-        if kind in ("kubelet", "both") and not self._kubelet.kill():
-            self.violations.append("the kubelet had ended by itself")
+        if kind in ("kubelet", "both"):
+            self._without_kubelet = True
+            if not self._kubelet.kill():
+                self.violations.append("the kubelet had ended by itself")
         if kind in ("containerd", "both"):
             await asyncio.to_thread(self._runtime.restart)
         if kind in ("kubelet", "both"):
@@ -206,7 +211,11 @@ class Campaign:
             times = len(file.read_text().splitlines()) if file.exists() else 0
             self.total["commands that ran once"] += times == 1
             ended = [status.state.terminated for status in pod.status.containerStatuses]
-            lost = any(end is not None and end.reason == "Unknown" for end in ended)
+            reasons = {end.reason for end in ended if end is not None}
+            if self._without_kubelet and times == 0 and reasons == {"StartError"}:
+                self.total["starts that containerd broke off as the kubelet, who had asked, was killed"] += 1
+                continue
+            lost = "Unknown" in reasons
             self.total["exit codes that containerd lost with its life"] += lost
             if times != 1 or (pod.status.phase != "Succeeded" and not lost):
                 told = msgspec.json.encode(pod.status).decode()

@@ -102,13 +102,19 @@ class PrivateContainerd:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def forget_network(self, address: str) -> None:
-        """Lays a namespace with an address as one of a sandbox that was never written down."""
-        name = "cni-forgotten"
-        place = self.folder / "state" / "io.containerd.grpc.v1.cri" / "netns" / name
+    def forget_networks(self, address: str) -> None:
+        """Lays a namespace with an address as one of a sandbox that was never written down, and one just begun."""
+        place = self.folder / "state" / "io.containerd.grpc.v1.cri" / "netns" / "cni-forgotten"
         place.touch()
+        place.with_name("cni-begun").touch()
         subprocess.run(["unshare", f"--net={place}", "ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
         (self.folder / "ipam" / self.bridge / address).write_text("forgotten\neth0")
+
+    def forget_task(self) -> None:
+        """Lays a bundle as one whose shim never started; a runtime that starts removes those without a container."""
+        bundle = self.folder / "state" / "io.containerd.runtime.v2.task" / "k8s.io" / "forgotten"
+        bundle.mkdir()
+        (bundle / "config.json").write_text("{}")
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 60

@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import os
 import signal
-from pathlib import Path
 
 import pytest
+
+from pybernetes.kubelet.cri import leftovers
 
 from .faults import options, play_campaign
 from .footprint import footprint, shim_processes
@@ -79,21 +80,23 @@ def test_a_sandbox_that_dies_gives_its_network_back(containerd: PrivateContainer
     play(containerd, scene)
 
 
-def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, tmp_path: Path) -> None:
-    """A namespace with an address that no sandbox has, older than the runtime's life."""
+def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks that no sandbox has and that are older than the runtime's life, a task without a container."""
+    monkeypatch.setattr(leftovers, "_UNKNOWN_S", 0.5)
 
     async def scene(k: Cluster) -> None:
         await k.create("web")
         await k.running("web")
         before = {kind: len(found) for kind, found in footprint(containerd, k.folder).items()}
         await k.stop_kubelet()
-        containerd.forget_network("10.251.1.1")
+        containerd.forget_networks("10.251.1.1")
         containerd.restart()
+        containerd.forget_task()
         await k.start_kubelet()
 
         async def as_before() -> bool:
             found = await asyncio.to_thread(footprint, containerd, k.folder)
-            return all(len(found[kind]) == before[kind] for kind in ("network namespaces", "addresses"))
+            return all(len(found[kind]) == before[kind] for kind in ("network namespaces", "addresses", "bundles"))
 
         await eventually(as_before)
         await k.running("web")

@@ -1,10 +1,11 @@
 """What a containerd that was killed, or whose kubelet was, has forgotten: networks and shims without a record.
 
 containerd makes the namespace of a sandbox, and has its address given, before it writes anything down. Those made
-before a life of the runtime began that no sandbox names are nobody's; they are looked for once in a life. A shim that
-starts while containerd dies, or while it is no longer asked to, is not found again: one whose container containerd
-does not know, now and some seconds later, is ended. All this only where containerd keeps its namespaces under a folder
-of its own, as one does that serves this node alone.
+before a life of the runtime began that no sandbox names are nobody's; they are looked for once in a life, and again
+where one could not be removed. A shim that starts while containerd dies, or while it is no longer asked to, is not
+found again, and a bundle that was to have one stays: a task whose container containerd does not know, now and some
+seconds later, is ended. All this only where containerd keeps its namespaces under a folder of its own, as one does
+that serves this node alone.
 
 Source: containerd's pkg/cri/server/sandbox_run.go, runtime/v2/manager.go loadShims, runtime/v2/binary.go Delete;
 containernetworking/plugins' ipam/host-local.
@@ -35,6 +36,7 @@ _NAMESPACE = "k8s.io"
 _GET = "/containerd.services.containers.v1.Containers/Get"
 _TIMEOUT_S = 10.0
 _UNKNOWN_S = 5.0
+_LATE_S = 10.0
 _DELETE_S = 20.0
 _TASKS = "io.containerd.runtime.v2.task"
 
@@ -99,20 +101,29 @@ class Leftovers:
 
     async def remove(self) -> None:
         """Removes what is nobody's; cheap where there is nothing."""
+        if await self._look():
+            await asyncio.sleep(_LATE_S)
+            await self._look()
+
+    async def _look(self) -> bool:
+        """Whether it was the first time in a life of the runtime: what that has begun may be forgotten only later."""
+        first = False
         try:
             async with self._looking:
                 began_s = _began_s(self._cri.endpoint)
-                if began_s != self._life_s:
-                    await once_it_answers(partial(self._begin, began_s))
-                    self._life_s = began_s
+                first = began_s != self._life_s
+                if first:
+                    if await once_it_answers(partial(self._begin, began_s)):
+                        self._life_s = began_s
                     await asyncio.sleep(_UNKNOWN_S)  # what was asked just before may break off only now
                 if self._config.netnsMountsUnderStateDir:
-                    await self._end_shims()
+                    await self._end_tasks()
         except (CriError, OSError, msgspec.DecodeError) as error:
             _LOG.debug("what the runtime has forgotten cannot be looked for: %s", error)
+        return first
 
-    async def _begin(self, began_s: float) -> None:
-        """Another life of the runtime: its configuration, and the namespaces of the last one."""
+    async def _begin(self, began_s: float) -> bool:
+        """Another life of the runtime: its configuration, and the namespaces of the last one; whether all are gone."""
         info = (await self._cri.status(verbose=True)).info
         self._config = msgspec.json.decode(info.get("config", "{}"), type=_Config)
         places = (
@@ -122,24 +133,39 @@ class Leftovers:
         for sandbox_id in known:
             places -= {Path(path) for path in await self._namespaces_of(sandbox_id)}
         books = list(address_books(info.get("cniconfig", "{}")))
+        gone = True
         for place in places:
-            _LOG.warning("the runtime forgot the network namespace %s when it ended: removed", place.name)
-            await asyncio.to_thread(remove_namespace, place, books, frozenset(known))
+            try:
+                await asyncio.to_thread(remove_namespace, place, books, frozenset(known))
+                _LOG.warning("the runtime forgot the network namespace %s when it ended: removed", place.name)
+            except OSError as error:
+                _LOG.warning("the network namespace %s, which the runtime forgot, stays: %s", place.name, error)
+                gone = False
+        return gone
 
-    async def _end_shims(self) -> None:
-        unknown = await self._unknown_shims()
+    async def _end_tasks(self) -> None:
+        unknown = await self._unknown_tasks()
         if not unknown:
             return
         await asyncio.sleep(_UNKNOWN_S)
-        for process, sandbox_id in (await self._unknown_shims()).items():
-            if process in unknown:
-                _LOG.warning("the runtime forgot the shim of %s: removed", sandbox_id)
-                await asyncio.to_thread(_remove_shim, process, sandbox_id, self._config, self._cri.endpoint)
+        for task_id, process in (await self._unknown_tasks()).items():
+            if task_id in unknown:
+                _LOG.warning("the runtime forgot the task %s: removed", task_id)
+                await asyncio.to_thread(_remove_task, task_id, process, self._folders(task_id), self._cri.endpoint)
 
-    async def _unknown_shims(self) -> dict[Process, str]:
-        found = _shims(self._cri.endpoint)
-        known = {item.id for item in await self._cri.list_pod_sandboxes()} if found else set()
-        return {p: i for i, p in found.items() if i not in known and not await self._has_container(i)}
+    async def _unknown_tasks(self) -> dict[str, Process | None]:
+        """The shims of tasks that have one or a bundle, but no container; containerd notes that first."""
+        found = {place.name: None for place in self._folders("")[0].glob("*")} | _shims(self._cri.endpoint)
+        if not found:
+            return {}
+        known = {item.id for item in await self._cri.list_pod_sandboxes()}
+        known |= {item.id for item in await self._cri.list_containers()}
+        return {i: p for i, p in found.items() if i not in known and not await self._has_container(i)}
+
+    def _folders(self, task_id: str) -> list[Path]:
+        """The bundle and what belongs to it below the runtime's root."""
+        places = (self._config.stateDir, self._config.rootDir)
+        return [Path(place).parent / _TASKS / _NAMESPACE / task_id for place in places]
 
     async def _has_container(self, container_id: str) -> bool:
         """Whether containerd knows a container of that id, whoever made it. Raises CriError."""
@@ -171,7 +197,12 @@ def _began_s(endpoint: str) -> float:
 
 
 def _older(folder: Path, began_s: float) -> set[Path]:
-    return {place for place in folder.glob("*") if place.stat().st_ctime < began_s}
+    found = set()
+    for place in folder.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if place.stat().st_ctime < began_s:
+                found.add(place)
+    return found
 
 
 def _shims(endpoint: str) -> dict[str, Process]:
@@ -188,17 +219,18 @@ def _shims(endpoint: str) -> dict[str, Process]:
     return found
 
 
-def _remove_shim(process: Process, sandbox_id: str, config: _Config, endpoint: str) -> None:
-    """Ends it and has it delete what it made, as containerd does with one that it lost. Raises OSError."""
-    program = Path(f"/proc/{process.pid}/exe").readlink()
-    process.stop(0)
-    folders = [Path(place).parent / _TASKS / _NAMESPACE / sandbox_id for place in (config.stateDir, config.rootDir)]
-    if folders[0].is_dir():
-        socket = endpoint.removeprefix("unix://")
-        words = ["-namespace", _NAMESPACE, "-address", socket, "-id", sandbox_id, "-bundle", str(folders[0]), "delete"]
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run([program, *words], cwd=folders[0], capture_output=True, check=False, timeout=_DELETE_S)
-        mounts.unmount_below(folders[0])
+def _remove_task(task_id: str, shim: Process | None, folders: list[Path], endpoint: str) -> None:
+    """Ends its shim and has that delete what it made, as containerd does with one that it lost. Raises OSError."""
+    bundle = folders[0]
+    if shim is not None:
+        program = Path(f"/proc/{shim.pid}/exe").readlink()
+        shim.stop(0)
+        if bundle.is_dir():
+            socket = endpoint.removeprefix("unix://")
+            words = ["-namespace", _NAMESPACE, "-address", socket, "-id", task_id, "-bundle", str(bundle), "delete"]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run([program, *words], cwd=bundle, capture_output=True, check=False, timeout=_DELETE_S)
+    mounts.unmount_below(bundle)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -213,8 +245,11 @@ def address_books(cni_config: str) -> Iterator[Path]:
 
 
 def remove_namespace(place: Path, books: list[Path], sandboxes: frozenset[str]) -> None:
-    """Gives back the addresses in it that none of these sandboxes has, then the namespace, and its links with it."""
-    for address in netns.addresses(place):
+    """Gives back the addresses in it that none of these sandboxes has, then the namespace, and its links with it.
+
+    Where the runtime was killed before it mounted the namespace there is a bare file. Raises OSError.
+    """
+    for address in netns.addresses(place) if mounts.below(place) else ():
         for book in books:
             page = book / address
             if page.is_file() and page.read_text().split("\n")[0].strip() not in sandboxes:
