@@ -77,23 +77,26 @@ def schedule(
     if answers is not None and answers.scores:
         parts[EXTENDER] = answers.score(names, rows)
         total += parts[EXTENDER]
-    best = np.flatnonzero(total == total.max())
+    best = (total == total.max()).nonzero()[0]
     chosen = int(best[choose(len(best))])
-    return Decision(
-        names[rows[chosen]], len(rows), diagnosis.node_count, _table(names, rows, total, parts, chosen), diagnosis
+    table = tuple(
+        [
+            ScoredNode(names[rows[i]], int(total[i]), {name: int(scores[i]) for name, scores in parts.items()})
+            for i in _order(total, best, chosen)
+        ]
     )
+    return Decision(names[rows[chosen]], len(rows), diagnosis.node_count, table, diagnosis)
 
 
-def _table(
-    names: tuple[str, ...], rows: Ints, total: Ints, parts: dict[str, Ints], chosen: int
-) -> tuple[ScoredNode, ...]:
+def _order(total: Ints, best: Ints, chosen: int) -> list[int]:
+    """The chosen node and the runners-up: by score, then by row."""
+    if len(best) > _RUNNERS_UP:
+        others = [int(i) for i in best[: _RUNNERS_UP + 1] if i != chosen]
+        return [chosen, *others[:_RUNNERS_UP]]
     order = [chosen]
     left = total.copy()
-    for _ in range(min(_RUNNERS_UP, len(rows) - 1)):
+    for _ in range(min(_RUNNERS_UP, len(total) - 1)):
         # Among many equal scores this is far cheaper than a partition.
         left[order[-1]] = _TAKEN
         order.append(int(left.argmax()))
-    return tuple(
-        ScoredNode(names[rows[i]], int(total[i]), {name: int(scores[i]) for name, scores in parts.items()})
-        for i in order
-    )
+    return order

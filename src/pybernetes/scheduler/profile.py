@@ -82,7 +82,7 @@ class Profile:
         candidates, status = self._pre_filter(state, info, snapshot, diagnosis, without)
         if not status.success:
             return np.zeros(0, np.int64), diagnosis, status
-        diagnosis.refused_by = np.where(candidates, np.int16(-1), np.int16(-2))
+        diagnosis.refused_by = candidates.astype(np.int16) - np.int16(2)  # -1 and -2
         diagnosis.failures = np.zeros(snapshot.rows, np.uint64)
         diagnosis.unresolvable = np.zeros(snapshot.rows, np.bool_)
         feasible = candidates
@@ -104,7 +104,7 @@ class Profile:
                     break
         if feasible.any():
             self._yield_promised(state, info, snapshot, diagnosis, feasible)
-        return np.flatnonzero(feasible), diagnosis, SUCCESS
+        return feasible.nonzero()[0], diagnosis, SUCCESS
 
     def node_trial(self, state: CycleState, info: PodInfo, snapshot: Snapshot, row: int) -> fw.NodeTrial:
         """What the filters would say of a node with other Pods on it; those it is promised to count as there."""
@@ -268,7 +268,7 @@ class Profile:
     def score(
         self, state: CycleState, info: PodInfo, snapshot: Snapshot, rows: Ints
     ) -> tuple[Ints, dict[str, Ints], Status]:
-        """(total per feasible row, weighted score per plugin, an error if a plugin failed)."""
+        """(total per feasible row, weighted score per plugin: to be read only; an error if a plugin failed)."""
         for name, scorer in self.pre_score_plugins:
             status = scorer.pre_score(state, info, snapshot, rows)
             if status.skip:
@@ -284,7 +284,8 @@ class Profile:
             normalizer = self._normalizers.get(name)
             if normalizer is not None:
                 scores = normalizer.normalize(state, info, scores)
-            parts[name] = scores * self.weights[name]
+            weight = self.weights[name]
+            parts[name] = scores if weight == 1 else scores * weight
             total += parts[name]
         return total, parts, SUCCESS
 

@@ -64,6 +64,8 @@ class Snapshot:
         self._changed_last: deque[int] = deque(maxlen=_CHANGES_KNOWN)
         """The rows of the last changes."""
         self._kept_rows = KeptRows()
+        self._room_seen: tuple[int, int, Hashable] = (-1, -1, ())
+        """(changes, row, its room): what was asked for last, for the vectors that are mended one after the other."""
 
         self._allocatable: dict[str, Ints] = {}
         self._requested: dict[str, Ints] = {}
@@ -167,10 +169,16 @@ class Snapshot:
         """A vector over all nodes, of what `compute` says of rows and which depends on nothing but the rows."""
         return self._kept_rows.get(key, self.rows, self.changes, self._changed_since, compute)
 
-    def kept_at(self, key: Hashable, compute: Callable[[Ints], Vector], rows: Ints) -> Vector:
-        """That vector, of some rows; to be read only."""
-        vector = self.kept(key, compute)
-        return vector if len(rows) == len(vector) else vector[rows]
+    def kept_of_room(self, key: Hashable, compute: Callable[[Ints], Vector]) -> Vector:
+        """Such a vector that depends on nothing but what nodes offer and what is taken of it; to be read only."""
+        return self._kept_rows.get(key, self.rows, self.changes, self._changed_since, compute, self._room_of)
+
+    def _room_of(self, row: int) -> Hashable:
+        """What a node offers and what is taken of it."""
+        if self._room_seen[:2] != (self.changes, row):
+            columns = (*self._allocatable.values(), *self._requested.values(), self.non_zero_cpu, self.non_zero_memory)
+            self._room_seen = self.changes, row, tuple([column[row] for column in columns])
+        return self._room_seen[2]
 
     def _note(self, row: int) -> None:
         self.changes += 1

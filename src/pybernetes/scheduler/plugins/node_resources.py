@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ class Fit:
 
     def filter(self, state: CycleState, info: PodInfo, snapshot: Snapshot) -> Verdict | None:
         wanted = tuple(self._wanted(info))
-        room = snapshot.kept(
+        room = snapshot.kept_of_room(
             (self, "room", wanted), lambda rows: self._room(wanted, snapshot, rows, snapshot.requested)
         )
         return self._verdict(wanted, room)
@@ -124,7 +124,7 @@ class Fit:
 
         if _of_devices(info, self._weights, self._devices):
             return compute(rows)
-        return cast("Ints", snapshot.kept_at((self, "score", tuple(info.scored_requests.items())), compute, rows))
+        return _at(rows, snapshot.kept_of_room((self, "score", tuple(info.scored_requests.items())), compute))
 
     def events_to_register(self) -> Sequence[Registration]:
         pod = ClusterEvent(EventResource.POD, Action.DELETE | Action.UPDATE_POD_SCALE_DOWN)
@@ -217,7 +217,11 @@ class BalancedAllocation:
 
         if _of_devices(info, self._weights, self._devices):
             return compute(rows)
-        return cast("Ints", snapshot.kept_at((self, tuple(info.requests.items())), compute, rows))
+        return _at(rows, snapshot.kept_of_room((self, tuple(info.requests.items())), compute))
+
+
+def _at(rows: Ints, vector: Ints) -> Ints:
+    return vector if len(rows) == len(vector) else vector[rows]
 
 
 def _weights(given: dict[str, Any]) -> Weights:
