@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pybernetes.apimachinery import names
 
 if TYPE_CHECKING:
-    from pybernetes.api.resource.v1 import DeviceClass
+    from pybernetes.api.meta.v1 import OwnerReference
+    from pybernetes.api.resource.v1 import DeviceClass, ResourceClaim
 
 OF_CLASS = "deviceclass.resource.kubernetes.io/"
 """Before the name of a class: its own extended resource."""
@@ -27,6 +28,14 @@ def is_native(name: str) -> bool:
 
 def is_extended(name: str) -> bool:
     return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
+
+
+def owner_of_extended_claim(claim: ResourceClaim) -> OwnerReference | None:
+    """The Pod whose extended resources it says to be for; None: it is no such claim."""
+    if claim.metadata.annotations.get(CLAIM_ANNOTATION) != "true":
+        return None
+    owner = next((reference for reference in claim.metadata.ownerReferences if reference.controller), None)
+    return owner if owner is not None and (owner.apiVersion, owner.kind) == ("v1", "Pod") else None
 
 
 class ClassesByResource:

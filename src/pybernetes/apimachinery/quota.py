@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import quantity
-from pybernetes.apimachinery.extended_resources import CLAIM_ANNOTATION, OF_CLASS, ClassesByResource, is_native
+from pybernetes.apimachinery.extended_resources import OF_CLASS, ClassesByResource, is_native, owner_of_extended_claim
 from pybernetes.apimachinery.pod_resources import Amounts, add, amounts_of, held
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.apimachinery.volume_claims import class_of_claim
 
 if TYPE_CHECKING:
-    from pybernetes.api.meta.v1 import OwnerReference
     from pybernetes.api.resource import v1 as resource
 
 ResourceKey = tuple[str, str]
@@ -215,14 +214,6 @@ def is_the_claim_for(claim: resource.ResourceClaim, pod: core.Pod, claims: Itera
     if pod.status.extendedResourceClaimStatus is not None:
         return pod.status.extendedResourceClaimStatus.resourceClaimName == claim.metadata.name
     return all(_age(claim) <= _age(other) for other in claims if _is_extended_claim_of(other, pod))
-
-
-def owner_of_extended_claim(claim: resource.ResourceClaim) -> OwnerReference | None:
-    """The Pod whose extended resources it says to be for; None: it is no such claim."""
-    if claim.metadata.annotations.get(CLAIM_ANNOTATION) != "true":
-        return None
-    owner = next((reference for reference in claim.metadata.ownerReferences if reference.controller), None)
-    return owner if owner is not None and (owner.apiVersion, owner.kind) == ("v1", "Pod") else None
 
 
 def _is_extended_claim_of(claim: resource.ResourceClaim, pod: core.Pod) -> bool:

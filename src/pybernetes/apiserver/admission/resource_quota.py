@@ -15,7 +15,7 @@ import msgspec
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors, quantity, quota
-from pybernetes.apimachinery.extended_resources import ClassesByResource
+from pybernetes.apimachinery.extended_resources import ClassesByResource, owner_of_extended_claim
 from pybernetes.apimachinery.pod_resources import Amounts
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.apiserver.admission.configuration import converted
@@ -95,7 +95,7 @@ class ResourceQuotas(Plugin):
         behind = ClassesByResource(await self.reader.read_all(DeviceClass))
         claim: ResourceClaim = attributes.object
         asked: Amounts = {}
-        owner = quota.owner_of_extended_claim(claim)
+        owner = owner_of_extended_claim(claim)
         pod = await self.reader.read(core.Pod, owner.name, attributes.namespace) if owner is not None else None
         if pod is not None:
             others = await self.reader.read_all(ResourceClaim, attributes.namespace)

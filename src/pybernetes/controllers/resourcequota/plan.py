@@ -8,7 +8,7 @@ from typing import Any
 from pybernetes.api.core.v1 import Pod, ResourceQuota, ResourceQuotaStatus
 from pybernetes.api.resource.v1 import ResourceClaim
 from pybernetes.apimachinery import quantity, quota
-from pybernetes.apimachinery.extended_resources import ClassesByResource
+from pybernetes.apimachinery.extended_resources import ClassesByResource, owner_of_extended_claim
 from pybernetes.apimachinery.pod_resources import Amounts
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.apimachinery.times import parse_time
@@ -37,7 +37,7 @@ def status(
 
 def _asked(claim: ResourceClaim, objects: Mapping[ResourceKey, Collection[Any]], now: float) -> Amounts:
     """What the Pod whose extended resources a claim was made for counts for."""
-    owner, claims = quota.owner_of_extended_claim(claim), objects[quota.DEVICE_CLAIMS]
+    owner, claims = owner_of_extended_claim(claim), objects[quota.DEVICE_CLAIMS]
     for pod in objects.get(quota.PODS, ()) if owner is not None else ():
         if quota.is_the_claim_for(claim, pod, claims):
             return quota.usage(quota.PODS, pod, now)

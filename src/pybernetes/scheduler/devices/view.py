@@ -12,7 +12,7 @@ from typing import Any
 from pybernetes.api.core.v1 import Node
 from pybernetes.api.resource.v1 import AllocationResult, DeviceClass, ResourceClaim, ResourceSlice
 from pybernetes.apimachinery import quantity
-from pybernetes.apimachinery.extended_resources import CLAIM_ANNOTATION, ClassesByResource
+from pybernetes.apimachinery.extended_resources import ClassesByResource, owner_of_extended_claim
 from pybernetes.client.informer import Informer
 from pybernetes.client.newest import Newest
 from pybernetes.client.objects import key_of
@@ -164,9 +164,8 @@ class DeviceView:
 
 
 def _pod_of_extended_claim(claim: ResourceClaim) -> list[str]:
-    if claim.metadata.annotations.get(CLAIM_ANNOTATION) != "true":
-        return []
-    return [reference.uid for reference in claim.metadata.ownerReferences if reference.controller]
+    owner = owner_of_extended_claim(claim)
+    return [] if owner is None else [owner.uid]
 
 
 def _held(allocation: AllocationResult) -> Iterator[tuple[DeviceId, dict[str, str] | None]]:
