@@ -42,7 +42,7 @@ class Arrived:
     """How the example is reached through its Ingress; "" where it is not."""
 
 
-def wait_for(
+async def wait_for(
     spec: ClusterSpec,
     layout: Layout,
     files: list[Path],
@@ -53,18 +53,6 @@ def wait_for(
     timeout_s: float,
 ) -> Arrived:
     """Returns when the cluster is ready. Raises ClusterError with what is in the way."""
-    return asyncio.run(_wait_for(spec, layout, files, progress, example, gateway_api, timeout_s))
-
-
-async def _wait_for(
-    spec: ClusterSpec,
-    layout: Layout,
-    files: list[Path],
-    progress: Progress,
-    example: bool,
-    gateway_api: bool,
-    timeout_s: float,
-) -> Arrived:
     async with readiness.admin(layout) as client:
         images = asyncio.create_task(_images(spec, layout, timeout_s))
         try:

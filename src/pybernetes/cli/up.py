@@ -277,9 +277,11 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
     else:
         spawn(supervisor_command(layout), log=layout.logs / "supervisor.log")
     # Only now: what waits needs an event loop and the client, and the processes start meanwhile.
+    import asyncio
+
     from pybernetes.cli.bringup import wait_for
 
-    arrived = wait_for(
+    waiting = wait_for(
         spec,
         layout,
         files,
@@ -288,6 +290,7 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
         gateway_api=args.gateway_api,
         timeout_s=args.wait,
     )
+    arrived = asyncio.run(waiting)
     progress.done()
     _tell(spec, arrived)
     return 0

@@ -6,6 +6,7 @@ import argparse
 
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
+from pybernetes.cmd.flag_types import listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +28,9 @@ async def run(args: argparse.Namespace) -> None:
     from pybernetes.dns.server import DnsConfig, DnsServer
 
     config = DnsConfig(
-        listen_addresses=tuple(args.listen_address.split(",")),
+        listen_addresses=listed(args.listen_address),
         port=args.port,
-        cluster_ips=tuple(ip for ip in args.cluster_dns.split(",") if ip),
+        cluster_ips=listed(args.cluster_dns),
         cluster_domain=args.cluster_domain,
         resolv_conf=args.resolv_conf,
     )

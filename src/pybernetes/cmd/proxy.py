@@ -6,6 +6,7 @@ import argparse
 
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
+from pybernetes.cmd.flag_types import listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +35,9 @@ async def run(args: argparse.Namespace) -> None:
     config = ProxyConfig(
         node_name=args.hostname_override,
         table=args.nftables_table,
-        cluster_cidrs=_listed(args.cluster_cidr),
-        service_cidrs=_listed(args.service_cluster_ip_range),
-        nodeport_addresses=_listed(args.nodeport_addresses),
+        cluster_cidrs=listed(args.cluster_cidr),
+        service_cidrs=listed(args.service_cluster_ip_range),
+        nodeport_addresses=listed(args.nodeport_addresses),
         healthz_port=args.healthz_port,
     )
     proxy = Proxy(client, config)
@@ -44,7 +45,3 @@ async def run(args: argparse.Namespace) -> None:
         proxy.remove()
         return
     await proxy.run()
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in text.split(",") if item.strip())

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from pybernetes.api.core.v1 import Pod, Volume
 from pybernetes.apimachinery import node_selector
+from pybernetes.apimachinery.pods import lasting_ports
 from pybernetes.apimachinery.selectors import SelectorError
 from pybernetes.client import cause as causes
 from pybernetes.client.cause import Cause
@@ -51,12 +52,9 @@ class PodInfo:
     @cached_property
     def host_ports(self) -> tuple[HostPort, ...]:
         """Of containers and sidecars. Source: pkg/scheduler/util/utils.go, GetHostPorts."""
-        spec = self.pod.spec
-        sidecars = [container for container in spec.initContainers if container.restartPolicy == "Always"]
         return tuple(
             (port.hostIP or "0.0.0.0", port.protocol or "TCP", port.hostPort)
-            for container in (*spec.containers, *sidecars)
-            for port in container.ports
+            for port in lasting_ports(self.pod.spec)
             if port.hostPort
         )
 

@@ -284,10 +284,10 @@ class SchedulingQueue:
 
     def _take_waiting(self, uid: str) -> QueuedPodInfo | None:
         """Takes it out of those that are unschedulable or gated."""
-        found = self._unschedulable.pop(uid, None)
-        for gated in self._gated.values() if found is None else ():
-            found = found or gated.pop(uid, None)
-        return found
+        for waiting in (self._unschedulable, *self._gated.values()):
+            if uid in waiting:
+                return waiting.pop(uid)
+        return None
 
     def _worth(self, queued: QueuedPodInfo, event: ClusterEvent, old: Any, new: Any) -> Strategy:
         rejectors = queued.rejectors

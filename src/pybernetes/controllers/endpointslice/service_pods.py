@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Pod, Service, ServicePort
-from pybernetes.apimachinery.pods import is_finished, is_ready
+from pybernetes.apimachinery.pods import is_finished, is_ready, lasting_ports
 from pybernetes.apimachinery.times import format_time, parse_time
 from pybernetes.controllers.runtime.pods import ready_since
 
@@ -82,11 +82,9 @@ def find_port(pod: Pod, port: ServicePort) -> int | None:
         return port.port
     if isinstance(target, int):
         return target
-    sidecars = [container for container in pod.spec.initContainers if container.restartPolicy == "Always"]
-    for container in (*pod.spec.containers, *sidecars):
-        for offered in container.ports:
-            if offered.name == target and (offered.protocol or "TCP") == (port.protocol or "TCP"):
-                return offered.containerPort
+    for offered in lasting_ports(pod.spec):
+        if offered.name == target and (offered.protocol or "TCP") == (port.protocol or "TCP"):
+            return offered.containerPort
     return None
 
 
