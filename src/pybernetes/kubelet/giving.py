@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceHealth, ResourceStatus
 from pybernetes.client.client import Client
@@ -30,11 +29,11 @@ from pybernetes.kubelet.resources.allocation import Allocation, Provider
 from pybernetes.kubelet.resources.cpu_topology import read_topology
 from pybernetes.kubelet.resources.cpus import Cpus
 from pybernetes.kubelet.resources.topology import MOST_NODES
+from pybernetes.kubelet.tasks import Spawn
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 5.0
 _NEITHER = ("none", "none")
-Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
 class Giving:

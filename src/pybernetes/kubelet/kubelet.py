@@ -180,7 +180,7 @@ class Kubelet:
             configs=configs,
             cgroups=cgroups,
             probes=Probes(self.clock, self.random, self.settings.began_s),
-            statuses=StatusWriter(client, self._api_pod, self.spawn, lambda _uid: None),
+            statuses=StatusWriter(client, self._api_pod, self.spawn),
             clock=self.clock,
             record=self.record,
             spawn=self.spawn,

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.cri.leftovers import Leftovers
+from pybernetes.kubelet.tasks import Spawn
 from pybernetes.kubelet.worker import messages as m
 from pybernetes.kubelet.worker.shell import PodRunner
 
 _LOG = logging.getLogger(__name__)
+_REMEMBERED = 512
+"""Ends of containers."""
 
 
 class Observing:
@@ -31,7 +33,7 @@ class Observing:
         instance: str,
         runners: Mapping[str, PodRunner],
         exits: Exits,
-        spawn: Callable[[Coroutine[Any, Any, None], str], object],
+        spawn: Spawn,
     ) -> None:
         self._cri = cri
         self._mine = {runtime.KUBELET_LABEL: instance}
@@ -82,9 +84,8 @@ class Observing:
 class Exits:
     """Which containers have ended lately, and who waits for one to end."""
 
-    def __init__(self, is_running: Callable[[str], bool], remembered: int = 512) -> None:
+    def __init__(self, is_running: Callable[[str], bool]) -> None:
         self._is_running = is_running
-        self._remembered = remembered
         self._recent: dict[str, None] = {}
         self._waiting: dict[str, asyncio.Event] = {}
         self._ends: dict[str, asyncio.Event] = {}
@@ -94,7 +95,7 @@ class Exits:
         self._recent[container_id] = None
         if end := self._ends.pop(container_id, None):
             end.set()
-        if len(self._recent) > self._remembered:
+        if len(self._recent) > _REMEMBERED:
             del self._recent[next(iter(self._recent))]
 
     def told(self, container_id: str) -> None:

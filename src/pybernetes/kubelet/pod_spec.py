@@ -14,7 +14,7 @@ HASH_ANNOTATION = "kubernetes.io/config.hash"
 SOURCE_ANNOTATION = "kubernetes.io/config.source"
 SEEN_ANNOTATION = "kubernetes.io/config.seen"
 
-_SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
+SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 
 
 def uid_of(pod: Pod) -> str:
@@ -42,7 +42,7 @@ def is_static(pod: Pod) -> bool:
 
 def is_critical(pod: Pod) -> bool:
     """Whether the node keeps the pod whatever happens. Source: pkg/kubelet/types/pod_update.go IsCriticalPod."""
-    return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= _SYSTEM_CRITICAL_PRIORITY
+    return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY
 
 
 def may_preempt(preemptor: Pod, victim: Pod) -> bool:

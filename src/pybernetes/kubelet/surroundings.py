@@ -23,12 +23,13 @@ from pybernetes.kubelet.containers.configs import Configs
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.cri.events import ContainerEvents
 from pybernetes.kubelet.eviction.signals import HostSignals, Signals
-from pybernetes.kubelet.giving import Giving, Spawn
+from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.node.status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.shutdown.logind import Logind
+from pybernetes.kubelet.tasks import Spawn
 from pybernetes.kubelet.volumes.csi.drivers import Drivers
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes

@@ -37,13 +37,14 @@ from pybernetes.kubelet.containers.configs import Configs, NewContainer
 from pybernetes.kubelet.containers.environment import ConfigError, Facts
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.eviction.signals import Signals
-from pybernetes.kubelet.giving import Giving, Spawn
+from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.node.status import Machine, architecture
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.pod_spec import container_hash
 from pybernetes.kubelet.probes.prober import Answer, Running
 from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.surroundings import Events, Surroundings
+from pybernetes.kubelet.tasks import Spawn
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes, Recorder
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, payload

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from pybernetes.api.resource.v1 import ResourceSlice
@@ -19,6 +19,7 @@ from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.plugins.registration import PluginError
 from pybernetes.kubelet.rpc import RpcClient, RpcError
+from pybernetes.kubelet.tasks import Spawn
 
 _LOG = logging.getLogger(__name__)
 _SERVICES = {
@@ -77,7 +78,7 @@ class Drivers:
         client: Client,
         node_name: str,
         clock: Clock,
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        spawn: Spawn,
         changed: Callable[[str], None],
     ) -> None:
         self._client = client

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pybernetes.kubelet.devices.ledger import GRACE_S, Device, Ledger
 from pybernetes.kubelet.plugins.registration import PluginError
 from pybernetes.kubelet.resources.allocation import AllocationError
 from pybernetes.kubelet.rpc import RpcClient, RpcError, serve
+from pybernetes.kubelet.tasks import Spawn
 
 _LOG = logging.getLogger(__name__)
 VERSION = "v1beta1"
@@ -54,7 +55,7 @@ class DevicePlugins:
         folder: Path,
         ledger: Ledger,
         clock: Clock,
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        spawn: Spawn,
         changed: Callable[[str], None],
     ) -> None:
         self._folder = folder

@@ -30,7 +30,7 @@ from pybernetes.api.core.v1 import (
     Taint,
 )
 from pybernetes.apimachinery import quantity
-from pybernetes.apimachinery.conditions import condition_of
+from pybernetes.apimachinery.conditions import with_condition
 from pybernetes.apimachinery.declared_features import (
     RESIZE_OF_INIT_CONTAINERS,
     RESIZE_OF_PODS,
@@ -235,22 +235,9 @@ def node_status(
         else ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
     ]
     now = format_time(now_s)
-    names = {kind for kind, *_ in wanted}
-    conditions = [c for c in old.conditions if c.type not in names]
     for kind, value, reason, message in wanted:
-        before = condition_of(old.conditions, kind)
-        since = before.lastTransitionTime if before is not None and before.status == value else now
-        conditions.append(
-            NodeCondition(
-                type=kind,
-                status=value,
-                reason=reason,
-                message=message,
-                lastHeartbeatTime=now,
-                lastTransitionTime=since,
-            )
-        )
-    status.conditions = conditions
+        told = NodeCondition(type=kind, status=value, reason=reason, message=message, lastHeartbeatTime=now)
+        status.conditions = with_condition(status.conditions, told, now_s)
     return status
 
 

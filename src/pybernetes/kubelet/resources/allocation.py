@@ -47,9 +47,9 @@ class Allocation:
     def __init__(
         self,
         providers: Sequence[Provider],
-        policy: str = "none",
-        scope: str = "container",
-        numa_nodes: Sequence[int] = (0,),
+        policy: str,
+        scope: str,
+        numa_nodes: Sequence[int],
     ) -> None:
         self._providers = providers
         self._policy = policy

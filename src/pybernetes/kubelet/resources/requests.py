@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceRequirements
 from pybernetes.apimachinery import pod_resources, quality_of_service, quantity
-from pybernetes.kubelet.pod_spec import is_sidecar
+from pybernetes.kubelet.pod_spec import SYSTEM_CRITICAL_PRIORITY, is_sidecar
 from pybernetes.kubelet.runtime import Size
 
 MIN_SHARES = 2
@@ -18,7 +18,6 @@ QUOTA_PERIOD_US = 100_000
 MIN_QUOTA_PERIOD_US = 1000
 GUARANTEED_OOM_SCORE = -997
 BEST_EFFORT_OOM_SCORE = 1000
-_SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 _EMPTY = ResourceRequirements()
 
 
@@ -105,7 +104,7 @@ def pod_cgroup_values(pod: Pod, pids_limit: int | None = None) -> CgroupValues:
 
 def oom_score_adjust(pod: Pod, container: Container | EphemeralContainer, memory_capacity_bytes: int) -> int:
     """Source: pkg/kubelet/qos/policy.go GetContainerOOMScoreAdjust."""
-    if (pod.spec.priority or 0) >= _SYSTEM_CRITICAL_PRIORITY:
+    if (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY:
         return GUARANTEED_OOM_SCORE
     quality = qos_class(pod)
     if quality == "Guaranteed":

@@ -42,7 +42,7 @@ class Stats:
         """A Summary of kubelet stats v1alpha1."""
         now = self._kubelet.clock.now()
         stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
-        found = await self._read(now, format_time(now), stats)
+        found = await self._read(format_time(now), stats)
         self._add_rates(found, now)
         await self._add_volumes(found, format_time(now))
         return found
@@ -66,13 +66,13 @@ class Stats:
         stats: Mapping[str, Any] = {}
         if self._kubelet.node.cgroups is None:
             stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
-        return await self._read(now, format_micro_time(now), stats)
+        return await self._read(format_micro_time(now), stats)
 
     async def groups(self) -> list[tuple[dict[str, str], dict[str, Any]]]:
         """The node, pods and containers, each with the labels that cadvisor gives it."""
         now = self._kubelet.clock.now()
         stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
-        summary = await self._read(now, format_micro_time(now), stats)
+        summary = await self._read(format_micro_time(now), stats)
         found = [(_labels("/"), summary["node"])]
         cgroups = self._kubelet.node.cgroups
         for told in summary["pods"]:
@@ -91,7 +91,7 @@ class Stats:
     def _mine(self) -> dict[str, str]:
         return {runtime.KUBELET_LABEL: instance_of(self._kubelet.config)}
 
-    async def _read(self, now: float, shown: str, stats: Mapping[str, Any]) -> dict[str, Any]:
+    async def _read(self, shown: str, stats: Mapping[str, Any]) -> dict[str, Any]:
         pods = []
         for number, runner in enumerate(list(self._kubelet.runners.values()), 1):
             pod = self._pod(runner, shown, stats)

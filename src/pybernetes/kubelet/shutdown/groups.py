@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.kubelet.config import KubeletConfig
-
-_SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
+from pybernetes.kubelet.pod_spec import SYSTEM_CRITICAL_PRIORITY
 
 
 @dataclass(slots=True)
@@ -35,7 +34,7 @@ def periods(config: KubeletConfig) -> list[tuple[int, int]]:
     whole, critical = config.shutdown_grace_period_s, config.shutdown_grace_period_critical_pods_s
     if critical > whole:
         raise ValueError("critical pods cannot have more of the shutdown's grace period than there is")
-    return [(0, whole - critical), (_SYSTEM_CRITICAL_PRIORITY, critical)] if whole else []
+    return [(0, whole - critical), (SYSTEM_CRITICAL_PRIORITY, critical)] if whole else []
 
 
 def groups(of: Sequence[tuple[int, int]], pods: Iterable[Pod]) -> list[Group]:

@@ -5,15 +5,15 @@ Source: pkg/kubelet/config/config.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.sources.static_pods import StaticPods
+from pybernetes.kubelet.tasks import Spawn
 
 
 class StaticSources:
@@ -33,7 +33,7 @@ class StaticSources:
     def all_read(self) -> bool:
         return not self._unread
 
-    def begin(self, spawn: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
+    def begin(self, spawn: Spawn) -> None:
         if self._config.static_pod_path:
             folder, name = Path(self._config.static_pod_path), self._config.node_name
             spawn(StaticPods(folder, name, self._clock, partial(self._read, "file")).run(), "static pods")

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.api.meta.v1 import OwnerReference
@@ -17,6 +16,7 @@ from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.client.client import Client
 from pybernetes.kubelet import pod_spec
+from pybernetes.kubelet.tasks import Spawn
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 2.0
@@ -31,7 +31,7 @@ class Mirrors:
         registered: Callable[[], Awaitable[Node]],
         static: Mapping[str, Pod],
         all_read: Callable[[], bool],
-        spawn: Callable[[Coroutine[Any, Any, None], str], object],
+        spawn: Spawn,
     ) -> None:
         self._client = client
         self._registered = registered

@@ -148,7 +148,7 @@ def _of_config_map(
         raise VolumeError(f'configmap "{name}" not found')
     data = {k: v.encode() for k, v in config_map.data.items()}
     data |= {k: base64.b64decode(v) for k, v in config_map.binaryData.items()}
-    return _selected(data, items, mode, optional, "configmap", namespace, name)
+    return _selected(data, items, mode, optional, "configmap")
 
 
 def _of_secret(
@@ -164,7 +164,7 @@ def _of_secret(
             return {}
         raise VolumeError(f'secret "{name}" not found')
     data = {k: base64.b64decode(v) for k, v in secret.data.items()}
-    return _selected(data, items, mode, optional, "secret", namespace, name)
+    return _selected(data, items, mode, optional, "secret")
 
 
 def _selected(
@@ -173,8 +173,6 @@ def _selected(
     mode: int | None,
     optional: bool | None,
     kind: str,
-    namespace: str,
-    name: str | None,
 ) -> dict[str, File]:
     default = DEFAULT_MODE if mode is None else mode
     if not items:

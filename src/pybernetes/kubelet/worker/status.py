@@ -110,8 +110,8 @@ def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
     main.sort(key=lambda status: status.name)
     if inputs.ended and (runtime.sandboxes or inputs.override is None):
         _conclude(pod, init, main)
-    _limit_messages(pod, [*init, *main, *ephemeral])
-    found_phase = phase(pod, init, main, inputs.ended, _has_started(pod, main))
+    _limit_messages([*init, *main, *ephemeral])
+    found_phase = phase(pod, init, main, inputs.ended, _has_started(main))
     reason, message = old.reason, old.message
     if inputs.override is not None:
         found_phase, reason, message = inputs.override
@@ -139,11 +139,11 @@ def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
     )
     _set_addresses(pod, runtime, inputs, status)
     status.conditions = _conditions(pod, runtime, inputs, status)
-    _set_pod_resources(pod, runtime, status)
+    _set_pod_resources(pod, status)
     return status
 
 
-def _set_pod_resources(pod: Pod, runtime: PodRuntime, status: PodStatus) -> None:
+def _set_pod_resources(pod: Pod, status: PodStatus) -> None:
     """Source: kubelet_pods.go getEffectiveAllocatedResources, convertToAPIPodLevelResourcesStatus."""
     status.allocatedResources = pod_requests(pod)
     held = pod.spec.resources or ResourceRequirements()
@@ -238,7 +238,7 @@ def phase(pod: Pod, init: list[ContainerStatus], main: list[ContainerStatus], en
     return "Pending"
 
 
-def _has_started(pod: Pod, main: list[ContainerStatus]) -> bool:
+def _has_started(main: list[ContainerStatus]) -> bool:
     return any(
         (s.state is not None and (s.state.running is not None or s.state.terminated is not None))
         or (s.lastState is not None and s.lastState.terminated is not None)
@@ -296,7 +296,7 @@ def _container_status(
         if status.state is not None and status.state.terminated is not None:
             status.lastState = status.state
         status.state = ContainerState(waiting=ContainerStateWaiting(reason=reason, message=message or None))
-    _set_readiness(pod, spec, status, old, newest, inputs, init)
+    _set_readiness(spec, status, old, newest, inputs, init)
     return status
 
 
@@ -415,7 +415,7 @@ def _without_container(pod: Pod, spec: AnyContainer, old: ContainerStatus | None
 
 def _conclude(pod: Pod, init: list[ContainerStatus], main: list[ContainerStatus]) -> None:
     """In a pod that ended, a container without a result counts as failed. Source: status_manager.go TerminatePod."""
-    begun = _has_started(pod, main)
+    begun = _has_started(main)
     unsure = main if begun or not pod.spec.initContainers else []
     last = max((i for i, s in enumerate(init) if s.lastState or (s.state and not s.state.waiting)), default=-1)
     for status in (*unsure, *(init if begun else init[: last + 1])):
@@ -448,7 +448,6 @@ def _regular_created(pod: Pod, runtime: PodRuntime) -> bool:
 
 
 def _set_readiness(
-    pod: Pod,
     spec: AnyContainer,
     status: ContainerStatus,
     old: ContainerStatus | None,
@@ -485,7 +484,7 @@ def _mount_status(mount: object) -> VolumeMountStatus:
     )
 
 
-def _limit_messages(pod: Pod, statuses: list[ContainerStatus]) -> None:
+def _limit_messages(statuses: list[ContainerStatus]) -> None:
     limit = MAX_MESSAGES_BYTES // max(len(statuses), 1)
     for status in statuses:
         for state in (status.state, status.lastState):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,7 @@ from pybernetes.client import cause
 from pybernetes.client.client import Client
 from pybernetes.client.objects import revision_of
 from pybernetes.kubelet.pod_spec import is_mirror, uid_of
+from pybernetes.kubelet.tasks import Spawn
 from pybernetes.kubelet.worker.status import VANISHING_CONDITIONS
 
 _LOG = logging.getLogger(__name__)
@@ -51,13 +52,11 @@ class StatusWriter:
         self,
         client: Client | None,
         api_pod: Callable[[str], Pod | None],
-        spawn: Callable[[Coroutine[Any, Any, None], str], object],
-        on_deleted: Callable[[str], None],
+        spawn: Spawn,
     ) -> None:
         self._client = client
         self._api_pod = api_pod
         self._spawn = spawn
-        self._on_deleted = on_deleted
         self._pending: dict[str, _Pending] = {}
         self._busy: set[str] = set()
         self._written: dict[str, Pod] = {}
@@ -168,7 +167,6 @@ class StatusWriter:
         if pending.final and deleting and not is_mirror(pod):
             with suppress(errors.NotFound):
                 await client.delete(Pod, name, namespace, uid=uid_of(pod), grace_period_s=0)
-            self._on_deleted(uid)
 
 
 def _newer(left: Pod, right: Pod) -> bool:

@@ -31,10 +31,11 @@ def test_a_pod_that_starts_at_once_is_never_pending_however_long_a_turn_takes(
         tasks: list[asyncio.Task[None]] = []
         phases: list[str] = []
 
-        def spawn(work: Coroutine[Any, Any, None], _name: str) -> None:
+        def spawn(work: Coroutine[Any, Any, None], _name: str) -> asyncio.Task[None]:
             tasks.append(asyncio.create_task(work))
+            return tasks[-1]
 
-        writer = StatusWriter(api.client(), lambda _uid: made, spawn, lambda _uid: None)
+        writer = StatusWriter(api.client(), lambda _uid: made, spawn)
         writer.write("u1", PodStatus(phase="Pending"), final=False)
         for _ in range(turns):
             await asyncio.sleep(0)
