@@ -15,6 +15,7 @@ from typing import Protocol
 
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.apimachinery.services import is_ready
 from pybernetes.client.indexes import SERVICE_NAME
 
 
@@ -70,5 +71,5 @@ def _ready(slices: Sequence[EndpointSlice], port_name: str) -> list[tuple[str, i
         for port in (each.ports or [])
         if (port.name or "") == port_name and port.port
         for endpoint in (each.endpoints or [])
-        if endpoint.addresses and (endpoint.conditions is None or endpoint.conditions.ready is not False)
+        if endpoint.addresses and is_ready(endpoint)
     ]

@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from pybernetes.api.core.v1 import Service, ServiceSpec
 from pybernetes.api.discovery.v1 import Endpoint, EndpointSlice
+from pybernetes.apimachinery.services import is_ready
 
 VERSION = "1.1.0"
 """Of the specification."""
@@ -84,8 +85,7 @@ def records_of(service: Service, slices: Iterable[EndpointSlice], domain: str) -
 
 
 def is_published(endpoint: Endpoint, spec: ServiceSpec) -> bool:
-    ready = endpoint.conditions is None or endpoint.conditions.ready is not False
-    return ready or bool(spec.publishNotReadyAddresses)
+    return is_ready(endpoint) or bool(spec.publishNotReadyAddresses)
 
 
 def _headless(made: Records, base: str, piece: EndpointSlice, spec: ServiceSpec) -> None:

@@ -8,6 +8,8 @@ from hashlib import sha256
 
 from pybernetes.api.core.v1 import Service, ServicePort
 from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.apimachinery.services import is_ready
+from pybernetes.host.ip_families import socket_address
 from pybernetes.ingress.table import Backend, Key, Problem, Table, Treatment, World
 
 _PROTOCOLS = {
@@ -96,13 +98,11 @@ def endpoints(slices: Iterable[EndpointSlice], port: ServicePort) -> tuple[str, 
         if not number:
             continue
         for endpoint in piece.endpoints or ():
-            conditions = endpoint.conditions
-            if conditions.ready is not False:
+            if is_ready(endpoint):
                 target = ready
-            elif conditions.serving and conditions.terminating:
+            elif endpoint.conditions.serving and endpoint.conditions.terminating:
                 target = leaving
             else:
                 continue
-            for address in endpoint.addresses[:1]:
-                target.add(f"[{address}]:{number}" if ":" in address else f"{address}:{number}")
+            target.update(socket_address(address, number) for address in endpoint.addresses[:1])
     return tuple(sorted(ready or leaving))

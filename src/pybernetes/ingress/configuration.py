@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from pybernetes.host.ip_families import socket_address
 from pybernetes.ingress.table import (
     FAULTY,
     NOT_FOUND,
@@ -222,7 +223,7 @@ def _frontend(
     tls = f" ssl crt-list {folder}/{frontend.name}-certificates.txt alpn h2,http/1.1" if frontend.secure else ""
     lines = [f"frontend {frontend.name}"]
     for address, port in frontend.listens:
-        lines.append(f"    bind {f'[{address}]' if ':' in address else address}:{port}{tls}")
+        lines.append(f"    bind {socket_address(address, port)}{tls}")
     lines += [
         "    http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
         "    http-request set-header X-Forwarded-For %[src]",

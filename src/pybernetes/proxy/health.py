@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Node
+from pybernetes.apimachinery.nodes import is_about_to_go
 from pybernetes.apimachinery.times import format_time
 from pybernetes.host.clock import Clock
 from pybernetes.http.messages import Handler, Request, Response
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 
 _LATE_S = 60.0
 """A change that the kernel has not taken for so long makes the proxy unhealthy."""
-_TO_BE_DELETED = "ToBeDeletedByClusterAutoscaler"
 
 Name = tuple[str, str]
 """Namespace and name."""
@@ -62,9 +62,7 @@ class ProxyHealth:
 
 def is_eligible(node: Node | None) -> bool:
     """Whether load balancers may use the node."""
-    if node is None or node.metadata.deletionTimestamp is not None:
-        return False
-    return not any(taint.key == _TO_BE_DELETED for taint in node.spec.taints)
+    return node is not None and not is_about_to_go(node)
 
 
 def service_answer(service: Name, local_endpoints: int, healthy: bool) -> Response:

@@ -13,6 +13,7 @@ from pybernetes.api.core.v1 import Service
 from pybernetes.api.core.v1 import ServicePort as ApiServicePort
 from pybernetes.api.discovery.v1 import Endpoint as SliceEndpoint
 from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.apimachinery.services import balancer_addresses, is_ready
 from pybernetes.host.ip_families import socket_address
 
 DEFAULT_AFFINITY_TIMEOUT_S = 10_800
@@ -75,7 +76,7 @@ def service_ports(service: Service, slices: Iterable[EndpointSlice], family: int
         timeout_s = DEFAULT_AFFINITY_TIMEOUT_S
         if spec.sessionAffinityConfig and spec.sessionAffinityConfig.clientIP:
             timeout_s = spec.sessionAffinityConfig.clientIP.timeoutSeconds or timeout_s
-    balancer = service.status.loadBalancer.ingress if service.status.loadBalancer else []
+    balancer = balancer_addresses(service) if spec.type == "LoadBalancer" else []
     external = spec.type in ("NodePort", "LoadBalancer") or bool(spec.externalIPs)
     return [
         ServicePort(
@@ -87,11 +88,7 @@ def service_ports(service: Service, slices: Iterable[EndpointSlice], family: int
             port=port.port,
             node_port=port.nodePort or 0,
             external_ips=tuple(ip for ip in spec.externalIPs if _family(ip) == family),
-            load_balancer_ips=tuple(
-                i.ip for i in balancer if i.ip and _family(i.ip) == family and (i.ipMode or "VIP") == "VIP"
-            )
-            if spec.type == "LoadBalancer"
-            else (),
+            load_balancer_ips=tuple(ip for ip in balancer if _family(ip) == family),
             source_ranges=tuple(
                 r.strip() for r in spec.loadBalancerSourceRanges if _family(r.strip().split("/")[0]) == family
             ),
@@ -125,14 +122,13 @@ def _endpoints(port: ApiServicePort, slices: list[EndpointSlice]) -> tuple[Endpo
 
 
 def _endpoint(endpoint: SliceEndpoint, port: int) -> Endpoint:
-    conditions, hints = endpoint.conditions, endpoint.hints
-    ready = conditions is None or conditions.ready is not False
+    conditions, hints, ready = endpoint.conditions, endpoint.hints, is_ready(endpoint)
     return Endpoint(
         endpoint.addresses[0],
         port,
         ready,
-        serving=ready if conditions is None or conditions.serving is None else conditions.serving,
-        terminating=bool(conditions and conditions.terminating),
+        serving=ready if conditions.serving is None else conditions.serving,
+        terminating=bool(conditions.terminating),
         node=endpoint.nodeName or "",
         for_nodes=tuple(node.name for node in hints.forNodes or ()) if hints is not None else (),
         for_zones=tuple(zone.name for zone in hints.forZones or ()) if hints is not None else (),

@@ -14,6 +14,7 @@ from pybernetes.api.core.v1 import LoadBalancerIngress, LoadBalancerStatus, Node
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.nodes import takes_balanced_traffic
+from pybernetes.apimachinery.services import nodes_with_endpoints
 from pybernetes.client.objects import key_of
 
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
@@ -101,7 +102,7 @@ def from_nodes(
             raise NoAddress(f"port {port}/{protocol} of the nodes is the one of Service {key_of(other)}")
     usable = [node for node in nodes if takes_balanced_traffic(node)]
     if service.spec.externalTrafficPolicy == "Local":
-        having = {e.nodeName for piece in slices for e in piece.endpoints or () if e.conditions and e.conditions.ready}
+        having = nodes_with_endpoints(slices)
         usable = [node for node in usable if node.metadata.name in having]
     families = _families(service)
     found = {address for node in usable for address in _addresses_of(node) if _family(address) in families}

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
 
+from pybernetes.ingress.configuration import is_text
 from pybernetes.ingress.table import Treatment
 
 PREFIX = "nginx.ingress.kubernetes.io/"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SIZE = re.compile(r"(\d{1,12})([kKmMgG]?)")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _PATH = re.compile(r"/[A-Za-z0-9\-._~+,;=:@/!&*]*")
@@ -67,7 +67,7 @@ def options(annotations: Mapping[str, str]) -> tuple[Options, list[str]]:
             problems.append(f"annotation {key} is not supported and ignored")
             continue
         try:
-            if _CONTROL.search(value):
+            if not is_text(value):
                 raise ValueError("it has control characters")
             made |= parse(value.strip())
         except ValueError as error:
