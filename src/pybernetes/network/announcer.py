@@ -47,8 +47,10 @@ class AddressAnnouncer:
         self._wake = asyncio.Event()
         self.ready = asyncio.Event()
         """Set once the kernel answers for what it should."""
-        self._told: dict[tuple[str, str], str] | None = None
-        """MAC by (device, address): what is answered for; None where the kernel has to be asked."""
+        self._told: dict[tuple[str, str], str] = {}
+        """MAC by (device, address): what is answered for."""
+        self._stale = True
+        """Whether the kernel has to be asked for that: it may have dropped some together with a link."""
 
     async def run(self) -> None:
         def changed(*_objects: object) -> None:
@@ -56,7 +58,7 @@ class AddressAnnouncer:
 
         self._slices.add_index(BY_SERVICE, service_of)
         self._services.add_handler(
-            changed, lambda old, new: changed() if addresses(old) != addresses(new) or _local(new) else None, changed
+            changed, lambda old, new: changed() if _wanted(old) != _wanted(new) else None, changed
         )
         self._nodes.add_handler(changed, lambda old, new: changed() if _shape(old) != _shape(new) else None, changed)
         self._slices.add_handler(self._slice_changed, lambda _old, new: self._slice_changed(new), self._slice_changed)
@@ -66,10 +68,12 @@ class AddressAnnouncer:
             group.create_task(self._follow_links())
             while True:
                 self._wake.clear()
+                told, self._stale = None if self._stale else self._told, False
                 try:
-                    new = await asyncio.to_thread(self._sync)
+                    new = await asyncio.to_thread(self._sync, self._mine(), told)
                 except (NetlinkFault, NetnsError, OSError) as error:
                     log.error("addresses of load balancers cannot be announced, trying again: %s", error)
+                    self._stale = True
                     await asyncio.sleep(_RETRY_S)
                     continue
                 self.ready.set()
@@ -80,7 +84,7 @@ class AddressAnnouncer:
 
     async def _follow_links(self) -> None:
         async for _ in link_changes():
-            self._told = None
+            self._stale = True
             self._wake.set()
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
@@ -101,24 +105,21 @@ class AddressAnnouncer:
                     found.add(address)
         return found
 
-    def _sync(self) -> dict[tuple[str, str], str]:
-        """What is answered for now and was not before."""
+    def _sync(self, mine: set[str], told: dict[tuple[str, str], str] | None) -> dict[tuple[str, str], str]:
+        """What is answered for now and was not before; `told` is None where the kernel has to be asked for that."""
         segments = [each for each in self._neighbours.segments() if each.device != self._config.bridge]
         wanted = {
-            (segment.device, address): segment.mac
-            for address in self._mine()
-            for segment in segments
-            if segment.holds(address)
+            (segment.device, address): segment.mac for address in mine for segment in segments if segment.holds(address)
         }
-        if self._told is not None:
-            present = set(self._told)
+        if told is not None:
+            present = set(told)
         else:
             present = {entry for entry in self._neighbours.answered() if self._is_of_the_pool(entry[1])}
         for device, address in present - wanted.keys():
             self._neighbours.be_silent(device, address)
         for device, address in wanted.keys() - present:
             self._neighbours.answer(device, address)
-        new = {entry: mac for entry, mac in wanted.items() if entry not in (self._told or ())}
+        new = {entry: mac for entry, mac in wanted.items() if entry not in (told or ())}
         self._tell(new)
         self._told = wanted
         return new
@@ -136,13 +137,17 @@ class AddressAnnouncer:
 
     async def _tell_again(self, entries: dict[tuple[str, str], str]) -> None:
         await asyncio.sleep(_AGAIN_S)
-        still = {entry: mac for entry, mac in entries.items() if entry in (self._told or ())}
+        still = {entry: mac for entry, mac in entries.items() if entry in self._told}
         with contextlib.suppress(OSError):  # the link has gone: whoever sees it come back tells anew
             await asyncio.to_thread(self._tell, still)
 
 
 def _shape(node: Node) -> tuple[object, ...]:
     return takes_balanced_traffic(node), [address.address for address in node.status.addresses]
+
+
+def _wanted(service: Service) -> tuple[object, ...]:
+    return addresses(service), _local(service)
 
 
 def _local(service: Service) -> bool:

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pybernetes.api.core.v1 import Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery.nodes import takes_balanced_traffic
+from pybernetes.apimachinery.services import balancer_addresses, nodes_with_endpoints
 
 _BROADCAST = b"\xff" * 6
 _ARP = b"\x08\x06"
@@ -26,17 +27,16 @@ _TARGET_LINK_ADDRESS = b"\x02\x01"
 
 def addresses(service: Service) -> list[str]:
     """Those that are the Service's own, for us to answer for."""
-    balancer = service.status.loadBalancer
-    if service.spec.type != "LoadBalancer" or service.spec.loadBalancerClass is not None or balancer is None:
+    if service.spec.type != "LoadBalancer" or service.spec.loadBalancerClass is not None:
         return []
-    return [entry.ip for entry in balancer.ingress if entry.ip and (entry.ipMode or "VIP") == "VIP"]
+    return balancer_addresses(service)
 
 
 def owner(address: str, service: Service, nodes: Iterable[Node], slices: Iterable[EndpointSlice]) -> str:
     """The node's name; "" while there is none. With externalTrafficPolicy Local it has a ready endpoint."""
     names = [node.metadata.name or "" for node in nodes if takes_balanced_traffic(node)]
     if service.spec.externalTrafficPolicy == "Local":
-        having = {e.nodeName for piece in slices for e in piece.endpoints or () if e.conditions and e.conditions.ready}
+        having = nodes_with_endpoints(slices)
         names = [name for name in names if name in having]
     return max(names, key=lambda name: hashlib.sha256(f"{name} {address}".encode()).digest(), default="")
 

@@ -15,7 +15,8 @@ import pytest
 
 from pybernetes.api.core.v1 import Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
-from pybernetes.host.neighbours import KernelNeighbours
+from pybernetes.client.indexes import SERVICE_NAME
+from pybernetes.host.neighbours import KernelNeighbours, Segment
 from pybernetes.host.netlink import KernelNetlink, Route
 from pybernetes.network import announcing
 from pybernetes.network.announcer import AddressAnnouncer
@@ -37,9 +38,10 @@ def node(name: str, ready: bool = True, **labels: str) -> Node:
     return msgspec.convert({"metadata": {"name": name, "labels": labels}, "status": {"conditions": conditions}}, Node)
 
 
-def behind(*names: str) -> EndpointSlice:
-    endpoints = [{"addresses": ["10.0.0.1"], "nodeName": name, "conditions": {"ready": True}} for name in names]
-    return msgspec.convert({"addressType": "IPv4", "endpoints": endpoints}, EndpointSlice)
+def behind(*names: str, **conditions: bool) -> EndpointSlice:
+    meta = {"name": "s-1", "namespace": "default", "labels": {SERVICE_NAME: "s"}}
+    endpoints = [{"addresses": ["10.0.0.1"], "nodeName": name, "conditions": conditions} for name in names]
+    return msgspec.convert({"metadata": meta, "addressType": "IPv4", "endpoints": endpoints}, EndpointSlice)
 
 
 def test_the_owner_is_a_node_that_takes_traffic() -> None:
@@ -65,8 +67,10 @@ def test_nodes_share_the_addresses_and_a_lost_one_moves_only_its_own() -> None:
 
 def test_with_local_traffic_it_has_an_endpoint() -> None:
     local = service(VIP, externalTrafficPolicy="Local")
-    assert announcing.owner(VIP, local, [node("a"), node("b")], [behind("b", "c")]) == "b"
-    assert announcing.owner(VIP, local, [node("a")], [behind("c")]) == ""
+    assert announcing.owner(VIP, local, [node("a"), node("b")], [behind("b", "c", ready=True)]) == "b"
+    assert announcing.owner(VIP, local, [node("a")], [behind("c", ready=True)]) == ""
+    assert announcing.owner(VIP, local, [node("a")], [behind("a")]) == "a", "ready, as nobody says otherwise"
+    assert announcing.owner(VIP, local, [node("a")], [behind("a", ready=False)]) == ""
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,58 @@ def test_what_is_told() -> None:
     assert (reply[21], reply[32:38]) == (2, b"\xff" * 6)
     advertisement = announcing.neighbour_advertisement("02:00:00:00:00:07", VIP6)
     assert (len(advertisement), advertisement[0], advertisement[-8:].hex()) == (32, 136, "0201020000000007")
+
+
+class OneSegment:
+    """Neighbours that hear nothing."""
+
+    def __init__(self) -> None:
+        self.held: set[tuple[str, str]] = set()
+        self.changed, self._loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def segments(self) -> list[Segment]:
+        return [Segment("eth0", "02:00:00:00:00:01", "192.0.2.1/24")]
+
+    def answered(self) -> set[tuple[str, str]]:
+        return set(self.held)
+
+    def answer(self, device: str, address: str) -> None:
+        self.held.add((device, address))
+        self._loop.call_soon_threadsafe(self.changed.set)
+
+    def be_silent(self, device: str, address: str) -> None:
+        self.held.discard((device, address))
+        self._loop.call_soon_threadsafe(self.changed.set)
+
+    def send(self, device: str, frame: bytes) -> None:
+        pass
+
+    def send_icmpv6(self, device: str, message: bytes) -> None:
+        pass
+
+
+def test_an_address_follows_the_policy_of_its_service() -> None:
+    async def scenario() -> None:
+        api, neighbours = FakeApi(), OneSegment()
+        neighbours.held = {("eth0", "192.0.2.60"), ("eth0", "203.0.113.1")}
+        api.put(node("n1"), "nodes")
+        api.put(behind("n2"), "endpointslices")
+        api.put(service(VIP, externalTrafficPolicy="Local"), "services")
+        config = NetworkConfig(node_name="n1", balancer_cidrs=("192.0.2.48/28",))
+        announcer = AddressAnnouncer(api.client(), config, neighbours)
+        running = asyncio.create_task(announcer.run())
+        async with asyncio.timeout(60):
+            await announcer.ready.wait()
+            assert neighbours.held == {("eth0", "203.0.113.1")}, "what was left of the pool goes, nothing else"
+            for policy, expected in (("Cluster", {("eth0", VIP)}), ("Local", set())):
+                neighbours.changed.clear()
+                api.put(service(VIP, externalTrafficPolicy=policy), "services")
+                await neighbours.changed.wait()
+                assert neighbours.held == {("eth0", "203.0.113.1"), *expected}
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(scenario())
 
 
 def _finds(machine: Machine, address: str) -> str:
