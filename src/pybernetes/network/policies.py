@@ -1,6 +1,6 @@
 """Enforces NetworkPolicies on one node: informers → `policy_table.PolicyTable` → one nftables transaction.
 
-Pods and Namespaces are watched only while there is a policy: a cluster without any pays nothing. Rules that somebody
+Pods and Namespaces are watched from the first policy on: a cluster that never had one pays nothing. Rules that somebody
 else takes away come back at once.
 """
 
