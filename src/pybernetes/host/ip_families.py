@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 
 
@@ -27,6 +28,11 @@ FAMILIES = {
 def family_of(address: str) -> int:
     """4 or 6, of an address or a CIDR that is known to be one."""
     return 6 if ":" in address else 4
+
+
+def socket_family(address: str) -> int:
+    """AF_INET or AF_INET6, of the same."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def socket_address(address: str, port: int) -> str:

@@ -9,7 +9,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 
-from pybernetes.host.kernel_notices import notices
+from pybernetes.host.kernel_notices import attributes, notices
 from pybernetes.host.netlink import ROUTE_PROTOCOL
 
 _GROUPS = 0x1 | 0x40 | 0x400
@@ -42,7 +42,7 @@ def takes_away(message: bytes, states: dict[int, bool]) -> bool:
         length, kind = struct.unpack_from("=IH", message)
         if kind == _DELETED_ROUTE:
             found |= message[21] == ROUTE_PROTOCOL
-        elif kind in (_NEW_LINK, _DELETED_LINK) and _is_a_machine_s(message):
+        elif kind in (_NEW_LINK, _DELETED_LINK) and _is_a_machine_s(message[:length]):
             index, flags = struct.unpack_from("=iI", message, 20)
             before = states.get(index)
             states[index] = kind == _NEW_LINK and flags & _UP == _UP
@@ -55,10 +55,5 @@ def _is_a_machine_s(message: bytes) -> bool:
     """Whether it is about a link as such, not as a bridge's, and not about a Pod's."""
     if len(message) < _LINK_HEADERS or message[16] != socket.AF_UNSPEC:
         return False
-    position = _LINK_HEADERS
-    while position + 4 <= len(message):
-        length, kind = struct.unpack_from("=HH", message, position)
-        if kind == _NAME:
-            return not message[position + 4 : position + length].startswith(_POD_LINK)
-        position += max(length + 3 & ~3, 4)
-    return True
+    names = (value for kind, value in attributes(message, _LINK_HEADERS) if kind == _NAME)
+    return not next(names, b"").startswith(_POD_LINK)

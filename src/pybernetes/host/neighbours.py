@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Protocol
 
 from pybernetes.host import netns
-from pybernetes.host.netlink import netlink_socket
+from pybernetes.host.ip_families import socket_family
+from pybernetes.host.netlink import LINK_SCOPE, netlink_socket
 
 _PROXY = 8
 _ETHERNET = 1
 _UP = 1
-_LINK_SCOPE = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class KernelNeighbours:
             return [
                 Segment(*links[found["index"]], f"{found.get_attr('IFA_ADDRESS')}/{found['prefixlen']}")
                 for found in ipr.get_addr()
-                if found["index"] in links and found["scope"] != _LINK_SCOPE
+                if found["index"] in links and found["scope"] != LINK_SCOPE
             ]
 
     def answered(self) -> set[tuple[str, str]]:
@@ -88,10 +88,9 @@ class KernelNeighbours:
         self._proxy("del", device, address)
 
     def _proxy(self, command: str, device: str, address: str) -> None:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with netlink_socket() as ipr, contextlib.suppress(IndexError):  # the device has gone, and its entries with it
             index = ipr.link_lookup(ifname=device)[0]
-            ipr.neigh(command, dst=address, ifindex=index, flags=_PROXY, family=family)
+            ipr.neigh(command, dst=address, ifindex=index, flags=_PROXY, family=socket_family(address))
 
     def send(self, device: str, frame: bytes) -> None:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as made:

@@ -14,8 +14,10 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from pybernetes.host.ip_families import socket_family
+
 ROUTE_PROTOCOL = 112
-_LINK_SCOPE = 253
+LINK_SCOPE = 253
 _UNREACHABLE = 7
 _NO_DUPLICATE_DETECTION = 2
 _ON_LINK = 4
@@ -138,7 +140,7 @@ class KernelNetlink:
 
     def mtu_towards(self, address: str) -> int:
         with netlink_socket() as ipr:
-            for found in ipr.get_addr(family=_family(address)):
+            for found in ipr.get_addr(family=socket_family(address)):
                 if found.get_attr("IFA_ADDRESS") == address:
                     (link,) = ipr.get_links(found["index"])
                     return 0 if link["flags"] & _LOOPBACK else int(link.get_attr("IFLA_MTU"))
@@ -179,7 +181,7 @@ class KernelNetlink:
         with netlink_socket() as ipr:
             options: dict[str, Any] = {
                 "dst": route.destination,
-                "family": _family(route.destination),
+                "family": socket_family(route.destination),
                 "proto": ROUTE_PROTOCOL,
                 "type": route.kind,
             }
@@ -232,10 +234,6 @@ def _index(ipr: Any, name: str) -> int | None:
     return found[0] if found else None
 
 
-def _family(address: str) -> int:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
-
-
 def _device(route: Any, names: dict[int, str]) -> str:
     """Of a route that names one: with a gateway it follows, and an unreachable IPv6 one only seems to have one."""
     if route["type"] == _UNREACHABLE or (route.get_attr("RTA_GATEWAY") and not route["flags"] & _ON_LINK):
@@ -249,14 +247,14 @@ def _bring_up(ipr: Any, index: int | None, wanted: set[tuple[str, int]], mtu: in
         ipr.link("set", index=index, mtu=mtu)
     ipr.link("set", index=index, state="up")
     present = {
-        (a.get_attr("IFA_ADDRESS"), a["prefixlen"]) for a in ipr.get_addr(index=index) if a["scope"] != _LINK_SCOPE
+        (a.get_attr("IFA_ADDRESS"), a["prefixlen"]) for a in ipr.get_addr(index=index) if a["scope"] != LINK_SCOPE
     }
     for ip, prefix in present - wanted:
-        ipr.addr("del", index=index, address=ip, prefixlen=prefix, family=_family(ip))
+        ipr.addr("del", index=index, address=ip, prefixlen=prefix, family=socket_family(ip))
     for ip, prefix in wanted - present:
         # It is ours alone: waiting for somebody else to claim an IPv6 address would only hold up Pods.
         flags = _NO_DUPLICATE_DETECTION if ":" in ip else 0
-        ipr.addr("add", index=index, address=ip, prefixlen=prefix, family=_family(ip), flags=flags)
+        ipr.addr("add", index=index, address=ip, prefixlen=prefix, family=socket_family(ip), flags=flags)
 
 
 def _is_tunnel(ipr: Any, index: int, tunnel: Tunnel) -> bool:
@@ -283,4 +281,4 @@ def _set_peers(ipr: Any, index: int | None, tunnel: Tunnel) -> None:
     for mac, machine in machines - present:
         ipr.fdb("add", ifindex=index, lladdr=mac, dst=machine)
     for address, mac in wanted:
-        ipr.neigh("replace", dst=address, lladdr=mac, ifindex=index, state=_PERMANENT, family=_family(address))
+        ipr.neigh("replace", dst=address, lladdr=mac, ifindex=index, state=_PERMANENT, family=socket_family(address))

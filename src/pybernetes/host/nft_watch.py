@@ -15,7 +15,7 @@ import struct
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
-from pybernetes.host.kernel_notices import notices
+from pybernetes.host.kernel_notices import attributes, notices
 
 _NETLINK_NETFILTER = 12
 _NFNLGRP_NFTABLES = 7
@@ -88,15 +88,8 @@ def _attribute(kind: int, text: str) -> bytes:
 
 def changed_by(message: bytes) -> int:
     """The thread that made the transaction which a message announces; 0 where it does not say."""
-    position = _HEADER_BYTES
-    while position + 4 <= len(message):
-        length, kind = struct.unpack_from("=HH", message, position)
-        if kind == _PROCESS and length == 8 and position + 8 <= len(message):
-            return int.from_bytes(message[position + 4 : position + 8], "big")
-        if length < 4:
-            break
-        position += (length + 3) & ~3
-    return 0
+    found = (value for kind, value in attributes(message, _HEADER_BYTES) if kind == _PROCESS and len(value) == 4)
+    return int.from_bytes(next(found, b""), "big")
 
 
 def _is_ours(thread: int) -> bool:
