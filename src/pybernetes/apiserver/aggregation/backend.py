@@ -21,6 +21,7 @@ from pybernetes.apiserver.aggregation.plan import OPENAPI_V2, OPENAPI_V3
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.apiserver.endpoints import answers
 from pybernetes.apiserver.service_backends import Problem
+from pybernetes.host.ip_families import socket_address
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient
 from pybernetes.http.messages import Request, Response, Upgrade
@@ -64,7 +65,7 @@ class Backend:
         """The resources of the group-version, as its server lists them."""
         last = Problem("FailedDiscoveryCheck", "no addresses")
         for address in self.addresses[:5]:
-            url = f"https://{_host(address)}{self.path}"
+            url = f"https://{socket_address(*address)}{self.path}"
             headers: dict[str, str | list[str]] = {**remote_headers(AGGREGATOR), "accept": "application/json"}
             try:
                 answer = await self._client(address).request("GET", self.path, headers, timeout_s=_CHECK_S)
@@ -132,7 +133,7 @@ class Backend:
         """Raises OSError, ValueError for certificates that cannot be used."""
         client = self._clients.get(address)
         if client is None:
-            client = HttpClient(f"https://{_host(address)}", self._tls(), server_hostname=self._server_name)
+            client = HttpClient(f"https://{socket_address(*address)}", self._tls(), server_hostname=self._server_name)
             self._clients[address] = client
         return client
 
@@ -154,11 +155,6 @@ class Backend:
 
 def unavailable() -> Response:
     return answers.text("service unavailable\n", 503)
-
-
-def _host(address: Address) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _resource_list(body: bytes) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from pybernetes.api.core.v1 import Endpoints, Node, Pod, Service
 from pybernetes.apimachinery.errors import BadRequest, InternalError, ServiceUnavailable
 from pybernetes.apimachinery.field_errors import FieldError, Path
+from pybernetes.host.ip_families import socket_address
 
 DEFAULT_KUBELET_PORT = 10250
 _ADDRESS_TYPES = ("InternalIP", "InternalDNS", "Hostname", "ExternalIP", "ExternalDNS")
@@ -37,8 +38,7 @@ class Backend:
 
     @property
     def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{socket_address(self.host, self.port)}"
 
     @property
     def target(self) -> str:

@@ -18,6 +18,7 @@ from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apiserver import service_backends
 from pybernetes.apiserver.service_backends import Problem
+from pybernetes.host.ip_families import socket_address
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient, HttpResponse, what_failed
 
@@ -188,7 +189,7 @@ class _Server:
 
 
 def _url(host: str, port: int) -> str:
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return f"https://{socket_address(host, port)}"
 
 
 def refusal(answer: HttpResponse) -> str:

@@ -12,6 +12,7 @@ from pybernetes.apiserver.registry.core.ip_values import NO_ADDRESS
 from pybernetes.apiserver.registry.generic.interface import RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 from pybernetes.apiserver.registry.generic.table import NONE, age, columns
+from pybernetes.host.ip_families import socket_address
 
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _SHOWN = 3
@@ -56,7 +57,7 @@ def _format(obj: core.Endpoints) -> str:
         if not subset.ports:
             found += addresses
         for port in subset.ports:
-            found += [f"[{ip}]:{port.port}" if ":" in ip else f"{ip}:{port.port}" for ip in addresses]
+            found += [socket_address(ip, port.port) for ip in addresses]
     text = ",".join(found[:_SHOWN])
     return f"{text} + {len(found) - _SHOWN} more..." if len(found) > _SHOWN else text
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.field_errors import FieldError
 from pybernetes.apiserver.registry.core.services.validation import SPEC, validate_cluster_ips
+from pybernetes.host.ip_families import family_of
 
 _POLICY = SPEC.child("ipFamilyPolicy")
 _FAMILIES = SPEC.child("ipFamilies")
@@ -46,10 +47,6 @@ def settle(spec: core.ServiceSpec, old: core.ServiceSpec | None, served: Sequenc
     if both and len(spec.ipFamilies) == 1 and spec.ipFamilyPolicy != "SingleStack":
         spec.ipFamilies = [*spec.ipFamilies, "IPv6" if spec.ipFamilies[0] == "IPv4" else "IPv4"]
     return []
-
-
-def family_of(address: str) -> str:
-    return "IPv6" if ":" in address else "IPv4"
 
 
 def _is_left_as_it_was(spec: core.ServiceSpec, old: core.ServiceSpec) -> bool:
@@ -93,7 +90,7 @@ def _of_addresses(spec: core.ServiceSpec, served: Sequence[str]) -> list[FieldEr
             break
         if index < len(spec.ipFamilies):
             continue
-        family = family_of(address)
+        family = f"IPv{family_of(address)}"
         if family in served:
             spec.ipFamilies = [*spec.ipFamilies, family]
         else:
