@@ -23,6 +23,11 @@ def grown(column: NDArray[Any], capacity: int) -> NDArray[Any]:
     return result
 
 
+def at_rows(column: NDArray[Any], rows: Ints) -> NDArray[Any]:
+    """The elements of some rows, which are ascending; to be read only, as they may be the column itself."""
+    return column if len(rows) == len(column) else column[rows]
+
+
 class LabelColumn:
     """One label key over all nodes: each row holds the code of the node's value, 0 when the node lacks the label."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pybernetes.api.core.v1 import Node
 from pybernetes.api.resource.v1 import DeviceClass
 from pybernetes.apimachinery.extended_resources import OF_CLASS, is_extended
-from pybernetes.scheduler.columns import Ints
+from pybernetes.scheduler.columns import Ints, at_rows
 from pybernetes.scheduler.devices.view import DeviceView
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import (
@@ -124,7 +124,7 @@ class Fit:
 
         if _of_devices(info, self._weights, self._devices):
             return compute(rows)
-        return _at(rows, snapshot.kept_of_room((self, "score", tuple(info.scored_requests.items())), compute))
+        return at_rows(snapshot.kept_of_room((self, "score", tuple(info.scored_requests.items())), compute), rows)
 
     def events_to_register(self) -> Sequence[Registration]:
         pod = ClusterEvent(EventResource.POD, Action.DELETE | Action.UPDATE_POD_SCALE_DOWN)
@@ -217,11 +217,7 @@ class BalancedAllocation:
 
         if _of_devices(info, self._weights, self._devices):
             return compute(rows)
-        return _at(rows, snapshot.kept_of_room((self, tuple(info.requests.items())), compute))
-
-
-def _at(rows: Ints, vector: Ints) -> Ints:
-    return vector if len(rows) == len(vector) else vector[rows]
+        return at_rows(snapshot.kept_of_room((self, tuple(info.requests.items())), compute), rows)
 
 
 def _weights(given: dict[str, Any]) -> Weights:

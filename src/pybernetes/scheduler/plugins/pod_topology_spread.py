@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pybernetes.api.core.v1 import Pod, TopologySpreadConstraint
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.tolerations import NO_EXECUTE, NO_SCHEDULE
-from pybernetes.scheduler.columns import Bools, Ints
+from pybernetes.scheduler.columns import Bools, Ints, at_rows
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import (
     MAX_NODE_SCORE,
@@ -73,6 +74,9 @@ class _Soft:
     """By code; None for the hostname, which is counted per node."""
     weight: float
 
+    def costs(self, counts: Ints) -> NDArray[Any]:
+        return counts * self.weight + (self.constraint.max_skew - 1)
+
 
 class PodTopologySpread:
     name = "PodTopologySpread"
@@ -123,11 +127,16 @@ class PodTopologySpread:
             return failed(error)
         if not constraints:
             return SKIP
+        counted = snapshot.live_rows()
         strict = bool(info.pod.spec.topologySpreadConstraints) or not self._system_defaulted
-        labelled = _has_labels(snapshot, constraints) if strict else np.ones(snapshot.rows, np.bool_)
-        counted = snapshot.live_rows() & labelled
-        scored = labelled[rows]
-        softs = [_soft(constraint, info, snapshot, counted, rows[scored]) for constraint in constraints]
+        scored: Bools | None = None  # all of them
+        if strict:
+            labelled = _has_labels(snapshot, constraints)
+            counted, scored = counted & labelled, labelled[rows]
+        softs = [
+            _soft(constraint, info, snapshot, counted, rows if scored is None else rows[scored])
+            for constraint in constraints
+        ]
         state.write(f"{self.name}/score", (softs, scored))
         return SUCCESS
 
@@ -135,22 +144,26 @@ class PodTopologySpread:
         softs, scored = state.read(f"{self.name}/score", tuple)
         total = np.zeros(len(rows))
         for soft in softs:
-            constraint = soft.constraint
-            codes = _codes(snapshot, constraint.key)[rows]
-            counts = _matching(constraint, info, snapshot)[rows] if soft.counts is None else soft.counts[codes]
-            total += np.where(codes != 0, counts * soft.weight + (constraint.max_skew - 1), 0.0)
+            codes = at_rows(_codes(snapshot, soft.constraint.key), rows)
+            if soft.counts is None:
+                counts = at_rows(_matching(soft.constraint, info, snapshot), rows)
+                total += np.where(codes != 0, soft.costs(counts), 0.0)
+            else:
+                by_code = soft.costs(soft.counts)
+                by_code[0] = 0.0
+                total += by_code[codes]
         whole = np.floor(total)
         rounded = (whole + (total - whole >= 0.5)).astype(np.int64)
-        return np.where(scored, rounded, 0)
+        return rounded if scored is None else np.where(scored, rounded, 0)
 
     def normalize(self, state: CycleState, info: PodInfo, scores: Ints) -> Ints:
         _, scored = state.read(f"{self.name}/score", tuple)
-        if not scored.any():
+        counting = scores if scored is None else scores[scored]
+        if not len(counting):
             return np.zeros_like(scores)
-        least, most = int(scores[scored].min()), int(scores[scored].max())
-        if most == 0:
-            return np.where(scored, MAX_NODE_SCORE, 0)
-        return np.where(scored, MAX_NODE_SCORE * (most + least - scores) // most, 0)
+        least, most = int(counting.min()), int(counting.max())
+        found = MAX_NODE_SCORE * (most + least - scores) // most if most else np.full_like(scores, MAX_NODE_SCORE)
+        return found if scored is None else np.where(scored, found, 0)
 
     def events_to_register(self) -> Sequence[Registration]:
         pod = ClusterEvent(
@@ -300,8 +313,8 @@ def _soft(constraint: Constraint, info: PodInfo, snapshot: Snapshot, counted: Bo
     column = snapshot.label(constraint.key)
     size = len(column.values) if column is not None else 1
     codes = _codes(snapshot, constraint.key)
-    candidates = np.bincount(codes[scored_rows], minlength=size) > 0
+    candidates = np.bincount(at_rows(codes, scored_rows), minlength=size) > 0
     nodes = _included(constraint, info, snapshot, counted)
-    counts = _by_code(codes[nodes], _matching(constraint, info, snapshot)[nodes], size)
+    counts = _by_code(codes, np.where(nodes, _matching(constraint, info, snapshot), 0), size)
     counts[~candidates] = 0
     return _Soft(constraint, counts, float(np.log(int(np.count_nonzero(candidates)) + 2)))
