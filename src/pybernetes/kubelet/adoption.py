@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any
 
 from pybernetes.api.core.v1 import Container as ContainerSpec
@@ -38,25 +39,25 @@ async def look_at_runtime(cri: CriClient, instance: str) -> dict[str, FoundPod]:
 
     for item in await cri.list_pod_sandboxes(mine):
         pod = pod_of(item.labels)
-        try:
-            status = (await cri.pod_sandbox_status(item.id)).status
-        except CriError as error:
-            if error.not_found:
-                continue
-            raise
-        pod.runtime = pod.runtime.with_sandbox(sandbox_of(status))
+        if (status := await _status(cri.pod_sandbox_status(item.id))) is not None:
+            pod.runtime = pod.runtime.with_sandbox(sandbox_of(status))
     for item in await cri.list_containers(mine):
         pod = pod_of(item.labels)
-        try:
-            status = (await cri.container_status(item.id)).status
-        except CriError as error:
-            if error.not_found:
-                continue
-            raise
-        pod.runtime = pod.runtime.with_container(observed(status, item.pod_sandbox_id))
-        grace = status.annotations.get(runtime.GRACE_PERIOD_ANNOTATION, "")
-        pod.grace_period_s = int(grace) if grace.isdecimal() else pod.grace_period_s
+        if (status := await _status(cri.container_status(item.id))) is not None:
+            pod.runtime = pod.runtime.with_container(observed(status, item.pod_sandbox_id))
+            grace = status.annotations.get(runtime.GRACE_PERIOD_ANNOTATION, "")
+            pod.grace_period_s = int(grace) if grace.isdecimal() else pod.grace_period_s
     return found
+
+
+async def _status(asked: Awaitable[Any]) -> Any:
+    """None for what has gone since it was listed."""
+    try:
+        return (await asked).status
+    except CriError as error:
+        if error.not_found:
+            return None
+        raise
 
 
 def pod_from_labels(found: FoundPod) -> Pod:

@@ -83,7 +83,7 @@ class Cluster:
     async def create(self, name: str, containers: list[dict[str, Any]] | None = None, **spec: Any) -> Pod:
         return await self.admin.create(self.pod(name, containers, **spec))
 
-    def pod(self, name: str, containers: list[dict[str, Any]] | None = None, node_name: str = NODE, **spec: Any) -> Pod:
+    def pod(self, name: str, containers: list[dict[str, Any]] | None = None, **spec: Any) -> Pod:
         given = containers or [{"name": "c", "command": ["sleep", "3600"]}]
         tree = {
             "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},

@@ -14,7 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybernetes.api.core.v1 import ContainerStatus, Pod, PodStatus
+import msgspec
+
+from pybernetes.api.core.v1 import Container, ContainerStatus, Pod, PodStatus
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.metrics_text import head
 from pybernetes.apimachinery.times import format_duration, format_time
@@ -85,8 +87,6 @@ class Host:
         return self._shown(runner) if runner is not None else None
 
     def _shown(self, runner: PodRunner) -> Pod:
-        import msgspec
-
         return msgspec.structs.replace(runner.worker.pod, status=runner.worker.status)
 
     def _find(self, namespace: str, name: str, uid: str = "") -> PodRunner | None:
@@ -116,10 +116,8 @@ class Host:
             pod.metadata.uid = item.labels[runtime.POD_UID_LABEL]
             pod.metadata.name = item.labels[runtime.POD_NAME_LABEL]
             pod.metadata.namespace = item.labels[runtime.POD_NAMESPACE_LABEL]
-            pod.spec.containers = [
-                *pod.spec.containers,
-                _container(item.labels[runtime.CONTAINER_NAME_LABEL], item.image.image),
-            ]
+            container = Container(name=item.labels[runtime.CONTAINER_NAME_LABEL], image=item.image.image)
+            pod.spec.containers = [*pod.spec.containers, container]
         return list(found.values())
 
     def _mine(self) -> dict[str, str]:
@@ -292,9 +290,3 @@ class Host:
 
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
-
-
-def _container(name: str, image: str) -> Any:
-    from pybernetes.api.core.v1 import Container
-
-    return Container(name=name, image=image)

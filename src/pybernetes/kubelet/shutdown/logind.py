@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from typing import Any
 _NAME, _PATH, _MANAGER = "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
 _DROP_IN = Path("/etc/systemd/logind.conf.d/99-kubelet.conf")
 _LOOKS, _FIRST_LOOK_S = 5, 0.1
-_SIGHUP = 1
 
 
 class LogindError(Exception):
@@ -45,7 +45,11 @@ class Logind:
         self._bus.add_message_handler(self._heard)
         rule = f"type='signal',interface='{_MANAGER}',member='PrepareForShutdown',path='{_PATH}'"
         bus = "org.freedesktop.DBus"
-        await self._call(bus, "/org/freedesktop/DBus", bus, "AddMatch", "s", rule)
+        try:
+            await self._call(bus, "/org/freedesktop/DBus", bus, "AddMatch", "s", rule)
+        except LogindError:
+            self._bus.disconnect()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -87,7 +91,7 @@ class Logind:
         except OSError as error:
             raise LogindError(f"{self._drop_in}: {error.strerror}") from None
         systemd, manager = "org.freedesktop.systemd1", "org.freedesktop.systemd1.Manager"
-        unit = ("systemd-logind.service", "all", _SIGHUP)
+        unit = ("systemd-logind.service", "all", int(signal.SIGHUP))
         await self._call(systemd, "/org/freedesktop/systemd1", manager, "KillUnit", "ssi", *unit)
         wait_s = _FIRST_LOOK_S
         for _ in range(_LOOKS):

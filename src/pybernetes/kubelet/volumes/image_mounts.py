@@ -47,9 +47,6 @@ class ImageMounts:
                     raise
 
     async def _ctr(self, *arguments: str) -> None:
-        status, said = await run("ctr", *self._where(), *arguments)
+        status, said = await run("ctr", "--address", self._socket, "--namespace", _NAMESPACE, *arguments)
         if status:
             raise VolumeError(f"{' '.join(arguments[:2])} failed: {said.removeprefix('ctr: ')}")
-
-    def _where(self) -> tuple[str, ...]:
-        return ("--address", self._socket, "--namespace", _NAMESPACE)

@@ -61,10 +61,10 @@ def payload(pod: Pod, volume: Volume, objects: Objects, facts: Facts, tokens: Ma
     namespace = pod.metadata.namespace or ""
     if (config := volume.configMap) is not None:
         found = objects.config_map(namespace, config.name or "")
-        return _of_config_map(found, config.items, config.defaultMode, config.optional, config.name, namespace)
+        return _of_config_map(found, config.items, config.defaultMode, config.optional, config.name)
     if (secret := volume.secret) is not None:
         held = objects.secret(namespace, secret.secretName or "")
-        return _of_secret(held, secret.items, secret.defaultMode, secret.optional, secret.secretName, namespace)
+        return _of_secret(held, secret.items, secret.defaultMode, secret.optional, secret.secretName)
     if (down := volume.downwardAPI) is not None:
         return _of_downward(pod, down.items, down.defaultMode, facts)
     if volume.projected is not None:
@@ -80,10 +80,10 @@ def _of_projections(
     for source in projected.sources or []:
         if (config := source.configMap) is not None:
             found = objects.config_map(namespace, config.name or "")
-            files |= _of_config_map(found, config.items, mode, config.optional, config.name, namespace)
+            files |= _of_config_map(found, config.items, mode, config.optional, config.name)
         elif (secret := source.secret) is not None:
             held = objects.secret(namespace, secret.name or "")
-            files |= _of_secret(held, secret.items, mode, secret.optional, secret.name, namespace)
+            files |= _of_secret(held, secret.items, mode, secret.optional, secret.name)
         elif source.downwardAPI is not None:
             files |= _of_downward(pod, source.downwardAPI.items, mode, facts)
         elif source.serviceAccountToken is not None:
@@ -140,7 +140,6 @@ def _of_config_map(
     mode: int | None,
     optional: bool | None,
     name: str | None,
-    namespace: str,
 ) -> dict[str, File]:
     if config_map is None:
         if optional:
@@ -157,7 +156,6 @@ def _of_secret(
     mode: int | None,
     optional: bool | None,
     name: str | None,
-    namespace: str,
 ) -> dict[str, File]:
     if secret is None:
         if optional:
