@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from pybernetes.kubelet.admitting import Admitting
 from pybernetes.kubelet.adoption import Strays, look_at_runtime, pod_from_labels
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers.configs import NodeFacts, instance_of
-from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
 from pybernetes.kubelet.ending import Endings
 from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.images import Images
@@ -120,7 +121,7 @@ class Kubelet:
                 if self.agent is not None:
                     self.spawn(self.agent.run(), "node")
                 await self._wait_for_runtime()
-                self._found = await look_at_runtime(self.cri, instance_of(self.config))
+                self._found = await once_it_answers(partial(look_at_runtime, self.cri, instance_of(self.config)))
                 self.spawn(events.run(), "container events")
                 await self._follow_sources()
                 self._adopt_orphans()

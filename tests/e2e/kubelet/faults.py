@@ -147,7 +147,7 @@ class Campaign:
     # Faults.
 
     async def _fault(self, kind: str) -> None:
-        self.total[f"{kind} killed" if kind != "pause" else "containerd paused"] += 1
+        done = True
         if kind in ("kubelet", "both"):
             self._without_kubelet = True
             if not self._kubelet.kill():
@@ -160,22 +160,28 @@ class Campaign:
             self._server.kill()
             self._server.start()
         if kind == "shim":
-            self._kill_shim()
+            done = self._kill_shim()
         if kind == "pause":
             self._runtime.signal(signal.SIGSTOP)
             await asyncio.sleep(self.random.uniform(0, 2 * self.args.between))
             self._runtime.signal(signal.SIGCONT)
+        self.total[f"{kind} killed" if kind != "pause" else "containerd paused"] += done
 
-    def _kill_shim(self) -> None:
+    def _kill_shim(self) -> bool:
+        """Whether there was one to kill, of a sandbox that containerd knows."""
         found = shim_processes(self._runtime)
         if not found:
-            return
+            return False
         sandbox, pid = self.random.choice(sorted(found))
         told = self._runtime.ctr("containers", "info", sandbox, check=False)
-        if told.returncode == 0:
-            self._hit.add(json.loads(told.stdout)["Labels"][POD_UID_LABEL])
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        if told.returncode:
+            return False
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        self._hit.add(json.loads(told.stdout)["Labels"][POD_UID_LABEL])
+        return True
 
     # Pods that come and go.
 

@@ -6,10 +6,12 @@ import argparse
 import asyncio
 import os
 import signal
+from typing import Any
 
 import pytest
 
 from pybernetes.kubelet.cri import leftovers
+from pybernetes.kubelet.cri.client import CriClient, CriError
 
 from .faults import options, play_campaign
 from .footprint import footprint, shim_processes
@@ -53,6 +55,30 @@ def test_a_pod_that_ends_while_no_kubelet_runs(containerd: PrivateContainerd) ->
             return not (await asyncio.to_thread(footprint, containerd, k.folder))["network namespaces"]
 
         await eventually(nothing_held)
+
+    play(containerd, scene)
+
+
+def test_a_runtime_that_dies_while_a_kubelet_looks_at_it(
+    containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kubelet waits for its next life, and finds the containers as they were."""
+    answer = CriClient.container_status
+    dies = [CriError("UNAVAILABLE", "Stream removed")]
+
+    async def container_status(cri: CriClient, container_id: str, verbose: bool = False) -> Any:
+        if dies:
+            raise dies.pop()
+        return await answer(cri, container_id, verbose)
+
+    async def scene(k: Cluster) -> None:
+        await k.create("web")
+        before = (await k.running("web")).status.containerStatuses
+        await k.stop_kubelet()
+        monkeypatch.setattr(CriClient, "container_status", container_status)
+        await k.start_kubelet()
+        assert not dies
+        assert (await k.running("web")).status.containerStatuses == before
 
     play(containerd, scene)
 
