@@ -168,7 +168,10 @@ class SimulatedCri(CriClient):
 
     async def status(self, verbose: bool = False) -> Any:
         status = SimpleNamespace(conditions=[])
-        return SimpleNamespace(status=status, info={}, runtime_handlers=[], HasField=lambda _field: False)
+        features = SimpleNamespace(supplemental_groups_policy=True)
+        return SimpleNamespace(
+            status=status, info={}, runtime_handlers=[], features=features, HasField=lambda field: field == "features"
+        )
 
     # Sandboxes.
 

@@ -52,6 +52,12 @@ def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str,
         )
     if pod.spec.os is not None and pod.spec.os.name != system:
         return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+    context, features = pod.spec.securityContext, node.status.features
+    strict = context is not None and context.supplementalGroupsPolicy == "Strict"
+    if strict and not (features is not None and features.supplementalGroupsPolicy):
+        return Rejection(
+            "SupplementalGroupsPolicyNotSupported", "SupplementalGroupsPolicy=Strict is not supported in this node"
+        )
     others = list(others)
     short = _shortages(pod, others, {**node.status.allocatable, **allocatable})
     refused = _refused_otherwise(pod, others, node)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pybernetes.api.core.v1 import EphemeralContainer, Pod, Probe
 from pybernetes.apimachinery.errors import StatusError
@@ -51,6 +51,7 @@ _EXIT_WAIT_S = 10.0
 _SESSION_START_S = 1.0
 _LOOKS, _LOOK_S = 50, 0.01
 _HOUR_S = 3600.0
+_T = TypeVar("_T")
 _LOST = "internal error, see the log of the kubelet"
 
 
@@ -393,10 +394,10 @@ class PodRunner:
         try:
             config, sandbox_config = await self._container_config(pod, asked)
             reason = "CreateContainerError"
-            container_id = await node.cri.create_container(asked.sandbox_id, config, sandbox_config)
+            container_id = await _to_its_end(node.cri.create_container(asked.sandbox_id, config, sandbox_config))
             node.record(pod, "Normal", "Created", "Container created", name)
             reason = "RunContainerError"
-            await node.cri.start_container(container_id)
+            await _to_its_end(node.cri.start_container(container_id))
             node.record(pod, "Normal", "Started", "Container started", name)
             reason = "PostStartHookError"
             await self._post_start(pod, asked, container_id)
@@ -664,6 +665,21 @@ def _give_up(task: asyncio.Task[None] | None) -> None:
     """Cancels a step in the next turn of the loop: by then it has begun and will answer, else it never would."""
     if task is not None:
         asyncio.get_running_loop().call_soon(task.cancel)
+
+
+async def _to_its_end(call: Coroutine[Any, Any, _T]) -> _T:
+    """What the runtime answers; a step that is given up meanwhile goes on until its next wait for something else.
+
+    A start that is cut off half-way would leave a container that failed to start, which it did not.
+    Source: pkg/kubelet/kubelet.go, SyncPod.
+    """
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        answer = await task
+        _give_up(asyncio.current_task())
+        return answer
 
 
 def observed(status: Any, sandbox_id: str) -> Container:
