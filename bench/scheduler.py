@@ -37,6 +37,7 @@ from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.api.scheduling.v1 import PriorityClass
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
+from pybernetes.cluster.kubeconfig import one_context
 
 AT_ONCE = 64
 RESIDENTS = 4
@@ -54,14 +55,8 @@ class Cluster(Server):
 
     def start_scheduler(self) -> None:
         cluster = {"server": self.url, "certificate-authority": str(self.authority.certificate_file)}
-        config = {
-            "clusters": [{"name": "bench", "cluster": cluster}],
-            "users": [{"name": "bench", "user": {"token": "secret"}}],
-            "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
-            "current-context": "bench",
-        }
         kubeconfig = self.folder / "kubeconfig"
-        kubeconfig.write_text(json.dumps(config))
+        kubeconfig.write_text(json.dumps(one_context("bench", cluster, {"token": "secret"})))
         with (self.folder / "scheduler.log").open("ab") as log:
             command = [sys.executable, "-c", START, "scheduler", f"--kubeconfig={kubeconfig}", "--secure-port=0"]
             self.scheduler = subprocess.Popen(command, stdout=log, stderr=log)

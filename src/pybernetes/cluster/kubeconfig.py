@@ -35,31 +35,28 @@ class Credentials:
 
 
 def config_tree(name: str, credentials: Credentials) -> dict[str, Any]:
+    """A whole kubeconfig that holds what it needs."""
+    cluster = {"server": credentials.server, "certificate-authority-data": in_base64(credentials.ca)}
+    user = {
+        "client-certificate-data": in_base64(credentials.certificate),
+        "client-key-data": in_base64(credentials.key),
+    }
+    return one_context(name, cluster, user)
+
+
+def one_context(name: str, cluster: Mapping[str, str], user: Mapping[str, str]) -> dict[str, Any]:
     """A whole kubeconfig with one cluster, user and context called `name`."""
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {
-                "name": name,
-                "cluster": {"server": credentials.server, "certificate-authority-data": _base64(credentials.ca)},
-            }
-        ],
-        "users": [
-            {
-                "name": name,
-                "user": {
-                    "client-certificate-data": _base64(credentials.certificate),
-                    "client-key-data": _base64(credentials.key),
-                },
-            }
-        ],
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }
 
 
-def _base64(data: bytes) -> str:
+def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 

@@ -6,9 +6,7 @@ Source: cmd/kubelet/app/server.go (buildKubeletClientConfig), pkg/kubelet/certif
 from __future__ import annotations
 
 import argparse
-import base64
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -17,6 +15,7 @@ from pybernetes.client import kubeconfig
 from pybernetes.client.client import Client
 from pybernetes.client.kubeconfig import Kubeconfig
 from pybernetes.client.transport import HttpTransport
+from pybernetes.cluster.kubeconfig import in_base64, one_context
 from pybernetes.host.clock import Clock
 from pybernetes.host.files import write_atomic
 from pybernetes.host.random import Random
@@ -73,16 +72,8 @@ class Identity:
 
 
 def _kubeconfig_with(given: Kubeconfig, certificate: Path) -> bytes:
-    cluster: dict[str, Any] = {"server": given.server}
+    cluster = {"server": given.server}
     if given.ca_pem:
-        cluster["certificate-authority-data"] = base64.b64encode(given.ca_pem).decode()
+        cluster["certificate-authority-data"] = in_base64(given.ca_pem)
     user = {"client-certificate": str(certificate), "client-key": str(certificate)}
-    tree = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "default", "cluster": cluster}],
-        "users": [{"name": "default", "user": user}],
-        "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
-        "current-context": "default",
-    }
-    return msgspec.json.encode(tree)
+    return msgspec.json.encode(one_context("default", cluster, user))

@@ -33,6 +33,7 @@ from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.pods import is_finished, is_ready
 from pybernetes.client.client import Client
+from pybernetes.cluster.kubeconfig import one_context
 from pybernetes.kubelet.runtime import POD_UID_LABEL
 from tests.e2e.conftest import own_slot
 from tests.e2e.kubelet.footprint import footprint, shim_processes
@@ -53,10 +54,7 @@ class KubeletProcess:
     def __init__(self, folder: Path, api: Path, containerd: PrivateContainerd) -> None:
         self.folder = folder
         self._containerd = containerd
-        server = {"name": "c", "cluster": {"server": f"unix://{api}"}}
-        context = {"name": "c", "context": {"cluster": "c", "user": "c"}}
-        config = {"clusters": [server], "contexts": [context], "users": [{"name": "c", "user": {}}]}
-        (folder / "kubeconfig").write_text(json.dumps({"current-context": "c", **config}))
+        (folder / "kubeconfig").write_text(json.dumps(one_context("c", {"server": f"unix://{api}"}, {})))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

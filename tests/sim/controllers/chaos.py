@@ -31,6 +31,7 @@ from pybernetes.api.policy.v1 import Eviction, PodDisruptionBudget
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.scheme import resource_of
 from pybernetes.client.client import Client
+from pybernetes.cluster.kubeconfig import one_context
 from pybernetes.host.clock import SystemClock
 from pybernetes.host.random import Random
 from pybernetes.scheduler.config import SchedulerConfig
@@ -91,10 +92,8 @@ class Manager:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        server = {"name": "c", "cluster": {"server": f"unix://{folder}/api.sock"}}
-        context = {"name": "c", "context": {"cluster": "c", "user": "c"}}
-        config = {"clusters": [server], "contexts": [context], "users": [{"name": "c", "user": {}}]}
-        (folder / "kubeconfig").write_text(json.dumps({"current-context": "c", **config}))
+        tree = one_context("c", {"server": f"unix://{folder}/api.sock"}, {})
+        (folder / "kubeconfig").write_text(json.dumps(tree))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

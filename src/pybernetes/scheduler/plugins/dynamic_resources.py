@@ -10,7 +10,6 @@ together, and shorter, because nothing else is decided meanwhile.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import Sequence
@@ -45,8 +44,6 @@ from pybernetes.scheduler.handle import Handle
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.status import SKIP, SUCCESS, PluginFailed, Status, failed, unresolvable, unschedulable
-
-log = logging.getLogger(__name__)
 
 _STATE = "DynamicResources"
 _REASONS = (
