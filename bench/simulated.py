@@ -10,7 +10,6 @@ import datetime
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench.command import run, say
 from bench.machine import cpu_s, memory_mb
 from pybernetes.api.apps.v1 import Deployment
 from pybernetes.api.coordination.v1 import Lease
@@ -27,28 +27,16 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
 
-COMMAND = [sys.executable, "-m", "pybernetes"]
 NAME = "bench-simulated"
 REPLICAS = 1000
 IDLE_S = 20.0
-
-
-def run(*args: str) -> str:
-    done = subprocess.run([*COMMAND, *args], capture_output=True, text=True, check=False)
-    if done.returncode and args[0] != "status":
-        sys.exit(f"pybernetes {' '.join(args)} failed: {done.stderr.strip()}")
-    return done.stdout
-
-
-def say(label: str, value: float, unit: str) -> None:
-    print(f"{label:<72}{value:9.2f} {unit}")
 
 
 class Processes:
     """The control plane's and the nodes'."""
 
     def __init__(self, name: str) -> None:
-        parts = json.loads(run("status", "--name", name, "-o", "json"))["components"]
+        parts = json.loads(run("status", "--name", name, "-o", "json", check=False))["components"]
         by_name = {part["name"]: int(part["pid"]) for part in parts}
         self._pids = by_name["control-plane"], by_name["simulated-nodes"]
 
