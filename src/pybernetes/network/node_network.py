@@ -60,15 +60,12 @@ class NodeNetwork:
         """As the kernel has them."""
         self._netlink = netlink or KernelNetlink()
         self._nft = nft or LibNft()
-        self._guard = TableGuard(
-            [
-                *(f"{family.table} {config.table} postrouting" for family in families(config)),
-                f"ip {config.host_ports_table} prerouting",
-            ],
-        )
+        self._guard = TableGuard(f"{family.table} {config.table} postrouting" for family in families(config))
+        self._ports_guard = TableGuard([f"ip {config.host_ports_table} prerouting"])
         self._prepared = False
         self._wake = asyncio.Event()
         self._applied: MachineNetwork | None = None
+        """None where it is not known. Like the others it is set before the work: who undoes it meanwhile is heard."""
         self.ready = asyncio.Event()
         """Set once this machine's network stands (for a node: once it has a podCIDR)."""
 
@@ -92,12 +89,10 @@ class NodeNetwork:
             group.create_task(self._mend_links())
             while True:
                 try:
-                    if not self._prepared:
-                        await asyncio.to_thread(self._prepare)
-                        self._prepared = True
                     await self._sync()
                 except (NetlinkFault, NftError, OSError) as error:
                     log.error("the network of this machine could not be set up, trying again: %s", error)
+                    self._prepared, self._applied, self._ports = False, None, None
                     await asyncio.sleep(_RETRY_S)
                     continue
                 await self._wake.wait()
@@ -105,7 +100,7 @@ class NodeNetwork:
 
     async def _mend_rules(self) -> None:
         async for _ in foreign_changes():
-            if await asyncio.to_thread(self._guard.touched):
+            if await asyncio.to_thread(self._touched):
                 log.warning("somebody else changed the rules of this machine's network; they are made anew")
                 self._prepared, self._ports = False, None
                 self._wake.set()
@@ -116,17 +111,20 @@ class NodeNetwork:
             self._wake.set()
 
     async def _sync(self) -> None:
+        if not self._prepared:
+            self._prepared = True
+            await asyncio.to_thread(self._prepare)
         wanted = await asyncio.to_thread(self._wanted, self._nodes.lister.list())
-        if wanted != self._applied:
-            await asyncio.to_thread(apply, self._config, wanted, self._applied, self._netlink)
-            self._applied = wanted
+        before, self._applied = self._applied, wanted
+        if wanted != before:
+            await asyncio.to_thread(apply, self._config, wanted, before, self._netlink)
         if wanted.cni or not self._config.node_name:
             self.ready.set()
         if self._pods is not None and self._pods.has_synced:
             ports = host_ports(self._pods.lister.list())
             if ports != self._ports:
-                await asyncio.to_thread(self._forward, ports)
                 self._ports = ports
+                await asyncio.to_thread(self._forward, ports)
 
     def _wanted(self, nodes: list[Node]) -> MachineNetwork:
         addresses = {node.metadata.name: reachable(node) for node in nodes}
@@ -138,7 +136,10 @@ class NodeNetwork:
         if ports:
             self._netlink.sysctl(f"net.ipv4.conf.{self._config.bridge}.route_localnet", "1")
         self._nft.apply(rules(self._config.host_ports_table, self._config.bridge, ports))
-        self._guard.remember()
+        self._ports_guard.remember()
+
+    def _touched(self) -> bool:
+        return self._guard.touched() or self._ports_guard.touched()
 
     def _pod_changed(self, pod: Pod) -> None:
         if self._ports is None or uses_host_ports(pod):

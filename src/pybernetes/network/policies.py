@@ -57,10 +57,10 @@ class NetworkPolicies:
                     await self._peers.wait_synced()
                     watching = True
                 self._wake.clear()
-                text = self._table.commands()
+                anew, text = self._table.is_unknown, self._table.commands()
                 try:
                     if text:
-                        await asyncio.to_thread(self._apply, text)
+                        await asyncio.to_thread(self._apply, text, anew)
                 except NftError as error:
                     log.error("network policies could not be written, trying again: %s", error)
                     self._table.forget()
@@ -75,9 +75,10 @@ class NetworkPolicies:
                 self._table.forget()
                 self._wake.set()
 
-    def _apply(self, text: str) -> None:
+    def _apply(self, text: str, anew: bool) -> None:
         self._nft.apply(text)
-        self._guard.remember()
+        if anew:  # a smaller change leaves what somebody else may just have done to the hooks
+            self._guard.remember()
 
     def _policy(self, policy: NetworkPolicy, gone: bool = False) -> None:
         key = (policy.metadata.namespace or "", policy.metadata.name or "")

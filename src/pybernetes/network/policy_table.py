@@ -134,6 +134,11 @@ class PolicyTable:
         """The kernel may hold anything: the next commands make the table anew."""
         self._kernel = None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the next commands make the table anew, or take it away, whatever the kernel holds."""
+        return not self._policies or not self._kernel
+
     def commands(self) -> str:
         """One transaction from what the last one left to what must be; "" when that is the same."""
         before, dirty = self._kernel, self._dirty
