@@ -24,12 +24,12 @@ async def until_has(w: World, name: str, *ips: str) -> None:
     await w.until(has, 30)
 
 
-async def node_has(w: World, address: str) -> None:
+async def node_has(w: World, address: str, node: str = NODE) -> None:
     status = {
         "addresses": [{"type": "InternalIP", "address": address}],
         "conditions": [{"type": "Ready", "status": "True"}],
     }
-    await w.client.patch(Node, NODE, "", {"status": status}, subresource="status")
+    await w.client.patch(Node, node, "", {"status": status}, subresource="status")
 
 
 async def reasons(w: World, name: str) -> list[str | None]:
@@ -98,10 +98,11 @@ def test_ports_of_the_cluster_itself_are_not_given() -> None:
 
 def test_with_local_traffic_only_nodes_with_an_endpoint_count() -> None:
     async def body(w: World) -> None:
+        await w.create(Node, {"metadata": {"name": "other"}})
         await node_has(w, "192.0.2.7")
+        await node_has(w, "192.0.2.8", "other")
         await make(w, "web", externalTrafficPolicy="Local")
-        await w.settle()
-        assert await addresses(w, "web") == []
+        await until_has(w, "web", "192.0.2.7", "192.0.2.8")  # none has one yet
         container = {"name": "c", "image": "good"}
         await w.create(Pod, {"metadata": {"name": "p", "labels": {"app": "web"}}, "spec": {"containers": [container]}})
         ips = {"status": {"podIP": "10.244.0.5", "podIPs": [{"ip": "10.244.0.5"}]}}
