@@ -74,7 +74,8 @@ def with_server(scenario: Callable[[Asked], Awaitable[None]]) -> None:
         server = DnsServer(api.client(), config)
         running = asyncio.create_task(server.run())
         await asyncio.wait_for(server.ready.wait(), PATIENCE_S)
-        await scenario(Asked(server, api))
+        async with asyncio.timeout(PATIENCE_S):
+            await scenario(Asked(server, api))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         resolver.close()

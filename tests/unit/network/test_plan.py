@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import json
-import os
-import subprocess
 
 import msgspec
 import pytest
@@ -14,6 +11,7 @@ import pytest
 from pybernetes.api.core.v1 import Node
 from pybernetes.host.netlink import KernelNetlink, Route
 from pybernetes.network.plan import LOW_PRIORITY, NetworkConfig, masquerade_rules, plan
+from tests.network_machine import Machine
 
 CONFIG = NetworkConfig(node_name="n1", bridge="pybtest0", cni_data_dir="/var/lib/x")
 UNREACHABLE = Route("10.244.0.0/16", kind="unreachable", metric=LOW_PRIORITY)
@@ -92,46 +90,31 @@ def test_two_families() -> None:
 
 
 @pytest.mark.e2e
-def test_the_kernel_in_a_namespace_of_its_own() -> None:
-    """Bridge, routes and their removal, in a child process with its own network namespace."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            if ctypes.CDLL(None, use_errno=True).unshare(0x40000000) != 0:
-                os._exit(77)
-            netlink = KernelNetlink()
-            netlink.ensure_bridge("pybtest0", ["10.244.0.1/24"])
-            netlink.ensure_bridge("pybtest0", ["10.244.3.1/24", "fd00:10:244:3::1/64"], 1400)
-            wanted = [
-                UNREACHABLE,
-                Route("10.96.0.0/16", device="pybtest0"),
-                Route("10.244.1.0/24", gateway="10.244.3.9"),
-                Route("fd00:10:244::/56", kind="unreachable", metric=LOW_PRIORITY),
-                Route("fd00:10:96::/112", device="pybtest0"),
-                Route("fd00:10:244:1::/64", gateway="fd00:10:244:3::9"),
-            ]
-            for route in wanted * 2:
-                netlink.ensure_route(route)
-            assert netlink.mtu_towards("10.244.3.1") == netlink.mtu_towards("fd00:10:244:3::1") == 1400
-            assert netlink.mtu_towards("10.244.0.1") == 0
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-            assert netlink.mtu_towards("127.0.0.1") == 0, "no Pod's device can have the loopback's"
-            plain = {Route(r.destination, r.gateway, r.device, r.kind) for r in wanted}
-            assert netlink.our_routes() == plain, netlink.our_routes()
-            for route in plain:
-                netlink.delete_route(route)
-            assert netlink.our_routes() == set()
-            netlink.delete_link("pybtest0")
-            netlink.delete_link("pybtest0")
-            code = 0
-        except BaseException:
-            import traceback
+def test_the_kernel_takes_bridge_and_routes_and_gives_them_back() -> None:
+    def check() -> None:
+        netlink = KernelNetlink()
+        netlink.ensure_bridge("pybtest0", ["10.244.0.1/24"])
+        netlink.ensure_bridge("pybtest0", ["10.244.3.1/24", "fd00:10:244:3::1/64"], 1400)
+        wanted = [
+            UNREACHABLE,
+            Route("10.96.0.0/16", device="pybtest0"),
+            Route("10.244.1.0/24", gateway="10.244.3.9"),
+            Route("fd00:10:244::/56", kind="unreachable", metric=LOW_PRIORITY),
+            Route("fd00:10:96::/112", device="pybtest0"),
+            Route("fd00:10:244:1::/64", gateway="fd00:10:244:3::9"),
+        ]
+        for route in wanted * 2:
+            netlink.ensure_route(route)
+        assert netlink.mtu_towards("10.244.3.1") == netlink.mtu_towards("fd00:10:244:3::1") == 1400
+        assert netlink.mtu_towards("10.244.0.1") == 0
+        assert netlink.mtu_towards("127.0.0.1") == 0, "no Pod's device can have the loopback's"
+        plain = {Route(r.destination, r.gateway, r.device, r.kind) for r in wanted}
+        assert netlink.our_routes() == plain
+        for route in plain:
+            netlink.delete_route(route)
+        assert netlink.our_routes() == set()
+        netlink.delete_link("pybtest0")
+        netlink.delete_link("pybtest0")
 
-            traceback.print_exc()
-        os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code == 77:
-        pytest.skip("needs root for a network namespace")
-    assert code == 0
+    with Machine() as machine:
+        machine.run(check)
