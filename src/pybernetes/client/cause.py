@@ -7,8 +7,6 @@ sends it with every request. Code between them passes nothing by hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -49,13 +47,19 @@ def set_current(cause: Cause) -> None:
     _current.set(cause)
 
 
-@contextmanager
-def caused_by(cause: Cause) -> Iterator[None]:
-    token = _current.set(cause)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class caused_by:
+    """Makes a cause current inside a block. Not a generator: it is entered for every event that an informer tells."""
+
+    __slots__ = ("_cause", "_token")
+
+    def __init__(self, cause: Cause) -> None:
+        self._cause = cause
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._cause)
+
+    def __exit__(self, *error: object) -> None:
+        _current.reset(self._token)
 
 
 def of_revision(resource_version: str | None) -> Cause:

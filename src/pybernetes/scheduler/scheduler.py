@@ -38,6 +38,7 @@ from pybernetes.scheduler.default_selector import default_selector
 from pybernetes.scheduler.metrics import SchedulerMetrics
 from pybernetes.scheduler.pod_info import PodInfo, QueuedPodInfo
 from pybernetes.scheduler.queue import QueueProfile, SchedulingQueue
+from pybernetes.scheduler.status import PluginFailed, Status, failed, unschedulable
 
 if TYPE_CHECKING:
     from pybernetes.scheduler.algorithm import Decision, NoFit
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from pybernetes.scheduler.preemption import Candidate
     from pybernetes.scheduler.profile import Profile
     from pybernetes.scheduler.snapshot import Snapshot
-    from pybernetes.scheduler.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -411,7 +411,6 @@ class Scheduler:
         from pybernetes.scheduler.algorithm import Decision, schedule
         from pybernetes.scheduler.extender_answers import tell, to_ask_about
         from pybernetes.scheduler.framework import CycleState
-        from pybernetes.scheduler.status import PluginFailed
 
         info = queued.info
         profile = self.profiles[info.pod.spec.schedulerName or ""]
@@ -483,8 +482,6 @@ class Scheduler:
         try:
             refusal = await self._permission(info.uid, waits) if waits else ""
             if refusal:
-                from pybernetes.scheduler.status import unschedulable
-
                 plugin = min(waits, key=lambda name: waits[name])
                 self._refused(profile, state, queued, node_name, unschedulable(refusal).of(plugin))
                 return
@@ -590,8 +587,6 @@ class Scheduler:
 
 
 async def _answered(work: Coroutine[Any, Any, Status], info: PodInfo) -> Status:
-    from pybernetes.scheduler.status import failed
-
     try:
         return await work
     except (StatusError, OSError) as error:
