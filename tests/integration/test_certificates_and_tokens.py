@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import base64
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pybernetes.api.certificates.v1 import CertificateSigningRequest, CertificateSigningRequestCondition
 from pybernetes.api.core.v1 import ConfigMap, Node, Secret, ServiceAccount
+from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.api.rbac.v1 import ClusterRoleBinding, RoleRef, Subject
 from pybernetes.apimachinery.times import format_time
+from pybernetes.apiserver.bootstrap.roles import GROUP
+from pybernetes.apiserver.config import ApiServerConfig
+from pybernetes.client import kubeconfig
+from pybernetes.cluster.kubeconfig import one_context
 from pybernetes.cluster.pki import Certificate, Pki
+from pybernetes.cmd.kubelet import add_arguments
+from pybernetes.cmd.kubelet_identity import Identity
 from pybernetes.controllers.bootstrap_signer import plan as signing
 from pybernetes.controllers.bootstrap_signer.tokens import Token
 from pybernetes.host.random import Random
 from pybernetes.http.self_signed import self_signed
+from pybernetes.http.server import HttpServer
 from pybernetes.kubelet.certificates import CertificateRefused, OwnCertificate, Wanted
 from tests.integration.cluster_world import World, in_world
 
@@ -255,3 +266,42 @@ def test_a_kubelet_is_told_that_its_request_was_denied(keys: Pki, tmp_path: Path
             await asyncio.wait_for(asking, 60)
 
     with_keys(keys, body)
+
+
+class Joinable(World):
+    api_config = ApiServerConfig(bind_addresses=(), port=-1, bootstrap_token_auth=True)
+
+
+def test_a_node_joins_with_a_bootstrap_token(keys: Pki, tmp_path: Path) -> None:
+    """It asks once; what starts it again finds its certificate and its kubeconfig."""
+
+    async def body(w: World) -> None:
+        data = {"token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true"}
+        meta = {"name": "bootstrap-token-abcdef", "namespace": "kube-system"}
+        await w.create(Secret, {"metadata": meta, "type": "bootstrap.kubernetes.io/token", "stringData": data})
+        for role in ("system:node-bootstrapper", "system:certificates.k8s.io:certificatesigningrequests:nodeclient"):
+            reference = RoleRef(apiGroup=GROUP, kind="ClusterRole", name=role)
+            subjects = [Subject(apiGroup=GROUP, kind="Group", name="system:bootstrappers")]
+            metadata = ObjectMeta(name=role.rpartition(":")[2])
+            await w.client.create(ClusterRoleBinding(metadata=metadata, roleRef=reference, subjects=subjects))
+        socket, given, made = (tmp_path / name for name in ("api.sock", "bootstrap", "kubeconfig"))
+        tree = one_context("c", {"server": f"unix://{socket}"}, {"token": "abcdef.0123456789abcdef"})
+        given.write_text(json.dumps(tree))
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        words = ["--bootstrap-kubeconfig", str(given), "--kubeconfig", str(made), "--cert-dir", str(tmp_path / "pki")]
+        api = HttpServer(w.api.handler, unix_path=str(socket))
+        await api.start()
+        try:
+            for _ in range(2):
+                transport = await Identity(parser.parse_args(words), "n1", w.clock, Random(1)).transport()
+                await transport.close()
+        finally:
+            await api.stop()
+        (asked,) = (await w.client.list(CertificateSigningRequest)).items
+        assert asked.spec.username == "system:bootstrap:abcdef"
+        assert made.stat().st_mode & 0o777 == 0o600
+        shown = x509.load_pem_x509_certificate(kubeconfig.load(str(made)).certificate_pem or b"")
+        assert shown.subject.rfc4514_string() == "CN=system:node:n1,O=system:nodes"
+
+    with_keys(keys, body, made=Joinable)
