@@ -6,25 +6,21 @@ Source: pkg/kubelet/cm/dra/manager.go.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceStatus
 from pybernetes.api.resource.v1 import ResourceClaim
 from pybernetes.apimachinery import errors, resource_claims
 from pybernetes.client.client import Client
-from pybernetes.host.files import write_atomic
+from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.claims.drivers import DriverError, Drivers
 from pybernetes.kubelet.claims.ledger import ClaimedDevice, Claims, KnownClaim
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.resources.requests import resources_of
 from pybernetes.kubelet.rpc import RpcError
 
-_LOG = logging.getLogger(__name__)
 _FILE = "dra_manager_state"
 
 
@@ -34,7 +30,7 @@ class ClaimError(Exception):
 
 class ResourceClaims:
     def __init__(self, folder: Path, client: Client, drivers: Drivers) -> None:
-        self._file = folder / _FILE
+        self._checkpoint = Checkpoint(folder / _FILE, "which claims were prepared")
         self._client = client
         self.drivers = drivers
         self._claims = Claims()
@@ -42,16 +38,11 @@ class ResourceClaims:
 
     def remember(self) -> None:
         """Reads what an earlier kubelet wrote."""
-        try:
-            self._claims.remember(self._file.read_bytes())
-        except FileNotFoundError:
-            pass
-        except (OSError, msgspec.DecodeError) as error:
-            _LOG.warning("which claims were prepared cannot be read from %s: %s", self._file, error)
+        self._checkpoint.read(self._claims.remember)
 
     def _keep(self) -> None:
         try:
-            write_atomic(self._file, self._claims.as_text(), 0o600)
+            self._checkpoint.write(self._claims.as_text())
         except OSError as error:
             raise ClaimError(f"checkpoint ResourceClaim state: {error.strerror}") from None
 

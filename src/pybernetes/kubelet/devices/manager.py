@@ -7,16 +7,13 @@ Source: pkg/kubelet/cm/devicemanager/manager.go.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
-
-import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod
 from pybernetes.apimachinery import quantity
 from pybernetes.host.clock import Clock
-from pybernetes.host.files import write_atomic
+from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.containers.given import Given
 from pybernetes.kubelet.devices.ledger import Holding, Ledger
 from pybernetes.kubelet.devices.plugins import DevicePlugins
@@ -24,25 +21,19 @@ from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
 from pybernetes.kubelet.resources.requests import pod_limits, resources_of
 from pybernetes.kubelet.resources.topology import Hint, Hints
 
-_LOG = logging.getLogger(__name__)
-CHECKPOINT = "kubelet_internal_checkpoint"
+_FILE = "kubelet_internal_checkpoint"
 
 
 class Devices:
     def __init__(self, folder: Path, ledger: Ledger, plugins: DevicePlugins, clock: Clock) -> None:
-        self._file = folder / CHECKPOINT
+        self._checkpoint = Checkpoint(folder / _FILE, "which containers hold which devices")
         self._ledger = ledger
         self._plugins = plugins
         self._clock = clock
 
     def remember(self) -> None:
         """Reads what an earlier kubelet wrote."""
-        try:
-            self._ledger.remember(self._file.read_bytes(), self._clock.now())
-        except FileNotFoundError:
-            pass
-        except (OSError, msgspec.DecodeError) as error:
-            _LOG.warning("which containers hold which devices cannot be read from %s: %s", self._file, error)
+        self._checkpoint.read(lambda text: self._ledger.remember(text, self._clock.now()))
 
     def _asked(self, container: Container | EphemeralContainer) -> dict[str, int]:
         return self._of_limits(resources_of(container).limits)
@@ -90,10 +81,7 @@ class Devices:
 
     def keep(self) -> None:
         """Writes down who has what."""
-        try:
-            write_atomic(self._file, self._ledger.as_text(), 0o600)
-        except OSError as error:
-            _LOG.warning("which containers hold which devices cannot be written to %s: %s", self._file, error)
+        self._checkpoint.keep(self._ledger.as_text())
 
     def only(self, uids: set[str]) -> None:
         """Pods that are gone since an earlier kubelet give back what they had."""

@@ -8,7 +8,6 @@ Differs: policy options are not known; CPUs of init containers, which stay with 
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,7 +16,7 @@ import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod
 from pybernetes.apimachinery import quantity
-from pybernetes.host.files import write_atomic
+from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
 from pybernetes.kubelet.resources.allocation import AllocationError
@@ -25,7 +24,6 @@ from pybernetes.kubelet.resources.cpu_topology import Topology, parse, take, tex
 from pybernetes.kubelet.resources.requests import pod_requests, qos_class, resources_of
 from pybernetes.kubelet.resources.topology import Hint, Hints, hints_for
 
-_LOG = logging.getLogger(__name__)
 _FILE = "cpu_manager_state"
 
 
@@ -39,7 +37,7 @@ class Cpus:
     """`changed` is called when containers that share have other CPUs. Raises ValueError: nothing is reserved."""
 
     def __init__(self, config: KubeletConfig, topology: Topology, changed: Callable[[], None]) -> None:
-        self._file = Path(config.root_dir) / _FILE
+        self._checkpoint = Checkpoint(Path(config.root_dir) / _FILE, "which containers own which CPUs")
         self._topology = topology
         self._changed = changed
         self._reserved = _reserved(config, topology)
@@ -139,23 +137,17 @@ class Cpus:
         state = _State("static", text_of(self.shared()))
         for (uid, container), cpus in self._own.items():
             state.entries.setdefault(uid, {})[container] = text_of(cpus)
-        try:
-            write_atomic(self._file, msgspec.json.encode(state), 0o600)
-        except OSError as error:
-            _LOG.warning("which containers own which CPUs cannot be written to %s: %s", self._file, error)
+        self._checkpoint.keep(msgspec.json.encode(state))
 
     def remember(self) -> None:
         """Reads what an earlier kubelet wrote, as far as there are such CPUs."""
-        try:
-            state = msgspec.json.decode(self._file.read_bytes(), type=_State)
-            for uid, containers in state.entries.items():
-                for name, text in containers.items():
-                    if (cpus := parse(text)) <= self.allocatable():
-                        self._own[uid, name] = cpus
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as error:
-            _LOG.warning("which containers own which CPUs cannot be read from %s: %s", self._file, error)
+        self._checkpoint.read(self._take_over)
+
+    def _take_over(self, text: bytes) -> None:
+        for uid, containers in msgspec.json.decode(text, type=_State).entries.items():
+            for name, cpus in containers.items():
+                if (own := parse(cpus)) <= self.allocatable():
+                    self._own[uid, name] = own
 
 
 def wanted(pod: Pod, container: Container | EphemeralContainer) -> int:
