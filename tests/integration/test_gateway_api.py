@@ -142,10 +142,10 @@ def test_what_goes_without_saying() -> None:
 class Controller:
     """Gateways' part of the controller, with the rights that it has in a cluster; no proxy runs."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, address: str = ADDRESS) -> None:
         client = Client(LocalTransport(world.api.handler, INGRESS), "test")
         self.factory, self.woken = InformerFactory(client, LoopClock()), asyncio.Event()
-        self.gateways = Gateways(client, self.factory, LoopClock(), self.woken.set, ADDRESS, False)
+        self.gateways = Gateways(client, self.factory, LoopClock(), self.woken.set, address, False)
         services, slices = self.factory.informer(Service), self.factory.informer(EndpointSlice)
         slices.add_index(BY_SERVICE, service_of)
         for informer in (services, slices):
@@ -264,5 +264,12 @@ def test_another_controller_keeps_what_is_there() -> None:
         after = (await world.client.list(Service, "shop")).items, (await world.client.list(EndpointSlice, "shop")).items
         assert after == before, "its first look already changes nothing"
         assert second.tables[-1].frontends == first.tables[-1].frontends
+        moved = "198.51.100.8"
+        async with Controller(world, moved).working():
+
+            def leads_there(piece: EndpointSlice) -> bool:
+                return [e.addresses for e in piece.endpoints or ()] == [[moved]]
+
+            await until(world, EndpointSlice, service_key(("shop", "g"))[1], leads_there)
 
     in_world(scenario)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from pybernetes.api.apiextensions.v1 import CustomResourceDefinition
 from pybernetes.api.core.v1 import Namespace, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
@@ -44,6 +46,7 @@ from pybernetes.ingress.gateways.written import (
     different,
     gateway_status,
     is_ours,
+    leads_elsewhere,
     own_service,
     own_slice,
     port_name,
@@ -223,11 +226,9 @@ class Gateways:
         known = next((s for s in world.slices(namespace, name) if s.metadata.name == name), None)
         if known is None:
             yield client.create(piece)
-        elif [(p.name, p.port) for p in known.ports or ()] != [(p.name, p.port) for p in piece.ports or ()]:
-            yield client.patch(
-                EndpointSlice, name, namespace,
-                {"ports": [{"name": p.name, "port": p.port, "protocol": "TCP"} for p in piece.ports or ()]},
-            )  # fmt: skip
+        elif leads_elsewhere(known, piece):
+            where = {"endpoints": msgspec.to_builtins(piece.endpoints), "ports": msgspec.to_builtins(piece.ports)}
+            yield client.patch(EndpointSlice, name, namespace, where)
 
     def _definition(self, kind: type[Any]) -> Informer[CustomResourceDefinition]:
         name = f"{kind.RESOURCE.plural}.{GROUP}"

@@ -99,6 +99,15 @@ def own_slice(service: Service, address: str, ports: dict[int, int]) -> Endpoint
     )
 
 
+def leads_elsewhere(held: EndpointSlice, wanted: EndpointSlice) -> bool:
+    """Whether it has other ports of the proxy, or another address: a machine may come back with one."""
+    is_, shall = (
+        ([e.addresses for e in piece.endpoints or ()], [(p.name, p.port) for p in piece.ports or ()])
+        for piece in (held, wanted)
+    )
+    return is_ != shall
+
+
 def gateway_status(gateway: Gateway, told: GatewayTold, address: str, now: float) -> Tree | None:
     """What is to be written; None when it says that already."""
     before = gateway.status
