@@ -109,7 +109,7 @@ class Configs:
         self._instance = instance_of(config)
         self.user_namespaces = UserNamespaces(Path(config.root_dir, "pods"))
 
-    def facts(self, pod: Pod, pod_ips: Iterable[str] = ()) -> Facts:
+    def facts(self, pod_ips: Iterable[str] = ()) -> Facts:
         return Facts(
             node_name=self._config.node_name,
             host_ips=self._node.host_ips,
@@ -194,7 +194,7 @@ class Configs:
 
     def environment(self, new: NewContainer) -> dict[str, str]:
         """Raises ConfigError."""
-        facts = self.facts(new.pod, new.pod_ips)
+        facts = self.facts(new.pod_ips)
         found = container_environment(
             new.pod, new.spec, self._objects, self._services(), facts, self.file_reader(new.pod)
         )

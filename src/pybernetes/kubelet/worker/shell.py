@@ -40,6 +40,7 @@ from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.resources.resizing import Decision
 from pybernetes.kubelet.runtime import CONTAINER_NAME_LABEL, POD_UID_LABEL, Container, Sandbox, container_of, sandbox_of
 from pybernetes.kubelet.surroundings import ProbeOnce, RunHook
+from pybernetes.kubelet.tasks import Spawn
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError
 from pybernetes.kubelet.worker import messages as m
@@ -70,7 +71,7 @@ class Node:
     clock: Clock
     record: Callable[[Pod, str, str, str, str], None]
     """pod, type, reason, message, container name (or "")."""
-    spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+    spawn: Spawn
     services_known: asyncio.Event
     probe: ProbeOnce
     run_hook: RunHook
@@ -243,7 +244,7 @@ class PodRunner:
         try:
             node.objects.register(pod)
             await node.objects.ready(pod)
-            await node.volumes.prepare(pod, node.configs.facts(pod), partial(node.record, pod))
+            await node.volumes.prepare(pod, node.configs.facts(), partial(node.record, pod))
         except TimeoutError:
             text = "failed to sync the configmaps and secrets of the pod: timed out waiting for the condition"
         except (VolumeError, OSError) as error:
@@ -277,7 +278,7 @@ class PodRunner:
         async with self._refreshing:  # the last one writes what is newest
             pod = self.worker.pod
             ips = pod_spec.pod_ips_of(self.worker.status)
-            await self._node.volumes.refresh(pod, self._node.configs.facts(pod, ips))
+            await self._node.volumes.refresh(pod, self._node.configs.facts(ips))
         self._plan_refresh()
 
     def _plan_refresh(self) -> None:
