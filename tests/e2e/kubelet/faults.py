@@ -244,7 +244,9 @@ class Campaign:
                 key = f"{pod.metadata.name}/{status.name}"
                 now = (status.containerID or "", status.restartCount)
                 before = self._containers.get(key, now)
-                if before != now and pod.metadata.uid not in self._hit:
+                if before != now and self._runtime.lost_sight_of(before[0].rpartition("//")[2]):
+                    self.total["containers that containerd lost sight of as it started"] += 1
+                elif before != now and pod.metadata.uid not in self._hit:
                     told = msgspec.json.encode(status).decode()
                     self.violations.append(f"{when}: {key} is another container: {before}, now {now}: {told}")
                 self._containers[key] = now

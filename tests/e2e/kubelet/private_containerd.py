@@ -135,6 +135,10 @@ class PrivateContainerd:
         rows = [line.split() for line in self.ctr("tasks", "ls").stdout.splitlines()[1:]]
         return {row[0]: int(row[1]) for row in rows if row[2] == "RUNNING"}
 
+    def lost_sight_of(self, container_id: str) -> bool:
+        """Whether it says that it could not learn, as it started, what had become of that container."""
+        return f'Failed to load container status for \\"{container_id}' in (self.folder / "log").read_text()
+
     def stop(self) -> None:
         """Ends every container and the daemon, and takes away what they left on the machine."""
         if self._process is None:

@@ -103,6 +103,7 @@ def _plan_container(pod: Pod, spec: ContainerSpec, runtime: PodRuntime, probes: 
         ended = newest if newest is not None else past
         if ended is None or ended.state in ("created", "unknown") or should_restart(spec, pod, ended.exit_code):
             result.start.append(spec.name)
+            result.stop.extend(_if_lost(pod, newest, "Container"))
         elif newest is None and past is not None and past.exit_code == 0 and _restartable(pod, spec):
             pass
         return False
@@ -115,6 +116,14 @@ def _plan_container(pod: Pod, spec: ContainerSpec, runtime: PodRuntime, probes: 
         result.start.append(spec.name)
     result.stop.append(Stop(newest, message, grace))
     return False
+
+
+def _if_lost(pod: Pod, container: Container | None, subject: str) -> list[Stop]:
+    """One of which the runtime no longer knows whether it runs must not run beside the next."""
+    if container is None or container.state != "unknown":
+        return []
+    message = f'{subject} is in "{container.state}" state, try killing it before restart'
+    return [Stop(container, message, termination_grace_period_s(pod))]
 
 
 def _plan_size(pod: Pod, spec: ContainerSpec, container: Container, result: Plan) -> bool:
@@ -195,9 +204,7 @@ def _plan_init(pod: Pod, runtime: PodRuntime, probes: ProbeResults, result: Plan
             else:
                 starts.append(specs[index + 1].name)
         else:  # created but never started, lost, or a sidecar that ended
-            if status.state == "unknown":
-                message = f'Init container is in "{status.state}" state, try killing it before restart'
-                result.stop.append(Stop(status, message, termination_grace_period_s(pod)))
+            result.stop.extend(_if_lost(pod, status, "Init container"))
             starts.append(spec.name)
         before = True
     if not before:

@@ -60,6 +60,8 @@ CASES: dict[str, tuple[Any, PodRuntime, dict[str, Any]]] = {
     "rule restarts its exit code": (RULES, running(exited(RULES, code=42)), {"start": ["c"]}),
     "rule leaves others": (RULES, running(exited(RULES, code=1)), {"done": True}),
     "created but not started": (ALWAYS, running(container(ALWAYS, state="created")), {"start": ["c"]}),
+    "lost by the runtime": (ALWAYS, running(container(ALWAYS, state="unknown")), {"start": ["c"], "stop": ["c-0"]}),
+    "lost init container": (INIT, running(container(INIT, "i1", state="unknown")), {"start": ["i1"], "stop": ["i1-0"]}),
     "first init container": (INIT, running(), {"start": ["i1"]}),
     "init container runs": (INIT, running(container(INIT, "i1")), {}),
     "second init container": (INIT, running(exited(INIT, "i1")), {"start": ["i2"]}),
