@@ -14,17 +14,18 @@ import json
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench.command import run, say
 from bench.machine import cpu_s
 from pybernetes.api.core.v1 import Container, Pod, Probe
 from pybernetes.client.client import Client
@@ -39,19 +40,9 @@ from pybernetes.kubelet.runtime import Container as Running
 NAME, NODE = "bench-node", "node-2"
 IMAGE = "pybernetes.local/busybox:1.35"
 IDLE_S = 15.0
+LONGEST_S = 300.0
 CRASHES = 5
 PROBES, PROBED_S = 200, 10.0
-
-
-def run(*args: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "pybernetes", *args], capture_output=True, text=True, check=False)
-    if done.returncode and args[0] != "down":
-        sys.exit(f"pybernetes {' '.join(args)} failed: {done.stderr.strip()}")
-    return done.stdout
-
-
-def say(label: str, value: float, unit: str) -> None:
-    print(f"{label:<72}{value:9.2f} {unit}", flush=True)
 
 
 def pod(name: str, seconds: int = 1_000_000) -> Pod:
@@ -59,22 +50,30 @@ def pod(name: str, seconds: int = 1_000_000) -> Pod:
         "metadata": {"name": name, "namespace": "default"},
         "spec": {
             "nodeName": NODE,
-            "terminationGracePeriodSeconds": 0,
+            "terminationGracePeriodSeconds": 1,
             "containers": [{"name": "c", "image": IMAGE, "command": ["sleep", str(seconds)]}],
         },
     }
     return msgspec.convert(tree, Pod)
 
 
-async def until(client: Client, done: Any) -> None:
-    while True:
-        if done((await client.list(Pod, "default")).items):
-            return
-        await asyncio.sleep(0.05)
+async def until(client: Client, what: str, done: Callable[[list[Pod]], bool], only: str = "") -> None:
+    """Looks at all Pods, or often at one alone; ends the benchmark when it takes too long."""
+    pods: list[Pod] = []
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            while True:
+                pods = [await client.get(Pod, only, "default")] if only else (await client.list(Pod, "default")).items
+                if done(pods):
+                    return
+                await asyncio.sleep(0.005 if only else 0.05)
+    except TimeoutError:
+        phases = Counter(f"{p.status.phase} {p.status.reason or ''}".strip() for p in pods)
+        sys.exit(f"after {LONGEST_S:.0f} s it is not so that {what}: {dict(phases)}")
 
 
-def all_run(pods: list[Pod]) -> bool:
-    return all(p.status.phase == "Running" for p in pods)
+async def until_all_run(client: Client) -> None:
+    await until(client, "all Pods run", lambda pods: all(p.status.phase == "Running" for p in pods))
 
 
 async def idle(pid: int, count: int) -> None:
@@ -87,22 +86,22 @@ async def idle(pid: int, count: int) -> None:
     say(f"agent with {count} Pods: CPU while idle", used, "% of a core")
 
 
+def was_restarted(pods: list[Pod]) -> bool:
+    status = pods[0].status.containerStatuses[0]
+    return status.restartCount == 1 and status.state is not None and status.state.running is not None
+
+
 async def crashes(client: Client) -> None:
     """From a process that is killed to the status that says that its container runs again."""
     taken = []
     for number in range(CRASHES):
         mark = 900_000 + number
         await client.create(pod(f"crash-{number}", mark))
-        await until(client, all_run)
+        await until_all_run(client)
         (pid,) = (p for p in all_pids() if arguments(p) == ["sleep", str(mark)])
         began = time.perf_counter()
         os.kill(pid, signal.SIGKILL)
-        name = f"crash-{number}"
-        while True:
-            status = (await client.get(Pod, name, "default")).status.containerStatuses[0]
-            if status.restartCount == 1 and status.state is not None and status.state.running is not None:
-                break
-            await asyncio.sleep(0.005)
+        await until(client, "it was restarted", was_restarted, only=f"crash-{number}")
         taken.append(time.perf_counter() - began)
     say(f"restart after a crash, median of {CRASHES}", 1000 * statistics.median(taken), "ms")
 
@@ -113,18 +112,18 @@ async def node(pid: int, kubeconfig: Path) -> None:
     try:
         await idle(pid, 0)
         await asyncio.gather(*(client.create(pod(f"few-{number}")) for number in range(30)))
-        await until(client, all_run)
+        await until_all_run(client)
         await idle(pid, 30)
         await client.delete_collection(Pod, "default")
-        await until(client, lambda pods: not pods)
+        await until(client, "all Pods are gone", lambda pods: not pods)
         began, before_s = time.perf_counter(), cpu_s(pid)
         await asyncio.gather(*(client.create(pod(f"many-{number}")) for number in range(100)))
-        await until(client, all_run)
+        await until_all_run(client)
         say("100 Pods at once until all run", time.perf_counter() - began, "s")
         say("  CPU of the agent for that", cpu_s(pid) - before_s, "s")
         await crashes(client)
         await asyncio.gather(*(client.create(pod(f"more-{number}")) for number in range(10 - CRASHES)))
-        await until(client, all_run)
+        await until_all_run(client)
         await idle(pid, 110)
     finally:
         await transport.close()
@@ -166,14 +165,14 @@ def main() -> None:
     asyncio.run(probes())
     with tempfile.TemporaryDirectory(prefix="bench-node-") as folder:
         os.environ["KUBECONFIG"] = f"{folder}/kubeconfig"
-        run("down", "--name", NAME, "--purge")
+        run("down", "--name", NAME, "--purge", check=False)
         try:
             run("up", "--name", NAME, "--nodes", "2", "--no-example", "--no-ingress")
             parts = json.loads(run("status", "--name", NAME, "-o", "json"))["components"]
             pid = next(int(part["pid"]) for part in parts if part["name"] == NODE)
             asyncio.run(node(pid, Path(folder) / "kubeconfig"))
         finally:
-            run("down", "--name", NAME, "--purge")
+            run("down", "--name", NAME, "--purge", check=False)
 
 
 if __name__ == "__main__":
