@@ -48,7 +48,7 @@ class World:
     async def start(self) -> None:
         await self.store.start()
         await self.api.start()
-        await gateway_api.install(self.client)
+        await gateway_api.install(self.client, 60)
         await self.client.create(Namespace(metadata=ObjectMeta(name="shop")))
 
     async def stop(self) -> None:
@@ -134,7 +134,7 @@ def test_what_goes_without_saying() -> None:
         (only,) = route["spec"]["rules"]
         assert only["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
         assert only["backendRefs"] == [{"group": "", "kind": "Service", "weight": 1, **SERVICE}]
-        await gateway_api.install(world.client)
+        await gateway_api.install(world.client, 60)
 
     in_world(scenario)
 

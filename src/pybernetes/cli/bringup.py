@@ -65,7 +65,7 @@ async def wait_for(
             if gateway_api:
                 from pybernetes.cli.gateway_api import install
 
-                await install(client)
+                await install(client, timeout_s)
             progress.step("images and nodes")
             nodes_s, _ = await asyncio.gather(_nodes(client, spec, layout, progress, timeout_s), images)
         finally:

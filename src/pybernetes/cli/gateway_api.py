@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,13 @@ from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.apimachinery.errors import AlreadyExists
 from pybernetes.apimachinery.scheme import resource_of
 from pybernetes.client.client import Client
+from pybernetes.cluster.errors import ClusterError
 from pybernetes.ingress import gateways
 
 _APPROVAL = "api-approved.kubernetes.io"
 
 
-def manifests() -> list[dict[str, Any]]:
-    """The definitions."""
+def _manifests() -> list[dict[str, Any]]:
     import yaml
 
     file = Path(gateways.__file__).with_name("definitions.yaml")
@@ -24,15 +26,21 @@ def manifests() -> list[dict[str, Any]]:
     return items
 
 
-async def _established(client: Client, name: str) -> None:
-    async for event in client.watch(CustomResourceDefinition, field_selector=f"metadata.name={name}"):
-        if condition_holds(event.object.status.conditions, "Established"):
-            return
+async def _established(client: Client, name: str, timeout_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            async for event in client.watch(CustomResourceDefinition, field_selector=f"metadata.name={name}"):
+                if condition_holds(event.object.status.conditions, "Established"):
+                    return
+    raise ClusterError(f"the definition {name} is not served; see: kubectl describe crd {name}")
 
 
-async def install(client: Client) -> None:
-    """Definitions of somebody else are left as they are; ours of another version are brought up to date."""
-    definitions = manifests()
+async def install(client: Client, timeout_s: float) -> None:
+    """Definitions of somebody else are left as they are; ours of another version are brought up to date.
+
+    Raises ClusterError for one that is not served in time.
+    """
+    definitions = _manifests()
     resource = resource_of(CustomResourceDefinition)
     for tree in definitions:
         try:
@@ -41,4 +49,4 @@ async def install(client: Client) -> None:
             held = await client.get(CustomResourceDefinition, tree["metadata"]["name"])
             if held.metadata.annotations.get(_APPROVAL) == tree["metadata"]["annotations"][_APPROVAL]:
                 await client.dynamic.apply(resource, tree, "pybernetes", force=True)
-        await _established(client, tree["metadata"]["name"])
+        await _established(client, tree["metadata"]["name"], timeout_s)
