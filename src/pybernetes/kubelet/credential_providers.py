@@ -19,6 +19,7 @@ import msgspec
 
 from pybernetes.apimachinery.times import TimeError, parse_duration
 from pybernetes.host.clock import Clock
+from pybernetes.kubelet import programs
 from pybernetes.kubelet.image_names import Credentials, best_first, registry_of
 
 _LOG = logging.getLogger(__name__)
@@ -159,23 +160,15 @@ class CredentialProviders:
             "apiVersion": provider.apiVersion,
             "image": image,
         }
-        process = await asyncio.create_subprocess_exec(
+        status, said, complained = await programs.run(
             str(self._folder / provider.name),
             *provider.args,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **{variable.name: variable.value for variable in provider.env}},
+            patience_s=_PATIENCE_S,
+            stdin=msgspec.json.encode(request),
+            environment={**os.environ, **{variable.name: variable.value for variable in provider.env}},
         )
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                said, complained = await process.communicate(msgspec.json.encode(request))
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            raise ValueError(f"exit status {process.returncode}: {complained.decode(errors='replace').strip()}")
+        if status:
+            raise ValueError(f"exit status {status}: {complained.decode(errors='replace').strip()}")
         tree = msgspec.json.decode(said)
         if not isinstance(tree, dict) or (tree.get("kind"), tree.get("apiVersion")) != (
             "CredentialProviderResponse",

@@ -80,6 +80,7 @@ class SimulatedContainer:
     reason: str = ""
     message: str = ""
     log_path: str = ""
+    stop_signal: int = 0
     mounts: tuple[()] = ()
     end: asyncio.TimerHandle | None = field(default=None, repr=False)
     over: asyncio.Event = field(default_factory=asyncio.Event, repr=False)

@@ -226,7 +226,7 @@ class Configs:
             mount.gidMappings.extend(users.gids)
         self.make_log_folder(pod, spec.name)
         resources = self.resources(pod, spec, size_of(pod, spec))
-        resources.cpuset_cpus, resources.cpuset_mems = new.given.cpus, new.given.memory_nodes
+        resources.cpuset_cpus = new.given.cpus
         return pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=spec.name, attempt=new.restart_count),
             image=pb.ImageSpec(image=new.image_ref, user_specified_image=spec.image or ""),

@@ -21,7 +21,6 @@ class Given:
     """Fully qualified names of CDI devices, in order."""
     cpus: str = ""
     """Those that are the container's own, as a list of cpuset; "" for those that all share."""
-    memory_nodes: str = ""
 
     def add_devices(self, answer: Any) -> None:
         """What a device plugin answered (ContainerAllocateResponse). What came first stays."""

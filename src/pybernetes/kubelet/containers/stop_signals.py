@@ -10,7 +10,7 @@ from typing import Any
 from pybernetes.api.core.v1 import Container, EphemeralContainer
 
 _SIGNS = {"+": "PLUS", "-": "MINUS"}
-UNSPECIFIED = "RUNTIME_DEFAULT"
+_UNSPECIFIED = "RUNTIME_DEFAULT"
 
 
 def for_runtime(container: Container | EphemeralContainer) -> str:
@@ -18,12 +18,12 @@ def for_runtime(container: Container | EphemeralContainer) -> str:
     name = container.lifecycle.stopSignal if container.lifecycle is not None else None
     for sign, word in _SIGNS.items():
         name = name.replace(sign, word) if name else name
-    return name or UNSPECIFIED
+    return name or _UNSPECIFIED
 
 
 def of_status(status: Any) -> str | None:
     """Of a CRI ContainerStatus, by the API's name; None where the runtime does not say."""
-    number = getattr(status, "stop_signal", 0)
+    number = status.stop_signal
     if not number:
         return None
     name: str = status.DESCRIPTOR.fields_by_name["stop_signal"].enum_type.values_by_number[number].name

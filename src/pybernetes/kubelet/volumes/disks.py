@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from pybernetes.kubelet import programs
 from pybernetes.kubelet.volumes import mounts
 from pybernetes.kubelet.volumes.payload import VolumeError
 
@@ -70,18 +71,9 @@ async def _content(disk: Path) -> str:
 async def run(program: str, *arguments: str, patience_s: float = _PATIENCE_S) -> tuple[int, str]:
     """Exit status and output. Raises VolumeError where there is no such program, or it does not end in time."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
+        status, output, complaints = await programs.run(program, *arguments, patience_s=patience_s)
     except FileNotFoundError:
         raise VolumeError(f"this node has no {program}") from None
-    try:
-        async with asyncio.timeout(patience_s):
-            output, _ = await process.communicate()
     except TimeoutError:
         raise VolumeError(f"{program} failed: it did not end within {patience_s:g} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, output.decode(errors="replace").strip()
+    return status, (output + complaints).decode(errors="replace").strip()
