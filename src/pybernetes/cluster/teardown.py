@@ -21,10 +21,10 @@ from pybernetes.cluster.machine import cgroups, control_plane, etcd, load_balanc
 from pybernetes.cluster.process_table import down_mark, record
 from pybernetes.cluster.spec import ClusterSpec, ranges
 from pybernetes.host import mounts
+from pybernetes.host.netns import CNI_RESULTS
 from pybernetes.host.processes import Process, all_pids, arguments
 
 NETWORK_NAME_PREFIX = "pybernetes-"
-_CNI_RESULTS = Path("/var/lib/cni/results")
 _SHIM = "containerd-shim-runc-v2"
 _SUPERVISOR_GRACE_S = 40.0
 
@@ -197,7 +197,7 @@ def _shim_sockets(place: NodeLayout) -> list[Path]:
     return sockets
 
 
-def _cni_results(cluster: str, place: NodeLayout, folder: Path = _CNI_RESULTS) -> list[Path]:
+def _cni_results(cluster: str, place: NodeLayout, folder: Path = CNI_RESULTS) -> list[Path]:
     """What the CNI plugins remember of this node's pods, in files named after network, container and device."""
     sandboxes = (
         top / "io.containerd.grpc.v1.cri" / "sandboxes" for top in (place.containerd_root, place.containerd_state)

@@ -15,6 +15,8 @@ from pathlib import Path
 from pybernetes.host.mounts import unmount_below
 
 RUN_NETNS = Path("/run/netns")
+CNI_RESULTS = Path("/var/lib/cni/results")
+"""Where libcni keeps what the plugins answered, by network, container and device."""
 _ANSWER_S = 20.0
 
 

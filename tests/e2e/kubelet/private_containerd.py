@@ -13,6 +13,7 @@ from pathlib import Path
 from pybernetes.cluster.images.archive import write_archive
 from pybernetes.cluster.images.builtin import BUSYBOX, builtin_images, pause_image
 from pybernetes.cluster.machine.containerd import cni_folder, may_raise_limits
+from pybernetes.host.netns import CNI_RESULTS
 from pybernetes.kubelet.resources.cgroups import detect
 from pybernetes.kubelet.volumes import mounts
 
@@ -103,7 +104,12 @@ class PrivateContainerd:
         self._process.send_signal(number)
 
     def forget_networks(self, address: str) -> None:
-        """Lays a namespace with an address as one of a sandbox that was never written down, and one just begun."""
+        """Lays a namespace with an address as one of a sandbox that was never written down, and one just begun.
+
+        What the plugins answered for sandboxes that are there is empty, as of a write that was broken off.
+        """
+        for page in CNI_RESULTS.glob(f"{self.bridge}-*-eth0"):
+            page.write_text("")
         place = self.folder / "state" / "io.containerd.grpc.v1.cri" / "netns" / "cni-forgotten"
         place.touch()
         place.with_name("cni-begun").touch()
@@ -158,6 +164,8 @@ class PrivateContainerd:
         for hierarchy in detect().folders():
             _remove_cgroups(hierarchy / self.cgroup_root.lstrip("/"))
         shutil.rmtree(self.folder, ignore_errors=True)
+        for page in CNI_RESULTS.glob(f"{self.bridge}-*"):
+            page.unlink(missing_ok=True)
 
     def _end_shims(self) -> None:
         """Shims of this daemon name its socket in their arguments."""

@@ -107,7 +107,7 @@ def test_a_sandbox_that_dies_gives_its_network_back(containerd: PrivateContainer
 
 
 def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks that no sandbox has and that are older than the runtime's life, a task without a container."""
+    """Networks of no sandbox that are older than the runtime's life, a task without a container, a page not written."""
     monkeypatch.setattr(leftovers, "_UNKNOWN_S", 0.5)
 
     async def scene(k: Cluster) -> None:
@@ -126,5 +126,7 @@ def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeyp
 
         await eventually(as_before)
         await k.running("web")
+        await k.delete("web", 1)
+        await k.gone("web")
 
     play(containerd, scene)

@@ -126,11 +126,12 @@ class Leftovers:
         """Another life of the runtime: its configuration, and the namespaces of the last one; whether all are gone."""
         info = (await self._cri.status(verbose=True)).info
         self._config = msgspec.json.decode(info.get("config", "{}"), type=_Config)
-        places = (
-            _older(Path(self._config.stateDir, "netns"), began_s) if self._config.netnsMountsUnderStateDir else set()
-        )
-        known = [item.id for item in await self._cri.list_pod_sandboxes()] if places else []
-        for sandbox_id in known:
+        if not self._config.netnsMountsUnderStateDir:
+            return True
+        places = _older(Path(self._config.stateDir, "netns"), began_s)
+        known = [item.id for item in await self._cri.list_pod_sandboxes()]
+        remove_broken_results(known, began_s)
+        for sandbox_id in known if places else ():
             places -= {Path(path) for path in await self._namespaces_of(sandbox_id)}
         books = list(address_books(info.get("cniconfig", "{}")))
         gone = True
@@ -242,6 +243,14 @@ def address_books(cni_config: str) -> Iterator[Path]:
         for plugin in conflist.plugins:
             if plugin.ipam.type == "host-local":
                 yield Path(plugin.ipam.dataDir or "/var/lib/cni/networks") / conflist.name
+
+
+def remove_broken_results(sandboxes: list[str], began_s: float) -> None:
+    """A page that libcni had just opened when its runtime was killed would keep the sandbox from ever being stopped."""
+    for page in _older(netns.CNI_RESULTS, began_s):
+        if any(sandbox_id in page.name for sandbox_id in sandboxes) and not page.stat().st_size:
+            _LOG.warning("the runtime was killed as it wrote down a network: %s is empty, removed", page.name)
+            page.unlink(missing_ok=True)
 
 
 def remove_namespace(place: Path, books: list[Path], sandboxes: frozenset[str]) -> None:
