@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from .conftest import IMAGE, Cluster, eventually, make_cluster, quiet_fetch
 
 pytestmark = pytest.mark.e2e
+HOST_PORT = 8088
 OBJECTS = f"""
 apiVersion: apps/v1
 kind: Deployment
@@ -21,7 +23,10 @@ spec:
   template:
     metadata: {{labels: {{app: web}}}}
     spec:
-      containers: [{{name: hello, image: "pybernetes.local/hello:1.0"}}]
+      containers:
+      - name: hello
+        image: pybernetes.local/hello:1.0
+        ports: [{{containerPort: 8080, hostPort: {HOST_PORT}}}]
       topologySpreadConstraints:
       - maxSkew: 1
         topologyKey: kubernetes.io/hostname
@@ -43,6 +48,14 @@ metadata: {{name: box}}
 spec:
   containers: [{{name: box, image: "{IMAGE}", command: [sleep, "1000"]}}]
 """
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: friends}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress: [{from: [{podSelector: {matchLabels: {run: friend}}}]}]
+"""
 
 
 @pytest.fixture
@@ -51,6 +64,11 @@ def own(tmp_path: Path) -> Iterator[Cluster]:
     made.down()
     yield made
     made.down()
+
+
+def reaches(cluster: Cluster, name: str, url: str) -> bool:
+    done = cluster.kubectl("exec", name, "--", "timeout", "3", "wget", "-qO-", url, check=False)
+    return done.stdout.startswith("Hello from web-")
 
 
 def families(addresses: list[str]) -> list[str]:
@@ -75,13 +93,23 @@ def test_addresses_of_each_family(own: Cluster, wanted: str, expected: list[str]
     nodes = own.get("nodes")["items"]
     places = [part["address"] for node in nodes for part in node["status"]["addresses"] if part["type"] == "InternalIP"]
     assert families(places) == expected * 2
+    names_by_address = {ip["ip"]: pod["metadata"]["name"] for pod in pods for ip in pod["status"]["hostIPs"]}
     for place in [*map(bracketed, service["clusterIPs"]), *(f"{bracketed(place)}:{port}" for place in places)]:
         answers_of_all(place, names)
+    for place in places:
+        answers_of_all(f"{bracketed(place)}:{HOST_PORT}", {names_by_address[place]})
     for address in service["clusterIPs"]:
         inside = own.kubectl("exec", "box", "--", "timeout", "60", "wget", "-qO-", f"http://{bracketed(address)}")
         assert inside.stdout.startswith("Hello from web-")
         told = own.kubectl("exec", "box", "--", "nslookup", address).stdout
         assert "web.default.svc.cluster.local" in told, "its name, from the address"
+    own.kubectl("apply", "-f", "-", stdin=POLICY)
+    for name in ("friend", "stranger"):
+        own.kubectl("run", name, f"--image={IMAGE}", "--", "sleep", "1000")
+    own.kubectl("wait", "pod", "friend", "stranger", "--for=condition=Ready", "--timeout=120s")
+    for address in [bracketed(ip["ip"]) for pod in pods for ip in pod["status"]["podIPs"]]:
+        eventually(f"the friend reaches {address}", partial(reaches, own, "friend", f"http://{address}:8080"))
+    assert not reaches(own, "stranger", f"http://{address}:8080")
     told = own.kubectl("exec", "box", "--", "nslookup", "web.default.svc.cluster.local").stdout
     assert all(address in told for address in service["clusterIPs"])
     own.down()

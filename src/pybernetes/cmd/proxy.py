@@ -6,7 +6,7 @@ import argparse
 
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
-from pybernetes.cmd.flag_types import listed
+from pybernetes.cmd.flag_types import duration, listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthz-port", type=int, default=10256, help="port of /healthz and /livez, 0 for none (default %(default)s)"
     )
+    for state, default in (("established", "24h"), ("close-wait", "1h")):
+        parser.add_argument(
+            f"--conntrack-tcp-timeout-{state}",
+            type=duration,
+            default=default,
+            help="how long a silent connection in this state is known, 0s for as it is (default %(default)s)",
+        )
     parser.add_argument("--cleanup", action="store_true", help="remove the rules and exit")
 
 
@@ -39,6 +46,10 @@ async def run(args: argparse.Namespace) -> None:
         service_cidrs=listed(args.service_cluster_ip_range),
         nodeport_addresses=listed(args.nodeport_addresses),
         healthz_port=args.healthz_port,
+        tcp_timeouts_s={
+            "established": int(args.conntrack_tcp_timeout_established),
+            "close_wait": int(args.conntrack_tcp_timeout_close_wait),
+        },
     )
     proxy = Proxy(client, config)
     if args.cleanup:

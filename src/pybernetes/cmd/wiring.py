@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _DNS_PORT = 10053
 _HEALTHZ_BEHIND_KUBELET = 6
 """The proxy's customary port is 10256, the kubelet's 10250; of clusters that share an address each has its own."""
+_TCP_TIMEOUTS_S = {"established": 86400, "close_wait": 3600}
+"""Upstream's; a node that shares the host's network keeps the host's."""
 _POD_MAX_PIDS = 4096
 """More than any Pod of sense needs, fewer than the machine has: a fork bomb ends there."""
 
@@ -175,6 +177,7 @@ def proxy(spec: ClusterSpec, node: str) -> ProxyConfig:
         cluster_cidrs=ranges(spec.pod_cidr),
         service_cidrs=ranges(spec.service_cidr),
         healthz_port=spec.kubelet_port + _HEALTHZ_BEHIND_KUBELET,
+        tcp_timeouts_s=dict(_TCP_TIMEOUTS_S) if node and spec.own_namespaces else {},
     )
 
 

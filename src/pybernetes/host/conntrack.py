@@ -1,4 +1,4 @@
-"""Connection tracking entries: forgets those of UDP flows whose endpoint is gone.
+"""Connection tracking: forgets UDP flows whose endpoint is gone, and says for how long silent connections are kept.
 
 A UDP flow has no end, so its entry would keep sending to the vanished endpoint, or to none when the first packet came
 before there was any.
@@ -9,12 +9,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 
 class Conntrack(Protocol):
     def forget_udp(self, address: str, port: int, family: int, but: Collection[tuple[str, int]]) -> None:
         """Drops entries sent to `address` ("" for any) and `port` that none of `but` (address, port) answers."""
+        ...
+
+    def keep_tcp(self, state: str, timeout_s: int) -> None:
+        """How long connections in this state (established, close_wait) are kept. Raises OSError."""
         ...
 
 
@@ -36,6 +41,11 @@ class KernelConntrack:
                 if _matches(sent, address, port) and (answered.saddr, answered.sport) not in but:
                     with suppress(NetlinkError):  # it ended by itself
                         conntrack.entry("del", tuple_orig=sent)
+
+    def keep_tcp(self, state: str, timeout_s: int) -> None:
+        setting = Path(f"/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_{state}")
+        if setting.read_text().strip() != str(timeout_s):
+            setting.write_text(str(timeout_s))
 
 
 def _matches(sent: Any, address: str, port: int) -> bool:

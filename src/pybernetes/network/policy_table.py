@@ -4,9 +4,10 @@ A policy is a chain a direction, whose rules accept; Pods that the same policies
 those one after the other and then drops. Verdict maps lead from a Pod's address there, so that a packet of a Pod
 that no policy selects costs a lookup. Peers are sets: a Pod that comes or goes is an element more or less.
 
-Always allowed: answers, a Pod to itself (through a Service, too), its own node in both directions, and the cluster's
-DNS server. While there are policies, a Pod of this node whose address is not in the API yet reaches nothing else and
-nobody reaches it: no container runs before it is enclosed. Connections that stand when a policy comes go on.
+Always allowed: answers, a Pod to itself (through a Service, too), its own node in both directions, the cluster's DNS
+server, and how IPv6 finds neighbours, which on a bridge passes here, too. While there are policies, a Pod of this node
+whose address is not in the API yet reaches nothing else and nobody reaches it: no container runs before it is
+enclosed. Connections that stand when a policy comes go on.
 Differs: elsewhere DNS runs in Pods that policies select by `k8s-app: kube-dns`; here it is no Pod, so it is
 allowed by address.
 
@@ -35,6 +36,10 @@ _PODS: Key = ("", "")
 _PeerKey = tuple[str, Peer]
 """The policy's namespace, where the peer is of that one ("" otherwise), and who is meant."""
 _NOTHING = Fragment()
+_ALWAYS = (
+    "ct state established,related accept",
+    "ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
+)
 _SIDES = {INGRESS: "saddr", EGRESS: "daddr"}
 
 
@@ -269,7 +274,7 @@ class PolicyTable:
         hooks = ""
         # What the first chain accepts the second one still sees: a connection needs the leave of both ends.
         for priority, (name, lines) in enumerate(zip(HOOKS, (leaving, coming), strict=True), start=10):
-            body = "\n".join(f"    {line}" for line in ("ct state established,related accept", *lines) if line)
+            body = "\n".join(f"    {line}" for line in (*_ALWAYS, *lines) if line)
             hooks += (
                 f"  chain {name} {{\n    type filter hook forward priority {priority}; policy accept;\n{body}\n  }}\n"
             )

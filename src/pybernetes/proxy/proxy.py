@@ -50,6 +50,8 @@ class ProxyConfig:
     nodeport_addresses: tuple[str, ...] = ()
     healthz_port: int = 10256
     """Where the proxy of a node says how it is; 0 for nowhere."""
+    tcp_timeouts_s: dict[str, int] = field(default_factory=dict)
+    """For how long silent connections are known in each of these states (established, close_wait); 0: as it is."""
 
 
 _Key = tuple[str, str]
@@ -136,6 +138,7 @@ class Proxy:
         if self._node is not None:
             self._node.add_handler(self._node_changed, lambda _old, new: self._node_changed(new))
         self._anew = True
+        self._keep_connections()
         try:
             async with asyncio.TaskGroup() as group:
                 await self._factory.start(group)
@@ -156,6 +159,14 @@ class Proxy:
                     await self._wake.wait()
         finally:
             await self._servers.stop()
+
+    def _keep_connections(self) -> None:
+        for state, timeout_s in self._config.tcp_timeouts_s.items():
+            try:
+                if timeout_s:
+                    self._conntrack.keep_tcp(state, timeout_s)
+            except OSError as error:
+                log.warning("connections in %s are kept as long as the kernel likes: %s", state, error)
 
     def remove(self) -> None:
         """Takes the tables out of the kernel."""

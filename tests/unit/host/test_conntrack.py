@@ -1,8 +1,9 @@
-"""UDP flows whose endpoint is gone are forgotten, in both IP families; others are left alone."""
+"""UDP flows whose endpoint is gone are forgotten, in both IP families; others are left alone. How long TCP is kept."""
 
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,21 @@ def test_flows_of_a_vanished_endpoint(service: str, endpoints: tuple[str, str], 
             f"route add {service} dev lo",
         )
         machine.run(_flows, service, endpoints, family)
+
+
+@pytest.mark.e2e
+def test_silent_connections_are_kept_as_long_as_is_said() -> None:
+    before = _close_wait_s()
+    with Machine() as machine:
+        machine.run(KernelConntrack().keep_tcp, "close_wait", 3600)
+        assert machine.run(_close_wait_s) == 3600
+        with pytest.raises(FileNotFoundError):
+            machine.run(KernelConntrack().keep_tcp, "asleep", 1)
+    assert _close_wait_s() == before, "no other namespace's"
+
+
+def _close_wait_s() -> int:
+    return int(Path("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait").read_text())
 
 
 def _flows(service: str, endpoints: tuple[str, str], family: int) -> None:

@@ -185,6 +185,7 @@ def test_always_allowed() -> None:
     text = table(policy(podSelector={}, policyTypes=["Egress"]), bridge="br").commands()
     assert "ip daddr 10.0.0.254 meta l4proto { tcp, udp } th dport 10053 accept" in text
     assert "ip6 daddr fd00::53 meta l4proto { tcp, udp } th dport 53 accept" in text
+    assert text.count("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept") == 2, "in either direction"
     assert elements(text, "selves-4") == ["10.0.0.1 . 10.0.0.1", "10.0.0.2 . 10.0.0.2"]
     assert 'oifname "br" ip daddr != @known-4 drop' in text
     assert elements(text, "known-4") == ["10.0.0.1", "10.0.0.2"], "no other Pod of the node talks yet"
