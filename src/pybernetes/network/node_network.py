@@ -61,7 +61,9 @@ class NodeNetwork:
         self._netlink = netlink or KernelNetlink()
         self._nft = nft or LibNft()
         self._guard = TableGuard(f"{family.table} {config.table} postrouting" for family in families(config))
-        self._ports_guard = TableGuard([f"ip {config.host_ports_table} prerouting"])
+        self._ports_guard = TableGuard(
+            f"{family.table} {config.host_ports_table} prerouting" for family in families(config)
+        )
         self._prepared = False
         self._wake = asyncio.Event()
         self._applied: MachineNetwork | None = None
@@ -135,7 +137,7 @@ class NodeNetwork:
     def _forward(self, ports: list[HostPort]) -> None:
         if ports:
             self._netlink.sysctl(f"net.ipv4.conf.{self._config.bridge}.route_localnet", "1")
-        self._nft.apply(rules(self._config.host_ports_table, self._config.bridge, ports))
+        self._nft.apply(rules(self._config.host_ports_table, self._config.bridge, ports, families(self._config)))
         self._ports_guard.remember()
 
     def _touched(self) -> bool:

@@ -72,7 +72,7 @@ def view(pod: Pod, node_name: str) -> PodView | None:
     """None while the Pod has no address of its own: not yet, no longer, or the node's."""
     if pod.spec.hostNetwork or is_finished(pod):
         return None
-    addresses = tuple(ip.ip for ip in pod.status.podIPs) or ((pod.status.podIP,) if pod.status.podIP else ())
+    addresses = tuple(ip.ip for ip in pod.status.podIPs)
     if not addresses:
         return None
     ports = tuple(
