@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pybernetes.apimachinery.number_runs import runs_of
+
 
 def parse(text: str | None, completions: int) -> set[int]:
     """The indexes below `completions`; parts that are no numbers are ignored."""
@@ -18,13 +20,7 @@ def parse(text: str | None, completions: int) -> set[int]:
 
 def text_of(indexes: Iterable[int]) -> str:
     """Runs of three and more as `first-last`."""
-    runs: list[list[int]] = []
-    for index in sorted(indexes):
-        if runs and index == runs[-1][1] + 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
-    return ",".join(_run(first, last) for first, last in runs)
+    return ",".join(_run(first, last) for first, last in runs_of(indexes))
 
 
 def _run(first: int, last: int) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pybernetes.apimachinery.number_runs import runs_of
+
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
@@ -49,13 +51,7 @@ def parse(text: str) -> frozenset[int]:
 
 
 def text_of(cpus: Iterable[int]) -> str:
-    runs: list[list[int]] = []
-    for cpu in sorted(cpus):
-        if runs and cpu == runs[-1][1] + 1:
-            runs[-1][1] = cpu
-        else:
-            runs.append([cpu, cpu])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs_of(cpus))
 
 
 def take(topology: Topology, available: Iterable[int], count: int) -> frozenset[int] | None:
