@@ -3,6 +3,9 @@
 Flow: informer → names of changed Services → `services.service_ports` → `rules.fragment` →
 `nft_transaction.commands` → one nftables transaction for everything that changed meanwhile → `health`, and the
 connection tracking of UDP Services.
+
+Differs: tables that are made anew (at a start, after a change by somebody else) remember no client; one of a Service
+with session affinity may be led to another endpoint then, once. Connections that stand go on.
 """
 
 from __future__ import annotations
