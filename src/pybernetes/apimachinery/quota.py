@@ -80,15 +80,14 @@ class Devices:
     """What the Pod whose extended resources a claim was made for counts for already."""
 
 
-NO_DEVICES = Devices(ClassesByResource(), lambda claim: {})
+NO_CLASSES = ClassesByResource()
+NO_DEVICES = Devices(NO_CLASSES, lambda claim: {})
 
 
-def names_of(key: ResourceKey, names: Iterable[str], devices: Devices = NO_DEVICES) -> set[str]:
+def names_of(key: ResourceKey, names: Iterable[str], behind: ClassesByResource = NO_CLASSES) -> set[str]:
     """Those of a quota's resource names that objects of this resource can count for."""
     return {
-        name
-        for name in names
-        if name == count_name(key) or name == _ALIASES.get(key) or _is_own(key, name, devices.behind)
+        name for name in names if name == count_name(key) or name == _ALIASES.get(key) or _is_own(key, name, behind)
     }
 
 
@@ -145,7 +144,7 @@ def _pod_usage(pod: core.Pod, now: float) -> Amounts:
             if prefix == "requests.":
                 if name in _COMPUTE or name.startswith("hugepages-"):
                     found[name] = amount
-                if name not in _COMPUTE and _is_own(PODS, prefix + name, NO_DEVICES.behind):
+                if name not in _COMPUTE and _is_own(PODS, prefix + name, NO_CLASSES):
                     found[prefix + name] = amount
     return found
 
@@ -232,7 +231,7 @@ def matches(
     quota: core.ResourceQuota, names: Iterable[str], key: ResourceKey, obj: Any, devices: Devices = NO_DEVICES
 ) -> bool:
     """Whether a quota that limits `names` is about this object: one of the names, and all of its scopes."""
-    return bool(names_of(key, names, devices)) and in_scopes(quota.spec, key, obj)
+    return bool(names_of(key, names, devices.behind)) and in_scopes(quota.spec, key, obj)
 
 
 def scopes_of(spec: core.ResourceQuotaSpec) -> list[core.ScopedResourceSelectorRequirement]:

@@ -130,7 +130,7 @@ def _charge(attributes: Attributes, found: core.ResourceQuota, devices: quota.De
     """What the object adds to a quota; empty when the quota is not about it. Raises Forbidden."""
     key, obj, old = _key(attributes), attributes.object, attributes.old_object
     status = found.status
-    names = quota.names_of(key, status.hard, devices)
+    names = quota.names_of(key, status.hard, devices.behind)
     if not names or not quota.in_scopes(found.spec, key, obj):
         return {}
     unsaid = quota.unsaid(obj, names) if key == quota.PODS else {}
@@ -165,7 +165,7 @@ def _require_cover(
         for name, amount in amounts.items()
         if quantity.nano(amount) > 0 and any(part in name for part in each.matchContains)
     }
-    bare = names.difference(*(quota.names_of(key, found.status.hard, devices) for found in about_it))
+    bare = names.difference(*(quota.names_of(key, found.status.hard, devices.behind) for found in about_it))
     if bare:
         raise attributes.forbidden(f"insufficient quota to consume: {','.join(sorted(bare))}")
     covered = {

@@ -138,9 +138,9 @@ class ResourceQuotaController(Controller):
         return quota.usage(key, old, now) != quota.usage(key, new, now)
 
     def _queue_counting(self, key: ResourceKey, quotas: Iterable[ResourceQuota]) -> None:
-        devices = quota.Devices(self._behind_resources(), lambda claim: {})
+        behind = self._behind_resources()
         for found in quotas:
-            if quota.names_of(key, found.spec.hard, devices):
+            if quota.names_of(key, found.spec.hard, behind):
                 self.enqueue(found)
 
     def _behind_resources(self) -> ClassesByResource:

@@ -13,14 +13,12 @@ from pybernetes.apimachinery.pod_resources import Amounts
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.apimachinery.times import parse_time
 
-_NO_CLASSES = ClassesByResource()
-
 
 def status(
     found: ResourceQuota,
     objects: Mapping[ResourceKey, Collection[Any]],
     now: float,
-    behind: ClassesByResource = _NO_CLASSES,
+    behind: ClassesByResource = quota.NO_CLASSES,
 ) -> ResourceQuotaStatus:
     """`objects`: of the namespace, by resource. What none of these resources counts for keeps its last value."""
     hard = dict(found.spec.hard)
@@ -28,7 +26,7 @@ def status(
     counted: dict[str, str] = {}
     devices = quota.Devices(behind, lambda claim: _asked(claim, objects, now))
     for key, items in objects.items():
-        names = quota.names_of(key, hard, devices)
+        names = quota.names_of(key, hard, behind)
         charged = [quota.usage(key, obj, now, devices) for obj in items if quota.in_scopes(found.spec, key, obj)]
         for name, amount in quota.total(charged, names).items():
             counted[name] = quantity.add(counted[name], amount) if name in counted else amount
