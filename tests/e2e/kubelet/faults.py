@@ -216,7 +216,7 @@ class Campaign:
             self.total["commands that ran once"] += times == 1
             ended = [status.state.terminated for status in pod.status.containerStatuses]
             reasons = {end.reason for end in ended if end is not None}
-            if self._without_kubelet and times == 0 and reasons == {"StartError"}:
+            if self._without_kubelet and times < 2 and reasons == {"StartError"}:
                 self.total["starts that containerd broke off as the kubelet, who had asked, was killed"] += 1
                 continue
             lost = "Unknown" in reasons
