@@ -59,8 +59,8 @@ from pybernetes.ingress.table import Key, Table, World
 log = logging.getLogger(__name__)
 
 CLASS = "pybernetes"
-_PORTS = range(20000, 30000)
-"""Of this machine, for listeners: below those that connections and NodePorts are given."""
+_PORTS = range(11000, 15000)
+"""Of this machine, for listeners: below those of connections and of the NodePorts that any cluster here gives."""
 
 
 class Gateways:
