@@ -322,8 +322,8 @@ class Proxy:
             place = Place(self._config.node_name, node.metadata.labels.get(ZONE_LABEL, ""), addresses)
             if place != view.place:
                 self._views[index] = replace(view, place=place)
-                for key in self._programmed:
-                    self._touch(key)
+                for service in self._services.lister.list():
+                    self._service_changed(service)
 
 
 def node_views(config: ProxyConfig) -> list[NodeView]:
