@@ -73,6 +73,19 @@ def test_the_apiserver_says_what_they_may(user: UserInfo, subresources: list[str
     assert apiserver.asked == asked, "answers are remembered"
 
 
+@pytest.mark.parametrize("other", [UserInfo("prom", uid="2"), UserInfo("prom", extra={"scopes": ("a",)})])
+def test_what_is_remembered_of_one_user_is_not_of_another_by_the_same_name(other: UserInfo) -> None:
+    apiserver = Apiserver()
+    access = Access(cast("Client", apiserver), "n1")
+
+    async def both() -> None:
+        for user in (UserInfo("prom", uid="1"), other):
+            await access.allows(user, "get", ["metrics"])
+
+    asyncio.run(both())
+    assert apiserver.asked == 2
+
+
 def test_without_an_apiserver_tokens_are_nobodys() -> None:
     access = Access(None, "n1")
     assert asyncio.run(access.user(_request("Bearer good"))) is None
