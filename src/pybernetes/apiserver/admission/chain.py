@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin, Reader
 from pybernetes.host.random import Random
 
@@ -44,7 +45,7 @@ class AdmissionChain:
         return found
 
 
-def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
+def default_plugins(reader: Reader, random: Random, features: FeatureGates) -> list[Plugin]:
     """The plugins that are on, in upstream's order."""
     from pybernetes.apiserver.admission.certificate_subject import CertificateSubjectRestriction
     from pybernetes.apiserver.admission.claim_resize import PersistentVolumeClaimResize
@@ -80,5 +81,5 @@ def default_plugins(reader: Reader, random: Random) -> list[Plugin]:
         RuntimeClasses(reader),
         NodeDeclaredFeatureValidator(reader),
         PodResizeValidator(reader),
-        ResourceQuotas(reader),
+        ResourceQuotas(reader, of_devices=features.enabled("DRAExtendedResource")),
     ]

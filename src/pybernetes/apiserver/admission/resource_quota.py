@@ -19,7 +19,7 @@ from pybernetes.apimachinery.extended_resources import ClassesByResource, owner_
 from pybernetes.apimachinery.pod_resources import Amounts
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.apiserver.admission.configuration import converted
-from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
+from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin, Reader
 
 _CHANGEABLE = (quota.PODS, quota.SERVICES, quota.CLAIMS, quota.DEVICE_CLAIMS)
 """Those that may count for more, or for less, after an update."""
@@ -53,6 +53,11 @@ class ResourceQuotas(Plugin):
     validates = True
 
     limited: Sequence[Limited] = ()
+
+    def __init__(self, reader: Reader, *, of_devices: bool = True) -> None:
+        """`of_devices`: whether extended resources may stand for devices."""
+        super().__init__(reader)
+        self._of_devices = of_devices
 
     def configure(self, tree: dict[str, Any]) -> None:
         limited = converted(tree, _Configuration, _CONFIGURATIONS, "ResourceQuota").limitedResources
@@ -88,7 +93,7 @@ class ResourceQuotas(Plugin):
             await self._write(attributes, found, delta)
 
     async def _devices(self, attributes: Attributes) -> quota.Devices:
-        if _key(attributes) != quota.DEVICE_CLAIMS:
+        if _key(attributes) != quota.DEVICE_CLAIMS or not self._of_devices:
             return quota.NO_DEVICES
         from pybernetes.api.resource.v1 import DeviceClass, ResourceClaim
 

@@ -16,6 +16,7 @@ from pybernetes.api.core.v1 import PersistentVolumeClaim, Pod, ResourceQuota, Se
 from pybernetes.api.resource.v1 import DeviceClass, ResourceClaim
 from pybernetes.apimachinery import errors, quota
 from pybernetes.apimachinery.extended_resources import ClassesByResource
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.fresh import fresh
 from pybernetes.apimachinery.quota import ResourceKey
 from pybernetes.client.discovery import preferred_resources
@@ -52,6 +53,7 @@ class ResourceQuotaController(Controller):
             self._follow(key, self._informers[key])
         classes = self.informer(DeviceClass)
         self._classes = classes.lister
+        self._of_devices = FeatureGates(context.config.feature_gates).enabled("DRAExtendedResource")
         classes.add_handler(self._class_changed, lambda old, new: self._class_changed(new), self._class_changed)
         quotas.add_handler(on_add=self._quota_seen, on_update=self._quota_updated, on_delete=self._quota_deleted)
         self._monitors: dict[ResourceKey, asyncio.Task[None]] = {}
@@ -144,7 +146,7 @@ class ResourceQuotaController(Controller):
                 self.enqueue(found)
 
     def _behind_resources(self) -> ClassesByResource:
-        return ClassesByResource(self._classes.list())
+        return ClassesByResource(self._classes.list()) if self._of_devices else quota.NO_CLASSES
 
     def _class_changed(self, changed: DeviceClass) -> None:
         """What devices are called may have changed, and with it what claims count for."""

@@ -14,6 +14,7 @@ from pybernetes.api.meta.v1 import ObjectMeta, OwnerReference
 from pybernetes.api.node import v1 as node_api
 from pybernetes.api.scheduling.v1 import PriorityClass
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.scheme import find
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.admission.chain import AdmissionChain, default_plugins
@@ -129,7 +130,7 @@ def test_the_chain_asks_only_those_that_want():
 
 
 def test_the_plugins_that_are_on():
-    names = [plugin.name for plugin in default_plugins(Objects(), Random(1))]
+    names = [plugin.name for plugin in default_plugins(Objects(), Random(1), FeatureGates())]
     assert names[0] == "NamespaceLifecycle"
     assert {"ServiceAccount", "Priority", "NodeRestriction", "DefaultTolerationSeconds"} <= set(names)
 

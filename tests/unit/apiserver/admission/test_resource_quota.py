@@ -11,6 +11,7 @@ import pytest
 
 from pybernetes.api.apps.v1 import ReplicaSet
 from pybernetes.api.core import v1 as core
+from pybernetes.api.resource.v1 import DeviceClass, DeviceClassSpec, ResourceClaim
 from pybernetes.apimachinery import errors
 from pybernetes.apiserver.admission.interface import Attributes
 from pybernetes.apiserver.admission.resource_quota import ResourceQuotas
@@ -187,3 +188,15 @@ def test_a_quota_that_goes_meanwhile_limits_nothing() -> None:
             return [found]
 
     asyncio.run(ResourceQuotas(Late()).validate(attributes("pods", pod())))
+
+
+@pytest.mark.parametrize(("of_devices", "used"), [(True, "2"), (False, "0")], ids=["on", "off"])
+def test_devices_count_for_extended_resources_where_these_may_stand_for_them(of_devices: bool, used: str) -> None:
+    found = quota({"requests.example.com/gpu": "5"})
+    gpu = DeviceClass(metadata=meta("gpu"), spec=DeviceClassSpec(extendedResourceName="example.com/gpu"))
+    exactly = {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 2}
+    spec = {"devices": {"requests": [{"name": "r", "exactly": exactly}]}}
+    claim = msgspec.convert({"metadata": {"name": "c", "namespace": "default"}, "spec": spec}, ResourceClaim)
+    plugin = ResourceQuotas(Objects(found, gpu), of_devices=of_devices)
+    asyncio.run(plugin.validate(attributes("resourceclaims.resource.k8s.io", claim)))
+    assert found.status.used == {"requests.example.com/gpu": used}

@@ -63,7 +63,7 @@ class Registry:
         self.random = random
         self.config = config or RegistryConfig()
         self.token_issuer = token_issuer
-        self.admission = admission or AdmissionChain(default_plugins(self, random))
+        self.admission = admission or AdmissionChain(default_plugins(self, random, self.config.features))
         self._storages: dict[tuple[str, str, str], Storage] = {}
         self._strategies: dict[tuple[str, str], Strategy] = {}
         self._caches: dict[str, WatchCache] = {}
