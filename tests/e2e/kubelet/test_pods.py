@@ -443,8 +443,11 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
 
 def _watches_manifests(pid: int) -> bool:
     """Whether the kubelet has come so far that it follows its directory of static pods."""
-    links = (str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink())
-    return "anon_inode:inotify" in links
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if fd.readlink() == Path("anon_inode:inotify"):
+                return True
+    return False
 
 
 def _until(look: Callable[[], Any]) -> Any:
