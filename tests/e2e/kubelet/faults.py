@@ -214,9 +214,11 @@ class Campaign:
             file = self._ran / f"{pod.metadata.uid}"
             times = len(file.read_text().splitlines()) if file.exists() else 0
             self.total["commands that ran once"] += times == 1
-            ended = [status.state.terminated for status in pod.status.containerStatuses]
-            reasons = {end.reason for end in ended if end is not None}
-            if self._without_kubelet and times < 2 and reasons == {"StartError"}:
+            states = [status.state.terminated for status in pod.status.containerStatuses]
+            ends = [end for end in states if end is not None]
+            reasons = {end.reason for end in ends}
+            started = any(end.reason != "StartError" and end.startedAt is not None for end in ends)
+            if self._without_kubelet and times < 2 and not started:
                 self.total["starts that containerd broke off as the kubelet, who had asked, was killed"] += 1
                 continue
             lost = "Unknown" in reasons
