@@ -166,7 +166,9 @@ class Kubelet:
         volumes = around.volumes(config, objects, tokens, self.csi)
         self._admitting = Admitting(self, around.grants_folder(volumes))
         self._observing = Observing(self.cri, instance_of(config), self.runners, self.exits, self.spawn)
-        self.giving = around.giving(config, client, self.clock, self.spawn, self._given_changed, self._cpus_changed)
+        make = around.giving()
+        gave, shared = self._given_changed, self._cpus_changed
+        self.giving = None if make is None else make(config, client, self.clock, self.spawn, gave, shared)
         self._strays = Strays(volumes, cgroups, self.csi)
         facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)

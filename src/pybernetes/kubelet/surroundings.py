@@ -29,7 +29,6 @@ from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.shutdown.logind import Logind
-from pybernetes.kubelet.tasks import Spawn
 from pybernetes.kubelet.volumes.csi.drivers import Drivers
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes
@@ -92,17 +91,9 @@ class Surroundings:
     ) -> Volumes:
         return Volumes(Path(config.root_dir), objects, tokens, objects.client, csi)
 
-    def giving(
-        self,
-        config: KubeletConfig,
-        client: Client | None,
-        clock: Clock,
-        spawn: Spawn,
-        changed: Callable[[set[str]], None],
-        cpus_changed: Callable[[], None],
-    ) -> Giving | None:
-        """Device plugins and drivers of claims; None has none."""
-        return Giving(config, client, clock, spawn, changed, cpus_changed)
+    def giving(self) -> type[Giving] | None:
+        """What makes the part that has device plugins and drivers of claims; None has none."""
+        return Giving
 
     def grants_folder(self, volumes: Volumes) -> Callable[[str], Path] | None:
         """Where it is kept what a pod, by uid, was granted; None keeps it nowhere."""

@@ -44,7 +44,6 @@ from pybernetes.kubelet.pod_spec import container_hash
 from pybernetes.kubelet.probes.prober import Answer, Running
 from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.surroundings import Events, Surroundings
-from pybernetes.kubelet.tasks import Spawn
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes, Recorder
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, payload
@@ -341,15 +340,7 @@ class SimulatedSurroundings(Surroundings):
     ) -> Volumes:
         return _Volumes(objects)
 
-    def giving(
-        self,
-        config: KubeletConfig,
-        client: Client | None,
-        clock: Clock,
-        spawn: Spawn,
-        changed: Callable[[set[str]], None],
-        cpus_changed: Callable[[], None],
-    ) -> Giving | None:
+    def giving(self) -> type[Giving] | None:
         return None
 
     def signals(self, config: KubeletConfig, cri: CriClient, cgroups: Cgroups | None) -> Signals | None:
