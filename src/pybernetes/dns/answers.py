@@ -50,10 +50,11 @@ def question(query: DNSRecord) -> tuple[str, str]:
     return str(query.q.qname).rstrip(".").lower(), str(QTYPE.get(query.q.qtype))
 
 
-def answer(query: DNSRecord, zone: Zone, limit: int = MAX_TCP) -> DNSRecord | None:
+def answer(query: DNSRecord, zone: Zone, limit: int = MAX_TCP, turn: int | None = None) -> DNSRecord | None:
     """The answer; None when the name is not ours. A CNAME that leads out of the zone is left to the caller.
 
     Records that cannot fit into `limit` bytes are left out, so that a name with thousands of them holds up nobody.
+    Of several addresses the one at `turn` comes first, anyone without it: turns one after another serve all alike.
     """
     if (refused := _refusal(query)) is not None:
         return refused
@@ -74,7 +75,7 @@ def answer(query: DNSRecord, zone: Zone, limit: int = MAX_TCP) -> DNSRecord | No
         owner, name = _follow(reply, owner, name, kind, zone)
         if not zone.owns(name) or zone.alias(name):  # out of the zone, or round in a circle
             return reply
-        _add_records(reply, owner, name, kind, zone, limit // _SMALLEST_RECORD)
+        _add_records(reply, owner, name, kind, zone, limit // _SMALLEST_RECORD, turn)
     if not reply.rr or reply.rr[-1].rtype == QTYPE.CNAME:
         if not reverse and not zone.exists(name):
             reply.header.rcode = RCODE.NXDOMAIN
@@ -155,10 +156,13 @@ def _follow(reply: DNSRecord, owner: object, name: str, kind: str, zone: Zone) -
     return owner, name
 
 
-def _add_records(reply: DNSRecord, owner: object, name: str, kind: str, zone: Zone, most: int) -> None:
+def _add_records(
+    reply: DNSRecord, owner: object, name: str, kind: str, zone: Zone, most: int, turn: int | None
+) -> None:
     if kind in ("A", "AAAA"):
         found = zone.addresses(name, 4 if kind == "A" else 6)
-        _add_addresses(reply, owner, random.sample(found, min(len(found), most)))
+        for ip in _from_turn(found, turn)[:most]:
+            reply.add_answer(_address(owner, ip))
         reply.header.tc = int(len(found) > most)
     elif kind == "SRV":
         services = zone.services(name)
@@ -183,9 +187,11 @@ def _add_records(reply: DNSRecord, owner: object, name: str, kind: str, zone: Zo
         reply.add_answer(RR(owner, QTYPE.TXT, rdata=TXT(VERSION), ttl=TTL_S))
 
 
-def _add_addresses(reply: DNSRecord, owner: object, addresses: list[str]) -> None:
-    for ip in addresses:
-        reply.add_answer(_address(owner, ip))
+def _from_turn(addresses: list[str], turn: int | None) -> list[str]:
+    if turn is None:
+        return random.sample(addresses, len(addresses))
+    first = turn % max(len(addresses), 1)
+    return addresses[first:] + addresses[:first]
 
 
 def _address(owner: object, ip: str) -> RR:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -229,7 +230,7 @@ class DnsServer:
             answered(answers.format_error(packet))
             return
         limit = answers.limit_of(query)
-        reply = answers.answer(query, self._zone, limit)
+        reply = answers.answer(query, self._zone, limit, self._answers.turn(packet))
         if reply is not None and not answers.alias_target(reply, self._zone):
             answered(self._answers.put(packet, answers.pack(query, reply, limit)))
         elif len(self._tasks) >= _MAX_FORWARDED:
@@ -318,23 +319,30 @@ def _bound(address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM
 class _Answers:
     """Answers as they were sent, by question, for as long as the zone stays as it is.
 
-    An answer with several addresses is made some times over, so that they change places.
+    An answer with several addresses is made some times over, each with another one first.
     """
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
         self._version = zone.version
+        self._start = random.getrandbits(16)
         self._kept: dict[bytes, list[bytes]] = {}
 
     def get(self, packet: bytes) -> bytes | None:
         if self._version != self._zone.version:
             self._version = self._zone.version
+            self._start = random.getrandbits(16)
             self._kept.clear()
         kept = self._kept.get(packet[2:])
         if kept is None or len(kept) < _VARIANTS:
             return None
         kept.insert(0, kept.pop())
         return packet[:2] + kept[0]
+
+    def turn(self, packet: bytes) -> int:
+        """Of the answer to be made now: the ones kept for a question begin with its addresses in turn. Where they
+        begin is drawn, so that no address is always the first that is asked after a change."""
+        return self._start + len(self._kept.get(packet[2:], ()))
 
     def put(self, packet: bytes, reply: bytes) -> bytes:
         if len(packet) <= _LONGEST_KEPT:
