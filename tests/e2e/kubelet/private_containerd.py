@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pybernetes.cluster.images.archive import write_archive
 from pybernetes.cluster.images.builtin import BUSYBOX, builtin_images, pause_image
+from pybernetes.cluster.machine import cgroups
 from pybernetes.cluster.machine.containerd import cni_folder, may_raise_limits
 from pybernetes.host.netns import CNI_RESULTS
-from pybernetes.kubelet.resources.cgroups import detect
 from pybernetes.kubelet.volumes import mounts
 
 IMAGE = BUSYBOX
@@ -66,6 +66,7 @@ class PrivateContainerd:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self._clear()
         for name in ("root", "state", "cni", "opt", "certs.d", "ipam", "runc"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         text = _CONFIG.format(
@@ -156,16 +157,21 @@ class PrivateContainerd:
                 self.ctr("tasks", "rm", "--force", container_id, check=False)
         self._process.terminate()
         self._process.wait(60)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # a plugin that still runs would make the bridge anew
         self._end_shims()
         for place in mounts.mounts_below(self.folder):
             with contextlib.suppress(OSError):
                 mounts.unmount(place, mounts.MNT_DETACH)
-        subprocess.run(["ip", "link", "delete", self.bridge], check=False, capture_output=True)
-        for hierarchy in detect().folders():
-            _remove_cgroups(hierarchy / self.cgroup_root.lstrip("/"))
+        self._clear()
         shutil.rmtree(self.folder, ignore_errors=True)
         for page in CNI_RESULTS.glob(f"{self.bridge}-*"):
             page.unlink(missing_ok=True)
+
+    def _clear(self) -> None:
+        """Takes away what has a name by the slot, also that of a run that was killed."""
+        cgroups.remove(self.cgroup_root)
+        subprocess.run(["ip", "link", "delete", self.bridge], check=False, capture_output=True)
 
     def _end_shims(self) -> None:
         """Shims of this daemon name its socket in their arguments."""
@@ -175,11 +181,3 @@ class PrivateContainerd:
                 with contextlib.suppress(OSError):
                     if wanted in (entry / "cmdline").read_bytes().split(b"\0"):
                         os.kill(int(entry.name), signal.SIGKILL)
-
-
-def _remove_cgroups(folder: Path) -> None:
-    if folder.is_dir():
-        for child in [p for p in folder.iterdir() if p.is_dir()]:
-            _remove_cgroups(child)
-        with contextlib.suppress(OSError):
-            folder.rmdir()

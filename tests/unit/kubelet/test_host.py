@@ -84,6 +84,7 @@ def test_sub_paths_cannot_leave(tmp_path: Path) -> None:
 
 V1 = """30 25 0:26 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
 31 25 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+33 25 0:29 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
 32 25 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate
 """
 V2 = "30 25 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
@@ -93,9 +94,11 @@ def test_cgroup_versions() -> None:
     old = detect(V1)
     assert old.version == 1
     assert old.controllers["cpuacct"] == Path("/sys/fs/cgroup/cpu,cpuacct")
-    assert len(old.folders()) == 2
+    assert "xattr" not in old.controllers
+    assert [folder.name for folder in old.limiting()] == ["cpu,cpuacct", "memory"]
+    assert [folder.name for folder in old.folders()] == ["cpu,cpuacct", "memory", "systemd", "unified"]
     new = detect(V2)
-    assert (new.version, new.unified) == (2, Path("/sys/fs/cgroup"))
+    assert (new.version, new.folders()) == (2, [Path("/sys/fs/cgroup")])
 
 
 def asking(cpu: str) -> Any:
@@ -125,17 +128,22 @@ def test_cgroups_v1(tmp_path: Path) -> None:
     controllers = {name: tmp_path / name for name in ("cpu", "memory", "cpuset")}
     for folder in controllers.values():
         folder.mkdir()
-    groups = Cgroups("/pyb", Hierarchies(1, controllers))
+    beside = tmp_path / "systemd"
+    groups = Cgroups("/pyb", Hierarchies(1, controllers, beside=(beside,)))
     groups.setup()
     groups.create(asking("200m"))
+    assert not beside.exists()
     place = "pyb/kubepods/burstable"
     assert (tmp_path / "cpu" / place / "podu1/cpu.cfs_quota_us").read_text() == "20000"
     assert (tmp_path / "memory" / place / "podu1/memory.limit_in_bytes").read_text() == str(64 << 20)
     assert (tmp_path / "cpu" / place / "cpu.shares").read_text() == "102"
     for file in [*tmp_path.glob(f"*/{place}/podu1/*")]:
         file.unlink()  # the kernel's own files vanish with a cgroup
+    made_by_runc = beside / place / "podu1"
+    made_by_runc.mkdir(parents=True)
     groups.remove("u1")
     assert groups.pods() == set()
+    assert not made_by_runc.exists()
 
 
 @pytest.mark.parametrize(

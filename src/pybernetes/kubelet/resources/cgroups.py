@@ -41,17 +41,25 @@ _REMOVE_TRIES = 50
 
 @dataclass(frozen=True, slots=True)
 class Hierarchies:
-    """Where cgroups are mounted: one folder by controller for v1, `unified` for v2."""
+    """Where cgroups are mounted: one folder by controller for v1, `unified` for v2.
+
+    `beside` those of v1 are the ones that limit nothing, systemd's and a v2 hierarchy: runc makes groups there as well.
+    """
 
     version: int
     controllers: dict[str, Path]
     unified: Path | None = None
+    beside: tuple[Path, ...] = ()
 
-    def folders(self) -> list[Path]:
-        """Each hierarchy once."""
+    def limiting(self) -> list[Path]:
+        """Each hierarchy once in which pods get limits."""
         if self.unified is not None:
             return [self.unified]
         return list(dict.fromkeys(self.controllers.values()))
+
+    def folders(self) -> list[Path]:
+        """Each hierarchy once in which pods can have a group."""
+        return [*self.limiting(), *self.beside]
 
 
 def detect(mountinfo: str | None = None) -> Hierarchies:
@@ -59,19 +67,24 @@ def detect(mountinfo: str | None = None) -> Hierarchies:
     text = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
     controllers: dict[str, Path] = {}
     unified: Path | None = None
+    named: list[Path] = []
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
         fields, kind = before.split(), after.split()
         if len(fields) < 5 or not kind:
             continue
         if kind[0] == "cgroup":
-            for option in kind[-1].split(","):
+            options = kind[-1].split(",")
+            if any(option.startswith("name=") for option in options):
+                named.append(Path(fields[4]))
+                continue
+            for option in options:
                 if option not in ("rw", "ro") and "=" not in option:
                     controllers.setdefault(option, Path(fields[4]))
         elif kind[0] == "cgroup2" and unified is None:
             unified = Path(fields[4])
     if "memory" in controllers or "cpu" in controllers:
-        return Hierarchies(1, controllers)
+        return Hierarchies(1, controllers, beside=(*named, *([unified] if unified else [])))
     return Hierarchies(2, {}, unified)
 
 
@@ -153,7 +166,7 @@ class Cgroups:
         if self.hierarchies.unified is not None:
             self._make_v2(group)
             return
-        for folder in self.hierarchies.folders():
+        for folder in self.hierarchies.limiting():
             place = folder
             for part in group.strip("/").split("/"):
                 place = place / part
