@@ -45,6 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--provider-id", default="", metavar="ID")
     add("--max-pods", type=int, default=110)
     add("--system-reserved", default="", metavar="RESOURCE=QUANTITY,...", help="kept from pods, e.g. cpu=200m")
+    add(
+        "--kube-reserved",
+        default="",
+        metavar="RESOURCE=QUANTITY,...",
+        help="kept from pods for the node's own processes",
+    )
+    add(
+        "--enforce-node-allocatable",
+        default="pods",
+        metavar="NAME,...",
+        help="whose cgroup is held to its part, or none",
+    )
+    add("--system-reserved-cgroup", default="", metavar="PATH", help="cgroup of what --system-reserved is for")
+    add("--kube-reserved-cgroup", default="", metavar="PATH", help="cgroup of what --kube-reserved is for")
     add("--reserved-cpus", default="", metavar="LIST", help="CPUs kept from pods that get some of their own: 0-1,4")
     add("--cpu-manager-policy", default="none", choices=("none", "static"), help="CPUs of their own for some pods")
     policies = ("none", "best-effort", "restricted", "single-numa-node")
@@ -74,6 +88,7 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
     """Raises ValueError for a flag that cannot be understood."""
     from pybernetes.kubelet.config import KubeletConfig
     from pybernetes.kubelet.eviction import thresholds
+    from pybernetes.kubelet.resources import node_allocatable
 
     config = KubeletConfig(
         node_name=(args.hostname_override or socket.gethostname()).lower(),
@@ -100,6 +115,10 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         provider_id=args.provider_id,
         max_pods=args.max_pods,
         system_reserved=_pairs(args.system_reserved, "--system-reserved"),
+        kube_reserved=_pairs(args.kube_reserved, "--kube-reserved"),
+        enforce_node_allocatable=_names(args.enforce_node_allocatable),
+        system_reserved_cgroup=args.system_reserved_cgroup,
+        kube_reserved_cgroup=args.kube_reserved_cgroup,
         reserved_cpus=args.reserved_cpus,
         cpu_manager_policy=args.cpu_manager_policy,
         topology_manager_policy=args.topology_manager_policy,
@@ -130,6 +149,7 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
     thresholds.parse(
         config.eviction_hard, config.eviction_soft, config.eviction_soft_grace_period, config.eviction_minimum_reclaim
     )
+    node_allocatable.check(config.enforce_node_allocatable, config.system_reserved_cgroup, config.kube_reserved_cgroup)
     return config
 
 
@@ -162,6 +182,11 @@ async def run(args: argparse.Namespace) -> None:
     except* (OSError, ValueError) as group:
         print(f"pybernetes kubelet: {group.exceptions[0]}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _names(text: str) -> list[str]:
+    """Of a list in which `none` stands for an empty one."""
+    return [name for name in text.split(",") if name] if text != "none" else []
 
 
 def _pairs(text: str, flag: str, sign: str = "=") -> dict[str, str]:

@@ -56,7 +56,13 @@ class KubeletConfig:
     pod_cidr: str = ""
     """Addresses of its pods, to register with; empty leaves them to the node IPAM controller."""
     system_reserved: dict[str, str] = field(default_factory=dict)
-    """Resource quantities kept from pods."""
+    """Resource quantities kept from pods, for the system's processes."""
+    kube_reserved: dict[str, str] = field(default_factory=dict)
+    """The same for the node's own."""
+    enforce_node_allocatable: Sequence[str] = ("pods",)
+    """Whose cgroup is held to its part: `pods`, `system-reserved`, `kube-reserved`, these also `-compressible`."""
+    system_reserved_cgroup: str = ""
+    kube_reserved_cgroup: str = ""
     reserved_cpus: str = ""
     """CPUs kept from pods that get some of their own, as a list: 0-1,4."""
     cpu_manager_policy: str = "none"

@@ -45,6 +45,7 @@ from pybernetes.kubelet.observing import Exits, Observing
 from pybernetes.kubelet.pinning import Pinning
 from pybernetes.kubelet.probes.manager import Probes
 from pybernetes.kubelet.recording import Recording
+from pybernetes.kubelet.resources import enforcing
 from pybernetes.kubelet.runtime import FoundPod
 from pybernetes.kubelet.serving.host import Host
 from pybernetes.kubelet.sources.following import StaticSources
@@ -130,6 +131,7 @@ class Kubelet:
                 if self._mirrors is not None:
                     self._mirrors.reconcile()
                 self.spawn(self.endings.run(), "eviction")
+                self.spawn(self._hold_pods(), "node allocatable")
                 self.spawn(self.endings.shutdown.run(), "shutdown")
                 logs = LogRotation(self.cri, self.config, self.clock)
                 self.spawn(logs.run(lambda: [r.worker.runtime for r in self.runners.values()]), "log rotation")
@@ -153,9 +155,10 @@ class Kubelet:
 
     def _assemble(self) -> None:
         config, client, around = self.config, self.client, self.around
-        cgroups = around.cgroups(config)
+        cgroups = around.cgroups(config, self.machine)
         if cgroups is not None:
             cgroups.setup()
+            enforcing.hold_reserved(cgroups, config)
         recorder = around.recorder(client, config, self.clock) if client is not None else None
         self.recording = Recording(recorder)
         self.record, self.record_of_node = self.recording.of_pod, self.recording.of_node
@@ -237,6 +240,11 @@ class Kubelet:
                     _LOG.warning("waiting for the container runtime at %s: %s", self.cri.endpoint, error.message)
                     told = True
                 await asyncio.sleep(_RUNTIME_RETRY_S)
+
+    async def _hold_pods(self) -> None:
+        if self.node.cgroups is not None:
+            tell = partial(self.record_of_node, initial_node(self.config))
+            await enforcing.hold_pods(self.node.cgroups, self.config, self.machine.capacity, tell)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """A task whose failure is told and harms nobody else."""

@@ -28,6 +28,7 @@ from pybernetes.kubelet.node.status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.resources.cgroups import Cgroups
+from pybernetes.kubelet.resources.requests import hugepages
 from pybernetes.kubelet.shutdown.logind import Logind
 from pybernetes.kubelet.volumes.csi.drivers import Drivers
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
@@ -65,11 +66,12 @@ class Surroundings:
     def events(self, cri: CriClient, on_change: Callable[[str, str], None], has_pods: Callable[[], bool]) -> Events:
         return ContainerEvents(cri, on_change, has_pods)
 
-    def cgroups(self, config: KubeletConfig) -> Cgroups | None:
+    def cgroups(self, config: KubeletConfig, machine: Machine) -> Cgroups | None:
         if not config.cgroup_root:
             return None
         limit = config.pod_max_pids if config.pod_max_pids > 0 else None
-        return Cgroups(config.cgroup_root, pod_pids_limit=limit)
+        sizes = [size for size, _ in hugepages(machine.capacity)]
+        return Cgroups(config.cgroup_root, pod_pids_limit=limit, page_sizes=sizes)
 
     def tokens(self, client: Client | None, clock: Clock) -> Tokens | None:
         return Tokens(client, clock) if client is not None else None

@@ -319,7 +319,7 @@ class SimulatedSurroundings(Surroundings):
         assert isinstance(cri, SimulatedCri)
         return SimulatedEvents(cri, on_change)
 
-    def cgroups(self, config: KubeletConfig) -> Cgroups | None:
+    def cgroups(self, config: KubeletConfig, machine: Machine) -> Cgroups | None:
         return None
 
     def tokens(self, client: Client | None, clock: Clock) -> Tokens | None:

@@ -60,6 +60,7 @@ class Cluster:
             static_pod_path=str(self.folder / "manifests"),
             server_address="127.0.0.1",
             server_port=0,
+            eviction_hard={},
         )
         for name, value in self.settings.items():
             setattr(config, name, value)

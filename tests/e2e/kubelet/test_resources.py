@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pybernetes.api.core.v1 import Node, Pod
-from pybernetes.apimachinery import errors
+from pybernetes.apimachinery import errors, quantity
 from pybernetes.kubelet.resources.cgroups import detect
 
 from .harness import NODE, Cluster, eventually, play
@@ -129,6 +129,29 @@ def test_a_node_that_runs_short_evicts(containerd: PrivateContainerd) -> None:
         await k.create("late")
         late = await k.until("late", lambda p: p.status.phase == "Failed")
         assert late.status.message == "Pod was rejected: The node had condition: [MemoryPressure]. "
+
+    play(containerd, scene)
+
+
+def test_pods_together_have_what_is_not_reserved(containerd: PrivateContainerd) -> None:
+    """A pod without limits ends when it takes more; with less reserved it is done with its work."""
+
+    async def scene(k: Cluster) -> None:
+        taking = {"name": "c", "command": ["dd", "if=/dev/zero", "of=/dev/null", "bs=256M", "count=1"]}
+
+        async def with_left(amount: int, name: str) -> Pod:
+            await k.stop_kubelet()
+            reserved = quantity.value(k.kubelet.machine.capacity["memory"]) - amount
+            k.settings = {"system_reserved": {"memory": str(reserved)}}
+            await k.start_kubelet()
+            node = await k.admin.get(Node, NODE)
+            assert quantity.value(node.status.allocatable["memory"]) <= amount
+            await k.create(name, [taking], restartPolicy="Never")
+            return await k.until(name, lambda p: p.status.phase in ("Failed", "Succeeded"))
+
+        ended = await with_left(128 << 20, "too-much")
+        assert ended.status.containerStatuses[0].state.terminated.exitCode == 137
+        assert (await with_left(512 << 20, "enough")).status.phase == "Succeeded"
 
     play(containerd, scene)
 

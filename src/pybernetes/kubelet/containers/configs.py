@@ -34,7 +34,10 @@ from pybernetes.kubelet.resources.requests import (
     QUOTA_PERIOD_US,
     cpu_quota,
     cpu_shares,
+    hugepages,
     oom_score_adjust,
+    page_name,
+    resources_of,
     size_of,
 )
 from pybernetes.kubelet.runtime import Size
@@ -274,7 +277,18 @@ class Configs:
             memory_limit_in_bytes=size.memory_limit_bytes,
             memory_swap_limit_in_bytes=size.memory_limit_bytes,
             oom_score_adj=max(adjust, lowest_oom_score_adjust()),
+            hugepage_limits=[self._cri.pb.HugepageLimit(page_size=name, limit=n) for name, n in self._pages(pod, spec)],
         )
+
+    def _pages(self, pod: Pod, spec: Container | EphemeralContainer) -> Iterable[tuple[str, int]]:
+        """Huge pages that a container may have; of sizes that it does not ask for none."""
+        own, whole = resources_of(spec).limits, pod.spec.resources.limits if pod.spec.resources is not None else {}
+        amounts = {
+            **dict.fromkeys((n for n in self._node.allocatable if n.startswith("hugepages-")), "0"),
+            **whole,
+            **own,
+        }
+        return ((page_name(size), amount) for size, amount in hugepages(amounts))
 
     def _devices(self, new: NewContainer) -> list[Any]:
         """Source: pkg/kubelet/kubelet_pods.go makeBlockVolumes."""

@@ -38,10 +38,11 @@ from pybernetes.apimachinery.declared_features import (
 )
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.eviction.thresholds import MEMORY, parse
 from pybernetes.kubelet.node.usage import meminfo
+from pybernetes.kubelet.resources import node_allocatable
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
+_HUGEPAGES = Path("/sys/kernel/mm/hugepages")
 _MAX_IMAGES = 50
 _MAX_NAMES = 5
 _DECLARED_FEATURES = sorted([RESIZE_OF_INIT_CONTAINERS, RESIZE_OF_PODS, RESTART_ALL_CONTAINERS])
@@ -120,24 +121,22 @@ def read_machine(config: KubeletConfig) -> Machine:
         "cpu": str(len(os.sched_getaffinity(0))),
         "memory": f"{memory // 1024}Ki",
         "ephemeral-storage": f"{disk_bytes // 1024}Ki",
-        "hugepages-2Mi": "0",
-        "hugepages-1Gi": "0",
+        **_hugepages(),
         "pods": str(config.max_pods),
     }
-    reserved = dict(config.system_reserved)
-    allocatable = dict(capacity)
-    kept = quantity.value(reserved.get("memory", "0")) + _hard_memory(config, memory)
-    allocatable["memory"] = f"{max(memory - kept, 0) // 1024}Ki"
-    allocatable["ephemeral-storage"] = str(disk_bytes * 9 // 10)
-    if "cpu" in reserved:
-        allocatable["cpu"] = quantity.subtract(capacity["cpu"], reserved["cpu"])
+    reserved = (config.system_reserved, config.kube_reserved)
+    allocatable = node_allocatable.allocatable(capacity, reserved, config.eviction_hard)
     return Machine(capacity, allocatable, memory, _system_info(config))
 
 
-def _hard_memory(config: KubeletConfig, memory_bytes: int) -> int:
-    """What the hard eviction threshold keeps from pods."""
-    thresholds = parse({k: v for k, v in config.eviction_hard.items() if k == MEMORY})
-    return sum(threshold.value.of(memory_bytes) for threshold in thresholds)
+def _hugepages() -> dict[str, str]:
+    """Those that are set aside."""
+    found = {}
+    for folder in sorted(_HUGEPAGES.glob("hugepages-*kB")):
+        size = int(folder.name.removeprefix("hugepages-").removesuffix("kB")) * 1024
+        name = f"hugepages-{quantity.from_value(size, 'BinarySI')}"
+        found[name] = quantity.from_value(size * int((folder / "nr_hugepages").read_text()), "BinarySI")
+    return found
 
 
 def _system_info(config: KubeletConfig) -> NodeSystemInfo:

@@ -81,6 +81,12 @@ def meminfo() -> dict[str, int]:
     return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^([\w()]+):\s+(\d+) kB", text, re.MULTILINE)}
 
 
+def most_processes() -> int:
+    """How many processes and threads the kernel lets there be."""
+    kernel = Path("/proc/sys/kernel")
+    return min(int((kernel / "pid_max").read_text()), int((kernel / "threads-max").read_text()))
+
+
 def disk_usage(folder: Path) -> tuple[int, int]:
     """Bytes on the disk and number of files below a folder, which may change meanwhile."""
     size = files = 0

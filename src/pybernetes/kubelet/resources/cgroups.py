@@ -11,13 +11,14 @@ Source: pkg/kubelet/cm (cgroup_manager_linux.go, qos_container_manager_linux.go,
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybernetes.api.core.v1 import Pod
@@ -29,6 +30,7 @@ from pybernetes.kubelet.resources.requests import (
     CgroupValues,
     cpu_shares,
     cpu_weight,
+    page_name,
     pod_cgroup_values,
     pod_requests,
     qos_class,
@@ -89,11 +91,22 @@ def detect(mountinfo: str | None = None) -> Hierarchies:
 
 
 class Cgroups:
-    def __init__(self, root: str, hierarchies: Hierarchies | None = None, pod_pids_limit: int | None = None) -> None:
+    """`page_sizes`: of the huge pages that the machine has, in bytes."""
+
+    def __init__(
+        self,
+        root: str,
+        hierarchies: Hierarchies | None = None,
+        pod_pids_limit: int | None = None,
+        page_sizes: Sequence[int] = (),
+    ) -> None:
         self.root = root.rstrip("/")
         self.hierarchies = hierarchies or detect()
         self.version = self.hierarchies.version
         self._pids_limit = pod_pids_limit
+        self._for_pages = next((place for place in self.hierarchies.beside if "hugetlb" in _available(place)), None)
+        """Of the hierarchies beside those of v1 the one that can limit huge pages."""
+        self._no_pages = dict.fromkeys(page_sizes, 0)
         self._burstable: dict[str, int] = {}
 
     def setup(self) -> None:
@@ -102,6 +115,25 @@ class Cgroups:
             self._make(f"{self.root}/kubepods{name}")
         self._write(f"{self.root}/kubepods/besteffort", CgroupValues(cpu_shares=MIN_SHARES))
         self._update_burstable()
+
+    @property
+    def of_pods(self) -> str:
+        """The group that all pods share."""
+        return f"{self.root}/kubepods"
+
+    def hold(self, group: str, values: CgroupValues) -> set[str]:
+        """Sets limits of a group that is there; names the controllers that the host lacks for them. Raises OSError."""
+        lacking = set()
+        for controller, file, content in self._files(values):
+            folder = self._folder(controller)
+            if folder is not None and not (folder / group.lstrip("/")).is_dir():
+                raise FileNotFoundError(errno.ENOENT, "there is no such cgroup", group)
+            place = folder / group.lstrip("/") / file if folder is not None else None
+            if place is not None and place.exists():
+                place.write_text(content)
+            elif controller != "hugetlb" or content != "0":
+                lacking.add(controller)
+        return lacking
 
     def parent_of(self, pod: Pod) -> str:
         """The pod's group, as the runtime is told it."""
@@ -112,7 +144,9 @@ class Cgroups:
         """Makes the pod's group with its limits; again for one that exists only sets the limits."""
         group = self.parent_of(pod)
         self._make(group)
-        self._write(group, pod_cgroup_values(pod, self._pids_limit))
+        values = pod_cgroup_values(pod, self._pids_limit)
+        pages = tuple({**self._no_pages, **dict(values.hugepages)}.items())
+        self._write(group, replace(values, hugepages=pages))
         if qos_class(pod) == "Burstable":
             self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
             self._update_burstable()
@@ -163,10 +197,10 @@ class Cgroups:
         self._write(f"{self.root}/kubepods/burstable", CgroupValues(cpu_shares=shares))
 
     def _make(self, group: str) -> None:
-        if self.hierarchies.unified is not None:
-            self._make_v2(group)
-            return
-        for folder in self.hierarchies.limiting():
+        of_v2 = self.hierarchies.unified or self._for_pages
+        if of_v2 is not None:
+            _make_v2(of_v2, group)
+        for folder in self.hierarchies.limiting() if self.version == 1 else ():
             place = folder
             for part in group.strip("/").split("/"):
                 place = place / part
@@ -175,16 +209,9 @@ class Cgroups:
                     if folder == self.hierarchies.controllers.get("cpuset"):
                         _inherit_cpuset(place)
 
-    def _make_v2(self, group: str) -> None:
-        assert self.hierarchies.unified is not None
-        place = self.hierarchies.unified
-        for part in group.strip("/").split("/"):
-            available = (place / "cgroup.controllers").read_text().split()
-            for controller in (c for c in available if c in _V2_CONTROLLERS):
-                with suppress(OSError):
-                    (place / "cgroup.subtree_control").write_text(f"+{controller}")
-            place = place / part
-            place.mkdir(exist_ok=True)
+    def _folder(self, controller: str) -> Path | None:
+        found = self.hierarchies.unified or self.hierarchies.controllers.get(controller)
+        return self._for_pages if found is None and controller == "hugetlb" else found
 
     def _write(self, group: str, values: CgroupValues) -> None:
         for path, content in self._writes(group, values):
@@ -197,7 +224,7 @@ class Cgroups:
 
     def _writes(self, group: str, values: CgroupValues) -> Iterable[tuple[Path, str]]:
         for controller, file, content in self._files(values):
-            folder = self.hierarchies.unified or self.hierarchies.controllers.get(controller)
+            folder = self._folder(controller)
             if folder is not None:
                 yield folder / group.lstrip("/") / file, content
 
@@ -225,6 +252,25 @@ class Cgroups:
             yield "memory", file, str(values.memory_limit_bytes)
         if values.pids_limit is not None:
             yield "pids", "pids.max", str(values.pids_limit)
+        for size, amount in values.hugepages:
+            limit = "limit_in_bytes" if "hugetlb" in self.hierarchies.controllers else "max"
+            yield "hugetlb", f"hugetlb.{page_name(size)}.{limit}", str(amount)
+
+
+def _available(place: Path) -> list[str]:
+    """Controllers of a group of a v2 hierarchy."""
+    with suppress(OSError):
+        return (place / "cgroup.controllers").read_text().split()
+    return []
+
+
+def _make_v2(place: Path, group: str) -> None:
+    for part in group.strip("/").split("/"):
+        for controller in (c for c in _available(place) if c in _V2_CONTROLLERS):
+            with suppress(OSError):
+                (place / "cgroup.subtree_control").write_text(f"+{controller}")
+        place = place / part
+        place.mkdir(exist_ok=True)
 
 
 def _inherit_cpuset(place: Path) -> None:

@@ -5,6 +5,7 @@ Source: pkg/kubelet/qos/policy.go, pkg/kubelet/cm/helpers_linux.go.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceRequirements
@@ -79,6 +80,22 @@ class CgroupValues:
     cpu_quota_us: int | None = None
     memory_limit_bytes: int | None = None
     pids_limit: int | None = None
+    hugepages: tuple[tuple[int, int], ...] = ()
+    """Bytes by the size of the pages, in bytes."""
+
+
+def hugepages(amounts: Mapping[str, str]) -> tuple[tuple[int, int], ...]:
+    """Size of the pages and amount, both in bytes, of the huge pages among resources."""
+    prefix = "hugepages-"
+    named = ((name.removeprefix(prefix), text) for name, text in amounts.items() if name.startswith(prefix))
+    return tuple((quantity.value(size), quantity.value(text)) for size, text in named)
+
+
+def page_name(size_bytes: int) -> str:
+    """A size of huge pages as the kernel's cgroups and the runtime write it."""
+    units, kilobytes = ("KB", "MB", "GB"), size_bytes // 1024
+    step = min((kilobytes.bit_length() - 1) // 10, 2)
+    return f"{kilobytes >> 10 * step}{units[step]}"
 
 
 def pod_cgroup_values(pod: Pod, pids_limit: int | None = None) -> CgroupValues:
@@ -99,6 +116,7 @@ def pod_cgroup_values(pod: Pod, pids_limit: int | None = None) -> CgroupValues:
         cpu_quota_us=quota or -1,
         memory_limit_bytes=quantity.value(limits["memory"]) if memory_limited and "memory" in limits else None,
         pids_limit=pids_limit,
+        hugepages=hugepages(requests),
     )
 
 

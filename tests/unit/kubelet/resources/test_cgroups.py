@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
+from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.resources.cgroups import Cgroups, Hierarchies
-from pybernetes.kubelet.resources.requests import cpu_weight
+from pybernetes.kubelet.resources.enforcing import hold_pods, hold_reserved
+from pybernetes.kubelet.resources.requests import CgroupValues, cpu_weight
 
 from ..pods import pod
 
@@ -24,7 +29,7 @@ def test_weights_of_shares(shares: int, weight: int) -> None:
 def unified(folder: Path) -> Hierarchies:
     for place in ("", "pyb", "pyb/kubepods", "pyb/kubepods/burstable", "pyb/kubepods/besteffort"):
         (folder / place).mkdir(exist_ok=True)
-        (folder / place / "cgroup.controllers").write_text("cpu memory pids")
+        (folder / place / "cgroup.controllers").write_text("cpu memory pids hugetlb")
         (folder / place / "cgroup.subtree_control").write_text("")
     return Hierarchies(2, {}, folder)
 
@@ -65,3 +70,81 @@ def test_processes_of_a_pod_in_version_1(tmp_path: Path, limit: int | None, writ
     groups.create(pod([{"name": "c", "image": "i"}]))
     file = tmp_path / "pids/pyb/kubepods/besteffort/podu1/pids.max"
     assert (file.read_text() if file.exists() else None) == written
+
+
+PAGES = {"limits": {"hugepages-2Mi": "4Mi", "cpu": "1", "memory": "1Mi"}}
+
+
+def test_huge_pages_of_a_pod(tmp_path: Path) -> None:
+    """Of the sizes that it does not ask for it gets none."""
+    (tmp_path / "v2").mkdir()
+    groups = Cgroups("/pyb", unified(tmp_path / "v2"), page_sizes=[2 << 20, 1 << 30])
+    asks = {**PAGES, "requests": PAGES["limits"]}
+    groups.create(pod([{"name": "c", "image": "i", "resources": asks}]))
+    folder = tmp_path / "v2/pyb/kubepods/podu1"
+    assert {f.name: f.read_text() for f in folder.glob("hugetlb.*")} == {
+        "hugetlb.2MB.max": "4194304",
+        "hugetlb.1GB.max": "0",
+    }
+
+
+def test_huge_pages_in_a_hierarchy_beside_those_of_version_1(tmp_path: Path) -> None:
+    """Where version 1 has all controllers but that of huge pages, and version 2 that alone."""
+    hierarchies = split(tmp_path)
+    beside = tmp_path / "unified"
+    beside.mkdir()
+    for place in ("", "pyb", "pyb/kubepods", "pyb/kubepods/besteffort"):
+        (beside / place).mkdir(exist_ok=True)
+        (beside / place / "cgroup.controllers").write_text("hugetlb")
+    groups = Cgroups("/pyb", replace(hierarchies, beside=(beside,)), page_sizes=[2 << 20])
+    groups.create(pod([{"name": "c", "image": "i"}]))
+    assert (beside / "pyb/kubepods/cgroup.subtree_control").read_text() == "+hugetlb"
+    assert (beside / "pyb/kubepods/besteffort/podu1/hugetlb.2MB.max").read_text() == "0"
+    assert (tmp_path / "cpu/pyb/kubepods/besteffort/podu1/cpu.shares").exists()
+
+
+@pytest.mark.parametrize(
+    ("enforced", "written"),
+    [
+        (("pods",), {"cpu.weight": "59", "memory.max": "805306368", "pids.max": ANY, "hugetlb.2MB.max": "4194304"}),
+        ((), {"cpu.weight": "79", "memory.max": "1073741824", "pids.max": ANY, "hugetlb.2MB.max": "4194304"}),
+    ],
+    ids=["what is not reserved", "all"],
+)
+def test_what_all_pods_have_together(tmp_path: Path, enforced: tuple[str, ...], written: dict[str, Any]) -> None:
+    capacity = {"cpu": "2", "memory": "1Gi", "hugepages-2Mi": "4Mi", "pods": "110"}
+    config = KubeletConfig("n", system_reserved={"cpu": "200m"}, kube_reserved={"cpu": "300m", "memory": "256Mi"})
+    config.enforce_node_allocatable = enforced
+    groups, told = Cgroups("/pyb", unified(tmp_path)), []
+    group = tmp_path / "pyb/kubepods"
+    for name in written:
+        (group / name).write_text("")
+    asyncio.run(hold_pods(groups, config, capacity, lambda *words: told.append(words)))
+    assert {f.name: f.read_text() for f in group.iterdir() if f.name in written} == written
+    assert told == [("Normal", "NodeAllocatableEnforced", "Updated Node Allocatable limit across pods")]
+
+
+def test_a_group_that_the_node_is_reserved_for(tmp_path: Path) -> None:
+    config = KubeletConfig("n", kube_reserved={"cpu": "1", "memory": "1Gi"}, kube_reserved_cgroup="/agents")
+    config.enforce_node_allocatable = ["kube-reserved-compressible"]
+    groups = Cgroups("/pyb", split(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"there is no such cgroup: '/agents'"):
+        hold_reserved(groups, config)
+    for controller, file in (("cpu", "cpu.shares"), ("memory", "memory.limit_in_bytes")):
+        (tmp_path / controller / "agents").mkdir()
+        (tmp_path / controller / "agents" / file).write_text("")
+    hold_reserved(groups, config)
+    assert (tmp_path / "cpu/agents/cpu.shares").read_text() == "1024"
+    assert (tmp_path / "memory/agents/memory.limit_in_bytes").read_text() == ""
+    config.enforce_node_allocatable = ["kube-reserved"]
+    hold_reserved(groups, config)
+    assert (tmp_path / "memory/agents/memory.limit_in_bytes").read_text() == "1073741824"
+
+
+def test_limits_that_a_host_lacks_are_named(tmp_path: Path) -> None:
+    groups = Cgroups("/pyb", split(tmp_path))
+    groups.setup()
+    asked = CgroupValues(cpu_quota_us=1000, pids_limit=7, hugepages=((2 << 20, 2 << 20), (1 << 30, 0)))
+    (tmp_path / "pids/pyb/kubepods/pids.max").write_text("")
+    assert groups.hold(groups.of_pods, asked) == {"cpu", "hugetlb"}
+    assert (tmp_path / "pids/pyb/kubepods/pids.max").read_text() == "7"

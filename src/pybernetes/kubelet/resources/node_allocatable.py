@@ -1,0 +1,73 @@
+"""What of a node is for pods, and what their common cgroup is held to. Pure.
+
+Source: pkg/kubelet/cm/node_container_manager_linux.go, pkg/kubelet/nodestatus/setters.go MachineInfo,
+pkg/kubelet/apis/config/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pybernetes.apimachinery import pod_resources, quantity
+from pybernetes.kubelet.eviction.thresholds import MEMORY, NODEFS, parse
+from pybernetes.kubelet.resources.requests import CgroupValues, cpu_shares, hugepages
+
+PODS, SYSTEM, KUBE = "pods", "system-reserved", "kube-reserved"
+COMPRESSIBLE = "-compressible"
+"""After a name: CPU alone."""
+_RESERVED = (SYSTEM, KUBE, SYSTEM + COMPRESSIBLE, KUBE + COMPRESSIBLE)
+_FILESYSTEM = {MEMORY: "memory", NODEFS: "ephemeral-storage"}
+
+
+def check(enforced: Iterable[str], system_cgroup: str, kube_cgroup: str) -> None:
+    """Raises ValueError for what cannot be enforced."""
+    enforced, flag = list(enforced), "--enforce-node-allocatable"
+    for name in enforced:
+        if name not in (PODS, *_RESERVED):
+            raise ValueError(f"{flag}: {name!r} is none of {', '.join((PODS, *_RESERVED))} and none")
+    for name, cgroup in ((SYSTEM, system_cgroup), (KUBE, kube_cgroup)):
+        named = [each for each in enforced if each.removesuffix(COMPRESSIBLE) == name]
+        if len(named) > 1:
+            raise ValueError(f"{flag}: {named[0]} and {named[1]} exclude each other")
+        if named and not cgroup:
+            raise ValueError(f"{flag}={named[0]} needs --{name}-cgroup")
+
+
+def left(capacity: Mapping[str, str], reserved: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """The capacity without what is reserved; nothing is less than none."""
+    kept: dict[str, str] = {}
+    for part in reserved:
+        pod_resources.add(kept, part)
+    return {name: _without(amount, kept.get(name, "0")) for name, amount in capacity.items()}
+
+
+def allocatable(
+    capacity: Mapping[str, str], reserved: Iterable[Mapping[str, str]], eviction_hard: Mapping[str, str]
+) -> dict[str, str]:
+    """What pods can ask for: of what is left, neither what the eviction keeps free nor memory in huge pages."""
+    found = left(capacity, reserved)
+    for threshold in parse({signal: text for signal, text in eviction_hard.items() if signal in _FILESYSTEM}):
+        name = _FILESYSTEM[threshold.signal]
+        kept = threshold.value.of(quantity.value(capacity[name]))
+        found[name] = _without(found[name], str(kept))
+    for name, amount in capacity.items():
+        if name.startswith("hugepages-"):
+            found["memory"] = _without(found["memory"], amount)
+    return found
+
+
+def limits(amounts: Mapping[str, str], *, compressible: bool = False) -> CgroupValues:
+    """Of a cgroup that is to have these amounts of the node, or of them only those that can be taken back."""
+    shares = cpu_shares(quantity.milli(amounts["cpu"])) if "cpu" in amounts else None
+    if compressible:
+        return CgroupValues(cpu_shares=shares)
+    return CgroupValues(
+        cpu_shares=shares,
+        memory_limit_bytes=quantity.value(amounts["memory"]) if "memory" in amounts else None,
+        pids_limit=quantity.value(amounts["pid"]) if "pid" in amounts else None,
+        hugepages=hugepages(amounts),
+    )
+
+
+def _without(amount: str, kept: str) -> str:
+    return quantity.subtract(amount, kept) if quantity.compare(amount, kept) > 0 else "0"
