@@ -181,7 +181,8 @@ def test_everything_of_a_chart_works_together(cluster: Cluster, namespace: str) 
     kubectl("delete", "pod", "mine-shop-db-0")
     kubectl("rollout", "status", "statefulset/mine-shop-db", "--timeout=120s")
     log = "mine-shop-db-0 secret\n" * 2
-    assert kubectl("exec", "mine-shop-db-0", "--", "cat", "/data/log") == log, "its volume came with it"
+    show = ("exec", "mine-shop-db-0", "--", "cat", "/data/log")
+    eventually("its volume came with it", lambda: cluster.kubectl(*show, check=False).stdout == log)
     assert " created" not in kubectl("apply", "-f", "-", stdin=CHART), "an upgrade without changes"
 
     kubectl("delete", "-f", "-", "--timeout=120s", stdin=CHART)

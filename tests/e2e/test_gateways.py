@@ -67,13 +67,19 @@ def test_listeners_hosts_and_filters(gate: Gate, tmp_path: Path) -> None:  # noq
     )  # fmt: skip
     address, other = address_of(gate, "a"), address_of(gate, "b")
     assert address != other, "each has one for itself"
-    eventually("it is served", lambda: curl(address, "https://x.a.test/")[0] == 200)
+    version_two = ("https://x.a.test/", "-H", "X-Version: two words")
+    for place, request in (
+        (address, ("https://x.a.test/",)),
+        (address, version_two),
+        (other, ("http://b.test:8080/",)),
+    ):
+        eventually(f"{request} is served", lambda place=place, request=request: curl(place, *request)[0] == 200)  # type: ignore[misc]
 
     def told(url: str, *args: str) -> dict[str, object]:
         return dict(json.loads(curl(address, url, *args)[1]))
 
     assert told("https://y.x.a.test/")["name"] == "one"
-    assert told("https://x.a.test/", "-H", "X-Version: two words")["name"] == "two"
+    assert told(*version_two)["name"] == "two"
     assert curl(address, "https://elsewhere.test/")[0] == 404
     assert curl(address, "http://x.a.test/p?q=r") == (302, "https://x.a.test/p?q=r")
     assert curl(address, "https://x.a.test/missing")[0] == 500
@@ -84,9 +90,13 @@ def test_listeners_hosts_and_filters(gate: Gate, tmp_path: Path) -> None:  # noq
     assert headers["x-forwarded-proto"] == "https" and headers["x-forwarded-host"] == "x.a.test"
     names = {json.loads(curl(other, "http://b.test:8080/")[1])["name"] for _ in range(40)}
     assert names == {"one", "two"}
-    (parent,) = gate.cluster.get("httproute", "a")["status"]["parents"]
-    reasons = {c["type"]: c["reason"] for c in parent["conditions"]}
-    assert reasons == {"Accepted": "Accepted", "ResolvedRefs": "BackendNotFound"}
+
+    def reasons() -> dict[str, str]:
+        (parent,) = gate.cluster.get("httproute", "a")["status"]["parents"]
+        return {c["type"]: c["reason"] for c in parent["conditions"]}
+
+    as_told = {"Accepted": "Accepted", "ResolvedRefs": "BackendNotFound"}
+    eventually("the missing Service is told", lambda: reasons() == as_told)
     shown = subprocess.run(
         ["openssl", "s_client", "-connect", f"{address}:443", "-servername", "x.a.test"],
         input="", capture_output=True, text=True, check=False, timeout=PATIENCE_S,
@@ -103,7 +113,7 @@ def test_listeners_hosts_and_filters(gate: Gate, tmp_path: Path) -> None:  # noq
         "its Service goes with it",
         lambda: not gate.cluster.get("services", "-l", "gateway.networking.k8s.io/gateway-name=b")["items"],
     )
-    assert not quiet_fetch(f"http://{other}:8080/")
+    eventually("and its address", lambda: not quiet_fetch(f"http://{other}:8080/"))
 
 
 def test_calls(gate: Gate) -> None:  # noqa: F811

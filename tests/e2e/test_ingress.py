@@ -310,7 +310,7 @@ class Load:
 def test_a_rolling_update_under_load(gate: Gate, gateway_api: None) -> None:
     container = {
         "name": "hello", "image": "pybernetes.local/hello:1.0", "ports": [{"containerPort": 8080}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 30},
         "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
     }  # fmt: skip
     labels = {"app": "roll"}
