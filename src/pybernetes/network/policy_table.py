@@ -85,7 +85,7 @@ class PolicyTable:
         self._labels: dict[str, Mapping[str, str]] = {}
         self._dirty: set[Key | _PeerKey] = set()
         self._kernel: dict[Key | _PeerKey, Fragment] | None = None
-        """As it was left; None where that is not known."""
+        """As it was left: empty while there is no table, None where that is not known."""
 
     def set_policy(self, key: Key, policy: NetworkPolicy | None) -> None:
         old = self._policies.pop(key, None)
@@ -162,7 +162,7 @@ class PolicyTable:
             made = self._fragment(key)
             changes.append((before.get(key), made))
             before[key] = made
-            if made == _NOTHING:
+            if made == _NOTHING and key != _PODS:  # which stays with the table: a node may have no Pods
                 del before[key]
         return commands(FAMILY, self._table, changes)
 

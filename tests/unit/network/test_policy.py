@@ -84,6 +84,20 @@ def test_without_policies_the_table_goes() -> None:
     assert made.commands() == ""
 
 
+def test_the_table_goes_with_the_last_policy_where_no_pod_is_left() -> None:
+    made = table(policy(podSelector={}))
+    made.commands()
+    for name in ("a", "b"):
+        made.set_pod(key(name), None)
+    assert "delete element inet t known-4 { 10.0.0.1, 10.0.0.2 }" in made.commands()
+    made.set_pod(key("a"), PODS[0])
+    assert "table inet" not in made.commands(), "it stood"
+    made.set_pod(key("a"), None)
+    made.commands()
+    made.set_policy(key("p0"), None)
+    assert made.commands() == "add table inet t\ndelete table inet t\n", "or Pods that come are cut off"
+
+
 def test_default_deny_closes_only_the_selected_pods_of_this_node() -> None:
     text = table(policy(podSelector={"matchLabels": {"app": "a"}}, policyTypes=["Ingress"])).commands()
     assert [e.split(" : goto pods-in-")[0] for e in elements(text, "in-pods-4")] == ["10.0.0.1"]
@@ -252,7 +266,7 @@ def test_step_by_step_is_the_same_as_at_once(steps: list[tuple[str, str, Any]]) 
     gradual.forget()
     anew = _Model()
     anew.run(gradual.commands())
-    assert model.filled == anew.filled
+    assert (model.filled, model.stands) == (anew.filled, anew.stands)
 
 
 class _Model:
@@ -260,12 +274,15 @@ class _Model:
 
     def __init__(self) -> None:
         self.content: dict[str, set[str] | list[str]] = {}
+        self.stands = False
+        """Whether there is a table."""
 
     def run(self, text: str) -> None:
         for line in text.splitlines():
             words = line.split(None, 5)
             if words[:2] == ["delete", "table"]:
-                self.content = {}
+                self.content, self.stands = {}, False
+            self.stands |= words[0] == "table"
             if words[0] not in ("add", "delete", "flush") or words[1] == "table":
                 continue
             verb, kind, name, rest = words[0], words[1], words[4], words[5] if len(words) > 5 else ""
