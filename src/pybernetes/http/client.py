@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import httptools
 
+from pybernetes.http import tls
 from pybernetes.http.messages import Body, Connection
 
 _HIGH_WATER = 1 << 20
@@ -351,7 +352,7 @@ class _Wire(asyncio.Protocol):
 
     def close(self) -> None:
         if self._transport is not None:
-            self._transport.close()
+            tls.close(self._transport)
 
     def abort(self) -> None:
         if self._transport is not None:

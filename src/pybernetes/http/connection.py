@@ -27,6 +27,7 @@ import httptools
 import msgspec
 
 from pybernetes.apimachinery.errors import StatusError
+from pybernetes.http import tls
 from pybernetes.http.inflow import HIGH_BYTES, ArrivingBody, Inflow
 from pybernetes.http.messages import Body, Handler, Request, Response, Upgrade
 
@@ -318,7 +319,7 @@ class HttpConnection(asyncio.Protocol):
         if not self._queue:
             self._idle_since = self._loop.time()
             if self._winding_down:
-                self._transport.close()
+                tls.close(self._transport)
             return
         item = self._queue.popleft()
         if not self.reading and len(self._queue) < _MAX_PIPELINED:
@@ -334,13 +335,13 @@ class HttpConnection(asyncio.Protocol):
         try:
             await self._serve(request, keep_alive, old)
         except asyncio.CancelledError:
-            self._transport.close()
+            tls.close(self._transport)
             raise
         except ConnectionError:
-            self._transport.close()
+            tls.close(self._transport)
         except Exception:
             log.exception("connection to %s ended", self._remote)
-            self._transport.close()
+            tls.close(self._transport)
         finally:
             self.task = None
         if not self._lost and not self._transport.is_closing():
@@ -384,7 +385,7 @@ class HttpConnection(asyncio.Protocol):
             self._deaf = True
             self._queue.clear()
             if self._unfinished(request) is None:
-                self._transport.close()
+                tls.close(self._transport)
             else:
                 self._resume_reading()
                 self._linger()
@@ -506,7 +507,7 @@ class HttpConnection(asyncio.Protocol):
         except ConnectionError:
             pass
         finally:
-            self._transport.close()
+            tls.close(self._transport)
 
     def _upgrade_head(self, headers: Iterable[tuple[str, str]]) -> bytes:
         lines = "".join([f"{name}: {' '.join(value.splitlines())}\r\n" for name, value in headers])
@@ -554,14 +555,14 @@ class HttpConnection(asyncio.Protocol):
         if self.task is None and not self._queue and self._tunnel is None:
             limit = _HEADER_TIMEOUT_S if self._in_message else _IDLE_TIMEOUT_S
             if now - self._idle_since > limit:
-                self._transport.close()
+                tls.close(self._transport)
         return False
 
     def wind_down(self) -> None:
         """Lets a running request finish, ends everything else."""
         self._winding_down = True
         if self.task is None:
-            self._transport.close()
+            tls.close(self._transport)
         elif self._streaming is not None or self._tunnel is not None:
             self.task.cancel()
 
@@ -606,7 +607,7 @@ class _Tunnel(Inflow):
             self._transport.write_eof()
 
     async def close(self) -> None:
-        self._transport.close()
+        tls.close(self._transport)
 
 
 def _target(url: bytes) -> tuple[bytes, bytes]:

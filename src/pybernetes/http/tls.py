@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import ssl
@@ -75,3 +76,9 @@ def pem_file(data: bytes) -> Iterator[str]:
 
 def _reason(error: ssl.SSLError) -> str:
     return (error.reason or str(error)).lower().replace("_", " ")
+
+
+def close(transport: asyncio.Transport) -> None:
+    """Once: closed twice, a TLS transport of Python 3.11.2 could not be aborted any more."""
+    if not transport.is_closing():
+        transport.close()

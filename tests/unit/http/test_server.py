@@ -296,6 +296,23 @@ def test_tls_gives_the_client_certificate_and_speaks_http11_only(tmp_path: Path)
     asyncio.run(main())
 
 
+def test_a_client_that_does_not_take_its_leave_is_cut_off(tmp_path: Path) -> None:
+    authority = Authority.create(tmp_path, "ca")
+    pems = [Path(file).read_bytes() for file in authority.issue("server", addresses=["127.0.0.1"])]
+
+    async def scenario(server: HttpServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()
+        writer.write(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        while not any(each._transport.is_closing() for each in server.connections):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        await server.stop(0.01)
+        while server.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+    trusting = tls.client_context(Path(authority.certificate_file).read_bytes())
+    run(echo, scenario, tls.server_context(*pems), trusting)
+
+
 def test_unix_socket(tmp_path: Path) -> None:
     async def main() -> None:
         path = str(tmp_path / "api.sock")
