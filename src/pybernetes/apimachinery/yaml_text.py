@@ -16,6 +16,7 @@ MAX_NODES = 1_000_000
 
 MAX_DEPTH = 1000
 _LONG_RUN = re.compile(rb"[ \t?:-]{%d}" % MAX_DEPTH)
+_SEPARATOR = re.compile(rb"^---.*\n?", re.MULTILINE)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -131,6 +132,15 @@ def parse_yaml(body: bytes) -> tuple[Any, list[str]]:
         loader.dispose()
     problems = ["yaml: unmarshal errors:\n" + "\n".join(loader.repeated)] if loader.repeated else []
     return tree, problems
+
+
+def documents(body: bytes) -> list[Any]:
+    """The trees of a file of manifests, those that are empty left out. Raises ValueError with one line of text.
+
+    Source: apimachinery/pkg/util/yaml/decoder.go (splitYAMLDocument).
+    """
+    trees = [parse_yaml(part)[0] for part in _SEPARATOR.split(body)]
+    return [tree for tree in trees if tree is not None]
 
 
 def _check_depth(body: bytes) -> None:

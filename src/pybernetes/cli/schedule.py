@@ -84,17 +84,16 @@ async def rehearse(client: Client, trees: list[dict[str, Any]]) -> list[dict[str
 
 def _pods(filename: str, namespace: str) -> list[dict[str, Any]]:
     """The Pods of the file, each with its namespace. Raises ClusterError."""
-    import yaml
+    from pybernetes.apimachinery.yaml_text import documents
 
     try:
-        text = sys.stdin.read() if filename == "-" else Path(filename).read_text("utf-8")
-        documents = [tree for tree in yaml.safe_load_all(text) if tree is not None]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClusterError(f"{filename}: {getattr(error, 'strerror', None) or error}") from None
-    except yaml.YAMLError as error:
-        raise ClusterError(f"{filename} is not valid YAML: {' '.join(str(error).split())}") from None
+        trees = documents(sys.stdin.buffer.read() if filename == "-" else Path(filename).read_bytes())
+    except OSError as error:
+        raise ClusterError(f"{filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise ClusterError(f"{filename} is not valid YAML: {error}") from None
     found: list[Any] = []
-    for tree in documents:
+    for tree in trees:
         items = tree.get("items") if isinstance(tree, dict) and str(tree.get("kind")).endswith("List") else [tree]
         found += items if isinstance(items, list) else [items]
     for tree in found:

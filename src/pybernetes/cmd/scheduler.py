@@ -67,18 +67,17 @@ async def run(args: argparse.Namespace) -> None:
 
 
 def _read(path: str) -> SchedulerConfig:
-    import yaml
-
+    from pybernetes.apimachinery.yaml_text import parse_yaml
     from pybernetes.scheduler.config import ConfigError, from_tree
 
     try:
-        text = Path(path).read_text("utf-8")
+        tree, _ = parse_yaml(Path(path).read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
     try:
-        return from_tree(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+        return from_tree(tree)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise

@@ -6,7 +6,7 @@ The newest decisions are kept, a few hundred bytes a node each; older ones are f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pybernetes.apimachinery.times import format_time
 from pybernetes.scheduler.algorithm import Decision, NoFit
 from pybernetes.scheduler.framework import Diagnosis
 from pybernetes.scheduler.pod_info import PodInfo
+from pybernetes.scheduler.profile import Profile
 
 _KEPT = 256
 _KEPT_ROWS = 1_000_000
@@ -95,3 +96,16 @@ def told(explanation: Explanation, changes: Sequence[str]) -> dict[str, Any]:
         "changes": changes,
         "text": [*lines(explanation), *(f"  To make it fit: {change}." for change in changes)],
     }
+
+
+def undecided(info: PodInfo, profiles: Mapping[str, Profile]) -> dict[str, Any] | None:
+    """What keeps a Pod from being decided on at all, as `told` tells; None: nothing does."""
+    profile = profiles.get(info.pod.spec.schedulerName or "")
+    if profile is None:
+        return waiting(info, f"waits for the scheduler {info.pod.spec.schedulerName!r}, which is not ours")
+    held = profile.pre_enqueue(info)
+    return None if held.success else waiting(info, f"is not scheduled yet: {held.message}")
+
+
+def waiting(info: PodInfo, why: str) -> dict[str, Any]:
+    return {"pod": info.key, "node": "", "refusals": {}, "changes": [], "text": [f"{info.key} {why}"]}

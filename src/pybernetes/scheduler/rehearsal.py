@@ -15,7 +15,7 @@ from pybernetes.host.clock import Clock
 from pybernetes.host.random import Random
 from pybernetes.scheduler.algorithm import Decision, schedule
 from pybernetes.scheduler.config import SchedulerConfig
-from pybernetes.scheduler.explain import Explanation, told
+from pybernetes.scheduler.explain import Explanation, told, undecided, waiting
 from pybernetes.scheduler.framework import CycleState
 from pybernetes.scheduler.pod_info import PodInfo, QueuedPodInfo
 from pybernetes.scheduler.preemption import Candidate, chosen
@@ -51,21 +51,17 @@ class Rehearsal(Scheduler):
         work.close()
 
     def _try(self, info: PodInfo) -> dict[str, Any]:
-        profile = self.profiles.get(info.pod.spec.schedulerName or "")
-        if profile is None:
-            return _waits(
-                info, f"{info.key} waits for the scheduler {info.pod.spec.schedulerName!r}, which is not ours"
-            )
-        held = profile.pre_enqueue(info)
-        if not held.success:
-            return _waits(info, f"{info.key} is not scheduled yet: {held.message}")
+        held = undecided(info, self.profiles)
+        if held is not None:
+            return {**held, "victims": []}
         if not self.snapshot.node_count:
-            return _waits(info, f"{info.key} fits no node: there are none")
+            return {**waiting(info, "fits no node: there are none"), "victims": []}
+        profile = self.profiles[info.pod.spec.schedulerName or ""]
         state = CycleState()
         try:
             result = schedule(profile, state, info, self.snapshot, self._random.choice_index)
         except PluginFailed as error:
-            return _waits(info, f"{info.key} cannot be scheduled: {error}")
+            return {**waiting(info, f"cannot be scheduled: {error}"), "victims": []}
         explanation = Explanation(info.key, info.uid, self._clock.now(), result)
         if isinstance(result, Decision):
             self.snapshot.place(info, result.node_name)
@@ -82,7 +78,3 @@ class Rehearsal(Scheduler):
         victims = [victim.key for victim in candidate.victims]
         line = f"  It goes to {candidate.node_name} once these are evicted for it: {', '.join(victims)}"
         return {**tree, "node": candidate.node_name, "victims": victims, "text": [*tree["text"], line]}
-
-
-def _waits(info: PodInfo, text: str) -> dict[str, Any]:
-    return {"pod": info.key, "node": "", "refusals": {}, "changes": [], "victims": [], "text": [text]}

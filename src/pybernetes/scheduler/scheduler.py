@@ -327,10 +327,10 @@ class Scheduler:
     def explained(self, asked: Mapping[str, str]) -> dict[str, Any] | None:
         """The newest decision on the Pod `namespace`/`name`, per plugin and node, and what would make it fit.
 
-        None when nothing is known. Its text is for people.
+        Or what it waits for before there is one. None when nothing is known. Its text is for people.
         """
         from pybernetes.scheduler.algorithm import NoFit
-        from pybernetes.scheduler.explain import told
+        from pybernetes.scheduler.explain import told, undecided
         from pybernetes.scheduler.suggest import changes
 
         pod = self._pods.lister.get(asked.get("namespace", ""), asked.get("name", ""))
@@ -338,9 +338,11 @@ class Scheduler:
             return None
         info = PodInfo(pod)
         explanation = self.explanations.get(info.uid)
+        waits = not pod.spec.nodeName and (explanation is None or isinstance(explanation.result, NoFit))
+        if waits and (held := undecided(info, self.profiles)) is not None:
+            return held
         if explanation is None:
             return None
-        waits = isinstance(explanation.result, NoFit) and not pod.spec.nodeName
         wanted = changes(self.profiles[pod.spec.schedulerName or ""], info, self.snapshot) if waits else []
         return told(explanation, wanted)
 

@@ -73,3 +73,22 @@ def test_the_verdict_per_node_and_the_figures() -> None:
             assert line in figures
 
     scenario(body)
+
+
+def test_what_keeps_a_pod_from_being_decided_on() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("a"), "nodes")
+        world.api.put(pod("gated", schedulingGates=[{"name": "example.com/wait"}]), "pods")
+        world.api.put(pod("theirs", schedulerName="other"), "pods")
+        world.api.put(pod("ready"), "pods")
+        await until(lambda: world.node_of("ready") == "a")
+        texts = {
+            "gated": "default/gated is not scheduled yet: waiting for scheduling gates: [example.com/wait]",
+            "theirs": "default/theirs waits for the scheduler 'other', which is not ours",
+        }
+        for name, text in texts.items():
+            told = world.scheduler.explained({"namespace": "default", "name": name})
+            assert told is not None
+            assert (told["node"], told["text"]) == ("", [text])
+
+    scenario(body)
