@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pybernetes.api.core.v1 import Node, Pod
+from pybernetes.api.core.v1 import Event, Node, Pod
 from pybernetes.apimachinery import errors, quantity
+from pybernetes.kubelet.eviction import manager
 from pybernetes.kubelet.resources.cgroups import detect
+from pybernetes.kubelet.volumes import mounts
 
 from .harness import NODE, Cluster, eventually, play
 from .private_containerd import PrivateContainerd
@@ -129,6 +135,58 @@ def test_a_node_that_runs_short_evicts(containerd: PrivateContainerd) -> None:
         await k.create("late")
         late = await k.until("late", lambda p: p.status.phase == "Failed")
         assert late.status.message == "Pod was rejected: The node had condition: [MemoryPressure]. "
+
+    play(containerd, scene)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A filled file system harms nobody else."""
+    image, place = tmp_path / "disk", tmp_path / "mounted"
+    place.mkdir()
+    image.touch()
+    os.truncate(image, 64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-N", "1024", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+    yield place
+    for mounted in mounts.mounts_below(place):
+        mounts.unmount(mounted, mounts.MNT_DETACH)
+
+
+def test_a_disk_that_fills_up(containerd: PrivateContainerd, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of bytes, then of inodes: who took them goes, its neighbour stays, the node tells as long as it lasts."""
+    monkeypatch.setattr(manager, "_PERIOD_S", 0.5)
+    volumes, at_d = [{"name": "d", "emptyDir": {}}], [{"name": "d", "mountPath": "/d"}]
+
+    async def scene(k: Cluster) -> None:
+        await k.stop_kubelet()
+        k.settings = {
+            "root_dir": str(small_disk),
+            "eviction_hard": {"nodefs.available": "16Mi", "nodefs.inodesFree": "200"},
+            "eviction_pressure_transition_period_s": 0.0,
+        }
+        await k.start_kubelet()
+        await k.create("neighbour", volumes=volumes)
+        before = await k.running("neighbour")
+
+        async def pressed(wanted: str) -> bool:
+            conditions = (await k.admin.get(Node, NODE)).status.conditions
+            return any((c.type, c.status) == ("DiskPressure", wanted) for c in conditions)
+
+        for name, resource, greed in (
+            ("bytes", "ephemeral-storage", "dd if=/dev/zero of=/d/f bs=1M count=40"),
+            ("files", "inodes", "for n in $(seq 1000); do : > /d/$n; done"),
+        ):
+            greedy = {"name": "c", "command": ["sh", "-c", f"{greed}; sleep 3600"], "volumeMounts": at_d}
+            await k.create(name, [greedy], volumes=volumes)
+            ended = await k.until(name, lambda p: p.status.phase == "Failed")
+            assert ended.status.reason == "Evicted"
+            assert (ended.status.message or "").startswith(f"The node was low on resource: {resource}. Threshold quant")
+            assert await eventually(lambda: pressed("False")), "what it had is free again"
+        after = await k.running("neighbour")
+        assert after.status.containerStatuses[0].containerID == before.status.containerStatuses[0].containerID
+        told = {e.message for e in (await k.admin.list(Event, "default")).items if e.reason == "EvictionThresholdMet"}
+        assert told == {f"Attempting to reclaim {what}" for what in ("ephemeral-storage", "inodes")}
 
     play(containerd, scene)
 

@@ -107,21 +107,24 @@ class Eviction:
             return evicted
         resource = t.RESOURCES[view.due[0].signal]
         self._host.tell_node("EvictionThresholdMet", f"Attempting to reclaim {resource}")
-        if resource in _DISK:
+        disk: ranking.Disk = "one"
+        if resource in _DISK and self._signals.images_apart:
+            disk = "images" if view.due[0].signal in t.OF_IMAGES else "rest"
+        if resource in _DISK and disk != "rest":
             await self._host.free_disk()
             observed = await self._signals.observe()
             if not t.met(self._thresholds, observed, with_reclaim=True):
                 return None
-        return await self._evict_one(resource, view.due, observed)
+        return await self._evict_one(resource, view.due, observed, disk)
 
     async def _evict_one(
-        self, resource: str, due: tuple[t.Threshold, ...], observed: Mapping[str, t.Observation]
+        self, resource: str, due: tuple[t.Threshold, ...], observed: Mapping[str, t.Observation], disk: ranking.Disk
     ) -> Pod | None:
         pods = self._host.pods_that_run()
         if not pods:
             return None
         usages = await self._signals.usages(pods)
-        for pod in ranking.rank(resource, pods, usages):
+        for pod in ranking.rank(resource, pods, usages, disk):
             if is_critical(pod):
                 continue
             grace_s = _AT_ONCE_S

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import quantity
@@ -31,13 +32,23 @@ class Usage:
     processes: int = 0
     disk_bytes: int = 0
     inodes: int = 0
+    layer_bytes: int = 0
+    """Of these the writable layers of its containers, which lie where images do."""
+    layer_inodes: int = 0
     containers: dict[str, ContainerUsage] = field(default_factory=dict)
     volumes: dict[str, int] = field(default_factory=dict)
     """Bytes of emptyDir volumes by name."""
 
 
-def rank(resource: str, pods: Iterable[Pod], usages: Mapping[str, Usage]) -> list[Pod]:
+Disk = Literal["one", "images", "rest"]
+"""Which disk is short: the only one, that of images, or the other one."""
+
+
+def rank(resource: str, pods: Iterable[Pod], usages: Mapping[str, Usage], disk: Disk = "one") -> list[Pod]:
     """First the pod to evict first: beyond its requests, of low priority, using most above its requests."""
+
+    def of_disk(whole: int, layers: int) -> int:
+        return {"one": whole, "images": layers, "rest": whole - layers}[disk]
 
     def above(pod: Pod, resource: str, used: int) -> int:
         name = "ephemeral-storage" if resource == "inodes" else resource
@@ -49,7 +60,11 @@ def rank(resource: str, pods: Iterable[Pod], usages: Mapping[str, Usage]) -> lis
             return False, False, priority, 0
         if resource == "pids":
             return False, False, priority, -usage.processes
-        used = {"memory": usage.memory_bytes, "ephemeral-storage": usage.disk_bytes, "inodes": usage.inodes}[resource]
+        used = {
+            "memory": usage.memory_bytes,
+            "ephemeral-storage": of_disk(usage.disk_bytes, usage.layer_bytes),
+            "inodes": of_disk(usage.inodes, usage.layer_inodes),
+        }[resource]
         exceeds = used > 0 if resource == "inodes" else above(pod, resource, used) > 0
         return True, not exceeds, priority, -above(pod, resource, used)
 

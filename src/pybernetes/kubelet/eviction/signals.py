@@ -29,6 +29,9 @@ from pybernetes.kubelet.runtime import CONTAINER_NAME_LABEL, POD_UID_LABEL
 
 
 class Signals(Protocol):
+    images_apart: bool
+    """Whether images and containers' layers have a disk of their own, by the last observation."""
+
     async def observe(self) -> Mapping[str, Observation]:
         """By signal; what cannot be observed is left out."""
         ...
@@ -44,13 +47,16 @@ class HostSignals:
         self._cri = cri
         self._cgroups = cgroups
         self._image_folder = ""
+        self.images_apart = False
 
     async def observe(self) -> Mapping[str, Observation]:
         found = {t.MEMORY: _memory(), t.PIDS: _processes()}
         disk = os.statvfs(self._config.root_dir)
         found[t.NODEFS], found[t.NODEFS_INODES] = _space(disk), _inodes(disk)
         with suppress(CriError, OSError):
-            images = os.statvfs(await self._images())
+            folder = await self._images()
+            images = os.statvfs(folder)
+            self.images_apart = _device(folder) != _device(self._config.root_dir)
             found[t.IMAGEFS], found[t.IMAGEFS_INODES] = _space(images), _inodes(images)
         return found
 
@@ -86,6 +92,8 @@ class HostSignals:
             layer = stat.writable_layer
             name = stat.attributes.labels.get(CONTAINER_NAME_LABEL, "")
             usage.containers[name] = ContainerUsage(stat.memory.working_set_bytes.value, layer.used_bytes.value)
+            usage.layer_bytes += layer.used_bytes.value
+            usage.layer_inodes += layer.inodes_used.value
             usage.disk_bytes += layer.used_bytes.value
             usage.inodes += layer.inodes_used.value
 
@@ -107,6 +115,10 @@ class HostSignals:
                 if volume.emptyDir.medium != "Memory":
                     usage.disk_bytes += size
                     usage.inodes += files
+
+
+def _device(folder: str) -> int:
+    return Path(folder).stat().st_dev
 
 
 def _memory() -> Observation:

@@ -22,6 +22,7 @@ RESOURCES = {
     MEMORY: "memory", NODEFS: "ephemeral-storage", NODEFS_INODES: "inodes", IMAGEFS: "ephemeral-storage",
     IMAGEFS_INODES: "inodes", PIDS: "pids",
 }  # fmt: skip
+OF_IMAGES = (IMAGEFS, IMAGEFS_INODES)
 
 
 @dataclass(frozen=True, slots=True)

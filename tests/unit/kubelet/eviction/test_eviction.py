@@ -13,7 +13,15 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.eviction import thresholds as t
 from pybernetes.kubelet.eviction.manager import Eviction
-from pybernetes.kubelet.eviction.ranking import ContainerUsage, Usage, beyond_its_storage, limits_storage, message, rank
+from pybernetes.kubelet.eviction.ranking import (
+    ContainerUsage,
+    Disk,
+    Usage,
+    beyond_its_storage,
+    limits_storage,
+    message,
+    rank,
+)
 from pybernetes.kubelet.eviction.thresholds import Amount, Observation, State, Threshold, look, parse
 from pybernetes.sim import loop
 
@@ -103,6 +111,19 @@ def test_whose_turn_it_is(resource: str, expected: list[str]) -> None:
     assert [p.metadata.name for p in rank(resource, pods, usages)] == expected
 
 
+@pytest.mark.parametrize(
+    ("disk", "expected"),
+    [("one", ["volume", "layer"]), ("images", ["layer", "volume"]), ("rest", ["volume", "layer"])],
+)
+def test_whose_turn_it_is_where_images_have_a_disk_of_their_own(disk: Disk, expected: list[str]) -> None:
+    usages = {
+        "layer": Usage(disk_bytes=50 * MIB, layer_bytes=40 * MIB, inodes=50, layer_inodes=40),
+        "volume": Usage(disk_bytes=90 * MIB, layer_bytes=10 * MIB, inodes=90, layer_inodes=10),
+    }
+    for resource in ("ephemeral-storage", "inodes"):
+        assert [p.metadata.name for p in rank(resource, [named("layer"), named("volume")], usages, disk)] == expected
+
+
 def test_what_is_said() -> None:
     usage = Usage(memory_bytes=80 * MIB, containers={"c": ContainerUsage(80 * MIB, 5 * MIB)})
     hard = parse({"memory.available": "100Mi"})
@@ -135,6 +156,7 @@ class Node:
         self.freed: dict[str, Observation] | None = None
         self.told: list[str] = []
         self.now_s = 1000.0
+        self.images_apart = False
 
     async def observe(self) -> dict[str, Observation]:
         return self.observed
@@ -203,6 +225,16 @@ def test_the_loop() -> None:
     node.now_s += 5
     assert asyncio.run(eviction.look()) is node.pods[1]
     assert node.told[-1] == "evict plain in 7s"
+
+
+def test_images_are_removed_where_that_helps() -> None:
+    config = KubeletConfig("n", eviction_hard={"nodefs.available": "10%", "imagefs.available": "10%"})
+    for short, freed in ((t.NODEFS, False), (t.IMAGEFS, True)):
+        node = Node([named("plain")])
+        node.images_apart, node.observed = True, {short: Observation(5, 100)}
+        eviction = Eviction(config, node, node, node)  # type: ignore[arg-type]
+        assert asyncio.run(eviction.look()) is node.pods[0]
+        assert ("free disk" in node.told) == freed
 
 
 def test_a_runtime_that_is_away_ends_no_watch_over_the_node() -> None:
