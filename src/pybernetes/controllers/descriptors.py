@@ -209,24 +209,30 @@ _ALIASES = {
 """Names of old. Further ones are the name without -controller."""
 _CLOUD = frozenset({"cloud-node-lifecycle", "cloud-node-lifecycle-controller", "route", "node-route-controller"})
 """Of cloud providers; known, and never run, as upstream."""
-_LACKING = {
-    "podgroup-protection-controller": "its feature, GenericWorkload, is alpha",
-    "resourcepoolstatusrequest-controller": "its feature, DRAResourcePoolStatus, is alpha",
-    "selinux-warning-controller": "no volume is mounted with an SELinux label",
-    "storageversion-garbage-collector-controller": "its feature, StorageVersionAPI, is alpha",
+_GATED = {
+    "podgroup-protection-controller": "GenericWorkload",
+    "resourcepoolstatusrequest-controller": "DRAResourcePoolStatus",
+    "storageversion-garbage-collector-controller": "StorageVersionAPI",
 }
-"""Of upstream, off by default there, and why they are not here."""
+"""Of upstream, each with the alpha gate without which it does not run; they are not here."""
+_SELINUX = "selinux-warning-controller"
+"""Of upstream, runs only where it is asked for by name; it is not here."""
 
 
 def chosen(names: list[str], gates: FeatureGates | None = None) -> list[Descriptor]:
-    """The descriptors that `--controllers` asks for, by name or alias. Raises ValueError for a name there is not."""
+    """The descriptors that `--controllers` asks for, by name or alias. Raises ValueError for a name there is not.
+
+    One whose gate is off may be named, and does not run. Source: app.(*ControllerDescriptor).BuildController.
+    """
     gates = gates or FeatureGates()
     known = {d.name for d in DESCRIPTORS}
     asked = [_canonical(name, known) for name in names]
     for name in asked:
-        if name in _LACKING:
-            raise ValueError(f"there is no {name} here: {_LACKING[name]}")
-        if name != "*" and name.removeprefix("-") not in known | _CLOUD | _LACKING.keys():
+        if name == _SELINUX:
+            raise ValueError(f"there is no {name} here: no volume is mounted with an SELinux label")
+        if name in _GATED and gates.enabled(_GATED[name]):
+            raise ValueError(f"there is no {name} here: leave it out, or the gate {_GATED[name]} off")
+        if name != "*" and name.removeprefix("-") not in known | _CLOUD | _GATED.keys() | {_SELINUX}:
             raise ValueError(f"unknown controller {name.removeprefix('-')!r}; known are: {', '.join(sorted(known))}")
     return [d for d in DESCRIPTORS if _is_chosen(d, asked) and (not d.feature or gates.enabled(d.feature))]
 

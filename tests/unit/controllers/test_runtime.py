@@ -190,6 +190,10 @@ def test_choosing_controllers() -> None:
     assert chosen(["job", "-storage-version-gc"]) == chosen(["job"]), "what is not here need not be left out"
     with pytest.raises(ValueError, match="no selinux-warning-controller here: no volume is mounted"):
         chosen(["*", "selinux-warning-controller"])
+    alpha = ["job", "podgroup-protection-controller", "storage-version-gc"]
+    assert chosen(alpha) == chosen(["job"]), "one whose gate is off may be named"
+    with pytest.raises(ValueError, match="no podgroup-protection-controller here: leave it out, or the gate Gen"):
+        chosen(alpha, FeatureGates({"GenericWorkload": True}))
 
 
 @pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=lambda d: d.name)
