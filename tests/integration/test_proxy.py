@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -78,7 +81,7 @@ class Bed:
             return ""
         return str([o[k].get("elem", []) for o in found for k in ("map", "set") if o.get(k, {}).get("name") == name])
 
-    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+    async def until(self, condition: Callable[[], Awaitable[object]]) -> None:
         async with asyncio.timeout(LIMIT_S):
             while not await condition():  # noqa: ASYNC110 (the kernel is asked)
                 await asyncio.sleep(0.01)
@@ -144,6 +147,56 @@ def test_rules_follow_in_both_families_and_come_back() -> None:
             return first not in await bed.elements("service-ips") and "10.244" not in await bed.elements("hairpins")
 
         await bed.until(gone)
+
+    on_a_machine(body)
+
+
+@pytest.mark.e2e
+def test_clients_stay_with_their_endpoint_in_tables_made_anew() -> None:
+    known = {"ip": ("10.244.0.3/8080", "192.0.2.7"), "ip6": ("fd00.10.244..2/8080", "2001:db8::7")}
+
+    async def body(bed: Bed) -> None:
+        async def affinity(family: str) -> dict[str, Any]:
+            """The set of the endpoint's clients; nothing while there is none."""
+            with contextlib.suppress(NftError):
+                for found in await asyncio.to_thread(bed.nft.query, f"list table {family} proxied"):
+                    if known[family][0] in found.get("set", {}).get("name", ""):
+                        return dict(found["set"])
+            return {}
+
+        async def handle() -> int:
+            """Of the table, which is another one after it was made anew."""
+            (table,) = (o["table"] for o in await asyncio.to_thread(bed.nft.query, "list tables ip") if "table" in o)
+            return int(table["handle"])
+
+        async def until_anew(before: int) -> None:
+            async def made() -> bool:
+                return await handle() != before and all([await affinity(family) for family in known])
+
+            await bed.until(made)
+            for family, (_, client) in known.items():
+                (element,) = (await affinity(family))["elem"]
+                assert element["elem"]["val"] == client
+                assert 500 < element["elem"]["expires"] <= 600, "as long as it would have been"
+
+        await bed.service("web", ipFamilyPolicy="RequireDualStack", sessionAffinity="ClientIP")
+        await bed.endpoints("web", [{"addresses": ["10.244.0.2"]}, {"addresses": ["10.244.0.3"]}])
+        await bed.endpoints("web", [{"addresses": ["fd00:10:244::2"]}])
+        for family, (_, client) in known.items():
+            await bed.until(partial(affinity, family))
+            name = (await affinity(family))["name"]
+            await asyncio.to_thread(bed.nft.apply, f"add element {family} proxied {name} {{ {client} expires 600s }}")
+        before = await handle()
+        tool = await asyncio.create_subprocess_exec("nft", "flush", "chain", "ip", "proxied", "nat-output")
+        assert await tool.wait() == 0
+        await until_anew(before)
+        before = await handle()
+        again = asyncio.create_task(Proxy(bed.client, replace(CONFIG, healthz_port=0)).run())
+        try:
+            await until_anew(before)
+        finally:
+            again.cancel()
+            await asyncio.gather(again, return_exceptions=True)
 
     on_a_machine(body)
 

@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 from pybernetes.host.kernel_notices import attributes, notices
+from pybernetes.host.nft_dump import HEADER_BYTES, NETLINK_NETFILTER, rules
 
-_NETLINK_NETFILTER = 12
 _NFNLGRP_NFTABLES = 7
 _SOL_NETLINK = 270
 _NETLINK_ADD_MEMBERSHIP = 1
@@ -26,13 +26,6 @@ _NEW_GENERATION = 10 << 8 | 15
 """Subsystem nftables, NFT_MSG_NEWGEN."""
 _PROCESS = 2
 """NFTA_GEN_PROC_PID."""
-_HEADER_BYTES = 20
-_GET_RULE = 10 << 8 | 7
-_TABLE, _CHAIN = 1, 2
-"""NFTA_RULE_TABLE, NFTA_RULE_CHAIN."""
-_REQUEST_DUMP = 0x301
-_ERROR, _DONE = 2, 3
-_FAMILIES = {"inet": 1, "ip": 2, "ip6": 10}
 
 
 async def foreign_changes() -> AsyncIterator[None]:
@@ -47,48 +40,21 @@ class TableGuard:
 
     def __init__(self, chains: Iterable[str]) -> None:
         """Each as FAMILY TABLE CHAIN, in the network namespace of whoever calls the methods."""
-        self._chains = [chain.split() for chain in chains]
+        self._chains = [(family, table, name) for family, table, name in map(str.split, chains)]
         self._left: list[bytes] | None = None
 
     def remember(self) -> None:
         """To be called when the owner has made a table anew."""
-        self._left = self._seen()
+        self._left = rules(self._chains)
 
     def touched(self) -> bool:
         """Whether a table, or one of those chains, was emptied, deleted, changed or made anew since."""
-        return self._left is not None and self._seen() != self._left
-
-    def _seen(self) -> list[bytes]:
-        """The rules, as the kernel tells them: libnftables would read every map of the machine first."""
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as kernel:
-            kernel.bind((0, 0))
-            return [_rules(kernel, *chain) for chain in self._chains]
-
-
-def _rules(kernel: socket.socket, family: str, table: str, chain: str) -> bytes:
-    """What is in a chain, with the handles that every rule gets anew; nothing where there is no such chain."""
-    asked = struct.pack("=BBH", _FAMILIES[family], 0, 0) + _attribute(_TABLE, table) + _attribute(_CHAIN, chain)
-    kernel.send(struct.pack("=IHHII", 16 + len(asked), _GET_RULE, _REQUEST_DUMP, 1, 0) + asked)
-    found = b""
-    while True:
-        answer = kernel.recv(1 << 17)
-        position = 0
-        while position + 16 <= len(answer):
-            length, kind = struct.unpack_from("=IH", answer, position)
-            if kind in (_DONE, _ERROR) or length < 16:
-                return found
-            found += answer[position + _HEADER_BYTES : position + length]
-            position += (length + 3) & ~3
-
-
-def _attribute(kind: int, text: str) -> bytes:
-    value = text.encode() + b"\0"
-    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+        return self._left is not None and rules(self._chains) != self._left
 
 
 def changed_by(message: bytes) -> int:
     """The thread that made the transaction which a message announces; 0 where it does not say."""
-    found = (value for kind, value in attributes(message, _HEADER_BYTES) if kind == _PROCESS and len(value) == 4)
+    found = (value for kind, value in attributes(message, HEADER_BYTES) if kind == _PROCESS and len(value) == 4)
     return int.from_bytes(next(found, b""), "big")
 
 
@@ -108,7 +74,7 @@ def _listening() -> Iterator[socket.socket]:
         )
     )
     buffer = ctypes.create_string_buffer(program, len(program))
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as made:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as made:
         made.setblocking(False)
         # Everything else is left out by the kernel: a transaction of thousands of rules is one message then.
         made.setsockopt(

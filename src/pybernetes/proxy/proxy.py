@@ -4,8 +4,8 @@ Flow: informer → names of changed Services → `services.service_ports` → `r
 `nft_transaction.commands` → one nftables transaction for everything that changed meanwhile → `health`, and the
 connection tracking of UDP Services.
 
-Differs: tables that are made anew (at a start, after a change by somebody else) remember no client; one of a Service
-with session affinity may be led to another endpoint then, once. Connections that stand go on.
+Tables are made anew at a start and after a change by somebody else. Connections that stand go on then, and the clients
+that session affinity knows stay known, where that change has not taken them away.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.host.conntrack import Conntrack, KernelConntrack
 from pybernetes.host.ip_families import FAMILIES, Family, family_of
 from pybernetes.host.nft import LibNft, Nft, NftError
+from pybernetes.host.nft_dump import remembered_addresses
 from pybernetes.host.nft_transaction import Fragment, commands
 from pybernetes.host.nft_watch import TableGuard, foreign_changes
 from pybernetes.http.messages import Request, Response
 from pybernetes.proxy.health import HealthServers, ProxyHealth
-from pybernetes.proxy.rules import HOOKS, NodeView, base, cluster_ip, fragment, hairpins
+from pybernetes.proxy.rules import HOOKS, NodeView, base, cluster_ip, fragment, hairpins, known_again
 from pybernetes.proxy.services import ServicePort, service_ports
 from pybernetes.proxy.topology import Place
 
@@ -202,6 +203,8 @@ class Proxy:
             changes += [(part[0], old.get(part), new.get(part)) for part in {**old, **new}]
         changes += self._count_local(before.values(), after.values())
         text += self._commands(changes)
+        if anew:
+            text += await asyncio.to_thread(self._known_clients, changes)
         if text:
             await asyncio.to_thread(self._nft.apply, text)
         if anew:
@@ -259,6 +262,16 @@ class Proxy:
             )
             for view in self._views
         )
+
+    def _known_clients(self, changes: list[_Change]) -> str:
+        """Commands by which tables that are made anew keep what session affinity has in the kernel now."""
+        text = ""
+        for view in self._views:
+            family, table = view.family, self._config.table
+            names = [name for version, _, new in changes if new and version == family.version for name in new.sets]
+            found = remembered_addresses((family.table, table, name) for name in names)
+            text += known_again(dict(zip(names, found, strict=True)), family, table)
+        return text
 
     async def _forget_udp(self, before: dict[_Key, _Programmed], after: dict[_Key, _Programmed]) -> None:
         """Of Services whose endpoints are others now. Source: pkg/proxy/conntrack/cleanup.go."""

@@ -13,7 +13,7 @@ docs/adr/0015-services-without-chains.md has the figures.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pybernetes.host.ip_families import FAMILIES, Family
@@ -271,6 +271,16 @@ def _endpoint_chain(made: Fragment, port: ServicePort, endpoint: Endpoint, famil
     made.chains[_name("endpoint", port, endpoint)] = (
         f"update @{name} {{ {family.table} saddr }}",
         f"meta l4proto {port.protocol} dnat to {endpoint.address}",
+    )
+
+
+def known_again(sets: Mapping[str, Mapping[str, int]], family: Family, table: str) -> str:
+    """Commands that enter clients into sets of affinity; by set and address, for how many milliseconds."""
+    return "".join(
+        f"add element {family.table} {table} {name} "
+        f"{{ {', '.join(f'{address} expires {left_ms}ms' for address, left_ms in clients.items())} }}\n"
+        for name, clients in sets.items()
+        if clients
     )
 
 
