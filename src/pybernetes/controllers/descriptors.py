@@ -209,12 +209,9 @@ _ALIASES = {
 """Names of old. Further ones are the name without -controller."""
 _CLOUD = frozenset({"cloud-node-lifecycle", "cloud-node-lifecycle-controller", "route", "node-route-controller"})
 """Of cloud providers; known, and never run, as upstream."""
-_GATED = {
-    "podgroup-protection-controller": "GenericWorkload",
-    "resourcepoolstatusrequest-controller": "DRAResourcePoolStatus",
-    "storageversion-garbage-collector-controller": "StorageVersionAPI",
-}
-"""Of upstream, each with the alpha gate without which it does not run; they are not here."""
+_POD_GROUPS = "podgroup-protection-controller"
+_ALPHA = frozenset({_POD_GROUPS, "resourcepoolstatusrequest-controller", "storageversion-garbage-collector-controller"})
+"""Of upstream's features that are off; not here. The gate of the first alone can be switched on."""
 _SELINUX = "selinux-warning-controller"
 """Of upstream, runs only where it is asked for by name; it is not here."""
 
@@ -230,9 +227,9 @@ def chosen(names: list[str], gates: FeatureGates | None = None) -> list[Descript
     for name in asked:
         if name == _SELINUX:
             raise ValueError(f"there is no {name} here: no volume is mounted with an SELinux label")
-        if name in _GATED and gates.enabled(_GATED[name]):
-            raise ValueError(f"there is no {name} here: leave it out, or the gate {_GATED[name]} off")
-        if name != "*" and name.removeprefix("-") not in known | _CLOUD | _GATED.keys() | {_SELINUX}:
+        if name == _POD_GROUPS and gates.enabled("GenericWorkload"):
+            raise ValueError(f"there is no {name} here: leave it out, or the gate GenericWorkload off")
+        if name != "*" and name.removeprefix("-") not in known | _CLOUD | _ALPHA | {_SELINUX}:
             raise ValueError(f"unknown controller {name.removeprefix('-')!r}; known are: {', '.join(sorted(known))}")
     return [d for d in DESCRIPTORS if _is_chosen(d, asked) and (not d.feature or gates.enabled(d.feature))]
 
