@@ -28,6 +28,7 @@ from pybernetes.host.clock import Clock, SystemClock
 from pybernetes.storage import sqlite_file
 from pybernetes.storage.expiry import EXPIRED, Expiry
 from pybernetes.storage.hub import Hub, prefix_end
+from pybernetes.storage.newest import NewestValues
 from pybernetes.storage.sqlite_file import DELETE, PUT
 from pybernetes.storage.sqlite_writer import FileLimitReached, Writer
 from pybernetes.storage.store import (
@@ -49,6 +50,7 @@ _EXPIRY_RETRY_S = 10.0
 _VACUUM_PAGES = 1000
 _TRACES = 1024
 """Traceparents in memory; older ones are read from the file."""
+_NEWEST_BYTES = 4 << 20
 MAX_BYTES = 8 << 30
 
 _log = logging.getLogger(__name__)
@@ -93,6 +95,7 @@ class SqliteStore:
         """Whether `_keys` are the index's keys in order; a write only says that they are not."""
         self._traces: dict[int, str] = {}
         """The traceparents of the newest writes: what they cause asks for them soon after."""
+        self._newest = NewestValues(_NEWEST_BYTES)
         self._pending: dict[str, _Write] = {}
         self._queue: deque[_Write] = deque()
         self._in_flight = False
@@ -286,19 +289,16 @@ class SqliteStore:
     async def update(self, key: str, value: bytes, expected_revision: int, cause: Cause, ttl_s: int = 0) -> int:
         if key in self._pending:
             await self._settled(key)
-        current = await self.get(key)
-        if current is None or current.revision != expected_revision:
-            raise RevisionMismatch(current)
-        created = current.create_revision
-        return await self._enqueue(_Write(PUT, key, value, current.value, created, cause, self._expires(ttl_s)))
+        previous = self._written_over(key, expected_revision)
+        created = self._index[key][1]
+        return await self._enqueue(_Write(PUT, key, value, previous, created, cause, self._expires(ttl_s)))
 
     async def delete(self, key: str, expected_revision: int, cause: Cause) -> int:
         if key in self._pending:
             await self._settled(key)
-        current = await self.get(key)
-        if current is None or expected_revision not in (0, current.revision):
-            raise RevisionMismatch(current)
-        return await self._enqueue(_Write(DELETE, key, None, current.value, current.create_revision, cause, None))
+        revision, created = self._index.get(key, (0, 0))
+        previous = self._written_over(key, expected_revision or revision)
+        return await self._enqueue(_Write(DELETE, key, None, previous, created, cause, None))
 
     async def compact(self, revision: int) -> None:
         if revision > self._hub.revision:
@@ -323,6 +323,14 @@ class SqliteStore:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             pending.waiters.append(waiter)
             await waiter
+
+    def _written_over(self, key: str, expected_revision: int) -> bytes:
+        """The value that a write replaces. Raises RevisionMismatch."""
+        found = self._index.get(key)
+        if found is None or found[0] != expected_revision:
+            raise RevisionMismatch(None if found is None else self._stored(key, *found))
+        value = self._newest.take(expected_revision)
+        return self._stored(key, *found).value if value is None else value
 
     def _enqueue(self, write: _Write) -> asyncio.Future[int]:
         """The revision to come. A caller that is cancelled leaves its write under way: it is the store's business."""
@@ -409,6 +417,7 @@ class SqliteStore:
         if write.expires_s is not None:
             self._expiry.add(key, write.revision, write.expires_s)
         assert write.value is not None
+        self._newest.put(write.revision, write.value)
         return Change("put", key, write.value, write.previous, write.revision, write.create_revision)
 
     def _expires(self, ttl_s: int) -> float | None:
@@ -424,7 +433,7 @@ class SqliteStore:
                 self._expiry.add(key, revision, self._clock.now() + _EXPIRY_RETRY_S)
 
         try:
-            value = self._stored(key, *found).value
+            value = self._written_over(key, revision)
         except StoreError:
             self._expiry.add(key, revision, self._clock.now() + _EXPIRY_RETRY_S)
             return
