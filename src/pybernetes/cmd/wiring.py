@@ -192,6 +192,7 @@ def network(spec: ClusterSpec, layout: Layout, node: str) -> NetworkConfig:
         service_cidrs=ranges(spec.service_cidr),
         balancer_cidrs=spec.balancer_cidrs,
         machine_cidrs=ranges(spec.node_cidr) if spec.own_namespaces else (),
+        gateways=spec.gateways if node and spec.own_namespaces else (),
         bridge=spec.pod_bridge if node else spec.bridge,
         table=tables(spec.name)[1],
         policy_table=tables(spec.name)[3],

@@ -90,7 +90,7 @@ class Netlink(Protocol):
         ...
 
     def our_routes(self) -> set[Route]:
-        """Routes with ROUTE_PROTOCOL; `source` and `metric` are not read back."""
+        """Routes with ROUTE_PROTOCOL but default routes; `source` and `metric` are not read back."""
         ...
 
     def ensure_route(self, route: Route) -> None: ...
@@ -158,7 +158,7 @@ class KernelNetlink:
             names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in ipr.get_links()}
             found = set()
             for route in (*ipr.get_routes(family=socket.AF_INET), *ipr.get_routes(family=socket.AF_INET6)):
-                if route["proto"] != ROUTE_PROTOCOL:
+                if route["proto"] != ROUTE_PROTOCOL or not route["dst_len"]:
                     continue
                 found.add(
                     Route(

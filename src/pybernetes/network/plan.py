@@ -35,6 +35,8 @@ class NetworkConfig:
     """What Services of type LoadBalancer get addresses from, where it is a pool of their own."""
     machine_cidrs: tuple[str, ...] = ()
     """The segment that joins the nodes when it is the cluster's own: masqueraded too when it leaves."""
+    gateways: tuple[str, ...] = ()
+    """Where what leaves the cluster goes, one of each IP family, on a machine of the cluster's own making."""
     bridge: str = "pyb0"
     table: str = "pybernetes-network"
     policy_table: str = "pybernetes-network-policy"
@@ -70,6 +72,7 @@ def plan(config: NetworkConfig, nodes: Iterable[Node], far: Collection[str] = ()
     mine = pod_cidrs(me, config) if me is not None else []
     machine = next(iter(_internal(me)), "") if me is not None else ""
     routes = {Route(cidr, kind="unreachable", metric=LOW_PRIORITY) for cidr in config.cluster_cidrs}
+    routes |= {Route(_EVERYWHERE[family_of(gateway)], gateway=gateway) for gateway in config.gateways}
     # A Service address needs a route before the output hook can translate it.
     to_services = {Route(each, device=config.bridge) for each in (*config.service_cidrs, *config.balancer_cidrs)}
     if not config.node_name and config.machine_cidrs:

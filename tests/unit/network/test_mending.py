@@ -61,7 +61,9 @@ def test_rules_links_and_routes_of_a_node(tmp_path: Path) -> None:
     guest = pod("web", "10.244.1.2")
     guest.spec.containers[0].ports[0].hostPort = 8088
     api.put(guest, "pods")
-    config = NetworkConfig(node_name="n1", bridge="pods", table="joined", cni_conf_dir=str(tmp_path))
+    config = NetworkConfig(
+        node_name="n1", bridge="pods", table="joined", gateways=("10.244.1.9",), cni_conf_dir=str(tmp_path)
+    )
 
     async def made() -> None:
         await NodeNetwork(api.client(), config, node_client=api.client()).run()
@@ -69,8 +71,9 @@ def test_rules_links_and_routes_of_a_node(tmp_path: Path) -> None:
     async def whole() -> None:
         await until_rules("ip joined postrouting")
         await until_rules(f"ip {config.host_ports_table} prerouting")
-        while "10.96.0.0/16 dev pods" not in await said("ip", "route"):  # noqa: ASYNC110 (the kernel is asked)
-            await asyncio.sleep(0.01)
+        for route in ("10.96.0.0/16 dev pods", "default via 10.244.1.9 dev pods"):
+            while route not in await said("ip", "route"):  # noqa: ASYNC110 (the kernel is asked)
+                await asyncio.sleep(0.01)
 
     async def scenario() -> None:
         await whole()
@@ -81,6 +84,7 @@ def test_rules_links_and_routes_of_a_node(tmp_path: Path) -> None:
             f"nft flush chain ip {config.host_ports_table} prerouting",
             "ip link delete pods",
             "ip route delete 10.96.0.0/16",
+            "ip route delete default",
         ):
             await said(*undoing.split())
             await whole()
