@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import pytest
 
 from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import (
@@ -19,6 +20,7 @@ from pybernetes.api.core.v1 import (
     Node,
     Pod,
     Probe,
+    ResourceRequirements,
     Volume,
 )
 from pybernetes.apimachinery import errors
@@ -316,6 +318,51 @@ def test_logs_grow_with_the_age_of_a_container() -> None:
         assert await read(LogOptions(follow=True)) == ""
         assert world.clock.now() - began > 3500, "until the container ends"
         await world.phase("p", "Succeeded")
+
+    simulated(play)
+
+
+def test_what_containers_use_is_what_annotations_say() -> None:
+    async def play(world: World) -> None:
+        asks = pod("asks")
+        asks.spec.containers[0].resources = ResourceRequirements(requests={"cpu": "100m", "memory": "32Mi"})
+        for made in (asks, pod("says", cpu="250m", memory="1Gi"), pod("ends", "Never", cpu="1", run_for="10s")):
+            await world.client.create(made, "default")
+            await world.phase(made.metadata.name or "", "Running")
+        host = FleetHost(world.nodes._shared, world.nodes._kubelets, world.clock)
+        with pytest.raises(errors.NotFound, match="the Host header has to be the name of one of them"):
+            await host.stats_summary("127.0.0.1:10250")
+
+        async def used() -> dict[str, tuple[int, int]]:
+            told = await host.stats_summary("n1", only_cpu_and_memory=True)
+            parts = {part["podRef"]["name"]: part for part in told["pods"]} | {"n1": told["node"]}
+            return {
+                name: (part["cpu"]["usageCoreNanoSeconds"], part["memory"]["workingSetBytes"] >> 20)
+                for name, part in parts.items()
+            }
+
+        before = await used()
+        assert {name: memory for name, (_, memory) in before.items()} == {
+            "asks": 32,
+            "says": 1024,
+            "ends": 0,
+            "n1": 1056,
+        }
+        await asyncio.sleep(4)
+        after = await used()
+        milli = {name: round((after[name][0] - before[name][0]) / 4e6) for name in before}
+        assert milli == {"asks": 100, "says": 250, "ends": 1000, "n1": 1350}
+        await world.phase("ends", "Succeeded")
+        changed = {"metadata": {"annotations": {SAYS + "cpu": "2"}}}
+        await world.client.patch(Pod, "says", "default", changed)
+        await asyncio.sleep(10)
+        before = await used()
+        await asyncio.sleep(10)
+        after = await used()
+        milli = {name: round((after[name][0] - before[name][0]) / 1e7) for name in before}
+        assert milli == {"asks": 100, "says": 2000, "n1": 2100}
+        await world.client.create(pod("odd", cpu="much"), "default")
+        await until(lambda: _equal(world.waiting("odd"), "CreateContainerConfigError"))
 
     simulated(play)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from types import SimpleNamespace
@@ -83,6 +84,9 @@ class SimulatedContainer:
     stop_signal: int = 0
     mounts: tuple[()] = ()
     end: asyncio.TimerHandle | None = field(default=None, repr=False)
+    cpu_ns: int = 0
+    """CPU time that it used until `counted_at`."""
+    counted_at: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set once it has ended."""
 
@@ -91,10 +95,15 @@ class SimulatedContainer:
 
 
 class SimulatedCri(CriClient):
-    def __init__(self, clock: Clock, pod_cidr: Callable[[], str]) -> None:
+    """`as_it_is` tells the newest of a Pod: what its annotations say of use may change."""
+
+    def __init__(self, clock: Clock, pod_cidr: Callable[[], str], as_it_is: Callable[[Pod], Pod]) -> None:
         self.endpoint = "simulated://"
         self._clock = clock
         self._pod_cidr = pod_cidr
+        self._as_it_is = as_it_is
+        self.cpu_ns = 0
+        """CPU time that all containers there ever were used, until they were counted."""
         self._sandboxes: dict[str, SimulatedSandbox] = {}
         self._containers: dict[str, SimulatedContainer] = {}
         self._absent: dict[str, bool] = {}
@@ -319,7 +328,31 @@ class SimulatedCri(CriClient):
         return SimpleNamespace(status=self.container(container_id))
 
     async def container_stats(self, labels: dict[str, str] | None = None) -> list[Any]:
-        return []
+        return [self._stats(each) for each in self._containers.values() if each.state == _RUNNING]
+
+    def _stats(self, container: SimulatedContainer) -> Any:
+        pod, now = self._as_it_is(container.pod), self._now_ns()
+        spec, script = find_container(pod, container.metadata.name), container.script
+        if spec is not None:
+            with suppress(ScriptError):
+                script = script_of(pod, spec)
+        used_ns = script.cpu_milli * (now - max(container.counted_at, container.started_at)) // 1000
+        container.cpu_ns += used_ns
+        container.counted_at = now
+        self.cpu_ns += used_ns
+        nothing, memory = SimpleNamespace(value=0), SimpleNamespace(value=script.memory_bytes)
+        return SimpleNamespace(
+            attributes=container,
+            cpu=SimpleNamespace(usage_core_nano_seconds=SimpleNamespace(value=container.cpu_ns)),
+            memory=SimpleNamespace(
+                usage_bytes=memory,
+                working_set_bytes=memory,
+                rss_bytes=memory,
+                page_faults=nothing,
+                major_page_faults=nothing,
+            ),
+            writable_layer=SimpleNamespace(used_bytes=nothing),
+        )
 
     async def reopen_container_log(self, container_id: str) -> None:
         return

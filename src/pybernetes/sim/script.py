@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.apimachinery.times import parse_duration
 from pybernetes.kubelet.pod_spec import is_sidecar
@@ -18,7 +19,7 @@ _SHORT_S = 1.0
 """How long a container runs that is to end and does not say when."""
 _NAMES = (
     *("run-for", "exit-code", "stop-for", "start-for", "start-error", "pull-for", "pull-error"),
-    *("ready-after", "ready-flaps", "live-for", "logs", "log-every"),
+    *("ready-after", "ready-flaps", "live-for", "logs", "log-every", "cpu", "memory"),
 )
 
 
@@ -45,6 +46,9 @@ class Script:
     logs: str = ""
     """A line; `{n}` in it is its number."""
     log_every_s: float = 1.0
+    cpu_milli: int = 0
+    """What it seems to use all the time."""
+    memory_bytes: int = 0
 
     @property
     def pulls(self) -> bool:
@@ -87,6 +91,8 @@ def script_of(pod: Pod, container: AnyContainer) -> Script:
         live_for_s=_seconds(told, "live-for", None),
         logs=told.get("logs", ("", ""))[1],
         log_every_s=max(_seconds(told, "log-every", 1.0) or 1.0, 0.001),
+        cpu_milli=quantity.milli(_amount(told, "cpu", container)),
+        memory_bytes=quantity.value(_amount(told, "memory", container)),
     )
 
 
@@ -113,6 +119,20 @@ def _seconds(told: dict[str, tuple[str, str]], name: str, default: float | None)
     if seconds < 0:
         raise ScriptError(f"annotation {key}: {text!r} is no duration; write one such as 500ms, 5s or 1m30s")
     return seconds
+
+
+def _amount(told: dict[str, tuple[str, str]], name: str, container: AnyContainer) -> str:
+    """Without an annotation it uses what it requests."""
+    if name not in told:
+        return container.resources.requests.get(name, "0") if container.resources is not None else "0"
+    key, text = told[name]
+    try:
+        good = quantity.nano(text) >= 0
+    except quantity.QuantityError:
+        good = False
+    if not good:
+        raise ScriptError(f"annotation {key}: {text!r} is no amount; write one such as 250m or 64Mi")
+    return text
 
 
 def _exit_code(told: dict[str, tuple[str, str]]) -> int:

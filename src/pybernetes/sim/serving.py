@@ -8,6 +8,7 @@ from typing import Any
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.times import format_time
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.kubelet import Kubelet
@@ -80,9 +81,22 @@ class FleetHost:
     async def checkpoint(self, namespace: str, pod: str, container: str, timeout_s: int) -> str:
         raise errors.BadRequest(_NO_COMMANDS)
 
-    async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
-        """Nothing is measured where nothing runs."""
-        return {"node": {"nodeName": ""}, "pods": []}
+    async def stats_summary(self, node: str, only_cpu_and_memory: bool = False) -> dict[str, Any]:
+        """What scripts say that containers use; of the node what that comes to."""
+        kubelet = self._kubelets.get(node)
+        if kubelet is None:
+            raise errors.NotFound("several nodes are here: the Host header has to be the name of one of them")
+        summary = await Host(kubelet).stats_summary(node, only_cpu_and_memory)
+        assert isinstance(kubelet.cri, SimulatedCri)
+        time = summary["node"]["cpu"]["time"]
+        memory = sum(pod["memory"]["workingSetBytes"] for pod in summary["pods"])
+        summary["node"] = {
+            "nodeName": node,
+            "startTime": format_time(kubelet.settings.began_s),
+            "cpu": {"time": time, "usageCoreNanoSeconds": kubelet.cri.cpu_ns},
+            "memory": {"time": time, "workingSetBytes": memory, "usageBytes": memory},
+        }
+        return summary
 
     async def container_metrics(self) -> bytes:
         return b""

@@ -310,7 +310,10 @@ class SimulatedSurroundings(Surroundings):
             node = self._shared.nodes.lister.get("", name)
             return (node.spec.podCIDR or "") if node is not None else ""
 
-        made = SimulatedCri(self._clock, pod_cidr)
+        def as_it_is(pod: Pod) -> Pod:
+            return self._shared.pods.lister.get(pod.metadata.namespace or "", pod.metadata.name or "") or pod
+
+        made = SimulatedCri(self._clock, pod_cidr, as_it_is)
         for pod in self._shared.pods_of(name):
             made.adopt(pod, _labels(pod))
         return made

@@ -92,7 +92,8 @@ class Connector:
     async def kubelet_page(self, node: str, path: str) -> bytes:
         """What a node's kubelet answers to a GET. Raises StatusError, OSError, TimeoutError."""
         backend = location.kubelet_of(await self._get(Node, "", node), path)
-        answer = await self._client(backend).request("GET", backend.target, timeout_s=_PAGE_S)
+        # Several simulated nodes share an address: the name says which is meant.
+        answer = await self._client(backend).request("GET", backend.target, {"host": node}, timeout_s=_PAGE_S)
         if answer.status != 200:
             raise OSError(f"the kubelet answered {answer.status}")
         return answer.body

@@ -203,7 +203,7 @@ class Host:
             raise errors.InternalError(f"checkpointing of {namespace}/{pod}/{container} failed ({error})") from None
         return location
 
-    async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
+    async def stats_summary(self, node: str, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         return await (self._stats.resources() if only_cpu_and_memory else self._stats.summary())
 
     def configz(self) -> dict[str, Any]:

@@ -142,13 +142,15 @@ class KubeletServer:
             case "metrics", 0:
                 return _figures(await self._host.metrics())
             case "metrics", 1 if rest == ["resource"]:
-                return _figures(resource_metrics(await self._host.stats_summary(only_cpu_and_memory=True)))
+                node = request.headers.get("host", "")
+                return _figures(resource_metrics(await self._host.stats_summary(node, only_cpu_and_memory=True)))
             case "metrics", 1 if rest == ["cadvisor"]:
                 return _figures(await self._host.container_metrics())
             case "metrics", 1 if rest == ["probes"]:
                 return _figures(self._host.probe_metrics())
             case "stats", 1 if rest == ["summary"]:
-                return _json(await self._host.stats_summary(_true(request.params(), "only_cpu_and_memory")))
+                few = _true(request.params(), "only_cpu_and_memory")
+                return _json(await self._host.stats_summary(request.headers.get("host", ""), few))
             case "logs", _ if self._config.system_log_folder:
                 # Imported with the first look into them: nothing at start needs it.
                 from pybernetes.kubelet.serving import system_logs

@@ -78,9 +78,10 @@ class ServerHost(Protocol):
         """The path of the archive that the runtime has made of a running container (CRI CheckpointContainer)."""
         ...
 
-    async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
+    async def stats_summary(self, node: str, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         """`/stats/summary`: node and pod statistics in the shape of kubelet.config.k8s.io's Summary.
 
+        `node` is whom the client's Host header means: what serves several nodes goes by it, and raises NotFound.
         CPU and memory alone are cheap to tell, with times to the microsecond.
 
         Source: staging/src/k8s.io/kubelet/pkg/apis/stats/v1alpha1/types.go.
