@@ -72,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--image-credential-provider-config", default="", metavar="PATH", help="CredentialProviderConfig to read")
     add("--image-credential-provider-bin-dir", default="", metavar="DIR", help="where those programs lie")
     add("--pod-max-pids", type=int, default=-1, help="processes that a pod may have; -1 sets no limit")
+    add(
+        "--allowed-unsafe-sysctls",
+        default="",
+        metavar="NAME,...",
+        help="that pods may set, or NAME*",
+    )
     add("--seccomp-default", action=argparse.BooleanOptionalAction, default=False)
     add("--node-status-update-frequency", type=float, default=10.0, metavar="SECONDS")
     add("--eviction-hard", default=None, metavar="SIGNAL<VALUE,...", help="below this pods end at once")
@@ -87,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def config_of(args: argparse.Namespace) -> KubeletConfig:
     """Raises ValueError for a flag that cannot be understood."""
     from pybernetes.kubelet.config import KubeletConfig
+    from pybernetes.kubelet.containers.sysctls import AllowedSysctls
     from pybernetes.kubelet.eviction import thresholds
     from pybernetes.kubelet.resources import node_allocatable
 
@@ -130,6 +137,7 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         max_parallel_image_pulls=args.max_parallel_image_pulls,
         credential_provider_folder=args.image_credential_provider_bin_dir,
         seccomp_default=args.seccomp_default,
+        allowed_sysctls=AllowedSysctls(_names(args.allowed_unsafe_sysctls)),
         pod_max_pids=args.pod_max_pids,
         node_status_update_frequency_s=args.node_status_update_frequency,
         image_gc_high_threshold_percent=args.image_gc_high_threshold,

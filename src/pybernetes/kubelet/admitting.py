@@ -13,7 +13,7 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.pods import is_finished
 from pybernetes.kubelet import pod_spec
-from pybernetes.kubelet.resources.admission import Rejection, admit
+from pybernetes.kubelet.resources.admission import Rejection, admit, forbid
 from pybernetes.kubelet.resources.requests import pod_requests
 from pybernetes.kubelet.resources.resizing import Grants
 from pybernetes.kubelet.worker import messages as m
@@ -45,7 +45,9 @@ class Admitting:
         elif not is_finished(pod) and pod.metadata.deletionTimestamp is None:
             if uid in self._making_room or uid in self._allocating:
                 return
-            rejection = kubelet.endings.refuses(pod)
+            rejection = kubelet.endings.refuses(pod) or forbid(
+                pod, kubelet.config.allowed_sysctls, has_apparmor=kubelet.machine.has_apparmor
+            )
             if rejection is None and self._must_allocate(pod):
                 self._allocating[uid] = pod
                 kubelet.spawn(self._allocate(pod), "allocate")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pybernetes.apimachinery.version import GIT_VERSION
+from pybernetes.kubelet.containers.sysctls import AllowedSysctls
 
 if TYPE_CHECKING:
     from pybernetes.kubelet.credential_providers import Provider
@@ -104,6 +105,7 @@ class KubeletConfig:
     housekeeping_period_s: float = 60.0
     """How often garbage is looked for, while there is any reason to."""
     seccomp_default: bool = False
+    allowed_sysctls: AllowedSysctls = field(default_factory=AllowedSysctls)
     enable_debugging_handlers: bool = True
     version: str = GIT_VERSION
 

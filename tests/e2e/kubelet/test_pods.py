@@ -549,6 +549,10 @@ def test_pods_that_do_not_fit_are_refused(containerd: PrivateContainerd) -> None
         await k.create("picky", nodeSelector={"disk": "none"})
         pod = await k.until("picky", lambda p: p.status.phase == "Failed")
         assert pod.status.reason == "NodeAffinity"
+        await k.create("unsafe", securityContext={"sysctls": [{"name": "kernel.msgmax", "value": "65536"}]})
+        pod = await k.until("unsafe", lambda p: p.status.phase == "Failed")
+        assert pod.status.reason == "SysctlForbidden"
+        assert pod.status.message == 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted'
 
     play(containerd, scene)
 

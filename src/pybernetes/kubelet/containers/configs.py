@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Service
+from pybernetes.apimachinery.sysctls import normalized
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers import network_files, security, stop_signals
@@ -153,7 +154,7 @@ class Configs:
                 cgroup_parent=self._cgroups.parent_of(pod) if self._cgroups is not None else "",
                 security_context=security_context,
                 sysctls={
-                    s.name: s.value
+                    normalized(s.name): s.value
                     for s in (pod.spec.securityContext.sysctls if pod.spec.securityContext is not None else [])
                 },
             ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api.core.v1 import (
+    AppArmorProfile,
     Container,
     EphemeralContainer,
     Pod,
@@ -145,6 +146,9 @@ def container_context(
         context.capabilities.drop_capabilities.extend(own.capabilities.drop)
     if pods.supplementalGroupsPolicy == "Strict":
         context.supplemental_groups_policy = 1
+    profile = own.appArmorProfile or pods.appArmorProfile
+    if profile is not None:
+        context.apparmor.CopyFrom(_profile(pb, profile, profile.localhostProfile))
     labels = own.seLinuxOptions or pods.seLinuxOptions
     if labels is not None:
         context.selinux_options.CopyFrom(
@@ -156,6 +160,11 @@ def container_context(
 def _seccomp(pb: Any, profile: SeccompProfile | None, default: bool, root: str) -> Any:
     if profile is None:
         return pb.SecurityProfile(profile_type=0 if default else 1)
+    return _profile(pb, profile, f"{root}/{profile.localhostProfile}")
+
+
+def _profile(pb: Any, profile: SeccompProfile | AppArmorProfile, name: str | None) -> Any:
+    """The CRI's, with the name that the runtime knows one of the node by."""
     if profile.type == "Localhost":
-        return pb.SecurityProfile(profile_type=2, localhost_ref=f"{root}/{profile.localhostProfile}")
+        return pb.SecurityProfile(profile_type=2, localhost_ref=name)
     return pb.SecurityProfile(profile_type=0 if profile.type == "RuntimeDefault" else 1)

@@ -43,6 +43,8 @@ from pybernetes.kubelet.resources import node_allocatable
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
 _HUGEPAGES = Path("/sys/kernel/mm/hugepages")
+_APPARMOR_ENABLED = Path("/sys/module/apparmor/parameters/enabled")
+_APPARMOR_PROFILES = Path("/sys/kernel/security/apparmor")
 _MAX_IMAGES = 50
 _MAX_NAMES = 5
 _DECLARED_FEATURES = sorted([RESIZE_OF_INIT_CONTAINERS, RESIZE_OF_PODS, RESTART_ALL_CONTAINERS])
@@ -83,6 +85,7 @@ class Machine:
     allocatable: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
     info: NodeSystemInfo = field(default_factory=NodeSystemInfo)
+    has_apparmor: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,15 @@ def read_machine(config: KubeletConfig) -> Machine:
     }
     reserved = (config.system_reserved, config.kube_reserved)
     allocatable = node_allocatable.allocatable(capacity, reserved, config.eviction_hard)
-    return Machine(capacity, allocatable, memory, _system_info(config))
+    return Machine(capacity, allocatable, memory, _system_info(config), _has_apparmor())
+
+
+def _has_apparmor() -> bool:
+    """Source: third_party/forked/libcontainer/apparmor."""
+    try:
+        return _APPARMOR_ENABLED.read_text().startswith("Y") and _APPARMOR_PROFILES.exists()
+    except OSError:
+        return False
 
 
 def _hugepages() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Whether a pod that was bound here can run here. Pure.
 
-Source: pkg/kubelet/lifecycle/predicate.go, component-helpers/scheduling/corev1/nodeaffinity.
+Source: pkg/kubelet/lifecycle, component-helpers/scheduling/corev1/nodeaffinity.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.pods import containers_of
 from pybernetes.apimachinery.tolerations import untolerated
+from pybernetes.kubelet.containers.sysctls import AllowedSysctls
 from pybernetes.kubelet.pod_spec import is_critical, is_static
 from pybernetes.kubelet.resources.requests import pod_requests
 
@@ -39,6 +41,22 @@ class Rejection:
     message: str
     short: tuple[Shortage, ...] = ()
     """Where resources alone are the reason: of which."""
+
+
+def forbid(pod: Pod, allowed: AllowedSysctls, *, has_apparmor: bool) -> Rejection | None:
+    """Why the pod can never run here, whatever else does; None when nothing forbids it."""
+    sysctl = allowed.refusal(pod)
+    if sysctl:
+        return Rejection("SysctlForbidden", f"forbidden sysctl: {sysctl}")
+    if not has_apparmor and _needs_apparmor(pod):
+        return Rejection("AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host")
+    return None
+
+
+def _needs_apparmor(pod: Pod) -> bool:
+    contexts = (pod.spec.securityContext, *(c.securityContext for c in containers_of(pod.spec)))
+    profiles = (context.appArmorProfile for context in contexts if context is not None)
+    return any(profile is not None and profile.type != "Unconfined" for profile in profiles)
 
 
 def admit(pod: Pod, others: Iterable[Pod], node: Node, allocatable: Mapping[str, str]) -> Rejection | None:

@@ -108,6 +108,9 @@ def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
         pod, runtime, inputs, list(pod.spec.ephemeralContainers), old.ephemeralContainerStatuses, False
     )
     main.sort(key=lambda status: status.name)
+    refused = inputs.override is not None or is_terminal(old.phase)
+    if refused and inputs.ended and not runtime.sandboxes and not old.containerStatuses:
+        init, main, ephemeral = [], [], []  # none is waited for
     if inputs.ended and (runtime.sandboxes or inputs.override is None):
         _conclude(pod, init, main)
     _limit_messages([*init, *main, *ephemeral])

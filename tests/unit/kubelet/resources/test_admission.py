@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pybernetes.api.core.v1 import Node, NodeFeatures, NodeStatus
-from pybernetes.kubelet.resources.admission import admit
+from pybernetes.kubelet.containers.sysctls import AllowedSysctls
+from pybernetes.kubelet.resources.admission import admit, forbid
 
 from ..pods import pod
 
@@ -30,4 +33,30 @@ def test_strict_groups_need_a_runtime_that_has_them(
         assert (found.reason, found.message) == (
             "SupplementalGroupsPolicyNotSupported",
             "SupplementalGroupsPolicy=Strict is not supported in this node",
+        )
+
+
+_LOCALHOST = {"appArmorProfile": {"type": "Localhost", "localhostProfile": "mine"}}
+_UNCONFINED = {"appArmorProfile": {"type": "Unconfined"}}
+
+
+@pytest.mark.parametrize(
+    ("of_pod", "of_init", "needs"),
+    [
+        pytest.param({}, {}, False, id="no profile"),
+        pytest.param(_UNCONFINED, _UNCONFINED, False, id="none is wanted"),
+        pytest.param(_LOCALHOST, {}, True, id="the pod's"),
+        pytest.param({}, _LOCALHOST, True, id="one container's"),
+        pytest.param(_UNCONFINED, {"appArmorProfile": {"type": "RuntimeDefault"}}, True, id="the runtime's"),
+    ],
+)
+def test_profiles_need_a_kernel_with_them(of_pod: dict[str, Any], of_init: dict[str, Any], needs: bool) -> None:
+    asked = pod(init=[{"name": "i", "image": "i", "securityContext": of_init}], securityContext=of_pod)
+    assert forbid(asked, AllowedSysctls(), has_apparmor=True) is None
+    found = forbid(asked, AllowedSysctls(), has_apparmor=False)
+    assert (found is not None) == needs
+    if found is not None:
+        assert (found.reason, found.message) == (
+            "AppArmor",
+            "Cannot enforce AppArmor: AppArmor is not enabled on the host",
         )

@@ -153,6 +153,7 @@ def test_a_rejected_pod_fails_without_touching_the_runtime() -> None:
     node.run_until_quiet(60)
     last = node.statuses[-1]
     assert (last.phase, last.reason, last.message) == ("Failed", "OutOfcpu", "Pod was rejected: not enough")
+    assert last.containerStatuses == [], "or kubectl shows the containers' state instead of the reason"
     assert node.runtime.sandboxes == ()
 
 

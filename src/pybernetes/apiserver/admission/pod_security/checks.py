@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery.pods import containers_of
+from pybernetes.apimachinery.sysctls import SAFE
 
 
 class Finding(NamedTuple):
@@ -28,12 +29,6 @@ Check = Callable[[core.PodSpec], Finding | None]
 _CAPABILITIES = frozenset({
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
     "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
-})  # fmt: skip
-_SYSCTLS = frozenset({
-    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_rmem", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_wmem",
 })  # fmt: skip
 _SELINUX_TYPES = frozenset({"", "container_engine_t", "container_init_t", "container_kvm_t", "container_t"})
 _VOLUMES = frozenset({
@@ -185,7 +180,7 @@ def _owned(options: core.SELinuxOptions | None) -> bool:
 
 def sysctls(spec: core.PodSpec) -> Finding | None:
     given = spec.securityContext.sysctls if spec.securityContext is not None else []
-    bad = [sysctl.name for sysctl in given if sysctl.name not in _SYSCTLS]
+    bad = [sysctl.name for sysctl in given if sysctl.name not in SAFE]
     return Finding("forbidden sysctls", ", ".join(bad)) if bad else None
 
 
