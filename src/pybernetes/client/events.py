@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +26,10 @@ from pybernetes.host.clock import Clock
 
 log = logging.getLogger(__name__)
 
-_MOST_WAITING = 1000
+_MOST_WAITING = 10_000
+_SENT_AT_ONCE = 16
+_PATIENCE_S = 5.0
+"""How long Events stand back for more pressing writes."""
 _CACHE = 4096
 _SIMILAR = 10
 _SIMILAR_INTERVAL_S = 600.0
@@ -128,13 +132,21 @@ class Correlator:
 
 
 class EventRecorder:
-    def __init__(self, client: Client, component: str, host: str, clock: Clock) -> None:
+    def __init__(
+        self, client: Client, component: str, host: str, clock: Clock, unhurried: asyncio.Event | None = None
+    ) -> None:
+        """`unhurried` is set while the component has nothing more pressing to write: Events wait for that, for a while.
+
+        Events about one object are sent one after the other, those about different ones some at once.
+        """
         self._client = client
         self._component = component
         self._host = host
         self._clock = clock
         self._correlator = Correlator()
-        self._waiting: deque[tuple[Event, cause.Cause]] = deque()
+        self._unhurried = unhurried
+        self._waiting: deque[tuple[Event, cause.Cause, float]] = deque()
+        """Each with the time of the loop until which it may stand back."""
         self._sender: asyncio.Task[None] | None = None
         self._last_ns = 0
         self._dropped = 0
@@ -170,9 +182,10 @@ class EventRecorder:
         if len(self._waiting) >= _MOST_WAITING:
             self._dropped += 1
             return
-        self._waiting.append((event, cause.current()))
+        loop = asyncio.get_running_loop()
+        self._waiting.append((event, cause.current(), loop.time() + _PATIENCE_S))
         if self._sender is None or self._sender.done():
-            self._sender = asyncio.get_running_loop().create_task(self._send_all(), name="events")
+            self._sender = loop.create_task(self._send_all(), name="events")
 
     async def flush(self) -> None:
         """Until what was queued so far is sent or given up."""
@@ -187,14 +200,33 @@ class EventRecorder:
 
     async def _send_all(self) -> None:
         while self._waiting:
-            event, why = self._waiting.popleft()
-            correlated = self._correlator.correlate(event, self._clock.now())
-            if correlated is not None:
-                with cause.caused_by(why):
-                    await self._send(*correlated)
+            await self._stand_back()
+            async with asyncio.TaskGroup() as group:
+                for event, why in self._next():
+                    correlated = self._correlator.correlate(event, self._clock.now())
+                    if correlated is not None:
+                        with cause.caused_by(why):
+                            group.create_task(self._send(*correlated))
         if self._dropped:
             log.warning("%d Events were dropped: more than %d waited", self._dropped, _MOST_WAITING)
             self._dropped = 0
+
+    async def _stand_back(self) -> None:
+        if self._unhurried is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._waiting[0][2]):
+                    await self._unhurried.wait()
+
+    def _next(self) -> Iterator[tuple[Event, cause.Cause]]:
+        """Those that are sent at once, each about another object."""
+        about: set[str | None] = set()
+        while self._waiting and len(about) < _SENT_AT_ONCE:
+            event, why, _ = self._waiting[0]
+            if event.involvedObject.uid in about:
+                return
+            about.add(event.involvedObject.uid)
+            self._waiting.popleft()
+            yield event, why
 
     async def _send(self, event: Event, again: bool) -> None:
         for _ in range(_TRIES):

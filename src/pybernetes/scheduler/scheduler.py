@@ -68,7 +68,9 @@ class Scheduler:
         self._config = config
         self._clock = clock
         self._random = random
-        self._recorder = EventRecorder(client, config.profiles[0].scheduler_name, "", clock)
+        self._none_is_bound = asyncio.Event()
+        name = config.profiles[0].scheduler_name
+        self._recorder = EventRecorder(client, name, "", clock, unhurried=self._none_is_bound)
         self._factory = InformerFactory(client, clock, random)
         self._pods = self._factory.informer(Pod, field_selector=_UNFINISHED)
         self._nodes = self._factory.informer(Node)
@@ -186,7 +188,7 @@ class Scheduler:
             self._clock,
         )
         self._attempts = itertools.count()
-        self._binding_slots = asyncio.Semaphore(self._config.parallel_bindings)
+        self._binding_slots = _Slots(self._config.parallel_bindings, self._none_is_bound)
         self._status_slots = asyncio.Semaphore(self._config.parallel_bindings)
         self._nodes.add_handler(self._node_added, self._node_updated, self._node_deleted)
         self._pods.add_handler(self._pod_added, self._pod_updated, self._pod_deleted)
@@ -586,6 +588,27 @@ class Scheduler:
             return
         except (StatusError, OSError) as error:
             log.info("cannot write the condition of %s/%s: %s", meta.namespace, meta.name, error)
+
+
+class _Slots:
+    """For so many bindings at a time; `free` is set while none is taken."""
+
+    def __init__(self, count: int, free: asyncio.Event) -> None:
+        self._left = asyncio.Semaphore(count)
+        self._taken = 0
+        self._free = free
+        free.set()
+
+    async def acquire(self) -> None:
+        await self._left.acquire()
+        self._taken += 1
+        self._free.clear()
+
+    def release(self) -> None:
+        self._left.release()
+        self._taken -= 1
+        if not self._taken:
+            self._free.set()
 
 
 async def _answered(work: Coroutine[Any, Any, Status], info: PodInfo) -> Status:

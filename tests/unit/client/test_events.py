@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from pybernetes.api.core.v1 import Event, EventSource, ObjectReference, Pod
@@ -114,15 +116,58 @@ def test_the_recorder_tries_again_and_gives_up_on_refusal() -> None:
     run(main())
 
 
+def test_events_about_different_objects_go_out_together_and_those_about_one_in_turn() -> None:
+    class Slow(Sent):
+        async def create(self, obj: Event) -> Event:
+            await asyncio.sleep(1)
+            return await super().create(obj)
+
+    async def main() -> None:
+        sent, loop = Slow(), asyncio.get_running_loop()
+        recorder = EventRecorder(sent, "c", "", LoopClock())  # type: ignore[arg-type]
+        other = Pod(metadata=ObjectMeta(name="q", namespace="default", uid="v"))
+        for pod, reason in ((POD, "First"), (other, "First"), (POD, "Second")):
+            recorder.event(pod, "Normal", reason, "so it is")
+        began = loop.time()
+        await recorder.flush()
+        assert [(made.involvedObject.name, made.reason) for made in sent.created] == [
+            ("p", "First"),
+            ("q", "First"),
+            ("p", "Second"),
+        ]
+        assert loop.time() - began == 2
+
+    run(main())
+
+
+def test_events_stand_back_for_what_is_more_pressing_but_not_for_long() -> None:
+    async def main() -> None:
+        sent, unhurried, loop = Sent(), asyncio.Event(), asyncio.get_running_loop()
+        recorder = EventRecorder(sent, "c", "", LoopClock(), unhurried)  # type: ignore[arg-type]
+        recorder.event(POD, "Normal", "First", "a")
+        await asyncio.sleep(1)
+        assert not sent.created
+        unhurried.set()
+        await recorder.flush()
+        assert len(sent.created) == 1
+        unhurried.clear()
+        began = loop.time()
+        recorder.event(POD, "Normal", "Second", "b")
+        await recorder.flush()
+        assert (len(sent.created), loop.time() - began) == (2, 5)
+
+    run(main())
+
+
 def test_what_a_burst_drops_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         sent = Sent()
         recorder = EventRecorder(sent, "c", "", LoopClock())  # type: ignore[arg-type]
-        for number in range(1_003):
-            pod = ObjectReference(kind="Pod", namespace="default", name=f"p-{number}")
+        for number in range(10_003):
+            pod = ObjectReference(kind="Pod", namespace="default", name=f"p-{number}", uid=str(number))
             recorder.event(pod, "Normal", "Scheduled", "assigned")
         await recorder.flush()
-        assert len(sent.created) == 1_000
+        assert len(sent.created) == 10_000
 
     run(main())
-    assert [record.getMessage() for record in caplog.records] == ["3 Events were dropped: more than 1000 waited"]
+    assert [record.getMessage() for record in caplog.records] == ["3 Events were dropped: more than 10000 waited"]
