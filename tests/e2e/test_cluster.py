@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -18,7 +20,8 @@ from pybernetes.cluster.images.archive import write_archive
 from pybernetes.cluster.images.builtin import hello_image
 from pybernetes.host.processes import Process
 
-from .conftest import IMAGE, Cluster, eventually, fetch, make_cluster, quiet_fetch
+from .conftest import IMAGE, PATIENCE_S, Cluster, eventually, fetch, make_cluster, quiet_fetch
+from .load import Load
 
 pytestmark = pytest.mark.e2e
 
@@ -125,20 +128,42 @@ def test_two_clusters_side_by_side(own: Cluster, tmp_path_factory: pytest.TempPa
         other.down()
 
 
-def test_every_process_comes_back(own: Cluster) -> None:
+def test_every_process_comes_back_and_services_go_on(own: Cluster) -> None:
     own.up()
-    for name in ("containerd-node-1", "control-plane", "supervisor"):
-        before = parts(own)
-        os.kill(before[name], signal.SIGKILL)
+    own.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0", "--replicas=2")
+    own.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080")
+    own.kubectl("run", "echo", f"--image={IMAGE}", "--port=7", "--expose", "--", "nc", "-ll", "-p", "7", "-e", "cat")
+    own.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
+    own.kubectl("wait", "pod/echo", "--for=condition=Ready", "--timeout=120s")
+    web, echo = (own.get("service", name)["spec"]["clusterIP"] for name in ("web", "echo"))
 
-        def back(name: str = name, before: dict[str, int] = before) -> bool:
-            now = parts(own)
-            return now[name] not in (0, before[name])
+    def connected() -> socket.socket | None:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((echo, 7), timeout=PATIENCE_S)
+        return None
 
-        eventually(f"{name} is started again", back)
-    eventually("all is well", lambda: own.command("status", "--name", own.name, check=False).returncode == 0)
-    own.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "1000")
-    own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")
+    eventually("requests are answered", lambda: quiet_fetch(f"http://{web}/"))
+    with eventually("a connection stands", connected) as connection, connection.makefile("rwb") as line:
+        load = Load(web, 80, "web", keep_alive=False)
+        for name in ("containerd-node-1", "control-plane", "supervisor"):
+            before = parts(own)
+            os.kill(before[name], signal.SIGKILL)
+
+            def back(name: str = name, before: dict[str, int] = before) -> bool:
+                now = parts(own)
+                return now[name] not in (0, before[name])
+
+            eventually(f"{name} is started again", back)
+        eventually("all is well", lambda: own.command("status", "--name", own.name, check=False).returncode == 0)
+        own.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "1000")
+        own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")
+        line.write(b"still there\n")
+        line.flush()
+        assert line.readline() == b"still there\n"
+        sent = load.sent
+        eventually("requests go on", lambda: load.sent > sent + 20)
+        load.end()
+    assert load.failures == []
 
 
 def test_down_of_a_half_dead_cluster(own: Cluster) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
 import socket
 import ssl
 import subprocess
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +20,7 @@ import pytest
 from .backend import Backend, leading_to
 from .conftest import PATIENCE_S, Cluster, eventually, quiet_fetch
 from .gateways import address_of, gateway, http_route
+from .load import Load
 
 pytestmark = pytest.mark.e2e
 ANNOTATION = "nginx.ingress.kubernetes.io/"
@@ -274,37 +273,6 @@ def test_upgrades_and_grpc(gate: Gate, tmp_path: Path) -> None:
         assert list(talk(iter([b"a", b"b"]), wait_for_ready=True, timeout=PATIENCE_S)) == [b"a", b"b"]
     server.stop(None).wait()
     pool.shutdown()
-
-
-class Load:
-    """Requests one after the other, each on a connection of its own or all on one, until told to end."""
-
-    def __init__(self, address: str, port: int, host: str, *, keep_alive: bool) -> None:
-        self.sent, self.failures = 0, list[str]()
-        self._where, self._host, self._keep_alive = (address, port), host, keep_alive
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        connection = http.client.HTTPConnection(*self._where, timeout=PATIENCE_S)
-        while not self._end.wait(0.02):
-            self.sent += 1
-            try:
-                connection.request("GET", "/", headers={"Host": self._host})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status != 200:
-                    self.failures.append(str(answer.status))
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(repr(error))
-                connection.close()
-            if not self._keep_alive:
-                connection.close()
-
-    def end(self) -> None:
-        self._end.set()
-        self._thread.join(PATIENCE_S)
 
 
 def test_a_rolling_update_under_load(gate: Gate, gateway_api: None) -> None:
