@@ -69,8 +69,9 @@ class HttpClient:
         server_hostname: str = "",
         connect_timeout_s: float = 10.0,
         max_idle: int = 64,
+        max_answer_bytes: int | None = None,
     ) -> None:
-        """`url`: http://host:port[/base], https://…, or unix:///path.sock."""
+        """`url`: http://host:port[/base], https://…, or unix:///path.sock. `max_answer_bytes`: of whole answers."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https", "unix"):
             raise ValueError(f"unsupported URL {url!r}: want http://, https:// or unix://")
@@ -93,6 +94,7 @@ class HttpClient:
         self._server_hostname = server_hostname or self._hostname
         self._connect_timeout_s = connect_timeout_s
         self._max_idle = max_idle
+        self._max_answer_bytes = max_answer_bytes
         self._idle: deque[_Wire] = deque()
         self._open: set[_Wire] = set()
 
@@ -108,7 +110,7 @@ class HttpClient:
         async with asyncio.timeout(timeout_s):
             wire, exchange = await self._start(method, target, headers, body)
             try:
-                content = await exchange.read_all()
+                content = await exchange.read_all(self._max_answer_bytes)
             finally:
                 self._release(wire)
         return HttpResponse(exchange.status, exchange.headers, content)
@@ -272,10 +274,13 @@ class _Exchange:
         self._size = 0
         return chunk
 
-    async def read_all(self) -> bytes:
-        parts = []
+    async def read_all(self, limit: int | None = None) -> bytes:
+        parts, size = [], 0
         while chunk := await self.next_chunk():
             parts.append(chunk)
+            size += len(chunk)
+            if limit is not None and size > limit:
+                raise OSError(f"the answer is larger than {limit >> 20} MiB")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _wake(self) -> None:

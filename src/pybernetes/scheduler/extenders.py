@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 MAX_EXTENDER_SCORE = 10
 _LARGEST_SCORE = 10**9
+_MAX_ANSWER_BYTES = 256 << 20
+"""Nodes that come back whole, 15,000 of them, are 150 MB."""
 _DEPTH = 6
 """Of the fields that answers have."""
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
@@ -92,7 +94,12 @@ class Extender:
     def __init__(self, config: ExtenderConfig) -> None:
         self.config = config
         try:
-            self._http = HttpClient(config.url_prefix, config.ssl_context(), server_hostname=config.server_name)
+            self._http = HttpClient(
+                config.url_prefix,
+                config.ssl_context(),
+                server_hostname=config.server_name,
+                max_answer_bytes=_MAX_ANSWER_BYTES,
+            )
         except (ValueError, OSError) as error:
             raise ConfigError(f"extender {config.url_prefix!r}: {error}") from error
 

@@ -16,6 +16,7 @@ from pybernetes.host.random import Random
 from pybernetes.http import tls
 from pybernetes.http.messages import Request, Response
 from pybernetes.http.server import HttpServer
+from pybernetes.scheduler import extenders
 from pybernetes.scheduler.config import ConfigError, SchedulerConfig, from_tree
 from pybernetes.scheduler.scheduler import Scheduler
 from tests.fake_api import FakeApi
@@ -130,11 +131,15 @@ def test_filters_scores_and_binds(names_alone: bool) -> None:
         (b"<html>", "cannot be understood"),
         ({"NodeNames": 5}, "cannot be understood"),
         (503, "/filter, code 503"),
+        (b" " * (2 << 20), '/filter": the answer is larger than 1 MiB'),
         (HANGS, '/filter": context deadline exceeded'),
     ],
-    ids=["an error", "a node that is not there", "no JSON", "the wrong type", "a status", "silence"],
+    ids=["an error", "a node that is not there", "no JSON", "the wrong type", "a status", "no end", "silence"],
 )
-def test_what_cannot_be_used_is_said_and_the_pod_comes_back(answer: Any, message: str) -> None:
+def test_what_cannot_be_used_is_said_and_the_pod_comes_back(
+    answer: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extenders, "_MAX_ANSWER_BYTES", 1 << 20)
     answers = iter([answer])
 
     async def body(world: World) -> None:

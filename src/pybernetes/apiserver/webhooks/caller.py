@@ -162,15 +162,14 @@ class _Server:
                 await self._clients.pop(gone).close()
         client = self._clients.get(url)
         if client is None:
-            client = self._clients[url] = HttpClient(url, self._tls(), server_hostname=self._host)
+            client = self._clients[url] = HttpClient(
+                url, self._tls(), server_hostname=self._host, max_answer_bytes=MAX_ANSWER_BYTES
+            )
         try:
-            answer = await client.request("POST", target, _HEADERS, body, timeout_s)
+            return await client.request("POST", target, _HEADERS, body, timeout_s)
         except ConnectionResetError:
             # A server that restarted closes what was kept: what it never saw is sent again, once.
-            answer = await client.request("POST", target, _HEADERS, body, timeout_s)
-        if len(answer.body) > MAX_ANSWER_BYTES:
-            raise ValueError("the answer is too large")
-        return answer
+            return await client.request("POST", target, _HEADERS, body, timeout_s)
 
     def forget(self) -> None:
         """Lets requests that run end; their connections close with the garbage."""
