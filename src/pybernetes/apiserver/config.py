@@ -35,7 +35,6 @@ class ApiServerConfig:
     service_cluster_ip_range: str = "10.96.0.0/16"
     service_node_port_range: tuple[int, int] = (30000, 32767)
     """First and last port, both included."""
-    cluster_domain: str = "cluster.local"
     kubelet_client_certificate: str = ""
     kubelet_client_key: str = ""
     kubelet_certificate_authority: str = ""

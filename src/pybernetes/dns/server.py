@@ -30,7 +30,8 @@ from pybernetes.dns.figures import Figures
 from pybernetes.dns.forward import Forwarder, resolvers_of
 from pybernetes.dns.records import Zone, records_of
 from pybernetes.dns.wire import truncated
-from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.host.clock import SystemClock
+from pybernetes.host.ip_families import socket_family
 from pybernetes.http.messages import Request, Response
 from pybernetes.http.server import HttpServer
 
@@ -70,13 +71,13 @@ class DnsConfig:
 class DnsServer:
     """Runs until cancelled."""
 
-    def __init__(self, client: Client, config: DnsConfig, *, clock: Clock | None = None) -> None:
+    def __init__(self, client: Client, config: DnsConfig) -> None:
         self._client = client
         self._config = config
         self._zone = Zone(config.cluster_domain, config.cluster_ips)
         self._answers = _Answers(self._zone)
         self.figures = Figures()
-        self._factory = InformerFactory(client, clock or SystemClock())
+        self._factory = InformerFactory(client, SystemClock())
         self._services = self._factory.informer(Service)
         self._slices = self._factory.informer(EndpointSlice)
         self._namespaces = self._factory.informer(Namespace)
@@ -307,7 +308,7 @@ class DnsServer:
 
 def _bound(address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
     """Also to an address that the machine does not have yet. Raises OSError when the port is taken."""
-    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    made = socket.socket(socket_family(address), kind)
     made.setblocking(False)
     made.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)
     if kind is socket.SOCK_STREAM:

@@ -1,7 +1,6 @@
 """nftables through libnftables: one string of commands is one transaction, applied whole or not at all.
 
-The library works in the caller's network namespace. `NftRecorder` stands in where there is no
-kernel to talk to (simulation) and keeps what it was given.
+The library works in the caller's network namespace.
 """
 
 from __future__ import annotations
@@ -71,16 +70,3 @@ class LibNft:
         if failed:
             raise NftError(error.decode(errors="replace").strip() or "nftables refused the transaction")
         return str(output.decode(errors="replace"))
-
-
-class NftRecorder:
-    """Keeps the transactions it is given; lists nothing."""
-
-    def __init__(self) -> None:
-        self.transactions: list[str] = []
-
-    def apply(self, commands: str) -> None:
-        self.transactions.append(commands)
-
-    def query(self, command: str) -> list[dict[str, Any]]:
-        return []

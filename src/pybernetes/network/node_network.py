@@ -12,10 +12,10 @@ import logging
 from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
-from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.host.clock import SystemClock
 from pybernetes.host.link_watch import link_changes
-from pybernetes.host.netlink import KernelNetlink, Netlink, NetlinkFault
-from pybernetes.host.nft import LibNft, Nft, NftError
+from pybernetes.host.netlink import KernelNetlink, NetlinkFault
+from pybernetes.host.nft import LibNft, NftError
 from pybernetes.host.nft_watch import TableGuard, foreign_changes
 from pybernetes.network.applying import apply
 from pybernetes.network.host_ports import HostPort, host_ports, rules, uses_host_ports
@@ -36,21 +36,12 @@ _FORWARDING_IPV6 = {"net.ipv6.conf.all.forwarding": "1", "net.bridge.bridge-nf-c
 class NodeNetwork:
     """Runs until cancelled; what it set up stays, so that Pods keep their network."""
 
-    def __init__(
-        self,
-        client: Client,
-        config: NetworkConfig,
-        *,
-        node_client: Client | None = None,
-        clock: Clock | None = None,
-        netlink: Netlink | None = None,
-        nft: Nft | None = None,
-    ) -> None:
+    def __init__(self, client: Client, config: NetworkConfig, *, node_client: Client | None = None) -> None:
         """`node_client` may read the Pods of the node; without it there are no host ports."""
         self._config = config
-        self._factory = InformerFactory(client, clock or SystemClock())
+        self._factory = InformerFactory(client, SystemClock())
         self._nodes = self._factory.informer(Node)
-        self._node_factory = InformerFactory(node_client or client, clock or SystemClock())
+        self._node_factory = InformerFactory(node_client or client, SystemClock())
         self._pods = (
             self._node_factory.informer(Pod, field_selector=f"spec.nodeName={config.node_name}")
             if node_client is not None and config.node_name
@@ -58,8 +49,8 @@ class NodeNetwork:
         )
         self._ports: list[HostPort] | None = None
         """As the kernel has them."""
-        self._netlink = netlink or KernelNetlink()
-        self._nft = nft or LibNft()
+        self._netlink = KernelNetlink()
+        self._nft = LibNft()
         self._guard = TableGuard(f"{family.table} {config.table} postrouting" for family in families(config))
         self._ports_guard = TableGuard(
             f"{family.table} {config.host_ports_table} prerouting" for family in families(config)

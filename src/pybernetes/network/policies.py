@@ -13,7 +13,7 @@ from pybernetes.api.core.v1 import Namespace, Pod
 from pybernetes.api.networking.v1 import NetworkPolicy
 from pybernetes.client.client import Client
 from pybernetes.client.informer import InformerFactory
-from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.host.clock import SystemClock
 from pybernetes.host.nft import LibNft, Nft, NftError
 from pybernetes.host.nft_watch import TableGuard, foreign_changes
 from pybernetes.network.plan import NetworkConfig
@@ -27,13 +27,11 @@ _RETRY_S = 5.0
 class NetworkPolicies:
     """Runs until cancelled; the rules stay in the kernel then, so that nothing opens meanwhile."""
 
-    def __init__(
-        self, client: Client, config: NetworkConfig, *, clock: Clock | None = None, nft: Nft | None = None
-    ) -> None:
+    def __init__(self, client: Client, config: NetworkConfig, *, nft: Nft | None = None) -> None:
         self._table = PolicyTable(config.policy_table, config.node_name, config.bridge, config.dns_endpoints)
-        self._factory = InformerFactory(client, clock or SystemClock())
+        self._factory = InformerFactory(client, SystemClock())
         self._policies = self._factory.informer(NetworkPolicy)
-        self._peers = InformerFactory(client, clock or SystemClock())
+        self._peers = InformerFactory(client, SystemClock())
         self._pods = self._peers.informer(Pod)
         self._namespaces = self._peers.informer(Namespace)
         self._nft = nft or LibNft()

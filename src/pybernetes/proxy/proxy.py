@@ -22,7 +22,7 @@ from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.client.client import Client
 from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.informer import InformerFactory
-from pybernetes.host.clock import Clock, SystemClock
+from pybernetes.host.clock import SystemClock
 from pybernetes.host.conntrack import Conntrack, KernelConntrack
 from pybernetes.host.ip_families import FAMILIES, Family, family_of
 from pybernetes.host.nft import LibNft, Nft, NftError
@@ -99,13 +99,12 @@ class Proxy:
         client: Client,
         config: ProxyConfig,
         *,
-        clock: Clock | None = None,
         nft: Nft | None = None,
         conntrack: Conntrack | None = None,
     ) -> None:
         self._config = config
         self._views = node_views(config)
-        clock = clock or SystemClock()
+        clock = SystemClock()
         self._factory = InformerFactory(client, clock)
         self._services = self._factory.informer(Service)
         self._slices = self._factory.informer(EndpointSlice)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pybernetes.host.ip_families import socket_address
 from pybernetes.storage.store import StoreError
 
 _TRY_S = 3.0
@@ -279,8 +280,7 @@ def _address(url: str) -> tuple[str, bool]:
         port = 0
     if parts.scheme not in ("http", "https") or not parts.hostname or not port:
         raise StoreError(f"{url!r} is no etcd server; name one as https://HOST:2379")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{host}:{port}", parts.scheme == "https"
+    return socket_address(parts.hostname, port), parts.scheme == "https"
 
 
 def _short(message: str) -> str:

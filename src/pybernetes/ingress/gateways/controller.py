@@ -23,6 +23,7 @@ from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.client.client import Client
 from pybernetes.client.informer import Informer, InformerFactory
 from pybernetes.host.clock import Clock
+from pybernetes.host.ip_families import socket_family
 from pybernetes.ingress.gateways.api import (
     GROUP,
     Gateway,
@@ -146,8 +147,7 @@ class Gateways:
         return found
 
     def _free(self, port: int) -> bool:
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
+        with socket.socket(socket_family(self._address), socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((self._address, port))

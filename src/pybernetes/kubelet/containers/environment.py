@@ -20,6 +20,7 @@ from pybernetes.api.core.v1 import (
     Secret,
     Service,
 )
+from pybernetes.host.ip_families import socket_address
 from pybernetes.kubelet.containers import downward
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.pod_spec import find_container
@@ -191,7 +192,6 @@ def service_variables(services: Iterable[Service], namespace: str, service_links
 def _variables_of(service: Service) -> dict[str, str]:
     prefix = _variable_name(service.metadata.name or "")
     address = service.spec.clusterIP or ""
-    host = f"[{address}]" if ":" in address else address
     first = service.spec.ports[0]
     result = {f"{prefix}_SERVICE_HOST": address, f"{prefix}_SERVICE_PORT": str(first.port)}
     for port in service.spec.ports:
@@ -199,7 +199,7 @@ def _variables_of(service: Service) -> dict[str, str]:
             result[f"{prefix}_SERVICE_PORT_{_variable_name(port.name)}"] = str(port.port)
     for port in service.spec.ports:
         protocol = (port.protocol or "TCP").lower()
-        url = f"{protocol}://{host}:{port.port}"
+        url = f"{protocol}://{socket_address(address, port.port)}"
         if port is first:
             result[f"{prefix}_PORT"] = url
         link = f"{prefix}_PORT_{port.port}_{protocol.upper()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pybernetes.api.core.v1 import LifecycleHandler
+from pybernetes.host.ip_families import socket_address
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.pod_spec import full_name
 from pybernetes.kubelet.probes.prober import ProbeError, Running, fetch, port_number
@@ -31,9 +32,8 @@ async def run_hook(of: Running, handler: LifecycleHandler) -> None:
         try:
             host = get.host or of.pod_ip
             path = get.path or "/"
-            shown = f"[{host}]" if ":" in host else host
-            port = port_number(get.port, of.container)
-            url = f"{(get.scheme or 'HTTP').lower()}://{shown}:{port}{path if path.startswith('/') else '/' + path}"
+            server = socket_address(host, port_number(get.port, of.container))
+            url = f"{(get.scheme or 'HTTP').lower()}://{server}{path if path.startswith('/') else '/' + path}"
             headers = {"User-Agent": "kube-lifecycle/1.36", "Accept": "*/*", "Connection": "close"}
             await fetch(url, headers | {h.name: h.value for h in get.httpHeaders})
         except (OSError, ValueError, ProbeError) as error:

@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from pybernetes.api.core.v1 import Container, EphemeralContainer, GRPCAction, HTTPGetAction, Pod, Probe
 from pybernetes.apimachinery.protobuf.varint import varint
 from pybernetes.apimachinery.times import format_duration
+from pybernetes.host.ip_families import socket_address
 from pybernetes.kubelet.cri.client import CriClient, CriError
 
 Verdict = Literal["success", "warning", "failure"]
@@ -109,8 +110,8 @@ def _reason(error: OSError) -> str:
 async def _http(get: HTTPGetAction, host: str, port: int, timeout_s: float) -> Answer:
     scheme = (get.scheme or "HTTP").lower()
     path = get.path or "/"
-    shown = f"[{host}]" if ":" in host else host
-    url = f"{scheme}://{shown}:{port}{path if path.startswith('/') else '/' + path}"
+    server = socket_address(host, port)
+    url = f"{scheme}://{server}{path if path.startswith('/') else '/' + path}"
     headers = {"User-Agent": "kube-probe/1.36", "Accept": "*/*", "Connection": "close"}
     headers |= {h.name: h.value for h in get.httpHeaders}
     try:
@@ -122,7 +123,7 @@ async def _http(get: HTTPGetAction, host: str, port: int, timeout_s: float) -> A
             f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)',
         )
     except (OSError, ValueError) as error:
-        why = f"dial tcp {shown}:{port}: connect: {_reason(error)}" if isinstance(error, OSError) else str(error)
+        why = f"dial tcp {server}: connect: {_reason(error)}" if isinstance(error, OSError) else str(error)
         return Answer("failure", f'Get "{url}": {why}')
 
 
@@ -188,7 +189,7 @@ async def _grpc(action: GRPCAction, host: str, timeout_s: float) -> Answer:
 
     service = (action.service or "").encode()
     request = b"\x0a" + varint(len(service)) + service if service else b""
-    target = f"[{host}]:{action.port}" if ":" in host else f"{host}:{action.port}"
+    target = socket_address(host, action.port)
     options = [("grpc.enable_http_proxy", 0), ("grpc.primary_user_agent", "kube-probe/1.36")]
     limit = format_duration(timeout_s)
     async with grpc.aio.insecure_channel(target, options=options) as channel:

@@ -7,6 +7,8 @@ import os
 from functools import cache
 from pathlib import Path
 
+from pybernetes.host import mounts
+
 MS_NOSUID = 2
 MS_NODEV = 4
 MS_BIND = 4096
@@ -37,13 +39,7 @@ def unmount(target: Path, flags: int = 0) -> None:
 
 def mounts_below(folder: Path) -> list[Path]:
     """Mount points at or below a folder, innermost first."""
-    prefix = str(folder)
-    found = []
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        place = line.split(" ", 5)[4].encode().decode("unicode_escape")
-        if place == prefix or place.startswith(prefix + "/"):
-            found.append(Path(place))
-    return sorted(found, key=lambda path: len(path.parts), reverse=True)
+    return sorted(map(Path, mounts.below(folder)), key=lambda path: len(path.parts), reverse=True)
 
 
 def is_mount_point(path: Path) -> bool:
