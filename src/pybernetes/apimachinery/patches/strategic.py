@@ -14,7 +14,8 @@ Differs: a patch that cannot be applied is a 400 throughout; upstream answers so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
+from operator import itemgetter
 from typing import Any
 
 from pybernetes.apimachinery.errors import BadRequest
@@ -25,6 +26,7 @@ _PATCH = "$patch"
 _DELETE_FROM = "$deleteFromPrimitiveList"
 _ORDER = "$setElementOrder"
 _RETAIN = "$retainKeys"
+_DIRECTIVES = (_DELETE_FROM, _ORDER, _RETAIN)
 
 Tree = dict[str, Any]
 
@@ -177,28 +179,35 @@ def _check_order(patch: list[Any], order: list[Any], merge_key: str) -> None:
 
 def _interleaved(merged: list[Any], order: list[Any], before: list[Any], merge_key: str) -> list[Any]:
     """The items named in `order` in that order, and between them the others where they stood `before`."""
-    rank = _ranker(order, merge_key)
-    place = _ranker(before, merge_key)
-    named = sorted((item for item in merged if rank(item) >= 0), key=rank)
-    others = sorted((item for item in merged if rank(item) < 0), key=place)
+    rank, place = _ranks(order, merge_key), _ranks(before, merge_key)
+    named: list[tuple[int, int, Any]] = []
+    others: list[tuple[int, Any]] = []
+    for item in merged:
+        key = identity(_key_of(item, merge_key))
+        at, stood = rank.get(key, -1), place.get(key, -1)
+        if at >= 0:
+            named.append((at, stood, item))
+        else:
+            others.append((stood, item))
+    named.sort(key=itemgetter(0))
+    others.sort(key=itemgetter(0))
     result: list[Any] = []
     i = j = 0
     while i < len(others) and j < len(named):
-        other, item = place(others[i]), place(named[j])
-        if other >= 0 and item >= 0 and other < item:
-            result.append(others[i])
+        if 0 <= others[i][0] < named[j][1]:
+            result.append(others[i][1])
             i += 1
         else:
-            result.append(named[j])
+            result.append(named[j][2])
             j += 1
-    return result + others[i:] + named[j:]
+    return result + [item for _, item in others[i:]] + [item for _, _, item in named[j:]]
 
 
-def _ranker(order: list[Any], merge_key: str) -> Callable[[Any], int]:
+def _ranks(order: list[Any], merge_key: str) -> dict[Hashable, int]:
     ranks: dict[Hashable, int] = {}
     for i, item in enumerate(order):
         ranks.setdefault(identity(_key_of(item, merge_key)), i)
-    return lambda item: ranks.get(identity(_key_of(item, merge_key)), -1)
+    return ranks
 
 
 def _key_of(item: Any, merge_key: str) -> Any:
@@ -237,10 +246,15 @@ def _without_directives(value: Any) -> tuple[Any, bool]:
     if isinstance(value, dict):
         if _PATCH in value:
             return None, False
-        cleaned = {n: _without_directives(v) for n, v in value.items() if v is not None}
-        return {
-            n: v for n, (v, keep) in cleaned.items() if keep and not n.startswith((_DELETE_FROM, _ORDER, _RETAIN))
-        }, True
+        cleaned = {}
+        for name, below in value.items():
+            if isinstance(below, dict | list):
+                below, keep = _without_directives(below)
+                if not keep:
+                    continue
+            if below is not None and not name.startswith(_DIRECTIVES):
+                cleaned[name] = below
+        return cleaned, True
     if isinstance(value, list):
         items = [_without_directives(item) for item in value]
         return [item for item, keep in items if keep], True
