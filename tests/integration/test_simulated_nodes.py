@@ -214,6 +214,18 @@ def test_pods_that_are_to_end_do() -> None:
     simulated(play)
 
 
+def test_a_pod_that_is_deleted_by_force_makes_room_at_once() -> None:
+    async def play(world: World) -> None:
+        for name in ("before", "after"):
+            made = pod(name, stop_for="50s")
+            made.spec.containers[0].resources = ResourceRequirements(requests={"cpu": "32"})
+            await world.client.create(made, "default")
+            await world.phase(name, "Running")
+            await world.client.delete(Pod, name, "default", grace_period_s=0)
+
+    simulated(play)
+
+
 def test_crashes_back_off_and_images_that_cannot_be_pulled_are_told() -> None:
     async def play(world: World) -> None:
         await world.client.create(pod("crash", exit_code="1"), "default")

@@ -152,9 +152,13 @@ class Admitting:
         return admit(pod, others, kubelet.own_node(), allocatable)
 
     def active_pods(self) -> list[Pod]:
+        """Those that hold what they ask for: not those that are deleted by force, which end without being counted.
+
+        Source: pkg/kubelet/kubelet_pods.go (GetActivePods).
+        """
         active = (Stage.SYNCING, Stage.TERMINATING)
-        runners = self._kubelet.runners.values()
-        return [r.worker.pod for r in runners if r.worker.stage in active and not r.worker.override]
+        runners = [r for r in self._kubelet.runners.values() if r.worker.stage in active and not r.worker.override]
+        return [r.worker.pod for r in runners if self._kubelet.newest(r.worker.pod) is not None]
 
 
 def _shrunk(before: dict[str, str], after: dict[str, str]) -> bool:
