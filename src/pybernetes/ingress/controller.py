@@ -101,16 +101,16 @@ class IngressController:
                 await self._factory.start(group)
                 await self._factory.wait_synced()
                 await self._ensure_class()
-                retry_s = _RETRY_S
+                retry_s = 0.0
                 while True:
                     replaced = self._plane.reloads
                     again = not await self._followed(self._plane) and await self._sync(self._plane)
-                    retry_s = min(retry_s * 2, _LONGEST_RETRY_S) if again else _RETRY_S
+                    retry_s = min(retry_s * 2 or _RETRY_S, _LONGEST_RETRY_S) if again else 0.0
                     self._stale = self._stale or again
                     if self._plane.reloads != replaced:
                         await asyncio.sleep(_BETWEEN_PROCESSES_S)
                     try:
-                        async with asyncio.timeout(retry_s if again else None):
+                        async with asyncio.timeout(retry_s or None):
                             await self._wake.wait()
                     except TimeoutError:
                         pass

@@ -91,6 +91,8 @@ class HealthServers:
         self._hosts = hosts
         self._servers: dict[Name, tuple[int, HttpServer]] = {}
         self._local: Mapping[Name, int] = {}
+        self._taken: dict[Name, int] = {}
+        """Ports that could not be had, as was told."""
         self._own: HttpServer | None = None
 
     async def start(self, port: int, handler: Handler) -> None:
@@ -103,12 +105,15 @@ class HealthServers:
             if ports.get(service) != port:
                 del self._servers[service]
                 await server.stop(0)
+        before, self._taken = self._taken, {}
         for service, port in ports.items():
             if service not in self._servers:
-                what = f"the health of Service {'/'.join(service)}"
+                what = "" if before.get(service) == port else f"the health of Service {'/'.join(service)}"
                 made = await self._listen(port, self._handler(service), what)
                 if made is not None:
                     self._servers[service] = port, made
+                else:
+                    self._taken[service] = port
 
     async def stop(self) -> None:
         servers: Iterable[HttpServer] = [server for _, server in self._servers.values()]
@@ -123,10 +128,12 @@ class HealthServers:
         return answer
 
     async def _listen(self, port: int, handler: Handler, what: str) -> HttpServer | None:
+        """None where the port cannot be had, which is told of `what`, unless that is empty."""
         server = HttpServer(handler, None, self._hosts, port)
         try:
             await server.start()
         except OSError as error:
-            log.warning("%s cannot be asked for at port %d: %s", what, port, error.strerror or error)
+            if what:
+                log.warning("%s cannot be asked for at port %d: %s", what, port, error.strerror or error)
             return None
         return server

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 
 import msgspec
 import pytest
 
 from pybernetes.api.core.v1 import Node
+from pybernetes.http.client import HttpClient
 from pybernetes.http.messages import Request
-from pybernetes.proxy.health import ProxyHealth, is_eligible, service_answer
+from pybernetes.proxy.health import HealthServers, ProxyHealth, is_eligible, service_answer
+from tests.ports import free_ports
 
 
 class Clock:
@@ -61,3 +65,26 @@ def test_a_change_that_the_kernel_does_not_take_is_told_after_a_minute() -> None
 )
 def test_a_node_that_is_about_to_go_gets_nothing(tree: dict[str, object], eligible: bool) -> None:
     assert is_eligible(msgspec.convert(tree, Node)) is eligible
+
+
+def test_a_taken_port_is_told_once_and_served_when_it_is_free(caplog: pytest.LogCaptureFixture) -> None:
+    (port,) = free_ports(1)
+
+    async def scenario() -> None:
+        servers = HealthServers(ProxyHealth(Clock(), (4,)), ["127.0.0.1"])
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+            for _ in range(2):
+                await servers.serve({("shop", "web"): port}, {})
+        assert len(caplog.records) == 1
+        await servers.serve({("shop", "web"): port}, {("shop", "web"): 1})
+        try:
+            client = HttpClient(f"http://127.0.0.1:{port}")
+            told = json.loads((await client.request("GET", "/")).body)
+            assert told["localEndpoints"] == 1
+            await client.close()
+        finally:
+            await servers.stop()
+
+    asyncio.run(scenario())
