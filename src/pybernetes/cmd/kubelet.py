@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--kube-reserved-cgroup", default="", metavar="PATH", help="cgroup of what --kube-reserved is for")
     add("--reserved-cpus", default="", metavar="LIST", help="CPUs kept from pods that get some of their own: 0-1,4")
     add("--cpu-manager-policy", default="none", choices=("none", "static"), help="CPUs of their own for some pods")
+    add("--cpu-manager-policy-options", default="", metavar="OPTION=true,...", help="of the static policy")
     policies = ("none", "best-effort", "restricted", "single-numa-node")
     add("--topology-manager-policy", default="none", choices=policies, help="how near devices and CPUs lie together")
     add("--topology-manager-scope", default="container", choices=("container", "pod"), help="of each, or of all")
@@ -128,6 +129,7 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
         kube_reserved_cgroup=args.kube_reserved_cgroup,
         reserved_cpus=args.reserved_cpus,
         cpu_manager_policy=args.cpu_manager_policy,
+        cpu_manager_policy_options=_options(args.cpu_manager_policy_options, args.cpu_manager_policy),
         topology_manager_policy=args.topology_manager_policy,
         topology_manager_scope=args.topology_manager_scope,
         shutdown_grace_period_s=args.shutdown_grace_period,
@@ -190,6 +192,21 @@ async def run(args: argparse.Namespace) -> None:
     except* (OSError, ValueError) as group:
         print(f"pybernetes kubelet: {group.exceptions[0]}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _options(text: str, policy: str) -> list[str]:
+    """Of the CPU manager: the ones that are true."""
+    from pybernetes.kubelet.resources.cpus import OPTIONS
+
+    flag, found = "--cpu-manager-policy-options", _pairs(text, "--cpu-manager-policy-options")
+    if found and policy != "static":
+        raise ValueError(f"{flag} needs --cpu-manager-policy=static")
+    for name, value in found.items():
+        if name not in OPTIONS:
+            raise ValueError(f"{flag}: {name!r} is none of {' and '.join(OPTIONS)}")
+        if value not in ("true", "false"):
+            raise ValueError(f"{flag}: {name} is true or false, not {value!r}")
+    return [name for name, value in found.items() if value == "true"]
 
 
 def _names(text: str) -> list[str]:

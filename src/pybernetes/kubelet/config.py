@@ -68,6 +68,8 @@ class KubeletConfig:
     """CPUs kept from pods that get some of their own, as a list: 0-1,4."""
     cpu_manager_policy: str = "none"
     """`none` or `static`: guaranteed pods that ask for whole CPUs get some of their own."""
+    cpu_manager_policy_options: Sequence[str] = ()
+    """`full-pcpus-only`: whole cores alone; `strict-cpu-reservation`: nobody runs on what is reserved."""
     topology_manager_policy: str = "none"
     """`none`, `best-effort`, `restricted` or `single-numa-node`: how near devices and CPUs of a pod lie together."""
     topology_manager_scope: str = "container"

@@ -117,6 +117,11 @@ class Giving:
             if pod.spec.resourceClaims:
                 self._changed({uid_of(pod)})
 
+    def owns_cpus(self, pod: Pod) -> bool:
+        """Whether a container of the pod has CPUs of its own."""
+        containers = (*pod.spec.initContainers, *pod.spec.containers)
+        return self.cpus is not None and any(self.cpus.own(uid_of(pod), c.name) for c in containers)
+
     async def give_back(self, uid: str) -> None:
         """Raises ClaimError."""
         if self.claims is not None:
@@ -141,6 +146,7 @@ class Giving:
         given = await self.devices.given(pod, container)
         if self.cpus is not None:
             given.cpus = self.cpus.of(uid_of(pod), container.name)
+            given.owns_cpus = bool(self.cpus.own(uid_of(pod), container.name))
         if self.claims is not None:
             given.add_cdi(name for _, _, device in self.claims.devices(pod, container) for name in device.cdi)
         return given

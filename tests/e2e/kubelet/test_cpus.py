@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from pybernetes.kubelet.resources.cgroups import detect
+
 from .harness import Cluster, eventually, play
 from .private_containerd import PrivateContainerd
 
@@ -29,6 +31,12 @@ def test_those_that_share_give_way_and_come_back(containerd: PrivateContainerd) 
         await k.create("owns", [{"name": "c", "command": ["sleep", "3600"], "resources": OWN}])
         owns = await k.running("owns")
         assert (await k.exec(owns, *ALLOWED)).split()[-1] == str(everything[1])
+        if detect().version == 1:
+            assert await k.exec(owns, "cat", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us") == "-1\n", "it has all of its CPU"
+            cgroups = k.kubelet.node.cgroups
+            assert cgroups is not None
+            of_pod = cgroups.hierarchies.controllers["cpu"] / cgroups.parent_of(owns).lstrip("/") / "cpu.cfs_quota_us"
+            assert of_pod.read_text() == "-1\n"
 
         async def gave_way() -> bool:
             return str(everything[1]) not in (await k.exec(shares, *ALLOWED)).split()[-1].replace("-", ",").split(",")

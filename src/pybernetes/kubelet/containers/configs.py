@@ -231,6 +231,8 @@ class Configs:
         self.make_log_folder(pod, spec.name)
         resources = self.resources(pod, spec, size_of(pod, spec))
         resources.cpuset_cpus = new.given.cpus
+        if new.given.owns_cpus:
+            resources.cpu_quota = -1  # it cannot use more, and would only be held up
         return pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=spec.name, attempt=new.restart_count),
             image=pb.ImageSpec(image=new.image_ref, user_specified_image=spec.image or ""),

@@ -20,7 +20,9 @@ class Given:
     cdi: list[str] = field(default_factory=list)
     """Fully qualified names of CDI devices, in order."""
     cpus: str = ""
-    """Those that are the container's own, as a list of cpuset; "" for those that all share."""
+    """Those that the container may run on, as a list of cpuset; "" for all."""
+    owns_cpus: bool = False
+    """Whether nobody else does."""
 
     def add_devices(self, answer: Any) -> None:
         """What a device plugin answered (ContainerAllocateResponse). What came first stays."""

@@ -140,13 +140,17 @@ class Cgroups:
         level = {"Burstable": "/burstable", "BestEffort": "/besteffort"}.get(qos_class(pod), "")
         return f"{self.root}/kubepods{level}/pod{uid_of(pod)}"
 
-    def create(self, pod: Pod) -> None:
-        """Makes the pod's group with its limits; again for one that exists only sets the limits."""
+    def create(self, pod: Pod, *, owns_cpus: bool = False) -> None:
+        """Makes the pod's group with its limits; again for one that exists only sets the limits.
+
+        A pod with CPUs of its own has no limit of CPU time, which would only hold it up.
+        """
         group = self.parent_of(pod)
         self._make(group)
         values = pod_cgroup_values(pod, self._pids_limit)
         pages = tuple({**self._no_pages, **dict(values.hugepages)}.items())
-        self._write(group, replace(values, hugepages=pages))
+        quota_us = -1 if owns_cpus else values.cpu_quota_us
+        self._write(group, replace(values, hugepages=pages, cpu_quota_us=quota_us))
         if qos_class(pod) == "Burstable":
             self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
             self._update_burstable()

@@ -3,7 +3,8 @@
 All other containers share what is left. What the system is reserved is never anybody's own.
 
 Source: pkg/kubelet/cm/cpumanager/policy_static.go, cpu_manager.go.
-Differs: policy options are not known; CPUs of init containers, which stay with their pod, are given on first.
+Differs: only the policy options of OPTIONS are known; CPUs of init containers, which stay with their pod, are given on
+first.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from pybernetes.kubelet.resources.requests import pod_requests, qos_class, resou
 from pybernetes.kubelet.resources.topology import Hint, Hints, hints_for
 
 _FILE = "cpu_manager_state"
+_WHOLE_CORES, _STRICT = "full-pcpus-only", "strict-cpu-reservation"
+OPTIONS = (_WHOLE_CORES, _STRICT)
+_NO_CORES = "SMTAlignmentError"
 
 
 class _State(msgspec.Struct, rename="camel"):
@@ -41,6 +45,8 @@ class Cpus:
         self._topology = topology
         self._changed = changed
         self._reserved = _reserved(config, topology)
+        self._whole_cores = _WHOLE_CORES in config.cpu_manager_policy_options
+        self._for_nobody = self._reserved if _STRICT in config.cpu_manager_policy_options else frozenset[int]()
         self._own: dict[tuple[str, str], frozenset[int]] = {}
         """By pod's uid and container's name."""
         self._reusable: dict[str, set[int]] = {}
@@ -48,7 +54,7 @@ class Cpus:
     # Who has what.
 
     def shared(self) -> frozenset[int]:
-        return frozenset(self._topology) - {cpu for own in self._own.values() for cpu in own}
+        return frozenset(self._topology) - self._for_nobody - {cpu for own in self._own.values() for cpu in own}
 
     def allocatable(self) -> frozenset[int]:
         return frozenset(self._topology) - self._reserved
@@ -107,6 +113,8 @@ class Cpus:
 
     def _take(self, uid: str, count: int, affinity: Hint) -> frozenset[int]:
         free, reusable = self.shared() - self._reserved, self._reusable.get(uid, set())
+        if self._whole_cores:
+            self._check_cores(count, free | reusable)
         free = frozenset(reusable) if len(reusable) >= count else free | reusable
         if len(free) < count:
             raise AllocationError(
@@ -117,6 +125,17 @@ class Cpus:
         rest = take(self._topology, free - found, count - len(found))
         assert rest is not None
         return found | rest
+
+    def _check_cores(self, count: int, free: Iterable[int]) -> None:
+        cores = {cpu.core for cpu in self._topology.values()}
+        each, broken = len(self._topology) // len(cores), {self._topology[cpu].core for cpu in self._reserved}
+        if count % each:
+            text = f"SMT Alignment Error: requested {count} cpus not multiple cpus per core = {each}"
+            raise AllocationError(text, _NO_CORES)
+        whole = sum(1 for cpu in free if self._topology[cpu].core not in broken)
+        if count > whole:
+            about = f"available physical CPUs = {whole}, requested CPUs = {count}, CPUs per core = {each}"
+            raise AllocationError(f"SMT Alignment Error: not enough free physical CPUs: {about}", _NO_CORES)
 
     def release(self, uid: str) -> None:
         self._reusable.pop(uid, None)
@@ -165,7 +184,8 @@ def _reserved(config: KubeletConfig, topology: Topology) -> frozenset[int]:
         if not named <= topology.keys():
             raise ValueError(f"--reserved-cpus: the machine has no CPU {text_of(named - topology.keys())}")
         return named
-    count = math.ceil(quantity.milli(config.system_reserved.get("cpu", "0")) / 1000)
+    parts = (config.system_reserved, config.kube_reserved)
+    count = math.ceil(sum(quantity.milli(part.get("cpu", "0")) for part in parts) / 1000)
     found = take(topology, topology, count)
     if not count or found is None:
         raise ValueError(

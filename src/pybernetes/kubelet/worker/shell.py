@@ -226,7 +226,7 @@ class PodRunner:
         node = self._node
         try:
             if node.cgroups is not None:
-                node.cgroups.create(pod)
+                node.cgroups.create(pod, owns_cpus=node.giving is not None and node.giving.owns_cpus(pod))
             node.configs.make_log_folder(pod)
         except OSError as error:
             text = f"unable to ensure pod container exists: {error}"

@@ -110,6 +110,33 @@ def test_whole_cpus_of_guaranteed_pods_are_theirs_alone(tmp_path: Path) -> None:
     assert text_of(node.cpus.shared()) == "0-1,4-5" and node.changes == 3
 
 
+def test_whole_cores_alone(tmp_path: Path) -> None:
+    """CPUs 0 and 4 are one core, of which one half is reserved."""
+    node = Node(tmp_path, cpu_manager_policy_options=["full-pcpus-only"])
+    assert node.give(guaranteed("odd", "3")) == "SMTAlignmentError"
+    assert node.give(guaranteed("a", "2")) == "1,5"
+    assert node.give(guaranteed("b", "4")) == "2-3,6-7"
+    refused = asyncio.run(node.allocation.allocate(guaranteed("c", "2")))
+    assert refused is not None
+    assert refused.message == (
+        "SMT Alignment Error: not enough free physical CPUs: "
+        "available physical CPUs = 0, requested CPUs = 2, CPUs per core = 2"
+    )
+
+
+def test_nobody_runs_on_what_is_reserved_strictly(tmp_path: Path) -> None:
+    node = Node(tmp_path, cpu_manager_policy_options=["strict-cpu-reservation"])
+    assert node.give(guaranteed("half", "1500m")) == "1-7"
+    assert node.give(guaranteed("a", "2")) == "1,5"
+    assert text_of(node.cpus.shared()) == "2-4,6-7"
+
+
+def test_both_reservations_count(tmp_path: Path) -> None:
+    settings = {"reserved_cpus": "", "system_reserved": {"cpu": "500m"}, "kube_reserved": {"cpu": "1"}}
+    node = Node(tmp_path, **settings)
+    assert len(node.cpus.allocatable()) == 6
+
+
 def test_cpus_of_init_containers_pass_on(tmp_path: Path) -> None:
     node = Node(tmp_path)
     assert node.give(guaranteed("a", "2", init_cpu="4")) in ("2,6", "3,7")
