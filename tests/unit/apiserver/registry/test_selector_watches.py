@@ -91,6 +91,31 @@ def test_fields(run):
     ]  # fmt: skip
 
 
+def test_each_field_of_a_pod_selects_it(run):
+    address = "10.1.2.3"
+    fields = {
+        "metadata.name": "p", "metadata.namespace": "default", "spec.nodeName": "n", "spec.host": "n",
+        "spec.restartPolicy": "Never", "spec.schedulerName": "own", "spec.serviceAccountName": "default",
+        "spec.hostNetwork": "true", "status.phase": "Running", "status.podIP": address, "status.podIPs": address,
+        "status.nominatedNodeName": "other",
+    }  # fmt: skip
+
+    async def scenario(cluster: Cluster) -> dict[str, tuple[list[str], list[str]]]:
+        spec = {"nodeName": "n", "restartPolicy": "Never", "schedulerName": "own", "serviceAccountName": "default"}
+        await cluster.create("pods", cluster.pod("p", hostNetwork=True, **spec))
+        status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "nominatedNodeName": "other"}
+        await cluster.patch("pods", "p", {"status": status}, sub="status")
+        return {
+            field: (
+                await cluster.names("pods", field_selector=f"{field}={value}"),
+                await cluster.names("pods", field_selector=f"{field}!={value}"),
+            )
+            for field, value in fields.items()
+        }
+
+    assert run(scenario) == {field: (["p"], []) for field in fields}
+
+
 ONLY = ' is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 

@@ -55,6 +55,8 @@ class Attributes:
 
 def attributes_function(strategy: Strategy, decode: Callable[[bytes], Any]) -> Callable[[bytes], Attributes]:
     """From served bytes of the storage version to what selectors match."""
+    if strategy.selected is not None:
+        decode = msgspec.json.Decoder(strategy.selected).decode
 
     def all_fields(value: bytes) -> dict[str, str]:
         obj = decode(value)

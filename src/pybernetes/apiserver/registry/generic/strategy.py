@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import msgspec
+
 from pybernetes.apimachinery.names import dns1123_subdomain
 from pybernetes.apiserver.registry.generic.interface import Column, DeleteOptions, RequestContext
 from pybernetes.apiserver.registry.generic.table import DEFAULT_COLUMNS
@@ -144,6 +146,9 @@ class Strategy:
     def selectable_fields(self) -> dict[str, str]:
         """What selectors call the fields beside metadata's, and what those are in `fields`."""
         return {name: name for name in self.extra_fields} | self.field_aliases
+
+    selected: ClassVar[type[msgspec.Struct] | None] = None
+    """The part of an object that `fields` is given, where that is little; None: all of it."""
 
     def fields(self, obj: Any) -> dict[str, str]:
         """The values of `extra_fields`; values of absent fields are ""."""

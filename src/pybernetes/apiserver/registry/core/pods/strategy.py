@@ -37,6 +37,32 @@ class _Placed(msgspec.Struct):
 _placed = msgspec.json.Decoder(_Placed)
 
 
+class _SelectedMeta(msgspec.Struct):
+    name: str = ""
+    namespace: str = ""
+
+
+class _SelectedSpec(msgspec.Struct):
+    nodeName: str | None = None
+    restartPolicy: str | None = None
+    schedulerName: str | None = None
+    serviceAccountName: str | None = None
+    hostNetwork: bool | None = None
+
+
+class _SelectedStatus(msgspec.Struct):
+    phase: str | None = None
+    podIP: str | None = None
+    podIPs: list[core.PodIP] = []
+    nominatedNodeName: str | None = None
+
+
+class _Selected(msgspec.Struct):
+    metadata: _SelectedMeta
+    spec: _SelectedSpec
+    status: _SelectedStatus
+
+
 def node_name_of(value: bytes) -> str:
     """spec.nodeName of a Pod's bytes."""
     return _placed.decode(value).spec.nodeName
@@ -57,6 +83,7 @@ class PodStrategy(Strategy):
     })  # fmt: skip
     field_aliases = {"spec.host": "spec.nodeName"}
     indexes = {"spec.nodeName": node_name_of}
+    selected = _Selected
 
     def default(self, obj: core.Pod) -> None:
         defaults.default_pod(obj)
@@ -140,7 +167,7 @@ class PodStrategy(Strategy):
         options.grace_period_s = 1 if period_s < 0 else period_s
         return True
 
-    def fields(self, obj: core.Pod) -> dict[str, str]:
+    def fields(self, obj: _Selected) -> dict[str, str]:
         spec, status = obj.spec, obj.status
         return {
             "spec.nodeName": spec.nodeName or "",
