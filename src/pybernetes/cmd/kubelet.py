@@ -73,12 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--image-credential-provider-config", default="", metavar="PATH", help="CredentialProviderConfig to read")
     add("--image-credential-provider-bin-dir", default="", metavar="DIR", help="where those programs lie")
     add("--pod-max-pids", type=int, default=-1, help="processes that a pod may have; -1 sets no limit")
-    add(
-        "--allowed-unsafe-sysctls",
-        default="",
-        metavar="NAME,...",
-        help="that pods may set, or NAME*",
-    )
+    add("--allowed-unsafe-sysctls", default="", metavar="NAME,...", help="that pods may set, or NAME*")
     add("--seccomp-default", action=argparse.BooleanOptionalAction, default=False)
     add("--node-status-update-frequency", type=float, default=10.0, metavar="SECONDS")
     add("--eviction-hard", default=None, metavar="SIGNAL<VALUE,...", help="below this pods end at once")

@@ -181,7 +181,8 @@ def _integer(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-_IMAGE_VOLUMES_SINCE = {"containerd": (2, 1), "cri-o": (1, 31)}
+_IMAGE_VOLUMES_SINCE = {"containerd": (2, 2), "cri-o": (1, 31)}
+"""containerd 2.1 mounts them, but all of an image where a `subPath` of it is asked for."""
 
 
 def lacks_image_volumes(name: str, version: str) -> str:

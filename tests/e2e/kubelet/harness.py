@@ -158,7 +158,8 @@ class Cluster:
     async def until_allocatable(self, resource: str, amount: str) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                if (await self.admin.get(Node, NODE)).status.allocatable.get(resource) == amount:
+                nodes = (await self.admin.list(Node)).items  # none while it is not registered yet
+                if any(node.status.allocatable.get(resource) == amount for node in nodes):
                     return
                 await asyncio.sleep(0.02)
 

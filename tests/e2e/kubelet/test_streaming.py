@@ -273,6 +273,8 @@ def test_nodes_through_the_apiserver(
         assert "sh" in [pod["metadata"]["name"] for pod in running["items"]]
         summary = json.loads((await machine.kubectl("get", "--raw", f"{base}/stats/summary"))[0])
         assert summary["node"]["nodeName"] == "node-a"
+        told = {"availableBytes", "usageBytes", "workingSetBytes", "rssBytes", "pageFaults", "majorPageFaults"}
+        assert told <= set(summary["node"]["memory"])
         metrics = (await machine.kubectl("get", "--raw", f"{base}/metrics/resource"))[0]
         assert b'container_memory_working_set_bytes{container="c",namespace="default",pod="sh"}' in metrics
         assert "kubeletconfig" in json.loads((await machine.kubectl("get", "--raw", f"{base}/configz"))[0])

@@ -321,7 +321,7 @@ class Configs:
                 readonly=bool(mount.readOnly) or is_read_only(volume),
                 propagation=_PROPAGATION[mount.mountPropagation or "None"],
             )
-            if volume.image is not None:
+            if volume.image is not None and source is None:  # the runtime is to mount it
                 made.image.image = volume.image.reference or ""
                 made.image_sub_path = sub_path
             result.append(made)

@@ -207,6 +207,7 @@ def _node_stats(name: str, now: str) -> dict[str, Any]:
     total, available = memory["MemTotal"], memory["MemAvailable"]
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     busy = sum(ticks) - ticks[3] - ticks[4]
+    faults = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
     root = os.statvfs("/")
     return {
         "nodeName": name,
@@ -217,6 +218,9 @@ def _node_stats(name: str, now: str) -> dict[str, Any]:
             "availableBytes": available,
             "usageBytes": total - memory["MemFree"],
             "workingSetBytes": total - available,
+            "rssBytes": memory["AnonPages"],
+            "pageFaults": int(faults["pgfault"]),
+            "majorPageFaults": int(faults["pgmajfault"]),
         },
         "fs": {
             "time": now,

@@ -1,4 +1,4 @@
-"""Images as volumes where the runtime mounts none: a containerd before 2.1 shows one on a folder, with its own `ctr`.
+"""Images as volumes that the runtime cannot mount as asked: a containerd before 2.2 shows one on a folder, with `ctr`.
 
 What is shown stays, whatever becomes of the image, until it is released. Source: KEP-4639. Differs: what lies in it may
 be executed, as such a runtime mounts folders for containers.

@@ -46,7 +46,7 @@ async def set_up(
 def _give(place: Path, pod: Pod, read_only: bool) -> None:
     if not place.is_dir():
         raise VolumeError(f'path "{place}" does not exist')
-    ownership.give_to_pod(place, pod, read_only)
+    ownership.give_to_pod(place.resolve(), pod, read_only)  # it may be a link of the administrator's
 
 
 def names_of(root: Path, uid: str) -> list[str]:

@@ -10,10 +10,10 @@ from pybernetes.kubelet.runtime import lacks_image_volumes
 @pytest.mark.parametrize(
     ("name", "version", "complaint"),
     [
-        ("containerd", "1.6.20~ds1", "need containerd 2.1 or newer; this node runs containerd 1.6.20~ds1"),
-        ("containerd", "v1.7.27", "need containerd 2.1 or newer"),
-        ("containerd", "v2.0.5", "need containerd 2.1 or newer"),
-        ("containerd", "v2.1.0-rc.0", ""),
+        ("containerd", "1.6.20~ds1", "need containerd 2.2 or newer; this node runs containerd 1.6.20~ds1"),
+        ("containerd", "v1.7.27", "need containerd 2.2 or newer"),
+        ("containerd", "v2.1.9", "need containerd 2.2 or newer"),
+        ("containerd", "v2.2.0-rc.0", ""),
         ("containerd", "2.10.1", ""),
         ("cri-o", "1.30.4", "need cri-o 1.31 or newer"),
         ("cri-o", "1.31.0", ""),
