@@ -113,13 +113,18 @@ def test_two_clusters_side_by_side(own: Cluster, tmp_path_factory: pytest.TempPa
         for each in (own, other):
             each.kubectl("create", "deployment", "web", "--image=pybernetes.local/hello:1.0")
             each.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=NodePort")
+            each.kubectl("create", "ingress", "web", "--rule=/*=web:80")
             each.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
         for each in (own, other):
             service = each.get("service", "web")["spec"]
             (pod,) = each.get("pods")["items"]
             node = each.get("nodes")["items"][0]["status"]["addresses"][0]["address"]
-            for url in (f"http://{service['clusterIP']}/", f"http://{node}:{service['ports'][0]['nodePort']}/"):
+            ingress_port = json.loads((each.folder / "data" / "cluster.json").read_text())["ingress_http_port"]
+            places = (service["clusterIP"], f"{node}:{service['ports'][0]['nodePort']}", f"{node}:{ingress_port}")
+            for url in (f"http://{place}/" for place in places):
                 eventually(url, lambda url=url, pod=pod: pod["metadata"]["name"] in quiet_fetch(url))  # type: ignore[misc]
+            told = each.kubectl("exec", "deployment/web", "--", "nslookup", "web.default.svc.cluster.local").stdout
+            assert service["clusterIP"] in told
         other.down()
         assert own.get("nodes")["items"][0]["status"]["conditions"], "the other one's end does not touch this one"
         address = own.get("service", "web")["spec"]["clusterIP"]
