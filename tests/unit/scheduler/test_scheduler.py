@@ -256,5 +256,6 @@ def test_many_pods_that_fit_nowhere_starve_nobody() -> None:
         await asyncio.sleep(60)
         told = [tree for tree in world.api.all("pods") if "conditions" in tree.get("status", {})]
         assert len(told) == 1000 and all("Insufficient cpu" in str(tree["status"]) for tree in told)
+        assert len(world.events("FailedScheduling")) == 1000
 
     scenario(body)

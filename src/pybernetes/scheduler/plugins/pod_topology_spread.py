@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pybernetes.api.core.v1 import Pod, TopologySpreadConstraint
 from pybernetes.apimachinery.selectors import LabelSelector, SelectorError
 from pybernetes.apimachinery.tolerations import NO_EXECUTE, NO_SCHEDULE
-from pybernetes.scheduler.columns import Bools, Ints, at_rows
+from pybernetes.scheduler.columns import Bools, Ints, LabelColumn, at_rows
 from pybernetes.scheduler.events import Action, ClusterEvent, EventResource, Registration
 from pybernetes.scheduler.framework import (
     MAX_NODE_SCORE,
@@ -133,9 +133,11 @@ class PodTopologySpread:
         if strict:
             labelled = _has_labels(snapshot, constraints)
             counted, scored = counted & labelled, labelled[rows]
+        scored_rows = rows if scored is None else rows[scored]
         softs = [
-            _soft(constraint, info, snapshot, counted, rows if scored is None else rows[scored])
+            _soft(constraint, column, info, snapshot, counted, scored_rows)
             for constraint in constraints
+            if (column := snapshot.label(constraint.key)) is not None  # otherwise it costs no node anything
         ]
         state.write(f"{self.name}/score", (softs, scored))
         return SUCCESS
@@ -307,12 +309,13 @@ class _SpreadTrial:
         return None
 
 
-def _soft(constraint: Constraint, info: PodInfo, snapshot: Snapshot, counted: Bools, scored_rows: Ints) -> _Soft:
+def _soft(
+    constraint: Constraint, column: LabelColumn, info: PodInfo, snapshot: Snapshot, counted: Bools, scored_rows: Ints
+) -> _Soft:
     if constraint.key == HOSTNAME:
         return _Soft(constraint, None, float(np.log(len(scored_rows) + 2)))
-    column = snapshot.label(constraint.key)
-    size = len(column.values) if column is not None else 1
-    codes = _codes(snapshot, constraint.key)
+    size = len(column.values)
+    codes = column.codes[: snapshot.rows]
     candidates = np.bincount(at_rows(codes, scored_rows), minlength=size) > 0
     nodes = _included(constraint, info, snapshot, counted)
     counts = _by_code(codes, np.where(nodes, _matching(constraint, info, snapshot), 0), size)
