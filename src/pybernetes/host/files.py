@@ -105,3 +105,10 @@ def open_plain(path: Path, within: Path | None = None) -> BinaryIO:
         os.close(handle)
         raise
     return os.fdopen(handle, "rb")
+
+
+def reason(error: OSError) -> str:
+    """What went wrong with which file, as users of Kubernetes read it: `/path: no space left on device`."""
+    text = error.strerror or str(error)
+    text = text[:1].lower() + text[1:]
+    return f"{error.filename}: {text}" if error.filename is not None else text

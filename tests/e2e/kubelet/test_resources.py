@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,6 @@ from pybernetes.api.core.v1 import Event, Node, Pod
 from pybernetes.apimachinery import errors, quantity
 from pybernetes.kubelet.eviction import manager
 from pybernetes.kubelet.resources.cgroups import detect
-from pybernetes.kubelet.volumes import mounts
 
 from .harness import NODE, Cluster, eventually, play
 from .private_containerd import PrivateContainerd
@@ -137,20 +133,6 @@ def test_a_node_that_runs_short_evicts(containerd: PrivateContainerd) -> None:
         assert late.status.message == "Pod was rejected: The node had condition: [MemoryPressure]. "
 
     play(containerd, scene)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A filled file system harms nobody else."""
-    image, place = tmp_path / "disk", tmp_path / "mounted"
-    place.mkdir()
-    image.touch()
-    os.truncate(image, 64 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-N", "1024", str(image)], check=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
-    yield place
-    for mounted in mounts.mounts_below(place):
-        mounts.unmount(mounted, mounts.MNT_DETACH)
 
 
 def test_a_disk_that_fills_up(containerd: PrivateContainerd, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pybernetes.host.files import exclusive, open_plain, write_atomic, write_if_changed
+from pybernetes.host.files import exclusive, open_plain, reason, write_atomic, write_if_changed
 
 
 def test_written_whole_with_its_mode(tmp_path: Path) -> None:
@@ -75,3 +75,16 @@ def test_a_plain_file_is_opened_also_below_a_link_of_the_nodes_own(tmp_path: Pat
     (tmp_path / "root").symlink_to(tmp_path / "there")
     with open_plain(tmp_path / "root" / "file", tmp_path / "root") as file:
         assert file.read() == b"text"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device", "/Some/Place"), "/Some/Place: no space left on device"),
+        (OSError(30, "Read-only file system"), "read-only file system"),
+        (OSError("a tool's word"), "a tool's word"),
+    ],
+    ids=["of a file", "of none", "without a number"],
+)
+def test_errors_in_the_words_of_others(error: OSError, told: str) -> None:
+    assert reason(error) == told

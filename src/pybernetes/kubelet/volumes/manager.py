@@ -31,6 +31,7 @@ from pybernetes.api.core.v1 import (
 from pybernetes.apimachinery import errors, quantity, volume_claims
 from pybernetes.apimachinery.volume_claims import BLOCK
 from pybernetes.client.client import Client
+from pybernetes.host import files
 from pybernetes.kubelet.containers.environment import ConfigError, Facts, Objects
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.pod_spec import uid_of
@@ -100,7 +101,10 @@ class Volumes:
         return set()
 
     async def prepare(self, pod: Pod, facts: Facts, record: Recorder) -> None:
-        """Makes every volume of the pod ready. Raises VolumeError with the volume's name in its text."""
+        """Makes every volume of the pod ready.
+
+        Raises VolumeError with the volume's name in its text, OSError where the pod's own folders cannot be made.
+        """
         folder = self.pod_folder(uid_of(pod))
         for name in ("volumes", "plugins", "containers"):
             (folder / name).mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -359,7 +363,8 @@ class Volumes:
 
 
 def _told(volume: Volume, error: Exception) -> str:
-    known = error if isinstance(error, VolumeError) else VolumeError(str(error))
+    text = files.reason(error) if isinstance(error, OSError) else str(error)
+    known = error if isinstance(error, VolumeError) else VolumeError(text)
     return f'{known.step} failed for volume "{known.name or volume.name}" : {known}'
 
 

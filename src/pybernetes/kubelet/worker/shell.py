@@ -20,6 +20,7 @@ from pybernetes.api.core.v1 import EphemeralContainer, Pod, Probe
 from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.client import cause
+from pybernetes.host import files
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.claims.manager import ClaimError
@@ -227,9 +228,8 @@ class PodRunner:
         try:
             if node.cgroups is not None:
                 node.cgroups.create(pod, owns_cpus=node.giving is not None and node.giving.owns_cpus(pod))
-            node.configs.make_log_folder(pod)
         except OSError as error:
-            text = f"unable to ensure pod container exists: {error}"
+            text = f"unable to ensure pod container exists: {files.reason(error)}"
             node.record(pod, "Warning", "FailedCreatePodContainer", text, "")
             self.post(m.HostPrepared(text))
             return
@@ -241,21 +241,25 @@ class PodRunner:
             node.record(pod, "Warning", "FailedPrepareDynamicResources", text, "")
             self.post(m.HostPrepared(text))
             return
+        reason = "FailedMount"
         try:
+            node.configs.make_log_folder(pod)
             node.objects.register(pod)
             await node.objects.ready(pod)
             await node.volumes.prepare(pod, node.configs.facts(), partial(node.record, pod))
         except TimeoutError:
             text = "failed to sync the configmaps and secrets of the pod: timed out waiting for the condition"
-        except (VolumeError, OSError) as error:
+        except VolumeError as error:
             text = str(error)
+        except OSError as error:
+            reason, text = "Failed", f"error making pod data directories: {files.reason(error)}"
         else:
             self._plan_refresh()
             self.post(m.HostPrepared())
             if _shown(self.worker.pod) != _shown(pod):
                 self._refresh_soon()
             return
-        node.record(pod, "Warning", "FailedMount", text, "")
+        node.record(pod, "Warning", reason, text, "")
         self.post(m.HostPrepared(text))
 
     def objects_changed(self) -> None:

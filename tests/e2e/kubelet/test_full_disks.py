@@ -1,0 +1,74 @@
+"""Disks that are full or cannot be written: what runs goes on, what is new says why it waits, and then comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pybernetes.kubelet.volumes import mounts
+
+from ..conftest import quiet_fetch
+from .harness import Cluster, eventually, play
+from .private_containerd import PrivateContainerd
+from .test_hostile import neighbour
+
+pytestmark = pytest.mark.e2e
+VOLUMES = [{"name": "v", "configMap": {"name": "kube-root-ca.crt"}}]
+
+
+@contextlib.contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """To the last block."""
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    yield
+    filler.unlink()
+
+
+@contextlib.contextmanager
+def read_only(disk: Path) -> Iterator[None]:
+    """For whoever opens something from now on; mounts below stay."""
+    subprocess.run(["mount", "--rbind", str(disk), str(disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(disk)], check=True)
+    yield
+    mounts.unmount(disk, mounts.MNT_DETACH)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [(full, ": no space left on device"), (read_only, ": read-only file system")],
+    ids=["full", "read-only"],
+)
+def test_a_kubelet_whose_folders_are(
+    containerd: PrivateContainerd,
+    small_disk: Path,
+    fault: Callable[[Path], contextlib.AbstractContextManager[None]],
+    why: str,
+) -> None:
+    async def scene(k: Cluster) -> None:
+        await k.stop_kubelet()
+        folders = {"root_dir": str(small_disk / "kubelet"), "pod_log_dir": str(small_disk / "pods")}
+        k.settings = {"eviction_hard": {}, **folders}
+        await k.start_kubelet()
+        await k.create("neighbour", [neighbour()])
+        await k.create("old", volumes=VOLUMES)
+        await k.running("old")
+        before = await k.running("neighbour")
+        with fault(small_disk):
+            await k.create("new", volumes=VOLUMES)
+            await eventually(lambda: k.was_told("new", why))
+            await k.delete("old", 1)
+            assert await asyncio.to_thread(quiet_fetch, f"http://{before.status.podIP}:8080/") == "served"
+        await k.running("new")
+        await k.gone("old")
+        after = await k.running("neighbour")
+        assert after.status.containerStatuses[0].containerID == before.status.containerStatuses[0].containerID
+
+    play(containerd, scene)
