@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from glob import glob
 from pathlib import Path
 
 from pybernetes.host.processes import all_pids, arguments
@@ -17,7 +18,7 @@ def footprint(containerd: PrivateContainerd, node: Path) -> dict[str, list[str]]
     folder = containerd.folder
     group = containerd.cgroup_root
     members = [pid for pid in all_pids() if f":{group}/" in _read(Path(f"/proc/{pid}/cgroup"))]
-    groups = [place for root in detect().folders() for place in (root / group.lstrip("/")).glob("kubepods/**/pod*")]
+    roots = [root / group.lstrip("/") for root in detect().folders()]
     state = folder / "state"
     return {
         "containers": _rows(containerd, "containers", "ls", "-q"),
@@ -30,7 +31,7 @@ def footprint(containerd: PrivateContainerd, node: Path) -> dict[str, list[str]]
         "network namespaces": _names(state / "io.containerd.grpc.v1.cri", "**/netns/*"),
         "links": _ports_of(containerd.bridge),
         "addresses": _names(folder / "ipam", "*/[0-9]*"),
-        "cgroups": sorted(str(place) for place in groups),
+        "cgroups": [f"{root}/{name}" for root in roots for name in _names(root, "kubepods/**/pod*")],
         "bundles": _names(state / "io.containerd.runtime.v2.task" / "k8s.io", "*"),
         "runc's": _names(folder / "runc" / "k8s.io", "*"),
         "records of the CRI": _names(folder / "root" / "io.containerd.grpc.v1.cri", "*/*"),
@@ -61,7 +62,8 @@ def _rows(containerd: PrivateContainerd, *words: str) -> list[str]:
 
 
 def _names(folder: Path, pattern: str) -> list[str]:
-    return sorted(str(place.relative_to(folder)) for place in folder.glob(pattern))
+    # Path.glob raises where a folder vanishes meanwhile.
+    return sorted(glob(pattern, root_dir=folder, recursive=True, include_hidden=True))  # noqa: PTH207
 
 
 def _ports_of(bridge: str) -> list[str]:
