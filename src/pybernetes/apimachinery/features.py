@@ -36,6 +36,7 @@ ACTED_ON = frozenset(
         "HPAConfigurableTolerance",
         "HPAScaleToZero",
         "HostnameOverride",
+        "MaxUnavailableStatefulSet",
         "MutablePodResourcesForSuspendedJobs",
         "MutableSchedulingDirectivesForSuspendedJobs",
         "PodCertificateRequest",

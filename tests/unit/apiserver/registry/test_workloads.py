@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.features import FeatureGates
 
 TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "nginx:1"}]}}
 SELECTOR = {"matchLabels": {"a": "b"}}
@@ -222,3 +225,20 @@ def test_cron_jobs(run):
         return await cluster.row("cronjobs.batch", "c")
 
     assert run(scenario)[:7] == ["c", "*/5 * * * *", "<none>", "False", 0, "<none>", "0s"]
+
+
+def test_how_many_pods_of_a_stateful_set_an_update_may_take_is_behind_its_gate(run):
+    rolling = {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2}}}
+
+    async def scenario(cluster):
+        given = await cluster.create("statefulsets.apps", workload("given", serviceName="", **rolling))
+        left = await cluster.create("statefulsets.apps", workload("left", serviceName=""))
+        cluster.registry.config = replace(cluster.registry.config, features=FeatureGates())
+        kept = await cluster.update("statefulsets.apps", given)
+        new = await cluster.create("statefulsets.apps", workload("new", serviceName="", **rolling))
+        return [
+            made["spec"]["updateStrategy"]["rollingUpdate"].get("maxUnavailable") for made in (given, left, kept, new)
+        ]
+
+    on = FeatureGates({"MaxUnavailableStatefulSet": True})
+    assert run(scenario, features=on) == [2, 1, 2, None], "given, defaulted, in use, dropped"

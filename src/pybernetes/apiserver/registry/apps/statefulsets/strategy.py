@@ -40,6 +40,10 @@ class StatefulSetStrategy(Strategy):
     generation = True
     columns = columns("Name", "Ready", "Age", "Containers*", "Images*")
 
+    @property
+    def _several_at_once(self) -> bool:
+        return self.registry.config.features.enabled("MaxUnavailableStatefulSet")
+
     def validate_name(self, name: str) -> list[str]:
         return names.dns1123_label(name)
 
@@ -53,12 +57,12 @@ class StatefulSetStrategy(Strategy):
             update.type = "RollingUpdate"
             if update.rollingUpdate is None:
                 update.rollingUpdate = apps.RollingUpdateStatefulSetStrategy()
-        if (
-            update.type == "RollingUpdate"
-            and update.rollingUpdate is not None
-            and update.rollingUpdate.partition is None
-        ):
-            update.rollingUpdate.partition = 0
+        rolling = update.rollingUpdate
+        if update.type == "RollingUpdate" and rolling is not None:
+            if rolling.partition is None:
+                rolling.partition = 0
+            if rolling.maxUnavailable is None and self._several_at_once:
+                rolling.maxUnavailable = 1
         if spec.persistentVolumeClaimRetentionPolicy is None:
             spec.persistentVolumeClaimRetentionPolicy = apps.StatefulSetPersistentVolumeClaimRetentionPolicy()
         retention = spec.persistentVolumeClaimRetentionPolicy
@@ -77,14 +81,14 @@ class StatefulSetStrategy(Strategy):
 
     def prepare_for_create(self, ctx: RequestContext, obj: apps.StatefulSet) -> None:
         super().prepare_for_create(ctx, obj)
-        if obj.spec.updateStrategy.rollingUpdate is not None:
-            # Of the gate MaxUnavailableStatefulSet, which is off.
+        if obj.spec.updateStrategy.rollingUpdate is not None and not self._several_at_once:
             obj.spec.updateStrategy.rollingUpdate.maxUnavailable = None
         templates.drop_in_template(self, obj, None)
 
     def prepare_for_update(self, ctx: RequestContext, obj: apps.StatefulSet, old: apps.StatefulSet) -> None:
         rolling, before = obj.spec.updateStrategy.rollingUpdate, old.spec.updateStrategy.rollingUpdate
-        if rolling is not None and (before is None or before.maxUnavailable is None):
+        in_use = before is not None and before.maxUnavailable is not None
+        if rolling is not None and not in_use and not self._several_at_once:
             rolling.maxUnavailable = None
         templates.drop_in_template(self, obj, old)
         super().prepare_for_update(ctx, obj, old)
