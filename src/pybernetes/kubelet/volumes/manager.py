@@ -35,6 +35,7 @@ from pybernetes.host import files
 from pybernetes.kubelet.containers.environment import ConfigError, Facts, Objects
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.pod_spec import uid_of
+from pybernetes.kubelet.resources.requests import page_size_for
 from pybernetes.kubelet.runtime import lacks_image_volumes
 from pybernetes.kubelet.volumes import atomic_writer, block, local, mounts, nfs, ownership, subpath
 from pybernetes.kubelet.volumes import stats as volume_stats
@@ -263,6 +264,10 @@ class Volumes:
             if not mounts.is_mount_point(place):
                 mounts.tmpfs(place, limit)
                 fresh = True
+        elif (volume.emptyDir.medium or "").startswith("HugePages") and not mounts.is_mount_point(place):
+            size = page_size_for(pod, volume.emptyDir.medium or "")
+            mounts.mount("nodev", place, "hugetlbfs", 0, f"pagesize={size}")
+            fresh = True
         if fresh:
             place.chmod(0o777)
             group = ownership.group_of(pod)
