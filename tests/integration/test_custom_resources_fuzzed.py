@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from tests.definition_strategies import definitions
 from tests.fuzzing import fuzzed
 from tests.integration.apiserver_in_a_thread import Answer, Served, serving
-from tests.integration.test_fuzz_requests import OPERATIONS
 from tests.rule_strategies import ruled
 from tests.schema_strategies import JSON, schemas, sometimes, value_for
+from tests.tree_strategies import OPERATIONS
 
 Tree = dict[str, Any]
 sampled = fuzzed(25)
