@@ -47,6 +47,14 @@ kind: Pod
 metadata: {{name: box}}
 spec:
   containers: [{{name: box, image: "{IMAGE}", command: [sleep, "1000"]}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: on-host}}
+spec:
+  nodeName: node-2
+  hostNetwork: true
+  containers: [{{name: box, image: "{IMAGE}", command: [sleep, "1000"]}}]
 """
 POLICY = """
 apiVersion: networking.k8s.io/v1
@@ -84,7 +92,8 @@ def test_addresses_of_each_family(own: Cluster, wanted: str, expected: list[str]
     own.up("--nodes", "2", "--ip-family", wanted)
     own.kubectl("apply", "-f", "-", stdin=OBJECTS)
     own.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
-    own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")
+    own.kubectl("wait", "pod/box", "pod/on-host", "--for=condition=Ready", "--timeout=120s")
+    assert own.kubectl("exec", "on-host", "--", "hostname").stdout == "node-2\n", "not the machine's"
     service = own.get("service", "web")["spec"]
     pods = own.get("pods", "-l", "app=web")["items"]
     assert service["ipFamilies"] == families(service["clusterIPs"]) == expected

@@ -66,11 +66,8 @@ def process_table(spec: ClusterSpec, layout: Layout) -> list[ProcessSpec]:
         table.append(ProcessSpec(SIMULATED_NODES, own_command("simulated-nodes", *place), environment=_OWN))
     for node in () if spec.simulated else spec.node_names:
         namespace = spec.network_namespace(node) if spec.own_namespaces else ""
-        table.append(
-            ProcessSpec(
-                f"containerd-{node}", tuple(containerd.command(layout.node(node), namespace)), node, outlives=True
-            )
-        )
+        argv = tuple(containerd.command(layout.node(node), namespace, node))
+        table.append(ProcessSpec(f"containerd-{node}", argv, node, outlives=True))
         if spec.own_namespaces:
             argv = (*containerd.entering(namespace), *own_command("node-agent", *place, "--node", node))
             table.append(ProcessSpec(node, argv, node, environment=_OWN))

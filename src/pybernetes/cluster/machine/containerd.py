@@ -93,12 +93,16 @@ disabled_plugins = [{", ".join(text(plugin) for plugin in _UNUSED_PLUGINS)}]
 """
 
 
-def command(node: NodeLayout, network_namespace: str = "") -> list[str]:
-    """The command line. Raises ClusterError when containerd is not installed."""
+def command(node: NodeLayout, network_namespace: str = "", hostname: str = "") -> list[str]:
+    """The command line. Raises ClusterError when containerd is not installed.
+
+    A node with a network namespace has a hostname of its own, too: Pods on the node's network see it.
+    """
     program = shutil.which("containerd", path=_search_path())
     if program is None:
         raise ClusterError("containerd is missing; install it: apt-get install containerd runc")
-    return [*entering(network_namespace), program, "--config", str(node.containerd_config)]
+    naming = ["unshare", "--uts", "sh", "-c", 'hostname "$0"; exec "$@"', hostname] if network_namespace else []
+    return [*entering(network_namespace), *naming, program, "--config", str(node.containerd_config)]
 
 
 def entering(network_namespace: str) -> list[str]:
