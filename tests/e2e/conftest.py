@@ -21,12 +21,15 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from pybernetes.ingress import gateways
+
+if TYPE_CHECKING:
+    from .gate import Gate
 
 IMAGE = "pybernetes.local/busybox:1.35"
 PATIENCE_S = 120
@@ -223,3 +226,17 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     yield name
     cluster.kubectl("config", "set-context", "--current", "--namespace=default")
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def gate(cluster: Cluster, namespace: str) -> Iterator[Gate]:
+    from .gate import Gate  # which has things from here
+
+    made = Gate(cluster, namespace)
+    yield made
+    # Now, not with the namespace: another process of the proxy would come in the middle of the next test.
+    cluster.kubectl("delete", "ingresses", "--all")
+    cluster.kubectl("delete", "gateways,httproutes,grpcroutes", "--all", check=False)
+    for backend in made.backends:
+        backend.shutdown()
+        backend.server_close()

@@ -14,8 +14,8 @@ import pytest
 
 from .backend import leading_to
 from .conftest import IMAGE, PATIENCE_S, eventually, quiet_fetch
+from .gate import Gate, tls_secret
 from .gateways import address_of, gateway, http_route
-from .test_ingress import Gate, gate, tls_secret  # noqa: F401 (a fixture)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("gateway_api")]
 HTTP = {"name": "http", "port": 80, "protocol": "HTTP"}
@@ -34,7 +34,7 @@ def curl(address: str, url: str, *args: str) -> tuple[int, str]:
     return int(status or 0), target or body
 
 
-def test_listeners_hosts_and_filters(gate: Gate, tmp_path: Path) -> None:  # noqa: F811
+def test_listeners_hosts_and_filters(gate: Gate, tmp_path: Path) -> None:
     for name in ("one", "two"):
         gate.backend(name)
     secure = {"name": "https", "port": 443, "protocol": "HTTPS", "tls": {"certificateRefs": [{"name": "one"}]}}
@@ -116,7 +116,7 @@ def test_listeners_hosts_and_filters(gate: Gate, tmp_path: Path) -> None:  # noq
     eventually("and its address", lambda: not quiet_fetch(f"http://{other}:8080/"))
 
 
-def test_calls(gate: Gate) -> None:  # noqa: F811
+def test_calls(gate: Gate) -> None:
     pool = ThreadPoolExecutor(2)
     server = grpc.server(pool)
     echo = grpc.stream_stream_rpc_method_handler(lambda messages, _context: messages)
