@@ -16,14 +16,16 @@ from pybernetes.apiserver.registry.generic.strategy import Strategy
 FieldsOf = Callable[[bytes], dict[str, str]]
 
 
-class _Meta(msgspec.Struct):
+class SelectedMeta(msgspec.Struct):
+    """What selectors look at of every object."""
+
     name: str = ""
     namespace: str = ""
     labels: dict[str, str] = {}
 
 
 class _Labelled(msgspec.Struct):
-    metadata: _Meta
+    metadata: SelectedMeta
 
 
 _labelled = msgspec.json.Decoder(_Labelled)

@@ -18,6 +18,7 @@ from pybernetes.apiserver.registry.core.pods.annotated import apparmor_fields_fr
 from pybernetes.apiserver.registry.core.pods.gated_fields import drop_disabled
 from pybernetes.apiserver.registry.core.pods.placement import merge_label_keys
 from pybernetes.apiserver.registry.core.pods.warnings import pod_warnings
+from pybernetes.apiserver.registry.generic.attributes import SelectedMeta
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions, RequestContext
 from pybernetes.apiserver.registry.generic.strategy import Strategy
 
@@ -37,11 +38,6 @@ class _Placed(msgspec.Struct):
 _placed = msgspec.json.Decoder(_Placed)
 
 
-class _SelectedMeta(msgspec.Struct):
-    name: str = ""
-    namespace: str = ""
-
-
 class _SelectedSpec(msgspec.Struct):
     nodeName: str | None = None
     restartPolicy: str | None = None
@@ -58,7 +54,7 @@ class _SelectedStatus(msgspec.Struct):
 
 
 class _Selected(msgspec.Struct):
-    metadata: _SelectedMeta
+    metadata: SelectedMeta
     spec: _SelectedSpec
     status: _SelectedStatus
 
