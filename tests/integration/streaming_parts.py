@@ -183,7 +183,7 @@ class KubeletHost:
     async def run_in_container(self, namespace: str, pod: str, uid: str, container: str, command: list[str]) -> bytes:
         return " ".join(command).encode()
 
-    async def stats_summary(self, only_cpu_and_memory: bool = False) -> dict[str, Any]:
+    async def stats_summary(self, node: str, only_cpu_and_memory: bool = False) -> dict[str, Any]:
         cpu = {"time": "2026-01-01T00:00:00Z", "usageCoreNanoSeconds": 1_500_000_000}
         return {"node": {"nodeName": "n1", "cpu": cpu}, "pods": []}
 
