@@ -31,6 +31,8 @@ _FORWARDING = {
     "net.bridge.bridge-nf-call-iptables": "1",
 }
 _FORWARDING_IPV6 = {"net.ipv6.conf.all.forwarding": "1", "net.bridge.bridge-nf-call-ip6tables": "1"}
+_KEPT_ADDRESSES = "net.ipv6.conf.all.keep_addr_on_down"
+"""For a machine of the cluster's own making, whose address nobody would give back when its link was down."""
 
 
 class NodeNetwork:
@@ -143,6 +145,8 @@ class NodeNetwork:
         if any(family.version == 6 for family in families(self._config)):
             # A machine that forwards no longer listens to routers, unless it is told to go on.
             settings |= dict.fromkeys(self._netlink.guided_by_routers(), "2") | _FORWARDING_IPV6
+            if self._config.gateways:
+                settings[_KEPT_ADDRESSES] = "1"
         for name, value in settings.items():
             if not self._netlink.sysctl(name, value):
                 log.warning("%s could not be set; Services may not work between Pods of one node", name)
