@@ -275,6 +275,8 @@ def test_nodes_through_the_apiserver(
         assert summary["node"]["nodeName"] == "node-a"
         told = {"availableBytes", "usageBytes", "workingSetBytes", "rssBytes", "pageFaults", "majorPageFaults"}
         assert told <= set(summary["node"]["memory"])
+        assert 0 < summary["node"]["rlimit"]["curproc"] < summary["node"]["rlimit"]["maxpid"]
+        assert all(pod["process_stats"]["process_count"] > 0 for pod in summary["pods"])
         metrics = (await machine.kubectl("get", "--raw", f"{base}/metrics/resource"))[0]
         assert b'container_memory_working_set_bytes{container="c",namespace="default",pod="sh"}' in metrics
         assert "kubeletconfig" in json.loads((await machine.kubectl("get", "--raw", f"{base}/configz"))[0])

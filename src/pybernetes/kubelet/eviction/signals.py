@@ -21,7 +21,7 @@ from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.eviction import thresholds as t
 from pybernetes.kubelet.eviction.ranking import ContainerUsage, Usage
 from pybernetes.kubelet.eviction.thresholds import Observation
-from pybernetes.kubelet.node.usage import disk_usage, meminfo, most_processes
+from pybernetes.kubelet.node.usage import disk_usage, meminfo, processes
 from pybernetes.kubelet.node.usage import usage as cgroup_usage
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.resources.cgroups import Cgroups
@@ -128,8 +128,7 @@ def _memory() -> Observation:
 
 
 def _processes() -> Observation:
-    most = most_processes()
-    running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
+    most, running = processes()
     return Observation(max(most - running, 0), most)
 
 

@@ -87,6 +87,11 @@ def most_processes() -> int:
     return min(int((kernel / "pid_max").read_text()), int((kernel / "threads-max").read_text()))
 
 
+def processes() -> tuple[int, int]:
+    """How many there can be and how many there are."""
+    return most_processes(), int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
+
+
 def disk_usage(folder: Path) -> tuple[int, int]:
     """Bytes on the disk and number of files below a folder, which may change meanwhile."""
     size = files = 0

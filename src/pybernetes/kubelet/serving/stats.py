@@ -2,7 +2,7 @@
 
 Read from the cgroups when somebody asks, never in between; without cgroups the runtime is asked.
 Source: pkg/kubelet/server/stats/summary.go, pkg/kubelet/stats/cri_stats_provider.go.
-Differs: processes and swap are not told.
+Differs: swap is not told.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.containers.configs import instance_of
-from pybernetes.kubelet.node.usage import Usage, interfaces, meminfo, process_of, usage
+from pybernetes.kubelet.node.usage import Usage, interfaces, meminfo, process_of, processes, usage
 from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.volumes.stats import NamedStats
 
@@ -125,8 +126,11 @@ class Stats:
         if found["containers"]:
             whole = usage(cgroups.hierarchies, group) if cgroups is not None else None
             found |= _told(whole, shown) if whole is not None else _totals(found["containers"], shown)
-            if cgroups is not None and stats and not pod.spec.hostNetwork:
-                found |= _network(process_of(cgroups.hierarchies, group), shown)
+            if cgroups is not None and stats:
+                with suppress(OSError):
+                    found["process_stats"] = {"process_count": cgroups.processes(pod)}
+                if not pod.spec.hostNetwork:
+                    found |= _network(process_of(cgroups.hierarchies, group), shown)
         return found
 
     def _add_rates(self, summary: dict[str, Any], now: float) -> None:
@@ -208,7 +212,7 @@ def _node_stats(name: str, now: str) -> dict[str, Any]:
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     busy = sum(ticks) - ticks[3] - ticks[4]
     faults = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
-    root = os.statvfs("/")
+    root, (most, running) = os.statvfs("/"), processes()
     return {
         "nodeName": name,
         "startTime": _booted(),
@@ -230,6 +234,7 @@ def _node_stats(name: str, now: str) -> dict[str, Any]:
             "inodes": root.f_files,
             "inodesFree": root.f_ffree,
         },
+        "rlimit": {"time": now, "maxpid": most, "curproc": running},
     }
 
 
