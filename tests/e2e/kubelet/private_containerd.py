@@ -118,10 +118,16 @@ class PrivateContainerd:
         (self.folder / "ipam" / self.bridge / address).write_text("forgotten\neth0")
 
     def forget_task(self) -> None:
-        """Lays a bundle as one whose shim never started; a runtime that starts removes those without a container."""
-        bundle = self.folder / "state" / "io.containerd.runtime.v2.task" / "k8s.io" / "forgotten"
+        """Lays a bundle as one whose shim is dead, and what runc keeps of it, which nobody deleted in time.
+
+        A runtime that starts removes those without a container.
+        """
+        bundles = self.folder / "state" / "io.containerd.runtime.v2.task" / "k8s.io"
+        other, bundle = next(bundles.iterdir()), bundles / "forgotten"
         bundle.mkdir()
-        (bundle / "config.json").write_text("{}")
+        for name in ("config.json", "runtime", "options.json"):
+            shutil.copy(other / name, bundle)
+        (self.folder / "runc" / "k8s.io" / "forgotten").mkdir()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 60

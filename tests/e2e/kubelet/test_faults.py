@@ -122,7 +122,8 @@ def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeyp
 
         async def as_before() -> bool:
             found = await asyncio.to_thread(footprint, containerd, k.folder)
-            return all(len(found[kind]) == before[kind] for kind in ("network namespaces", "addresses", "bundles"))
+            kinds = ("network namespaces", "addresses", "bundles", "runc's")
+            return all(len(found[kind]) == before[kind] for kind in kinds)
 
         await eventually(as_before)
         await k.running("web")

@@ -38,6 +38,7 @@ _TIMEOUT_S = 10.0
 _UNKNOWN_S = 5.0
 _LATE_S = 10.0
 _DELETE_S = 20.0
+_SHIM = "containerd-shim-runc-v2"
 _TASKS = "io.containerd.runtime.v2.task"
 
 
@@ -221,16 +222,20 @@ def _shims(endpoint: str) -> dict[str, Process]:
 
 
 def _remove_task(task_id: str, shim: Process | None, folders: list[Path], endpoint: str) -> None:
-    """Ends its shim and has that delete what it made, as containerd does with one that it lost. Raises OSError."""
+    """Ends its shim and has that delete what it made, as containerd does with one that it lost. Raises OSError.
+
+    Of a shim that is dead containerd has done so, but waits no longer than 5 s for it.
+    """
     bundle = folders[0]
+    program = shutil.which(_SHIM)
     if shim is not None:
-        program = Path(f"/proc/{shim.pid}/exe").readlink()
+        program = str(Path(f"/proc/{shim.pid}/exe").readlink())
         shim.stop(0)
-        if bundle.is_dir():
-            socket = endpoint.removeprefix("unix://")
-            words = ["-namespace", _NAMESPACE, "-address", socket, "-id", task_id, "-bundle", str(bundle), "delete"]
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                subprocess.run([program, *words], cwd=bundle, capture_output=True, check=False, timeout=_DELETE_S)
+    if program is not None and bundle.is_dir():
+        socket = endpoint.removeprefix("unix://")
+        words = ["-namespace", _NAMESPACE, "-address", socket, "-id", task_id, "-bundle", str(bundle), "delete"]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run([program, *words], cwd=bundle, capture_output=True, check=False, timeout=_DELETE_S)
     mounts.unmount_below(bundle)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
