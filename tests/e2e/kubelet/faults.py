@@ -1,4 +1,4 @@
-"""The kubelet, containerd, shims and the apiserver killed again and again while Pods come and go.
+"""The kubelet, also at any call of the runtime, containerd, shims and the apiserver killed while Pods come and go.
 
 python -m tests.e2e.kubelet.faults --rounds 100 --seed 1, as root, with containerd. An apiserver on SQLite, the kubelet
 and containerd are processes of their own. Some Pods stay: their containers must be the same all along, except those of
@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,10 +39,16 @@ from pybernetes.kubelet.runtime import POD_UID_LABEL
 from tests.e2e.conftest import own_slot
 from tests.e2e.kubelet.footprint import footprint, shim_processes
 from tests.e2e.kubelet.harness import NODE, PATIENCE_S
+from tests.e2e.kubelet.mortal_kubelet import MOMENTS
 from tests.e2e.kubelet.private_containerd import IMAGE, PrivateContainerd
 from tests.integration.apiserver_process import Server, running, until_ready
 
-FAULTS = ("kubelet", "containerd", "shim", "apiserver", "both", "pause")
+FAULTS = ("kubelet", "call", "containerd", "shim", "apiserver", "both", "pause")
+_CALLS = 30
+"""About as many as a Pod takes from its creation until it is gone."""
+_IN_TIME_S = 60.0
+"""For a kubelet under load to come to a call; where it does not, it is killed as it waits."""
+_LAUNCHER = Path(__file__).with_name("mortal_kubelet.py")
 _OF_THOSE_THAT_STAY = (
     "tasks", "processes in cgroups", "shims", "mounts of volumes", "network namespaces", "links", "addresses",
     "cgroups", "bundles", "runc's", "folders of pods", "folders of logs",
@@ -55,21 +62,40 @@ class KubeletProcess:
         self.folder = folder
         self._containerd = containerd
         (folder / "kubeconfig").write_text(json.dumps(one_context("c", {"server": f"unix://{api}"}, {})))
+        self._fate = folder / "fate"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [
-            sys.executable, "-m", "pybernetes", "kubelet", "--kubeconfig", str(self.folder / "kubeconfig"),
+            sys.executable, str(_LAUNCHER), "kubelet", "--kubeconfig", str(self.folder / "kubeconfig"),
             "--hostname-override", NODE, "--node-ip", "127.0.0.1", "--address", "127.0.0.1", "--port", "0",
             "--container-runtime-endpoint", str(self._containerd.socket), "--root-dir", str(self.folder / "kubelet"),
             "--pod-log-dir", str(self.folder / "pods"), "--cgroup-root", self._containerd.cgroup_root,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            env = {**os.environ, "FATE": str(self._fate)}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
+
+    def doom(self, calls: int, moment: str) -> None:
+        """It kills itself at a call, so many from now."""
+        paper = self._fate.with_suffix(".new")
+        paper.write_text(json.dumps({"calls": calls, "moment": moment}))
+        paper.replace(self._fate)
+
+    def met_its_fate(self) -> str:
+        """The call and its moment; nothing where it lives, or died of something else."""
+        met = self._fate.with_suffix(".met")
+        if self._process is None or self._process.poll() != -signal.SIGKILL or not met.exists():
+            return ""
+        self._process = None
+        call = met.read_text()
+        met.unlink()
+        return call
 
     def kill(self) -> bool:
-        """Whether it still ran."""
-        if self._process is None:
+        """Whether it still ran, or had met its fate."""
+        self._fate.unlink(missing_ok=True)
+        if self.met_its_fate() or self._process is None:
             return True
         ran = self._process.poll() is None
         self._process.kill()
@@ -146,13 +172,15 @@ class Campaign:
 
     async def _fault(self, kind: str) -> None:
         done = True
-        if kind in ("kubelet", "both"):
+        if kind == "call":
+            done = await self._until_a_call()
+        if kind in ("kubelet", "call", "both"):
             self._without_kubelet = True
             if not self._kubelet.kill():
                 self.violations.append("the kubelet had ended by itself")
         if kind in ("containerd", "both"):
             await asyncio.to_thread(self._runtime.restart)
-        if kind in ("kubelet", "both"):
+        if kind in ("kubelet", "call", "both"):
             self._kubelet.start()
         if kind == "apiserver":
             self._server.kill()
@@ -163,7 +191,19 @@ class Campaign:
             self._runtime.signal(signal.SIGSTOP)
             await asyncio.sleep(self.random.uniform(0, 2 * self.args.between))
             self._runtime.signal(signal.SIGCONT)
-        self.total[f"{kind} killed" if kind != "pause" else "containerd paused"] += done
+        told = {"pause": "containerd paused", "call": "kubelet killed at a call"}
+        self.total[told.get(kind, f"{kind} killed")] += done
+
+    async def _until_a_call(self) -> bool:
+        """Whether the kubelet came to a call that killed it."""
+        self._kubelet.doom(self.random.randint(1, _CALLS), self.random.choice(MOMENTS))
+        end = time.monotonic() + _IN_TIME_S
+        while not (call := self._kubelet.met_its_fate()):
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(0.02)
+        self.total[f"of them at {call}"] += 1
+        return True
 
     def _kill_shim(self) -> bool:
         """Whether there was one to kill, of a sandbox that containerd knows."""
@@ -195,6 +235,11 @@ class Campaign:
                 await self._insist(
                     lambda name=name, grace_s=grace_s: self._client.delete(Pod, name, "default", grace_period_s=grace_s)  # type: ignore[misc]
                 )
+            await self._eventually(partial(self._is_over, name))
+
+    async def _is_over(self, name: str) -> bool:
+        pod = await self._insist(lambda: self._client.get(Pod, name, "default"))
+        return pod is None or is_finished(pod)
 
     async def _once(self, when: str) -> None:
         """Commands that are to run once have done so."""
@@ -399,7 +444,7 @@ def options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--faults-per-round", type=int, default=5)
     parser.add_argument("--between", type=float, default=1.5, metavar="SECONDS", help="at most, from one to the next")
     parser.add_argument("--stay", type=int, default=4, metavar="PODS", help="that stay")
-    parser.add_argument("--at-once", type=int, default=3, metavar="PODS", help="that come and go at a time")
+    parser.add_argument("--at-once", type=int, default=6, metavar="PODS", help="that come and go at a time")
     parser.add_argument("--log-bytes", type=int, default=3000, help="of each log, when something is wrong")
     return parser.parse_args(words)
 
