@@ -202,6 +202,19 @@ def test_clients_stay_with_their_endpoint_in_tables_made_anew() -> None:
 
 
 @pytest.mark.e2e
+def test_endpoints_of_headless_services_are_left_alone() -> None:
+    async def body(bed: Bed) -> None:
+        made = await bed.service("web")
+        await bed.endpoints("web", [{"addresses": ["10.244.0.2"]}])
+        await bed.until_in("10.244.0.2", "endpoints-0")
+        patch = {"metadata": {"labels": {"service.kubernetes.io/headless": ""}}}
+        await bed.client.patch(EndpointSlice, "web-ipv4", "default", patch)
+        await bed.until_in(made.spec.clusterIP or "", "no-endpoint-services")
+
+    on_a_machine(body)
+
+
+@pytest.mark.e2e
 def test_hints_follow_the_zone_of_the_node() -> None:
     async def body(bed: Bed) -> None:
         await bed.node("z1")

@@ -38,6 +38,8 @@ from pybernetes.proxy.topology import Place
 log = logging.getLogger(__name__)
 
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
+_HEADLESS_LABEL = "service.kubernetes.io/headless"
+"""Of endpoints that clients find by themselves. Source: cmd/kube-proxy/app/server.go."""
 ZONE_LABEL = "topology.kubernetes.io/zone"
 _RETRY_S = 5.0
 
@@ -107,7 +109,7 @@ class Proxy:
         clock = SystemClock()
         self._factory = InformerFactory(client, clock)
         self._services = self._factory.informer(Service)
-        self._slices = self._factory.informer(EndpointSlice)
+        self._slices = self._factory.informer(EndpointSlice, label_selector=f"!{_HEADLESS_LABEL}")
         self._node = (
             self._factory.informer(Node, field_selector=f"metadata.name={config.node_name}")
             if config.node_name
