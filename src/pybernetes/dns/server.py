@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 from dnslib import RCODE, DNSRecord
 
@@ -342,8 +343,10 @@ class _Answers:
 
     def turn(self, packet: bytes) -> int:
         """Of the answer to be made now: the ones kept for a question begin with its addresses in turn. Where they
-        begin is drawn, so that no address is always the first that is asked after a change."""
-        return self._start + len(self._kept.get(packet[2:], ()))
+        begin is drawn, so that no address is always the first that is asked after a change, and another place for
+        each question: those with a cookie (RFC 7873) are never asked twice."""
+        question = packet[2:]
+        return self._start + crc32(question) + len(self._kept.get(question, ()))
 
     def put(self, packet: bytes, reply: bytes) -> bytes:
         if len(packet) <= _LONGEST_KEPT:

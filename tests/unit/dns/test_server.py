@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from dnslib import EDNS0, QTYPE, RR, A, DNSRecord
+from dnslib import EDNS0, QTYPE, RR, A, DNSRecord, EDNSOption
 
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
@@ -115,6 +115,22 @@ def test_addresses_change_places_from_answer_to_answer() -> None:
         assert sorted(first) == ["10.244.0.1", "10.244.0.2", "10.244.0.3"]
         assert min(first.values()) >= 20, "each is the first of an even share"
         assert asked.server.figures.ready_hits > 50
+
+    with_server(scenario)
+
+
+def test_who_never_asks_the_same_twice_gets_other_addresses_first_too() -> None:
+    async def scenario(asked: Asked) -> None:
+        asked.api.put(piece("10.244.0.1", "10.244.0.2", "10.244.0.3"), "endpointslices")
+        while not await asked.addresses(DB):
+            pass
+        first: Counter[str] = Counter()
+        for number in range(96):
+            query = DNSRecord.question(DB)
+            query.add_ar(EDNS0(opts=[EDNSOption(10, number.to_bytes(8, "big"))]))
+            first[str(DNSRecord.parse(await asked.udp(query.pack())).rr[0].rdata)] += 1
+        assert sorted(first) == ["10.244.0.1", "10.244.0.2", "10.244.0.3"]
+        assert min(first.values()) >= 20, "about an even share"
 
     with_server(scenario)
 
