@@ -14,6 +14,7 @@ from pybernetes.apimachinery import names
 from pybernetes.apimachinery.changes import difference
 from pybernetes.apimachinery.field_errors import FieldError, Path, one_of
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, containers_with_paths, restarts_all
+from pybernetes.apimachinery.sysctls import namespace_of, normalized
 from pybernetes.apiserver.registry.core.ip_values import validate_ip
 from pybernetes.apiserver.registry.core.pods import (
     annotated,
@@ -425,10 +426,10 @@ def _validate_security_context(context: core.PodSecurityContext, spec: core.PodS
         elif sysctl.name in seen:
             found.append(FieldError.duplicate(at, sysctl.name))
         seen.add(sysctl.name)
-        name = sysctl.name.replace("/", ".")
-        if spec.hostNetwork and name.startswith("net."):
+        namespace = namespace_of(normalized(sysctl.name))
+        if spec.hostNetwork and namespace == "Net":
             found.append(FieldError.invalid(at, sysctl.name, "may not be specified when 'hostNetwork' is true"))
-        elif spec.hostIPC and (name in _IPC_SYSCTLS or name.startswith("fs.mqueue.")):
+        elif spec.hostIPC and namespace == "IPC":
             found.append(FieldError.invalid(at, sysctl.name, "may not be specified when 'hostIPC' is true"))
     found += one_of(context.fsGroupChangePolicy, ("Always", "OnRootMismatch"), path.child("fsGroupChangePolicy"))
     found += containers.validate_seccomp(context.seccompProfile, path.child("seccompProfile"))
@@ -437,12 +438,6 @@ def _validate_security_context(context: core.PodSecurityContext, spec: core.PodS
     found += one_of(context.supplementalGroupsPolicy, ("Merge", "Strict"), path.child("supplementalGroupsPolicy"))
     # MountOption is of the gate SELinuxMount, which is off.
     return found + one_of(context.seLinuxChangePolicy, ("Recursive",), path.child("seLinuxChangePolicy"))
-
-
-_IPC_SYSCTLS = frozenset({
-    "kernel.sem", "kernel.shm", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
-    "kernel.msg", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni",
-})  # fmt: skip
 
 
 def _validate_dns_config(config: core.PodDNSConfig | None, policy: str, path: Path) -> list[FieldError]:
