@@ -117,10 +117,10 @@ class Giving:
             if pod.spec.resourceClaims:
                 self._changed({uid_of(pod)})
 
-    def owns_cpus(self, pod: Pod) -> bool:
-        """Whether a container of the pod has CPUs of its own."""
-        containers = (*pod.spec.initContainers, *pod.spec.containers)
-        return self.cpus is not None and any(self.cpus.own(uid_of(pod), c.name) for c in containers)
+    def cpu_owners(self, pod: Pod) -> set[str]:
+        """The containers of the pod that have CPUs of their own."""
+        names = (c.name for c in (*pod.spec.initContainers, *pod.spec.containers))
+        return {name for name in names if self.cpus is not None and self.cpus.own(uid_of(pod), name)}
 
     async def give_back(self, uid: str) -> None:
         """Raises ClaimError."""

@@ -233,3 +233,15 @@ def play(containerd: PrivateContainerd, scene: Callable[[Cluster], Awaitable[Non
 
 def shell(script: str, **more: Any) -> dict[str, Any]:
     return {"name": "c", "command": ["sh", "-c", script], **more}
+
+
+def neighbour() -> dict[str, Any]:
+    """A container that serves whatever happens beside it."""
+    probe = {"httpGet": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 30}
+    return shell("mkdir /www; echo served > /www/index.html; exec httpd -f -p 8080 -h /www", readinessProbe=probe)
+
+
+async def resize(k: Cluster, name: str, **containers: dict[str, Any]) -> Pod:
+    """Asks for other resources of containers, by their names."""
+    wanted = {"spec": {"containers": [{"name": n, "resources": r} for n, r in containers.items()]}}
+    return await k.admin.patch(Pod, name, "default", wanted, patch_type="strategic", subresource="resize")

@@ -8,7 +8,7 @@ import pytest
 
 from pybernetes.kubelet.resources.cgroups import detect
 
-from .harness import Cluster, eventually, play
+from .harness import Cluster, eventually, play, resize
 from .private_containerd import PrivateContainerd
 
 pytestmark = [
@@ -32,6 +32,9 @@ def test_those_that_share_give_way_and_come_back(containerd: PrivateContainerd) 
         owns = await k.running("owns")
         assert (await k.exec(owns, *ALLOWED)).split()[-1] == str(everything[1])
         if detect().version == 1:
+            await resize(k, "owns", c={name: {**amounts, "memory": "48Mi"} for name, amounts in OWN.items()})
+            await k.until("owns", lambda p: p.status.containerStatuses[0].resources.limits["memory"] == "48Mi")
+            assert await k.exec(owns, "cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes") == f"{48 << 20}\n"
             assert await k.exec(owns, "cat", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us") == "-1\n", "it has all of its CPU"
             cgroups = k.kubelet.node.cgroups
             assert cgroups is not None

@@ -13,9 +13,8 @@ import pytest
 from pybernetes.kubelet.volumes import mounts
 
 from ..conftest import quiet_fetch
-from .harness import Cluster, eventually, play
+from .harness import Cluster, eventually, neighbour, play
 from .private_containerd import PrivateContainerd
-from .test_hostile import neighbour
 
 pytestmark = pytest.mark.e2e
 VOLUMES = [{"name": "v", "configMap": {"name": "kube-root-ca.crt"}}]
@@ -54,8 +53,7 @@ def test_a_kubelet_whose_folders_are(
 ) -> None:
     async def scene(k: Cluster) -> None:
         await k.stop_kubelet()
-        folders = {"root_dir": str(small_disk / "kubelet"), "pod_log_dir": str(small_disk / "pods")}
-        k.settings = {"eviction_hard": {}, **folders}
+        k.settings = {"root_dir": str(small_disk / "kubelet"), "pod_log_dir": str(small_disk / "pods")}
         await k.start_kubelet()
         await k.create("neighbour", [neighbour()])
         await k.create("old", volumes=VOLUMES)

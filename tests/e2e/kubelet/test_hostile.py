@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from pybernetes.kubelet.serving.log_stream import log_stream
 from pybernetes.kubelet.serving.server_host import ContainerLog
 
 from ..conftest import quiet_fetch
-from .harness import Cluster, eventually, play, shell
+from .harness import Cluster, eventually, neighbour, play, shell
 from .private_containerd import IMAGE, PrivateContainerd
 
 pytestmark = pytest.mark.e2e
@@ -24,11 +23,6 @@ PIDS = 48
 LOG_BYTES = 200_000
 SLOWLY = {"limits": {"cpu": "100m"}}
 FILL = "dd if=/dev/zero of={}/fill bs=64k count=64 2>/dev/null; sleep 3600"
-
-
-def neighbour() -> dict[str, Any]:
-    probe = {"httpGet": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 30}
-    return shell("mkdir /www; echo served > /www/index.html; exec httpd -f -p 8080 -h /www", readinessProbe=probe)
 
 
 async def bomb(k: Cluster) -> None:

@@ -229,10 +229,8 @@ class Configs:
             mount.uidMappings.extend(users.uids)
             mount.gidMappings.extend(users.gids)
         self.make_log_folder(pod, spec.name)
-        resources = self.resources(pod, spec, size_of(pod, spec))
+        resources = self.resources(pod, spec, size_of(pod, spec), owns_cpus=new.given.owns_cpus)
         resources.cpuset_cpus = new.given.cpus
-        if new.given.owns_cpus:
-            resources.cpu_quota = -1  # it cannot use more, and would only be held up
         return pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=spec.name, attempt=new.restart_count),
             image=pb.ImageSpec(image=new.image_ref, user_specified_image=spec.image or ""),
@@ -270,12 +268,15 @@ class Configs:
 
         return read
 
-    def resources(self, pod: Pod, spec: Container | EphemeralContainer, size: Size) -> Any:
-        """LinuxContainerResources of a container of that size. Source: calculateLinuxResources."""
+    def resources(self, pod: Pod, spec: Container | EphemeralContainer, size: Size, *, owns_cpus: bool) -> Any:
+        """LinuxContainerResources of a container of that size. Source: calculateLinuxResources.
+
+        With CPUs of its own it cannot use more than these: a quota would only hold it up.
+        """
         adjust = oom_score_adjust(pod, spec, self._node.memory_capacity_bytes)
         return self._cri.pb.LinuxContainerResources(
             cpu_period=QUOTA_PERIOD_US,
-            cpu_quota=cpu_quota(size.cpu_limit_milli),
+            cpu_quota=-1 if owns_cpus else cpu_quota(size.cpu_limit_milli),
             cpu_shares=cpu_shares(size.cpu_request_milli),
             memory_limit_in_bytes=size.memory_limit_bytes,
             memory_swap_limit_in_bytes=size.memory_limit_bytes,

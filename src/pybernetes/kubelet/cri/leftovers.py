@@ -28,7 +28,7 @@ import msgspec
 
 from pybernetes.apimachinery.protobuf.varint import varint
 from pybernetes.host import mounts, netns
-from pybernetes.host.processes import Process, all_pids, arguments
+from pybernetes.host.processes import Process, all_pids, arguments, find_program
 from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
 
 _LOG = logging.getLogger(__name__)
@@ -227,10 +227,11 @@ def _remove_task(task_id: str, shim: Process | None, folders: list[Path], endpoi
     Of a shim that is dead containerd has done so, but waits no longer than 5 s for it.
     """
     bundle = folders[0]
-    program = shutil.which(_SHIM)
     if shim is not None:
-        program = str(Path(f"/proc/{shim.pid}/exe").readlink())
+        program: str | None = str(Path(f"/proc/{shim.pid}/exe").readlink())
         shim.stop(0)
+    else:
+        program = find_program(_SHIM)
     if program is not None and bundle.is_dir():
         socket = endpoint.removeprefix("unix://")
         words = ["-namespace", _NAMESPACE, "-address", socket, "-id", task_id, "-bundle", str(bundle), "delete"]

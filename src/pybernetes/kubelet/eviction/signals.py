@@ -112,7 +112,7 @@ class HostSignals:
                     continue
                 size, files = disk_usage(folder / volume.name)
                 usage.volumes[volume.name] = size
-                if volume.emptyDir.medium != "Memory":
+                if not volume.emptyDir.medium:
                     usage.disk_bytes += size
                     usage.inodes += files
 

@@ -227,7 +227,7 @@ class PodRunner:
         node = self._node
         try:
             if node.cgroups is not None:
-                node.cgroups.create(pod, owns_cpus=node.giving is not None and node.giving.owns_cpus(pod))
+                node.cgroups.create(pod, owns_cpus=node.giving is not None and bool(node.giving.cpu_owners(pod)))
         except OSError as error:
             text = f"unable to ensure pod container exists: {files.reason(error)}"
             node.record(pod, "Warning", "FailedCreatePodContainer", text, "")
@@ -588,6 +588,7 @@ class PodRunner:
         """Step by step; after the first that fails the rest is left for another time."""
         node, done = self._node, {u.container_id: u.before for u in asked.updates}
         steps = resizing.steps(asked.before, asked.after, asked.updates)
+        owners = node.giving.cpu_owners(pod) if node.giving is not None else set()
         try:
             if node.cgroups is not None:
                 cgroups = node.cgroups
@@ -599,7 +600,7 @@ class PodRunner:
                 if step.pod is None:
                     spec = pod_spec.find_container(pod, step.name)
                     assert spec is not None
-                    resources = node.configs.resources(pod, spec, step.size)
+                    resources = node.configs.resources(pod, spec, step.size, owns_cpus=step.name in owners)
                     await node.cri.update_container_resources(step.container_id, resources)
                     done[step.container_id] = step.size
                 elif node.cgroups is not None:

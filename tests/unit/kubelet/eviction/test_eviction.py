@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from pybernetes.kubelet.eviction.ranking import (
     message,
     rank,
 )
+from pybernetes.kubelet.eviction.signals import HostSignals
 from pybernetes.kubelet.eviction.thresholds import Amount, Observation, State, Threshold, look, parse
 from pybernetes.sim import loop
 
@@ -235,6 +237,22 @@ def test_images_are_removed_where_that_helps() -> None:
         eviction = Eviction(config, node, node, node)  # type: ignore[arg-type]
         assert asyncio.run(eviction.look()) is node.pods[0]
         assert ("free disk" in node.told) == freed
+
+
+@pytest.mark.parametrize(("medium", "on_the_disk"), [("", True), ("Memory", False), ("HugePages-2Mi", False)])
+def test_what_volumes_take_of_the_disk(tmp_path: Path, medium: str, on_the_disk: bool) -> None:
+    class NoContainers:
+        async def container_stats(self) -> list[Any]:
+            return []
+
+    of = named("plain", volumes=[{"name": "v", "emptyDir": {"medium": medium}}])
+    volume = tmp_path / "pods/plain/volumes/kubernetes.io~empty-dir/v"
+    volume.mkdir(parents=True)
+    (volume / "file").write_bytes(bytes(4096))
+    signals = HostSignals(KubeletConfig("n", root_dir=str(tmp_path)), NoContainers(), None)  # type: ignore[arg-type]
+    usage = asyncio.run(signals.usages([of]))["plain"]
+    assert usage.inodes == on_the_disk
+    assert (usage.disk_bytes > 0) == on_the_disk
 
 
 def test_a_runtime_that_is_away_ends_no_watch_over_the_node() -> None:
