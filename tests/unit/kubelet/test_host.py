@@ -193,11 +193,13 @@ kind: Pod
 apiVersion: v1
 metadata: {name: Web}
 spec:
-  containers: [{name: c, image: busybox, resources: {limits: {cpu: 1, memory: 1Gi}}}]
+  containers:
+  - {name: c, image: busybox, args: [2026-01-01, 12:30], resources: {limits: {cpu: 1, memory: 1Gi}}}
 """
     found = parse_manifest(text, "Node-A", SystemClock())
     assert (found.metadata.name, found.metadata.namespace) == ("web-node-a", "default")
     assert found.metadata.annotations["kubernetes.io/config.source"] == "file"
+    assert found.spec.containers[0].args == ["2026-01-01", "12:30"], "no dates and no base 60, as kubectl reads it"
     assert found.spec.containers[0].resources.requests == {"cpu": "1", "memory": "1Gi"}
     assert found.spec.containers[0].imagePullPolicy == "Always"
     assert found.metadata.uid == parse_manifest(text, "Node-A", SystemClock()).metadata.uid

@@ -44,12 +44,10 @@ def parse_manifests(content: bytes, node_name: str, clock: Clock, source: str) -
 
 
 def _tree(content: bytes) -> Any:
-    import yaml
+    # Imported with the first manifest: nothing at start needs YAML.
+    from pybernetes.apimachinery.yaml_text import parse_yaml
 
-    try:
-        return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise ValueError(f"no valid YAML: {str(error).splitlines()[0]}") from None
+    return parse_yaml(content)[0]
 
 
 def _pod(tree: Any, content: bytes, node_name: str, clock: Clock, source: str) -> Pod:
@@ -80,7 +78,7 @@ def _pod(tree: Any, content: bytes, node_name: str, clock: Clock, source: str) -
 
 
 def _with_text_quantities(tree: Any) -> Any:
-    """Numbers in resource lists are quantities: text. Times that YAML reads are text again."""
+    """Numbers in resource lists are quantities: text."""
     if isinstance(tree, dict):
         fixed = {}
         for key, value in tree.items():
