@@ -15,6 +15,7 @@ import pytest
 
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apiserver.authorizers.attributes import AlwaysDeny
+from pybernetes.apiserver.streaming import connect
 from pybernetes.http import tls
 from pybernetes.http import websocket as ws
 from pybernetes.http.client import HttpClient
@@ -180,6 +181,37 @@ def test_port_forward_over_spdy_and_through_a_tunnel(tmp_path: Path) -> None:
         async with Session(Tunnel(socket), client=True) as session:
             answers = await asyncio.gather(*(forwarded(session, port, b"x" * 100_000) for port in (80, 81, 82)))
             assert answers == [b"%d:" % port + b"X" * 100_000 for port in (80, 81, 82)]
+
+    run(tmp_path, body)
+
+
+def test_streams_at_once_are_dialled_in_turn_and_the_line_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "_DIALS_AT_ONCE", 2)
+
+    async def body(parts: Parts, client: HttpClient) -> None:
+        free, dialling = asyncio.Event(), 0
+
+        async def url(*_: object) -> str:
+            nonlocal dialling
+            dialling += 1
+            assert dialling <= 2
+            await free.wait()
+            dialling -= 1
+            return parts.host.runtime.url("portforward")
+
+        async def stream() -> tuple[int, bytes]:
+            answer, _ = await client.upgrade("GET", FORWARD, ws.client_headers([ws.TUNNELLED_PORT_FORWARD]))
+            return answer.status, answer.body
+
+        monkeypatch.setattr(parts.host, "port_forward_url", url)
+        streams = [asyncio.create_task(stream()) for _ in range(2 + 20 + 1)]
+        done, waiting = await asyncio.wait(streams, return_when=asyncio.FIRST_COMPLETED)
+        status = json.loads(done.pop().result()[1])
+        assert (status["code"], status["reason"], status["details"]) == (
+            429, "TooManyRequests", {"retryAfterSeconds": 1},
+        )  # fmt: skip
+        free.set()
+        assert {(await task)[0] for task in waiting} == {101}
 
     run(tmp_path, body)
 

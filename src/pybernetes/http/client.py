@@ -14,7 +14,7 @@ import contextlib
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import unquote, urlsplit
@@ -40,6 +40,12 @@ class HttpResponse:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+
+Upgraded = tuple[HttpResponse, Connection | None]
+"""The connection is None when the server answered anything but 101."""
+Dial = Callable[[RequestHeaders], Awaitable[Upgraded]]
+"""Asks one server for one upgrade."""
 
 
 class HttpStream:
@@ -84,6 +90,7 @@ class HttpClient:
         self._base = "" if self._unix_path else parts.path.rstrip("/")
         host = f"[{self._hostname}]" if ":" in self._hostname else self._hostname
         self._host_header = host if parts.port is None else f"{host}:{parts.port}"
+        self._address = f"unix {self._unix_path}" if self._unix_path else f"tcp {host}:{self._port}"
         self._authorization = ""
         if parts.username:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -131,8 +138,8 @@ class HttpClient:
 
     async def upgrade(
         self, method: str, target: str, headers: RequestHeaders | None = None, body: bytes = b""
-    ) -> tuple[HttpResponse, Connection | None]:
-        """Asks for an upgrade; the connection is None when the server answered anything but 101."""
+    ) -> Upgraded:
+        """Asks for an upgrade."""
         wire, exchange = await self._start(method, target, headers, body)
         if exchange.status == 101:
             return HttpResponse(101, exchange.headers), UpgradedConnection(wire)
@@ -173,21 +180,30 @@ class HttpClient:
             wire = self._idle.pop()
             if wire.alive:
                 return wire, True
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._connect_timeout_s):
-            wire = _Wire(self._open.discard)
-            if self._unix_path:
-                await loop.create_unix_connection(lambda: wire, self._unix_path)
-            else:
-                await loop.create_connection(
-                    lambda: wire,
-                    self._hostname,
-                    self._port,
-                    ssl=self._ssl,
-                    server_hostname=self._server_hostname if self._ssl else None,
-                )
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                wire = await self._connected()
+        except TimeoutError:
+            raise TimeoutError(f"dial {self._address}: i/o timeout") from None
+        except ConnectionRefusedError as error:
+            why = f"dial {self._address}: connect: connection refused"
+            raise ConnectionRefusedError(error.errno, why) from None
         self._open.add(wire)
         return wire, False
+
+    async def _connected(self) -> _Wire:
+        loop, wire = asyncio.get_running_loop(), _Wire(self._open.discard)
+        if self._unix_path:
+            await loop.create_unix_connection(lambda: wire, self._unix_path)
+        else:
+            await loop.create_connection(
+                lambda: wire,
+                self._hostname,
+                self._port,
+                ssl=self._ssl,
+                server_hostname=self._server_hostname if self._ssl else None,
+            )
+        return wire
 
     def _release(self, wire: _Wire) -> None:
         if not wire.stop_sending() and wire.reusable and len(self._idle) < self._max_idle:
@@ -518,6 +534,4 @@ def what_failed(error: OSError | ValueError) -> str:
     """The one line that Go's clients have of it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"tls: failed to verify certificate: {error.verify_message}"
-    if isinstance(error, ConnectionRefusedError):
-        return "connect: connection refused"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

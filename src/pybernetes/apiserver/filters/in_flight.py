@@ -48,6 +48,12 @@ class Seats:
                 self._waiting.remove(turn)
             raise
 
+    async def __aenter__(self) -> None:
+        await self.take()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.give_back()
+
     def give_back(self) -> None:
         while self._waiting:
             turn = self._waiting.popleft()
@@ -61,11 +67,8 @@ class Seats:
 def limited(reads: Seats, writes: Seats) -> Filter:
     def wrap(inner: Handler) -> Handler:
         async def seated(request: Request, seats: Seats) -> Response | Upgrade:
-            await seats.take()
-            try:
+            async with seats:
                 return await inner(request)
-            finally:
-                seats.give_back()
 
         def handle(request: Request) -> Awaitable[Response | Upgrade]:
             info: RequestInfo = request.context["info"]

@@ -34,6 +34,7 @@ from pybernetes.apimachinery.scheme import GroupVersionKind, Resource, resource_
 from pybernetes.apimachinery.user import SYSTEM_MASTERS, UserInfo
 from pybernetes.apiserver.authorizers.attributes import Attributes, Authorizer, forbidden
 from pybernetes.apiserver.config import ApiServerConfig
+from pybernetes.apiserver.filters.in_flight import Seats
 from pybernetes.apiserver.registry.generic.interface import Registry, RequestContext
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.streaming import location
@@ -41,7 +42,7 @@ from pybernetes.apiserver.streaming.location import Backend, Params
 from pybernetes.apiserver.streaming.rewriting import MAX_PAGE, packed, rewrite_html, rewritten_url, unpacked
 from pybernetes.host.random import Random
 from pybernetes.http import tls
-from pybernetes.http.client import HttpClient
+from pybernetes.http.client import Dial, HttpClient, RequestHeaders, Upgraded, what_failed
 from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import (
     StreamedAnswer,
@@ -60,6 +61,8 @@ _CORS = frozenset(f"access-control-allow-{what}" for what in ("credentials", "he
 """What a proxied server may not say about the apiserver, under whose name its answers go out."""
 _MAX_ERROR_BYTES = 64 * 1024
 _PAGE_S = 5.0
+_DIALS_AT_ONCE = 32
+"""Of streams to one kubelet: every one is a TLS connection of its own, and all at once none is made in time."""
 
 T = TypeVar("T", Pod, Node, Service, Endpoints)
 
@@ -74,6 +77,7 @@ class Connector:
         self._random = random
         self._kubelet_tls: ssl.SSLContext | None = None
         self._kubelets: dict[str, HttpClient] = {}
+        self._dials: dict[str, Seats] = {}
 
     async def __call__(self, request: Request, info: RequestInfo, resource: Resource) -> Response | Upgrade:
         if info.subresource == "proxy":
@@ -115,18 +119,25 @@ class Connector:
         if not is_upgrade(request):
             raise BadRequest("Upgrade request required")
         client = self._client(backend)
+        seats = self._dials.setdefault(backend.url, Seats(_DIALS_AT_ONCE))
+
+        async def dial(headers: RequestHeaders) -> Upgraded:
+            async with seats:
+                return await client.upgrade("POST", backend.target, headers)
+
         try:
             if request.headers["upgrade"].lower() == "websocket":
-                translated = await self._websocket(request, info, client, backend, params)
+                translated = await self._websocket(request, info, dial, params)
                 if translated is not None:
                     return translated
             body = await request.whole()
-            return await proxy_upgrade(client, request.method, backend.target, upgrade_headers(request), body)
+            async with seats:
+                return await proxy_upgrade(client, request.method, backend.target, upgrade_headers(request), body)
         except (OSError, TimeoutError) as error:
-            raise InternalError(f"error dialing backend: {_plain(error)}") from None
+            raise InternalError(f"error dialing backend: {what_failed(error)}") from None
 
     async def _websocket(
-        self, request: Request, info: RequestInfo, client: HttpClient, backend: Backend, params: Params
+        self, request: Request, info: RequestInfo, dial: Dial, params: Params
     ) -> Response | Upgrade | None:
         """None: the runtime speaks this WebSocket protocol itself."""
         # Imported with the first WebSocket: nothing at start needs it.
@@ -135,13 +146,13 @@ class Connector:
         from pybernetes.http.websocket import V5, WebSocket, accept, offered_protocols
 
         if info.subresource == "portforward":
-            return await tunnel(request, client, backend.target) if tunnelled_protocols(request) else None
+            return await tunnel(request, dial) if tunnelled_protocols(request) else None
         if V5 not in offered_protocols(request):
             return None
         streams = location.Streams.of(params)
 
         async def serve(socket: WebSocket) -> None:
-            await serve_remote_command(socket, client, backend.target, streams)
+            await serve_remote_command(socket, dial, streams)
 
         return accept(request, [V5], serve)
 
@@ -172,7 +183,7 @@ class Connector:
                 return Response(200, plain, answer.chunks())
             text = (await stream.read())[:_MAX_ERROR_BYTES].decode("utf-8", "replace").strip()
         except (OSError, TimeoutError) as error:
-            raise InternalError(f'Get "{backend.url}{backend.target}": {_plain(error)}') from None
+            raise InternalError(f'Get "{backend.url}{backend.target}": {what_failed(error)}') from None
         await answer.close()
         raise _log_refusal(stream.status, text, info.name)
 
@@ -201,7 +212,7 @@ class Connector:
             onward["x-forwarded-uri"] = quote(request.path, safe=_PATH_SAFE)
             answer = await proxy_request(client, request.method, backend.target, onward, request.body)
         except (OSError, TimeoutError) as error:
-            raise ServiceUnavailable(f"error trying to reach service: {_plain(error)}") from None
+            raise ServiceUnavailable(f"error trying to reach service: {what_failed(error)}") from None
         base = request.path[: len(request.path) - len("/".join(info.rest))].rstrip("/")
         return await _below(answer, base, (urlsplit(backend.url).netloc, request.headers.get("host", "")))
 
@@ -289,7 +300,7 @@ async def _require_allowed(host: str) -> None:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise BadRequest(_plain(error)) from None
+        raise BadRequest(what_failed(error)) from None
     if not all(location.allowed(str(address[4][0])) for address in found):
         raise BadRequest("address not allowed")
 
@@ -337,7 +348,3 @@ async def _chain(read: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator
             yield chunk
         async for chunk in chunks:
             yield chunk
-
-
-def _plain(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -19,7 +19,7 @@ import msgspec
 from pybernetes.api.meta.v1 import Status
 from pybernetes.apimachinery.errors import InternalError, StatusError
 from pybernetes.apiserver.streaming.location import Streams
-from pybernetes.http.client import HttpClient, HttpResponse
+from pybernetes.http.client import Dial, HttpResponse, what_failed
 from pybernetes.http.messages import Connection
 from pybernetes.http.spdy import PROTOCOL_HEADER, SPDY, Session, Stream, StreamReset
 from pybernetes.http.websocket import Channels, WebSocket
@@ -30,14 +30,14 @@ _PROTOCOLS = ["v4.channel.k8s.io"]
 SUCCESS = b'{"metadata":{},"status":"Success"}'
 
 
-async def serve_remote_command(socket: WebSocket, client: HttpClient, target: str, streams: Streams) -> None:
+async def serve_remote_command(socket: WebSocket, dial: Dial, streams: Streams) -> None:
     """Runs one exec or attach to its end; the caller closes the socket. Raises ConnectionError only when the
     client is gone."""
     channels = Channels(socket)
     # Tells the client that the connection is there, before anything is dialled.
     await channels.send(STDOUT if streams.stdout else STDERR if streams.stderr else ERROR, b"")
     try:
-        status = await _run(channels, client, target, streams)
+        status = await _run(channels, dial, streams)
     except StatusError as error:
         status = encoded(error)
     if status is not None:
@@ -48,13 +48,13 @@ def encoded(error: StatusError) -> bytes:
     return msgspec.json.encode(error.status)
 
 
-async def _run(channels: Channels, client: HttpClient, target: str, streams: Streams) -> bytes | None:
+async def _run(channels: Channels, dial: Dial, streams: Streams) -> bytes | None:
     """The Status for the error channel; None when the client went away."""
     headers = {"connection": "Upgrade", "upgrade": SPDY, PROTOCOL_HEADER: _PROTOCOLS}
     try:
-        answer, connection = await client.upgrade("POST", target, headers)
+        answer, connection = await dial(headers)
     except (OSError, TimeoutError) as error:
-        raise InternalError(f"error dialing backend: {error}") from None
+        raise InternalError(f"error dialing backend: {what_failed(error)}") from None
     if connection is None:
         raise refusal(answer)
     translation = _Translation(channels, connection, streams)

@@ -5,7 +5,7 @@ Source: staging/src/k8s.io/apiserver/pkg/util/proxy/streamtunnel.go.
 
 from __future__ import annotations
 
-from pybernetes.http.client import HttpClient
+from pybernetes.http.client import Dial
 from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import pump
 from pybernetes.http.spdy import PROTOCOL_HEADER, SPDY
@@ -17,10 +17,10 @@ def tunnelled_protocols(request: Request) -> list[str]:
     return [name.removeprefix(TUNNEL_PREFIX) for name in offered_protocols(request) if name.startswith(TUNNEL_PREFIX)]
 
 
-async def tunnel(request: Request, client: HttpClient, target: str) -> Response | Upgrade:
+async def tunnel(request: Request, dial: Dial) -> Response | Upgrade:
     """Upgrades the kubelet first; where that fails, its answer is the answer. Raises OSError."""
     headers = {"connection": "Upgrade", "upgrade": SPDY, PROTOCOL_HEADER: tunnelled_protocols(request)}
-    answer, far = await client.upgrade("POST", target, headers)
+    answer, far = await dial(headers)
     if far is None:
         kind = answer.headers.get("content-type", "text/plain; charset=utf-8")
         return Response(answer.status, [("Content-Type", kind)], answer.body)

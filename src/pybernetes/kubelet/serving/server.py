@@ -24,7 +24,7 @@ from pybernetes.apimachinery.errors import BadRequest, Forbidden, InternalError,
 from pybernetes.apimachinery.times import parse_time
 from pybernetes.host.clock import Clock
 from pybernetes.http import tls
-from pybernetes.http.client import HttpClient
+from pybernetes.http.client import HttpClient, what_failed
 from pybernetes.http.messages import Request, Response, Upgrade
 from pybernetes.http.proxying import is_upgrade, proxy_upgrade, upgrade_headers
 from pybernetes.http.self_signed import self_signed
@@ -270,7 +270,7 @@ class KubeletServer:
         try:
             return await proxy_upgrade(client, request.method, target, upgrade_headers(request))
         except (OSError, TimeoutError) as error:
-            raise InternalError(f"error dialing the container runtime: {error}") from None
+            raise InternalError(f"error dialing the container runtime: {what_failed(error)}") from None
 
     def _require_pod(self, namespace: str, name: str, uid: str) -> None:
         pod = self._host.pod(namespace, name)
