@@ -16,7 +16,7 @@ MAX_NODES = 1_000_000
 
 MAX_DEPTH = 1000
 _LONG_RUN = re.compile(rb"[ \t?:-]{%d}" % MAX_DEPTH)
-_SEPARATOR = re.compile(rb"^---.*\n?", re.MULTILINE)
+_SEPARATOR = re.compile(rb"^---(.*)\n?", re.MULTILINE)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -137,9 +137,13 @@ def parse_yaml(body: bytes) -> tuple[Any, list[str]]:
 def documents(body: bytes) -> list[Any]:
     """The trees of a file of manifests, those that are empty left out. Raises ValueError with one line of text.
 
-    Source: apimachinery/pkg/util/yaml/decoder.go (splitYAMLDocument).
+    Source: apimachinery/pkg/util/yaml/decoder.go (YAMLReader.Read).
     """
-    trees = [parse_yaml(part)[0] for part in _SEPARATOR.split(body)]
+    parts = _SEPARATOR.split(body)
+    for after in map(bytes.strip, parts[1::2]):
+        if after and not after.startswith(b"#"):
+            raise ValueError(f"invalid Yaml document separator: {after.decode(errors='replace')}")
+    trees = [parse_yaml(part)[0] for part in parts[::2]]
     return [tree for tree in trees if tree is not None]
 
 

@@ -24,6 +24,14 @@ def test_documents(text: str, expected: list[Any]) -> None:
     assert documents(text.encode()) == expected
 
 
-def test_one_of_them_is_no_yaml() -> None:
-    with pytest.raises(ValueError, match="did not find expected"):
-        documents(b"a: 1\n---\nb: [\n")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\n---\nb: [\n", "did not find expected"),
+        ("a: 1\n--- {b: 2}\n", "invalid Yaml document separator: {b: 2}"),
+    ],
+    ids=["no YAML", "what stands beside a separator"],
+)
+def test_what_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        documents(text.encode())
