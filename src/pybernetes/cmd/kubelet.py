@@ -193,7 +193,8 @@ def _options(text: str, policy: str) -> list[str]:
     """Of the CPU manager: the ones that are true."""
     from pybernetes.kubelet.resources.cpus import OPTIONS
 
-    flag, found = "--cpu-manager-policy-options", _pairs(text, "--cpu-manager-policy-options")
+    flag = "--cpu-manager-policy-options"
+    found = _pairs(text, flag)
     if found and policy != "static":
         raise ValueError(f"{flag} needs --cpu-manager-policy=static")
     for name, value in found.items():

@@ -243,7 +243,7 @@ class Kubelet:
 
     async def _hold_pods(self) -> None:
         if self.node.cgroups is not None:
-            tell = partial(self.record_of_node, initial_node(self.config))
+            tell = partial(self.record_of_node, self.own_node())
             await enforcing.hold_pods(self.node.cgroups, self.config, self.machine.capacity, tell)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

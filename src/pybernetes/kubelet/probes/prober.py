@@ -90,13 +90,14 @@ async def _exec(cri: CriClient, container_id: str, command: list[str], timeout_s
 
 
 async def _tcp(host: str, port: int, timeout_s: float) -> Answer:
+    server = socket_address(host, port)
     try:
         async with asyncio.timeout(timeout_s):
             _, writer = await asyncio.open_connection(host, port)
     except TimeoutError:
-        return Answer("failure", f"dial tcp {host}:{port}: i/o timeout")
+        return Answer("failure", f"dial tcp {server}: i/o timeout")
     except OSError as error:
-        return Answer("failure", f"dial tcp {host}:{port}: connect: {_reason(error)}")
+        return Answer("failure", f"dial tcp {server}: connect: {_reason(error)}")
     writer.close()
     return Answer("success")
 

@@ -112,8 +112,8 @@ class Cgroups:
     def setup(self) -> None:
         """Makes the groups that all pods share. Raises OSError where cgroups cannot be written."""
         for name in ("", "/burstable", "/besteffort"):
-            self._make(f"{self.root}/kubepods{name}")
-        self._write(f"{self.root}/kubepods/besteffort", CgroupValues(cpu_shares=MIN_SHARES))
+            self._make(f"{self.of_pods}{name}")
+        self._write(f"{self.of_pods}/besteffort", CgroupValues(cpu_shares=MIN_SHARES))
         self._update_burstable()
 
     @property
@@ -138,7 +138,7 @@ class Cgroups:
     def parent_of(self, pod: Pod) -> str:
         """The pod's group, as the runtime is told it."""
         level = {"Burstable": "/burstable", "BestEffort": "/besteffort"}.get(qos_class(pod), "")
-        return f"{self.root}/kubepods{level}/pod{uid_of(pod)}"
+        return f"{self.of_pods}{level}/pod{uid_of(pod)}"
 
     def create(self, pod: Pod, *, owns_cpus: bool = False) -> None:
         """Makes the pod's group with its limits; again for one that exists only sets the limits.
@@ -183,7 +183,7 @@ class Cgroups:
         """Removes the pod's group at every level it can be at, ending what is left in it. Raises OSError."""
         for level in ("", "/burstable", "/besteffort"):
             for folder in self.hierarchies.folders():
-                _remove_tree(folder / f"{self.root}/kubepods{level}/pod{uid}".lstrip("/"))
+                _remove_tree(folder / f"{self.of_pods}{level}/pod{uid}".lstrip("/"))
         if self._burstable.pop(uid, None) is not None:
             self._update_burstable()
 
@@ -192,13 +192,13 @@ class Cgroups:
         found: set[str] = set()
         for level in ("", "/burstable", "/besteffort"):
             for folder in self.hierarchies.folders():
-                place = folder / f"{self.root}/kubepods{level}".lstrip("/")
+                place = folder / f"{self.of_pods}{level}".lstrip("/")
                 found.update(p.name.removeprefix("pod") for p in place.glob("pod*") if p.is_dir())
         return found
 
     def _update_burstable(self) -> None:
         shares = cpu_shares(sum(self._burstable.values()))
-        self._write(f"{self.root}/kubepods/burstable", CgroupValues(cpu_shares=shares))
+        self._write(f"{self.of_pods}/burstable", CgroupValues(cpu_shares=shares))
 
     def _make(self, group: str) -> None:
         of_v2 = self.hierarchies.unified or self._for_pages
