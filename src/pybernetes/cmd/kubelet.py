@@ -154,6 +154,8 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
     thresholds.parse(
         config.eviction_hard, config.eviction_soft, config.eviction_soft_grace_period, config.eviction_minimum_reclaim
     )
+    node_allocatable.check_reserved(config.system_reserved, "--system-reserved")
+    node_allocatable.check_reserved(config.kube_reserved, "--kube-reserved")
     node_allocatable.check(config.enforce_node_allocatable, config.system_reserved_cgroup, config.kube_reserved_cgroup)
     return config
 

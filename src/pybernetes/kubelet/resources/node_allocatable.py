@@ -1,7 +1,7 @@
 """What of a node is for pods, and what their common cgroup is held to. Pure.
 
 Source: pkg/kubelet/cm/node_container_manager_linux.go, pkg/kubelet/nodestatus/setters.go MachineInfo,
-pkg/kubelet/apis/config/validation/validation.go.
+pkg/kubelet/apis/config/validation/validation.go, cmd/kubelet/app/server.go parseResourceList.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ PODS, SYSTEM, KUBE = "pods", "system-reserved", "kube-reserved"
 COMPRESSIBLE = "-compressible"
 """After a name: CPU alone."""
 _RESERVED = (SYSTEM, KUBE, SYSTEM + COMPRESSIBLE, KUBE + COMPRESSIBLE)
+_RESERVABLE = ("cpu", "memory", "ephemeral-storage", "pid")
 _FILESYSTEM = {MEMORY: "memory", NODEFS: "ephemeral-storage"}
 
 
@@ -31,6 +32,19 @@ def check(enforced: Iterable[str], system_cgroup: str, kube_cgroup: str) -> None
             raise ValueError(f"{flag}: {named[0]} and {named[1]} exclude each other")
         if named and not cgroup:
             raise ValueError(f"{flag}={named[0]} needs --{name}-cgroup")
+
+
+def check_reserved(reserved: Mapping[str, str], flag: str) -> None:
+    """Raises ValueError for what no node can keep from pods."""
+    for name, amount in reserved.items():
+        if name not in _RESERVABLE:
+            raise ValueError(f"{flag}: {name!r} is none of {', '.join(_RESERVABLE)}")
+        try:
+            negative = quantity.compare(amount, "0") < 0
+        except quantity.QuantityError:
+            raise ValueError(f"{flag}: {name}: {amount!r} is no amount; write one such as 200m or 512Mi") from None
+        if negative:
+            raise ValueError(f"{flag}: {name}: {amount} is less than none")
 
 
 def left(capacity: Mapping[str, str], reserved: Iterable[Mapping[str, str]]) -> dict[str, str]:

@@ -6,10 +6,8 @@ import asyncio
 import json
 from collections.abc import Callable
 
-import pytest
 
 from pybernetes.api.core.v1 import Pod
-from pybernetes.cmd.kubelet import config_of
 from pybernetes.host.clock import SystemClock
 from pybernetes.kubelet.sources.manifest_url import ManifestUrl
 
@@ -69,22 +67,3 @@ def test_one_pod_then_a_list_and_what_fails_changes_nothing() -> None:
 
 def test_nothing_at_all_is_an_answer_too() -> None:
     read([(200, b"")], lambda told, asked: told == [[]] and len(asked) > 2)
-
-
-def test_the_flags() -> None:
-    import argparse
-
-    from pybernetes.cmd.kubelet import add_arguments
-
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    words = ["--manifest-url", "http://h/p", "--manifest-url-header", "A:1,A:2", "--manifest-url-header", "B:x:y"]
-    config = config_of(
-        parser.parse_args([*words, "--eviction-hard", "memory.available<5%", "--http-check-frequency", "3"])
-    )
-    assert config.static_pod_url_headers == {"A": ["1", "2"], "B": ["x:y"]}
-    assert (config.http_check_frequency_s, config.eviction_hard) == (3.0, {"memory.available": "5%"})
-    with pytest.raises(ValueError, match="unsupported eviction signal cpu"):
-        config_of(parser.parse_args(["--eviction-hard", "cpu<1"]))
-    with pytest.raises(ValueError, match="is not KEY:VALUE"):
-        config_of(parser.parse_args(["--manifest-url-header", "A=1"]))

@@ -1,0 +1,60 @@
+"""The kubelet's flags: what they come to, and what is refused before anything starts."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from pybernetes.cmd.kubelet import add_arguments, config_of
+from pybernetes.kubelet.config import KubeletConfig
+
+
+def config(*words: str) -> KubeletConfig:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return config_of(parser.parse_args(words))
+
+
+def test_what_flags_come_to() -> None:
+    headers = ("--manifest-url-header", "A:1,A:2", "--manifest-url-header", "B:x:y")
+    found = config("--manifest-url=http://h/p", *headers, "--http-check-frequency=3")
+    assert (found.static_pod_url, found.http_check_frequency_s) == ("http://h/p", 3.0)
+    assert found.static_pod_url_headers == {"A": ["1", "2"], "B": ["x:y"]}
+    assert config("--eviction-hard=memory.available<5%").eviction_hard == {"memory.available": "5%"}
+
+
+def test_what_is_reserved_and_for_whom() -> None:
+    found = config(
+        "--kube-reserved=cpu=100m,pid=200", "--enforce-node-allocatable=kube-reserved", "--kube-reserved-cgroup=/k"
+    )
+    assert (found.kube_reserved, found.kube_reserved_cgroup) == ({"cpu": "100m", "pid": "200"}, "/k")
+    assert found.enforce_node_allocatable == ["kube-reserved"]
+    assert config().enforce_node_allocatable == ["pods"]
+    assert config("--enforce-node-allocatable=none").enforce_node_allocatable == []
+    both = "--cpu-manager-policy-options=full-pcpus-only=true,strict-cpu-reservation=false"
+    assert config("--cpu-manager-policy=static", both).cpu_manager_policy_options == ["full-pcpus-only"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("--eviction-hard=cpu<1", "unsupported eviction signal cpu"),
+        ("--manifest-url-header=A=1", "is not KEY:VALUE"),
+        ("--system-reserved=cpu", "--system-reserved: 'cpu' is not KEY=VALUE"),
+        ("--system-reserved=cpu=much", "--system-reserved: cpu: 'much' is no amount"),
+        ("--kube-reserved=memry=1Gi", "--kube-reserved: 'memry' is none of cpu, memory, ephemeral-storage, pid"),
+        ("--kube-reserved=memory=-1Gi", "--kube-reserved: memory: -1Gi is less than none"),
+        ("--enforce-node-allocatable=system-reserved", "needs --system-reserved-cgroup"),
+        ("--allowed-unsafe-sysctls=vm.*", "are not known to be namespaced"),
+        ("--cpu-manager-policy-options=full-pcpus-only=true", "needs --cpu-manager-policy=static"),
+        (
+            "--cpu-manager-policy=static --cpu-manager-policy-options=x=true",
+            "'x' is none of full-pcpus-only and strict",
+        ),
+        ("--cpu-manager-policy=static --cpu-manager-policy-options=full-pcpus-only=1", "is true or false, not '1'"),
+    ],
+)
+def test_flags_that_make_no_sense(words: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        config(*words.split())
