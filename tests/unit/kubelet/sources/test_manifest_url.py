@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable
 
-
 from pybernetes.api.core.v1 import Pod
 from pybernetes.host.clock import SystemClock
 from pybernetes.kubelet.sources.manifest_url import ManifestUrl
