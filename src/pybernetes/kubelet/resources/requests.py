@@ -98,21 +98,6 @@ def page_name(size_bytes: int) -> str:
     return f"{kilobytes >> 10 * step}{units[step]}"
 
 
-def page_size_for(pod: Pod, medium: str) -> int:
-    """Bytes of a page of a volume in huge pages: what the medium names, or what the pod asks for. Raises ValueError.
-
-    Source: pkg/volume/emptydir/empty_dir.go getPageSizeMountOption.
-    """
-    asked, named = {size for size, _ in hugepages(pod_requests(pod))}, medium.partition("-")[2]
-    found = asked & {quantity.value(named)} if named else asked
-    if len(found) > 1:
-        raise ValueError(f"medium: {medium} can't be used if container requests multiple huge page sizes")
-    if not found:
-        why = "hugePages storage requested, but there is no resource request for huge pages"
-        raise ValueError(f"medium {medium}: {why}")
-    return found.pop()
-
-
 def pod_cgroup_values(pod: Pod, pids_limit: int | None = None) -> CgroupValues:
     """Limits hold for a pod only when every container has one. Source: ResourceConfigForPod."""
     requests, limits = pod_requests(pod), pod_limits(pod)

@@ -35,13 +35,13 @@ from pybernetes.host import files
 from pybernetes.kubelet.containers.environment import ConfigError, Facts, Objects
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.pod_spec import uid_of
-from pybernetes.kubelet.resources.requests import page_size_for
 from pybernetes.kubelet.runtime import lacks_image_volumes
 from pybernetes.kubelet.volumes import atomic_writer, block, local, mounts, nfs, ownership, subpath
 from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.volumes.claims import ClaimError, claimed_volume, is_read_only
 from pybernetes.kubelet.volumes.csi import requests
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes, Recorder
+from pybernetes.kubelet.volumes.huge_pages import page_size_for
 from pybernetes.kubelet.volumes.image_mounts import FOLDER, ImageMounts
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, needs_memory, payload
 from pybernetes.kubelet.volumes.stats import NamedStats, VolumeStats

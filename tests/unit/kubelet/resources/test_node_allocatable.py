@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pybernetes.kubelet.resources.node_allocatable import allocatable, check
-from pybernetes.kubelet.resources.requests import page_name, page_size_for
-
-from ..pods import pod
+from pybernetes.kubelet.resources.requests import page_name
 
 CAPACITY = {
     "cpu": "4",
@@ -61,27 +59,3 @@ def test_what_cannot_be_enforced(enforced: list[str], kube_cgroup: str, why: str
 )
 def test_names_of_page_sizes(size: int, name: str) -> None:
     assert page_name(size) == name
-
-
-@pytest.mark.parametrize(
-    ("medium", "asked", "size"),
-    [
-        ("HugePages", ["2Mi"], 2 << 20),
-        ("HugePages-1Gi", ["2Mi", "1Gi"], 1 << 30),
-        ("HugePages", ["2Mi", "1Gi"], "can't be used if container requests multiple huge page sizes"),
-        ("HugePages", [], "medium HugePages: hugePages storage requested, but there is no resource request"),
-        (
-            "HugePages-1Gi",
-            ["2Mi"],
-            "hugePages storage requested, but there is no resource request",
-        ),
-    ],
-)
-def test_pages_of_a_volume(medium: str, asked: list[str], size: int | str) -> None:
-    requests = {f"hugepages-{each}": each for each in asked}
-    of = pod([{"name": "c", "image": "i", "resources": {"requests": requests, "limits": requests}}])
-    if isinstance(size, int):
-        assert page_size_for(of, medium) == size
-    else:
-        with pytest.raises(ValueError, match=size):
-            page_size_for(of, medium)
