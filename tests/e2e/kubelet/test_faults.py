@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import signal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,6 +56,31 @@ def test_a_pod_that_ends_while_no_kubelet_runs(containerd: PrivateContainerd) ->
             return not (await asyncio.to_thread(footprint, containerd, k.folder))["network namespaces"]
 
         await eventually(nothing_held)
+
+    play(containerd, scene)
+
+
+def test_a_task_of_which_the_runtime_knows_nothing(containerd: PrivateContainerd) -> None:
+    """As a start that was cut off leaves it: the runtime thinks it ended, and does not remove its container."""
+
+    async def scene(k: Cluster) -> None:
+        script = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
+        await k.create("once", [shell(script)], restartPolicy="Never")
+        pod = await k.running("once")
+        container_id = (pod.status.containerStatuses[0].containerID or "").rpartition("//")[2]
+        await k.stop_kubelet()
+        os.kill(containerd.tasks()[container_id], signal.SIGTERM)
+
+        async def started_again() -> bool:
+            start = partial(containerd.ctr, "tasks", "start", "--detach", "--null-io", container_id, check=False)
+            return (await asyncio.to_thread(start)).returncode == 0
+
+        await eventually(started_again)
+        await k.start_kubelet()
+        await k.until("once", lambda p: p.status.phase == "Succeeded")
+        await k.delete("once")
+        await k.gone("once")
+        assert container_id not in containerd.ctr("tasks", "ls").stdout
 
     play(containerd, scene)
 

@@ -110,7 +110,18 @@ class CriClient(RpcClient):
         await self._gone_is_fine("StopContainer", request, timeout_s=grace_period_s + _CALL_TIMEOUT_S)
 
     async def remove_container(self, container_id: str) -> None:
-        await self._gone_is_fine("RemoveContainer", self.pb.RemoveContainerRequest(container_id=container_id))
+        """Also one whose start was cut off, of which containerd says that it never ran and that its task is there."""
+        request = self.pb.RemoveContainerRequest(container_id=container_id)
+        try:
+            await self._gone_is_fine("RemoveContainer", request)
+        except CriError as error:
+            if error.code != "FAILED_PRECONDITION":
+                raise
+            # Imported where it is needed at all.
+            from pybernetes.kubelet.cri.containerd import end_task
+
+            await end_task(self, container_id)
+            await self._gone_is_fine("RemoveContainer", request)
 
     async def list_containers(self, labels: dict[str, str] | None = None) -> list[Any]:
         request = self.pb.ListContainersRequest(filter=self.pb.ContainerFilter(label_selector=labels or {}))

@@ -26,15 +26,12 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.apimachinery.protobuf.varint import varint
 from pybernetes.host import mounts, netns
 from pybernetes.host.processes import Process, all_pids, arguments, find_program
 from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
+from pybernetes.kubelet.cri.containerd import NAMESPACE, has_container
 
 _LOG = logging.getLogger(__name__)
-_NAMESPACE = "k8s.io"
-_GET = "/containerd.services.containers.v1.Containers/Get"
-_TIMEOUT_S = 10.0
 _UNKNOWN_S = 5.0
 _LATE_S = 10.0
 _DELETE_S = 20.0
@@ -162,25 +159,12 @@ class Leftovers:
             return {}
         known = {item.id for item in await self._cri.list_pod_sandboxes()}
         known |= {item.id for item in await self._cri.list_containers()}
-        return {i: p for i, p in found.items() if i not in known and not await self._has_container(i)}
+        return {i: p for i, p in found.items() if i not in known and not await has_container(self._cri, i)}
 
     def _folders(self, task_id: str) -> list[Path]:
         """The bundle and what belongs to it below the runtime's root."""
         places = (self._config.stateDir, self._config.rootDir)
-        return [Path(place).parent / _TASKS / _NAMESPACE / task_id for place in places]
-
-    async def _has_container(self, container_id: str) -> bool:
-        """Whether containerd knows a container of that id, whoever made it. Raises CriError."""
-        get = self._cri.channel.unary_unary(_GET, request_serializer=bytes, response_deserializer=bytes)
-        request = b"\x0a" + varint(len(container_id)) + container_id.encode()
-        try:
-            await get(request, metadata=(("containerd-namespace", _NAMESPACE),), timeout=_TIMEOUT_S)
-        except Exception as failure:
-            error = self._cri.error_of(failure)
-            if error is None or not error.not_found:
-                raise error or failure from None
-            return False
-        return True
+        return [Path(place).parent / _TASKS / NAMESPACE / task_id for place in places]
 
     async def _namespaces_of(self, sandbox_id: str) -> list[str]:
         try:
@@ -215,7 +199,7 @@ def _shims(endpoint: str) -> dict[str, Process]:
         if not words or not Path(words[0]).name.startswith("containerd-shim-") or words[-1] in ("start", "delete"):
             continue
         flags, process = dict(pairwise(words)), Process.of(pid)
-        mine = (flags.get("-address"), flags.get("-namespace")) == (socket, _NAMESPACE)
+        mine = (flags.get("-address"), flags.get("-namespace")) == (socket, NAMESPACE)
         if mine and "-id" in flags and process is not None:
             found[flags["-id"]] = process
     return found
@@ -234,7 +218,7 @@ def _remove_task(task_id: str, shim: Process | None, folders: list[Path], endpoi
         program = find_program(_SHIM)
     if program is not None and bundle.is_dir():
         socket = endpoint.removeprefix("unix://")
-        words = ["-namespace", _NAMESPACE, "-address", socket, "-id", task_id, "-bundle", str(bundle), "delete"]
+        words = ["-namespace", NAMESPACE, "-address", socket, "-id", task_id, "-bundle", str(bundle), "delete"]
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run([program, *words], cwd=bundle, capture_output=True, check=False, timeout=_DELETE_S)
     mounts.unmount_below(bundle)
