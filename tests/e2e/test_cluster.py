@@ -107,6 +107,7 @@ def test_keys_that_run_out_are_renewed(own: Cluster) -> None:
 def test_two_clusters_side_by_side(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = make_cluster(tmp_path_factory.mktemp("other"), "other")
     other.down()
+    ask = ("exec", "deployment/web", "--", "nslookup", "web.default.svc.cluster.local")
     try:
         own.up()
         other.up()
@@ -123,8 +124,11 @@ def test_two_clusters_side_by_side(own: Cluster, tmp_path_factory: pytest.TempPa
             places = (service["clusterIP"], f"{node}:{service['ports'][0]['nodePort']}", f"{node}:{ingress_port}")
             for url in (f"http://{place}/" for place in places):
                 eventually(url, lambda url=url, pod=pod: pod["metadata"]["name"] in quiet_fetch(url))  # type: ignore[misc]
-            told = each.kubectl("exec", "deployment/web", "--", "nslookup", "web.default.svc.cluster.local").stdout
-            assert service["clusterIP"] in told
+            address = service["clusterIP"]
+            eventually(
+                "its name is known",
+                lambda each=each, address=address: address in each.kubectl(*ask, check=False).stdout,  # type: ignore[misc]
+            )
         other.down()
         assert own.get("nodes")["items"][0]["status"]["conditions"], "the other one's end does not touch this one"
         address = own.get("service", "web")["spec"]["clusterIP"]
@@ -159,6 +163,10 @@ def test_every_process_comes_back_and_services_go_on(own: Cluster) -> None:
                 return now[name] not in (0, before[name])
 
             eventually(f"{name} is started again", back)
+            # A kubelet that begins while there is no runtime says that its node, and so each Pod of it, is not ready.
+            eventually(
+                "the node goes on", lambda: own.kubectl("exec", "echo", "--", "true", check=False).returncode == 0
+            )
         eventually("all is well", lambda: own.command("status", "--name", own.name, check=False).returncode == 0)
         own.kubectl("run", "box", f"--image={IMAGE}", "--", "sleep", "1000")
         own.kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,11 @@ _LOG = logging.getLogger(__name__)
 _LEASE_NAMESPACE = "kube-node-lease"
 _IMPATIENT_S = 0.1
 _RETRY_S = 1.0
+_SILENCE_S = 30.0
+"""A runtime that is silent for less, as one that starts again is, takes no node its readiness, nor its Pods theirs.
+
+Source: pkg/kubelet/kubelet.go (maxWaitForContainerRuntime).
+"""
 
 
 class NodeAgent:
@@ -69,6 +75,8 @@ class NodeAgent:
         self._volumes_in_use = volumes_in_use
         self._offered = offered
         self.health = RuntimeHealth()
+        self._heard_s = -math.inf
+        """When the runtime answered last, by the loop's clock."""
         self.pressure: frozenset[str] = frozenset()
         """Conditions of what the node is short of."""
         self.shutting_down = False
@@ -99,7 +107,7 @@ class NodeAgent:
             except (errors.StatusError, OSError) as error:
                 _LOG.warning("the node's status cannot be reported, trying on: %s", error)
                 period_s = _RETRY_S
-            if self.health.error or self.health.network_error:
+            if self.health.error or self.health.network_error or not self.health.version:
                 period_s = min(period_s, _IMPATIENT_S if self._clock.now() - self._began_s < 60 else _RETRY_S)
             try:
                 async with asyncio.timeout(period_s):
@@ -113,15 +121,18 @@ class NodeAgent:
 
     async def check_runtime(self) -> None:
         """Asks the runtime how it is."""
-        health = self.health
+        health, time_s = self.health, asyncio.get_running_loop().time
         try:
             if not health.version:
                 version = await self._cri.version()
                 health.name, health.version = version.runtime_name, version.runtime_version
             answer = await self._cri.status()
         except CriError as error:
-            health.error, health.version = f"container runtime is down: {error.message}", ""
+            health.version = ""  # it may be another one when it comes back
+            if time_s() - self._heard_s >= _SILENCE_S:
+                health.error = f"container runtime is down: {error.message}"
             return
+        self._heard_s = time_s()
         health.handlers = handlers_of(answer)
         health.features = features_of(answer)
         conditions = {c.type: c for c in answer.status.conditions}
