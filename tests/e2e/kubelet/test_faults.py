@@ -34,21 +34,27 @@ def test_everything_is_killed_once(quick: argparse.Namespace) -> None:
     assert campaign.total["rounds"] == 1
 
 
+async def _ends_without_kubelet(k: Cluster, containerd: PrivateContainerd) -> str:
+    """Pod `once` runs, the kubelet stops, the Pod's container ends: its id."""
+    script = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
+    await k.create("once", [shell(script)], restartPolicy="Never")
+    pod = await k.running("once")
+    container_id = (pod.status.containerStatuses[0].containerID or "").rpartition("//")[2]
+    await k.stop_kubelet()
+    os.kill(containerd.tasks()[container_id], signal.SIGTERM)
+
+    async def ended() -> bool:
+        return container_id not in await asyncio.to_thread(containerd.tasks)
+
+    await eventually(ended)
+    return container_id
+
+
 def test_a_pod_that_ends_while_no_kubelet_runs(containerd: PrivateContainerd) -> None:
     """It is told so by the next one, and holds nothing any more."""
 
     async def scene(k: Cluster) -> None:
-        script = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
-        await k.create("once", [shell(script)], restartPolicy="Never")
-        pod = await k.running("once")
-        container_id = (pod.status.containerStatuses[0].containerID or "").rpartition("//")[2]
-        await k.stop_kubelet()
-        os.kill(containerd.tasks()[container_id], signal.SIGTERM)
-
-        async def ended() -> bool:
-            return container_id not in await asyncio.to_thread(containerd.tasks)
-
-        await eventually(ended)
+        await _ends_without_kubelet(k, containerd)
         await k.start_kubelet()
         await k.until("once", lambda p: p.status.phase == "Succeeded")
 
@@ -64,12 +70,7 @@ def test_a_task_of_which_the_runtime_knows_nothing(containerd: PrivateContainerd
     """As a start that was cut off leaves it: the runtime thinks it ended, and does not remove its container."""
 
     async def scene(k: Cluster) -> None:
-        script = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
-        await k.create("once", [shell(script)], restartPolicy="Never")
-        pod = await k.running("once")
-        container_id = (pod.status.containerStatuses[0].containerID or "").rpartition("//")[2]
-        await k.stop_kubelet()
-        os.kill(containerd.tasks()[container_id], signal.SIGTERM)
+        container_id = await _ends_without_kubelet(k, containerd)
 
         async def started_again() -> bool:
             start = partial(containerd.ctr, "tasks", "start", "--detach", "--null-io", container_id, check=False)
