@@ -30,7 +30,8 @@ class Admitting:
         self._making_room: set[str] = set()
         self._allocating: dict[str, Pod] = {}
         self._allocated: set[str] = set()
-        self.grants = Grants(grants_folder, self._no_room)
+        cpus_stay = kubelet.config.cpu_manager_policy == "static"
+        self.grants = Grants(grants_folder, self._no_room, cpus_stay=cpus_stay)
 
     def wanted(self, pod: Pod) -> None:
         """The pod is to run here, as given; adopted ones do already."""

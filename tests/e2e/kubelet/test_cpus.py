@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from pybernetes.kubelet.pod_spec import find_condition
 from pybernetes.kubelet.resources.cgroups import detect
 
 from .harness import Cluster, eventually, play, resize
@@ -31,6 +32,10 @@ def test_those_that_share_give_way_and_come_back(containerd: PrivateContainerd) 
         await k.create("owns", [{"name": "c", "command": ["sleep", "3600"], "resources": OWN}])
         owns = await k.running("owns")
         assert (await k.exec(owns, *ALLOWED)).split()[-1] == str(everything[1])
+        await resize(k, "owns", c={name: {**amounts, "cpu": "2"} for name, amounts in OWN.items()})
+        waits = await k.until("owns", lambda p: find_condition(p.status, "PodResizePending"))
+        pending = find_condition(waits.status, "PodResizePending")
+        assert pending is not None and pending.reason == "Infeasible", pending
         if detect().version == 1:
             await resize(k, "owns", c={name: {**amounts, "memory": "48Mi"} for name, amounts in OWN.items()})
             await k.until("owns", lambda p: p.status.containerStatuses[0].resources.limits["memory"] == "48Mi")

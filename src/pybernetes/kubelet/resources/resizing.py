@@ -5,8 +5,8 @@ room; until then the pod waits (`Deferred`), and is looked at again when other p
 writes of one resize in an order in which limits are never below what they hold. Grants are kept in a file beside the
 pod's volumes, so that a kubelet that comes back knows them.
 
-Source: pkg/kubelet/allocation/allocation_manager.go, kuberuntime/kuberuntime_manager.go doPodResizeAction,
-pkg/kubelet/events/resize.go.
+Source: pkg/kubelet/allocation (allocation_manager.go, handlers.go), pkg/kubelet/events/resize.go,
+kuberuntime/kuberuntime_manager.go doPodResizeAction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pybernetes.api.core.v1 import Container, Pod, ResourceRequirements
 from pybernetes.apimachinery import quantity
 from pybernetes.host.files import write_atomic
 from pybernetes.kubelet.pod_spec import find_condition, uid_of
-from pybernetes.kubelet.resources.requests import CgroupValues, pod_requests, qos_class
+from pybernetes.kubelet.resources.requests import CgroupValues, pod_requests, qos_class, resources_of
 from pybernetes.kubelet.runtime import Size
 
 _LOG = logging.getLogger(__name__)
@@ -70,6 +70,14 @@ def _same(left: ResourceRequirements | None, right: ResourceRequirements | None)
     return left == right or (equal(left.requests, right.requests) and equal(left.limits, right.limits))
 
 
+def _differ_in_cpu(before: Pod, after: Pod) -> bool:
+    def requests(pod: Pod) -> list[str]:
+        containers = (*pod.spec.containers, *pod.spec.initContainers)
+        return [resources_of(container).requests.get("cpu", "0") for container in containers]
+
+    return any(quantity.compare(old, new) != 0 for old, new in zip(requests(before), requests(after), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of a pod's spec: the pod as it runs now, whether that is news, and why it is not all it asks."""
@@ -81,11 +89,17 @@ class Decision:
 
 
 class Grants:
-    """`fits(pod)` says why the node has no room for the pod as given, beside the others as granted; "" if it has."""
+    """`fits(pod)` says why the node has no room for the pod as given, beside the others as granted; "" if it has.
 
-    def __init__(self, folder_of: Callable[[str], Path] | None, fits: Callable[[Pod], str]) -> None:
+    With `cpus_stay` Guaranteed pods keep the CPU that they have: some was handed out to them as their own.
+    """
+
+    def __init__(
+        self, folder_of: Callable[[str], Path] | None, fits: Callable[[Pod], str], *, cpus_stay: bool = False
+    ) -> None:
         self._folder_of = folder_of
         self._fits = fits
+        self._cpus_stay = cpus_stay
         self._granted: dict[str, Grant] = {}
         self._waiting: dict[str, Pod] = {}
 
@@ -125,6 +139,10 @@ class Grants:
         if running is pod:
             self._waiting.pop(uid, None)
             return Decision(pod)
+        if self._cpus_stay and qos_class(pod) == "Guaranteed" and _differ_in_cpu(running, pod):
+            self._waiting.pop(uid, None)
+            why = 'Resize is infeasible for Guaranteed Pods alongside CPU Manager policy "static"'
+            return Decision(running, reason="Infeasible", message=why)
         why = self._fits(pod)
         if why:
             self._waiting[uid] = pod

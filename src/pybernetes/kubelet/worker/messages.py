@@ -27,7 +27,7 @@ class PodUpdated(Struct, frozen=True):
     resized: bool = False
     """Other resources were granted just now."""
     waits: str = ""
-    """Why its spec asks for resources that it was not granted: Deferred, and a message."""
+    """Why its spec asks for resources that it was not granted: Deferred or Infeasible, and a message."""
     message: str = ""
 
 

@@ -75,6 +75,21 @@ def test_a_wish_that_is_taken_back_no_longer_waits() -> None:
     assert not grants.waiting
 
 
+@pytest.mark.parametrize(
+    ("limit", "cpu", "reason"),
+    [(1, "2000m", "Infeasible"), (1, "1000m", ""), (2, "2000m", "")],
+    ids=["CPU of a guaranteed pod", "its memory", "CPU of another pod"],
+)
+def test_cpus_that_were_handed_out_stay(limit: int, cpu: str, reason: str) -> None:
+    old, wanted = pod([sized("1000m", limit=limit)]), pod([sized(cpu, "64Mi", limit=limit)])
+    grants = Grants(None, lambda _pod: "", cpus_stay=True)
+    grants.admitted(old)
+    found = grants.decide(wanted)
+    assert (found.reason, found.started) == (reason, not reason)
+    assert found.pod.spec.containers[0].resources == (old if reason else wanted).spec.containers[0].resources
+    assert not grants.waiting
+
+
 def test_the_turn_of_those_that_wait() -> None:
     grants = Grants(None, lambda _pod: "no room")
     names = {"grows": ("900m", 0), "shrinks": ("50m", 0), "important": ("900m", 1000)}
