@@ -16,7 +16,7 @@ class Random:
     """All the randomness of a component; with a seed, the same sequence every time."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._random: _random.Random = _random.SystemRandom() if seed is None else _random.Random(seed)
+        self._random = _random.Random(seed)  # for jitter and ties, which nobody gains by guessing
         self._bytes: Callable[[int], bytes] = _pooled if seed is None else self._seeded
 
     def uid(self) -> str:
@@ -27,7 +27,7 @@ class Random:
 
     def suffix(self, length: int = 5) -> str:
         """Letters and digits that make no words. Source: apimachinery/pkg/util/rand."""
-        return "".join(self._random.choices(_NAME_ALPHABET, k=length))
+        return "".join([_NAME_ALPHABET[byte * len(_NAME_ALPHABET) >> 8] for byte in self._bytes(length)])
 
     def hex(self, length: int) -> str:
         """So many hexadecimal digits; an even number."""

@@ -48,7 +48,7 @@ _BATCH_LIMIT = 64
 _SWEEP_CHUNK = 500
 _EXPIRY_RETRY_S = 10.0
 _VACUUM_PAGES = 1000
-_TRACES = 1024
+_TRACES = 8192
 """Traceparents in memory; older ones are read from the file."""
 _NEWEST_BYTES = 4 << 20
 MAX_BYTES = 8 << 30

@@ -60,6 +60,21 @@ def test_creators_own_what_they_sent_each_time(run):
     run(case)
 
 
+def test_creators_own_what_they_sent_by_whatever_name(run):
+    """Bodies that differ in the name alone are looked through once, unless the name stands elsewhere before."""
+    sent = [("a", {"k": "a"}), ("b", {"k": "b"}), ("c", {"c": "1"}), ("d", {"c": "1"}), ("k", {"k": ""})]
+
+    async def case(cluster):
+        owned = []
+        for name, data in sent:
+            made = await cluster.create("configmaps", {"data": data, "metadata": {"name": name}})
+            (entry,) = made["metadata"]["managedFields"]
+            owned.append(sorted(entry["fieldsV1"]["f:data"]))
+        assert owned == [[".", "f:k"], [".", "f:k"], [".", "f:c"], [".", "f:c"], [".", "f:k"]]
+
+    run(case)
+
+
 def test_pods_get_the_priority_of_the_class_that_is_the_default_now(run):
     async def case(cluster):
         async def priority():

@@ -10,6 +10,7 @@ from pybernetes.apimachinery import errors
 from pybernetes.apiserver.endpoints.negotiation import Form
 from pybernetes.apiserver.endpoints.tables import transformed
 from pybernetes.apiserver.registry.core.pods.defaults import default_pod, pull_policy
+from pybernetes.apiserver.registry.core.pods.valid_specs import ValidSpecs, text_of
 from pybernetes.apiserver.registry.core.pods.validation import validate_pod_create
 from pybernetes.apiserver.registry.generic.interface import DeleteOptions
 
@@ -527,3 +528,43 @@ def test_a_node_watches_its_own_pods(run):
         return [(f.type, orjson.loads(f.value)["metadata"]["name"]) for f in frames]
 
     assert run(scenario) == [("ADDED", "web")]
+
+
+def with_token(suffix: str, **spec) -> core.Pod:
+    name = f"kube-api-access-{suffix}"
+    mounts = [{"name": name, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}]
+    token = {"serviceAccountToken": {"path": "token"}}
+    return make(
+        containers=[{"name": "c", "image": "i", "volumeMounts": mounts}],
+        volumes=[{"name": name, "projected": {"sources": [token]}}],
+        serviceAccountName="default",
+        **spec,
+    )
+
+
+def test_specs_of_a_template_are_one_text():
+    assert text_of(with_token("abcde").spec) == text_of(with_token("fghij").spec)
+    assert text_of(with_token("abcde").spec) != text_of(with_token("fghij", hostNetwork=True).spec)
+    assert text_of(with_token("abcde").spec) != text_of(with_token("ABCDE").spec), "a name that nobody draws"
+
+
+def test_a_claim_of_its_own_goes_by_the_name_of_the_pod():
+    claim = {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"]}}}
+    assert text_of(make(volumes=[{"name": "data", "ephemeral": claim}]).spec) == b""
+
+
+def test_what_was_found_valid_says_nothing_of_others():
+    assert validate_pod_create(with_token("abcde")) == []
+    assert validate_pod_create(with_token("fghij")) == []
+    assert validate_pod_create(with_token("fghij", dnsPolicy="Nowhere"))
+    assert validate_pod_create(with_token("klmno", dnsPolicy="Nowhere")), "what was found wrong is looked at again"
+    assert validate_pod_create(with_token("ABCDE"))
+
+
+def test_the_oldest_valid_spec_is_forgotten():
+    known = ValidSpecs()
+    for number in range(257):
+        known.add(b"%d" % number)
+    assert b"0" not in known
+    assert b"1" in known
+    assert b"256" in known

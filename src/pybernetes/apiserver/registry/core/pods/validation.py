@@ -26,6 +26,7 @@ from pybernetes.apiserver.registry.core.pods import (
     windows,
 )
 from pybernetes.apiserver.registry.core.pods.claim_statuses import validate_claim_statuses
+from pybernetes.apiserver.registry.core.pods.valid_specs import ValidSpecs, text_of
 from pybernetes.apiserver.registry.generic.object_meta import validate_labels
 
 SPEC = Path("spec")
@@ -38,6 +39,7 @@ _UPDATABLE = (
     "`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
+_valid = ValidSpecs()
 
 
 def validate_pod_spec(spec: core.PodSpec, path: Path, pod_name: str = "", *, is_pod: bool = False) -> list[FieldError]:
@@ -179,7 +181,13 @@ def validate_pod(pod: core.Pod) -> list[FieldError]:
     """What holds for a Pod at creation and at every update."""
     spec = pod.spec
     found = annotated.validate_pod_annotations(pod.metadata.annotations, spec, ANNOTATIONS)
-    found += validate_pod_spec(spec, SPEC, pod.metadata.name or "", is_pod=True)
+    text = text_of(spec)
+    if text not in _valid:
+        wrong = validate_pod_spec(spec, SPEC, pod.metadata.name or "", is_pod=True)
+        if wrong:
+            found += wrong
+        else:
+            _valid.add(text)
     if not spec.serviceAccountName:
         for index, volume in enumerate(spec.volumes):
             for number, source in enumerate(volume.projected.sources or [] if volume.projected else ()):
