@@ -44,8 +44,12 @@ from tests.e2e.kubelet.private_containerd import IMAGE, PrivateContainerd
 from tests.integration.apiserver_process import Server, running, until_ready
 
 FAULTS = ("kubelet", "call", "containerd", "shim", "apiserver", "both", "pause")
-_CALLS = 30
-"""About as many as a Pod takes from its creation until it is gone."""
+_CALLS = (
+    "RunPodSandbox", "PodSandboxStatus", "StopPodSandbox", "RemovePodSandbox", "ImageStatus",
+    "CreateContainer", "StartContainer", "ContainerStatus", "StopContainer", "RemoveContainer",
+)  # fmt: skip
+"""Those that a Pod takes from its creation until it is gone."""
+_CALLS_OF_A_KIND = 3
 _IN_TIME_S = 60.0
 """For a kubelet under load to come to a call; where it does not, it is killed as it waits."""
 _LAUNCHER = Path(__file__).with_name("mortal_kubelet.py")
@@ -62,7 +66,7 @@ class KubeletProcess:
         self.folder = folder
         self._containerd = containerd
         (folder / "kubeconfig").write_text(json.dumps(one_context("c", {"server": f"unix://{api}"}, {})))
-        self._fate = folder / "fate"
+        self._fate, self._met = folder / "fate", folder / "fate.met"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -76,32 +80,31 @@ class KubeletProcess:
             env = {**os.environ, "FATE": str(self._fate)}
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
 
-    def doom(self, calls: int, moment: str) -> None:
-        """It kills itself at a call, so many from now."""
+    def doom(self, method: str, calls: int, moment: str) -> None:
+        """It kills itself at a call, so many of its kind from now."""
         paper = self._fate.with_suffix(".new")
-        paper.write_text(json.dumps({"calls": calls, "moment": moment}))
+        paper.write_text(json.dumps({"method": method, "calls": calls, "moment": moment}))
         paper.replace(self._fate)
 
     def met_its_fate(self) -> str:
         """The call and its moment; nothing where it lives, or died of something else."""
-        met = self._fate.with_suffix(".met")
-        if self._process is None or self._process.poll() != -signal.SIGKILL or not met.exists():
+        if self._process is None or self._process.poll() != -signal.SIGKILL or not self._met.exists():
             return ""
         self._process = None
-        call = met.read_text()
-        met.unlink()
+        call = self._met.read_text()
+        self._met.unlink()
         return call
 
     def kill(self) -> bool:
-        """Whether it still ran, or had met its fate."""
+        """Whether it ran until it was killed, now or as it met its fate."""
         self._fate.unlink(missing_ok=True)
-        if self.met_its_fate() or self._process is None:
+        if self._process is None:
             return True
-        ran = self._process.poll() is None
         self._process.kill()
-        self._process.wait()
+        killed = self._process.wait() == -signal.SIGKILL
         self._process = None
-        return ran
+        self._met.unlink(missing_ok=True)
+        return killed
 
 
 class Campaign:
@@ -196,7 +199,8 @@ class Campaign:
 
     async def _until_a_call(self) -> bool:
         """Whether the kubelet came to a call that killed it."""
-        self._kubelet.doom(self.random.randint(1, _CALLS), self.random.choice(MOMENTS))
+        number = self.random.randint(1, _CALLS_OF_A_KIND)
+        self._kubelet.doom(self.random.choice(_CALLS), number, self.random.choice(MOMENTS))
         end = time.monotonic() + _IN_TIME_S
         while not (call := self._kubelet.met_its_fate()):
             if time.monotonic() > end:

@@ -1,8 +1,8 @@
 """`pybernetes kubelet …` that is killed at a call of the runtime when it is told to.
 
-FATE names a JSON file, {"calls": 7, "moment": "asked"}, which is taken away as it is read: at so many calls from then
-the process kills itself, before the runtime hears of the call, or with its answer, which nobody gets. Beside the file,
-with `.met`, stays what call it was.
+FATE names a JSON file, {"method": "StopContainer", "calls": 2, "moment": "asked"}, which is taken away as it is read:
+at so many calls of that kind from then the process kills itself, before the runtime hears of the call, or with its
+answer, which nobody gets. Beside the file, with `.met`, stays what call it was.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ MOMENTS = ("asked", "answered")
 class _Fate:
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._calls = 0
-        self._moment = ""
+        self._method, self._calls, self._moment = "", 0, ""
 
-    def begins(self) -> bool:
+    def begins(self, method: str) -> bool:
         """Whether this is the call."""
         if self._file.exists():
             told = json.loads(self._file.read_text())
             self._file.unlink()
-            self._calls, self._moment = told["calls"], told["moment"]
+            self._method, self._calls, self._moment = told["method"], told["calls"], told["moment"]
+        if method != self._method:
+            return False
         self._calls -= 1
         return self._calls == 0
 
@@ -44,7 +45,8 @@ def _meet(fate: _Fate) -> None:
     right = CriClient.unary
 
     async def unary(self: CriClient, path: str, request: Any, response: Any, timeout_s: float | None) -> Any:
-        method, here = path.rpartition("/")[2], fate.begins()
+        method = path.rpartition("/")[2]
+        here = fate.begins(method)
         if here:
             fate.comes("asked", method)
         answer = await right(self, path, request, response, timeout_s)
