@@ -184,9 +184,8 @@ def validate_pod(pod: core.Pod) -> list[FieldError]:
     text = text_of(spec)
     if text not in _valid:
         wrong = validate_pod_spec(spec, SPEC, pod.metadata.name or "", is_pod=True)
-        if wrong:
-            found += wrong
-        else:
+        found += wrong
+        if not wrong:
             _valid.add(text)
     if not spec.serviceAccountName:
         for index, volume in enumerate(spec.volumes):
