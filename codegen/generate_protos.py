@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 TARGETS = {
     "cri.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "containerd_events.proto": HERE.parent / "src/pybernetes/kubelet/cri",
+    "containerd_services.proto": HERE.parent / "src/pybernetes/kubelet/cri",
     "csi.proto": HERE.parent / "src/pybernetes/kubelet/volumes/csi",
     "plugin_registration.proto": HERE.parent / "src/pybernetes/kubelet/plugins",
     "device_plugin.proto": HERE.parent / "src/pybernetes/kubelet/devices",

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+Metadata = tuple[tuple[str, str], ...]
 
 
 class RpcError(Exception):
@@ -72,7 +73,9 @@ class RpcClient:
     async def close(self) -> None:
         await self.channel.close()
 
-    async def unary(self, path: str, request: Any, response: Any, timeout_s: float | None) -> Any:
+    async def unary(
+        self, path: str, request: Any, response: Any, timeout_s: float | None, *, metadata: Metadata = ()
+    ) -> Any:
         """One call of `/service/Method`; `response` is the message that it answers. Raises `error`."""
         stub = self._methods.get(path)
         if stub is None:
@@ -82,7 +85,7 @@ class RpcClient:
                 response_deserializer=response.FromString,
             )
         try:
-            return await stub(request, timeout=timeout_s)
+            return await stub(request, metadata=metadata, timeout=timeout_s)
         except self._failure as failure:
             raise self._error(failure) from None
 
@@ -92,7 +95,7 @@ class RpcClient:
         request: Any,
         response: Any,
         *,
-        metadata: tuple[tuple[str, str], ...] = (),
+        metadata: Metadata = (),
         wait_for_ready: bool = False,
     ) -> AsyncIterator[Any]:
         """The messages of a stream of the server's. Raises `error`; at once where nobody listens, unless it waits."""
@@ -107,10 +110,6 @@ class RpcClient:
             raise self._error(failure) from None
         finally:
             call.cancel()
-
-    def error_of(self, failure: Exception) -> RpcError | None:
-        """What an error of a call on `channel` stands for, None for another kind."""
-        return self._error(failure) if isinstance(failure, self._failure) else None
 
     def _error(self, failure: Any) -> RpcError:
         return self.error(failure.code().name, failure.details() or failure.code().name)

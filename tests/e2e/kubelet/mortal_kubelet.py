@@ -44,12 +44,12 @@ def _meet(fate: _Fate) -> None:
 
     right = CriClient.unary
 
-    async def unary(self: CriClient, path: str, request: Any, response: Any, timeout_s: float | None) -> Any:
+    async def unary(self: CriClient, path: str, *args: Any, **more: Any) -> Any:
         method = path.rpartition("/")[2]
         here = fate.begins(method)
         if here:
             fate.comes("asked", method)
-        answer = await right(self, path, request, response, timeout_s)
+        answer = await right(self, path, *args, **more)
         if here:
             fate.comes("answered", method)
         return answer

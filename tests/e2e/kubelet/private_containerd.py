@@ -117,6 +117,10 @@ class PrivateContainerd:
         subprocess.run(["unshare", f"--net={place}", "ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
         (self.folder / "ipam" / self.bridge / address).write_text("forgotten\neth0")
 
+    def forget_snapshot(self, key: str) -> None:
+        """Lays one as that of a container which was never written down."""
+        self.ctr("snapshots", "prepare", key)
+
     def forget_task(self) -> None:
         """Lays a bundle as one whose shim is dead, and what runc keeps of it, which nobody deleted in time.
 

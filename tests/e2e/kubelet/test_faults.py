@@ -134,7 +134,7 @@ def test_a_sandbox_that_dies_gives_its_network_back(containerd: PrivateContainer
 
 
 def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks of no sandbox that are older than the runtime's life, a task without a container, a page not written."""
+    """Networks of no sandbox and a snapshot that are older than its life, a task without a container, an empty page."""
     monkeypatch.setattr(leftovers, "_UNKNOWN_S", 0.5)
 
     async def scene(k: Cluster) -> None:
@@ -143,6 +143,8 @@ def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeyp
         before = {kind: len(found) for kind, found in footprint(containerd, k.folder).items()}
         await k.stop_kubelet()
         containerd.forget_networks("10.251.1.1")
+        containerd.forget_snapshot("0" * 64)
+        containerd.forget_snapshot("of-somebody-else")
         containerd.restart()
         containerd.forget_task()
         await k.start_kubelet()
@@ -150,9 +152,11 @@ def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeyp
         async def as_before() -> bool:
             found = await asyncio.to_thread(footprint, containerd, k.folder)
             kinds = ("network namespaces", "addresses", "bundles", "runc's")
-            return all(len(found[kind]) == before[kind] for kind in kinds)
+            snapshots = [row.split()[0] for row in found["snapshots"]]
+            return all(len(found[kind]) == before[kind] for kind in kinds) and "0" * 64 not in snapshots
 
         await eventually(as_before)
+        assert any("of-somebody-else" in row for row in footprint(containerd, k.folder)["snapshots"])
         await k.running("web")
         await k.delete("web", 1)
         await k.gone("web")

@@ -18,10 +18,11 @@ from collections.abc import Callable
 from typing import Any
 
 from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.cri.containerd import IN_NAMESPACE, NAMESPACE
 
 _LOG = logging.getLogger(__name__)
 _CONTAINERD = "/containerd.services.events.v1.Events/Subscribe"
-_CONTAINERD_FILTER = 'namespace==k8s.io,topic=="/tasks/exit"'
+_CONTAINERD_FILTER = f'namespace=={NAMESPACE},topic=="/tasks/exit"'
 _RELIST_PERIOD_S = 1.0
 _RECONNECT_DELAY_S = 0.2
 _LONGEST_RECONNECT_DELAY_S = 10.0
@@ -94,7 +95,7 @@ class ContainerEvents:
             _CONTAINERD,
             pb.SubscribeRequest(filters=[_CONTAINERD_FILTER]),
             pb.Envelope,
-            metadata=(("containerd-namespace", "k8s.io"),),
+            metadata=IN_NAMESPACE,
             wait_for_ready=True,
         ):
             event = pb.TaskEvent.FromString(envelope.event.value)

@@ -1,14 +1,15 @@
-"""What a containerd that was killed, or whose kubelet was, has forgotten: networks and shims without a record.
+"""What a containerd that was killed, or whose kubelet was, has forgotten: what it made and has no record of.
 
 containerd makes the namespace of a sandbox, and has its address given, before it writes anything down. Those made
 before a life of the runtime began that no sandbox names are nobody's; they are looked for once in a life, and again
 where one could not be removed. A shim that starts while containerd dies, or while it is no longer asked to, is not
 found again, and a bundle that was to have one stays: a task whose container containerd does not know, now and some
-seconds later, is ended. All this only where containerd keeps its namespaces under a folder of its own, as one does
-that serves this node alone.
+seconds later, is ended. The snapshot that was to be a container's root has a lease, with which containerd would keep it
+for a day: it is looked for once in a life. All this only where containerd keeps its namespaces under a folder of its
+own, as one does that serves this node alone.
 
-Source: containerd's pkg/cri/server/sandbox_run.go, runtime/v2/manager.go loadShims, runtime/v2/binary.go Delete;
-containernetworking/plugins' ipam/host-local.
+Source: containerd's pkg/cri/server/sandbox_run.go, client.go NewContainer, lease.go, runtime/v2/manager.go
+loadShims, runtime/v2/binary.go Delete; containernetworking/plugins' ipam/host-local.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +31,7 @@ import msgspec
 from pybernetes.host import mounts, netns
 from pybernetes.host.processes import Process, all_pids, arguments, find_program
 from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
-from pybernetes.kubelet.cri.containerd import NAMESPACE, has_container
+from pybernetes.kubelet.cri.containerd import NAMESPACE, has_container, remove_snapshot, writable_snapshots
 
 _LOG = logging.getLogger(__name__)
 _UNKNOWN_S = 5.0
@@ -37,11 +39,18 @@ _LATE_S = 10.0
 _DELETE_S = 20.0
 _SHIM = "containerd-shim-runc-v2"
 _TASKS = "io.containerd.runtime.v2.task"
+_CRI_ID = re.compile("[0-9a-f]{64}")
+"""The key of a snapshot that the CRI made; others in its namespace are somebody else's."""
+
+
+class _Containers(msgspec.Struct):
+    snapshotter: str = "overlayfs"
 
 
 class _Config(msgspec.Struct):
     """As much as is looked at of what containerd tells of its configuration."""
 
+    containerd: _Containers = msgspec.field(default_factory=_Containers)
     stateDir: str = ""
     rootDir: str = ""
     netnsMountsUnderStateDir: bool = False
@@ -116,6 +125,8 @@ class Leftovers:
                     await asyncio.sleep(_UNKNOWN_S)  # what was asked just before may break off only now
                 if self._config.netnsMountsUnderStateDir:
                     await self._end_tasks()
+                    if first:
+                        await self._remove_snapshots(began_s)
         except (CriError, OSError, msgspec.DecodeError) as error:
             _LOG.debug("what the runtime has forgotten cannot be looked for: %s", error)
         return first
@@ -142,6 +153,15 @@ class Leftovers:
                 gone = False
         return gone
 
+    async def _remove_snapshots(self, began_s: float) -> None:
+        """Those made before this life of the runtime for a container that was then not written down."""
+        snapshotter = self._config.containerd.snapshotter
+        found = await writable_snapshots(self._cri, snapshotter)
+        mine = [key for key, made_s in found.items() if made_s < began_s and _CRI_ID.fullmatch(key)]
+        for key in await self._unknown(mine):
+            await remove_snapshot(self._cri, snapshotter, key)
+            _LOG.warning("the runtime forgot the snapshot %s when it ended: removed", key)
+
     async def _end_tasks(self) -> None:
         unknown = await self._unknown_tasks()
         if not unknown:
@@ -155,11 +175,15 @@ class Leftovers:
     async def _unknown_tasks(self) -> dict[str, Process | None]:
         """The shims of tasks that have one or a bundle, but no container; containerd notes that first."""
         found = {place.name: None for place in self._folders("")[0].glob("*")} | _shims(self._cri.endpoint)
-        if not found:
-            return {}
+        return {task_id: found[task_id] for task_id in await self._unknown(found)}
+
+    async def _unknown(self, ids: Collection[str]) -> list[str]:
+        """Those of which containerd knows no container."""
+        if not ids:
+            return []
         known = {item.id for item in await self._cri.list_pod_sandboxes()}
         known |= {item.id for item in await self._cri.list_containers()}
-        return {i: p for i, p in found.items() if i not in known and not await has_container(self._cri, i)}
+        return [each for each in ids if each not in known and not await has_container(self._cri, each)]
 
     def _folders(self, task_id: str) -> list[Path]:
         """The bundle and what belongs to it below the runtime's root."""
