@@ -260,6 +260,9 @@ def test_load_balancers_ask_for_health() -> None:
 
         await bed.until(leaving)
         assert (await asked(10256, "/livez"))[0] == 200
+        figures = (await asked(10249, "/metrics"))[1]
+        assert 'kubeproxy_proxy_livez_total{code="200"} 1\n' in figures
+        assert (await asked(10249, "/proxyMode", host="::1"))[1].endswith("\r\n\r\nnftables")
         await bed.client.patch(Service, "web", "default", {"spec": {"externalTrafficPolicy": "Cluster"}})
 
         async def closed() -> bool:

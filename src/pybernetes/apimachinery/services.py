@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import Endpoint, EndpointSlice
 
+TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
+"""Annotation of endpoints: when the change happened for which they were written last."""
+
 
 def is_ready(endpoint: Endpoint) -> bool:
     """Whether it takes new connections; one of which nobody says so does. Source: discovery.k8s.io/v1 (ready)."""

@@ -25,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthz-port", type=int, default=10256, help="port of /healthz and /livez, 0 for none (default %(default)s)"
     )
+    parser.add_argument(
+        "--metrics-port",
+        type=int,
+        default=10249,
+        help="port of /metrics, /proxyMode and /configz on the loopback, 0 for none (default %(default)s)",
+    )
     for state, default in (("established", "24h"), ("close-wait", "1h")):
         parser.add_argument(
             f"--conntrack-tcp-timeout-{state}",
@@ -46,6 +52,7 @@ async def run(args: argparse.Namespace) -> None:
         service_cidrs=listed(args.service_cluster_ip_range),
         nodeport_addresses=listed(args.nodeport_addresses),
         healthz_port=args.healthz_port,
+        metrics_port=args.metrics_port,
         tcp_timeouts_s={
             "established": int(args.conntrack_tcp_timeout_established),
             "close_wait": int(args.conntrack_tcp_timeout_close_wait),

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _DNS_PORT = 10053
 _HEALTHZ_BEHIND_KUBELET = 6
 """The proxy's customary port is 10256, the kubelet's 10250; of clusters that share an address each has its own."""
+_KUBELET_PORT, _METRICS_PORT = 10250, 10249
+"""Customary ones that go together. Not with the same distance elsewhere: 10259 is the scheduler's."""
+_METRICS_BEHIND_KUBELET = 7
 _TCP_TIMEOUTS_S = {"established": 86400, "close_wait": 3600}
 """Upstream's; a node that shares the host's network keeps the host's."""
 _POD_MAX_PIDS = 4096
@@ -171,12 +174,14 @@ def proxy(spec: ClusterSpec, node: str) -> ProxyConfig:
     """`node` is "" for the host of a cluster whose nodes have namespaces of their own."""
     from pybernetes.proxy.proxy import ProxyConfig
 
+    customary = spec.kubelet_port == _KUBELET_PORT
     return ProxyConfig(
         node_name=node,
         table=tables(spec.name)[0],
         cluster_cidrs=ranges(spec.pod_cidr),
         service_cidrs=ranges(spec.service_cidr),
         healthz_port=spec.kubelet_port + _HEALTHZ_BEHIND_KUBELET,
+        metrics_port=_METRICS_PORT if customary else spec.kubelet_port + _METRICS_BEHIND_KUBELET,
         tcp_timeouts_s=dict(_TCP_TIMEOUTS_S) if node and spec.own_namespaces else {},
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Node
@@ -84,7 +84,7 @@ def _json(healthy: bool, body: str) -> Response:
 
 
 class HealthServers:
-    """A listener for each Service with a healthCheckNodePort, and for the proxy itself."""
+    """A listener for each Service with a healthCheckNodePort, and those of the proxy itself."""
 
     def __init__(self, health: ProxyHealth, hosts: Sequence[str]) -> None:
         self._health = health
@@ -93,10 +93,13 @@ class HealthServers:
         self._local: Mapping[Name, int] = {}
         self._taken: dict[Name, int] = {}
         """Ports that could not be had, as was told."""
-        self._own: HttpServer | None = None
+        self._own: list[HttpServer] = []
 
-    async def start(self, port: int, handler: Handler) -> None:
-        self._own = await self._listen(port, handler, "the proxy's health")
+    async def start(self, port: int, handler: Handler, what: str, hosts: Sequence[str] = ()) -> None:
+        """One of the proxy's own, at other addresses where `hosts` gives them."""
+        made = await self._listen(port, handler, what, hosts)
+        if made is not None:
+            self._own.append(made)
 
     async def serve(self, ports: Mapping[Name, int], local: Mapping[Name, int]) -> None:
         """From now on for these Services; `local` are the numbers of their endpoints on this node."""
@@ -116,9 +119,9 @@ class HealthServers:
                     self._taken[service] = port
 
     async def stop(self) -> None:
-        servers: Iterable[HttpServer] = [server for _, server in self._servers.values()]
-        for server in [*servers, *([self._own] if self._own is not None else [])]:
+        for server in [*self._own, *(server for _, server in self._servers.values())]:
             await server.stop(0)
+        self._own.clear()
         self._servers.clear()
 
     def _handler(self, service: Name) -> Handler:
@@ -127,9 +130,9 @@ class HealthServers:
 
         return answer
 
-    async def _listen(self, port: int, handler: Handler, what: str) -> HttpServer | None:
+    async def _listen(self, port: int, handler: Handler, what: str, hosts: Sequence[str] = ()) -> HttpServer | None:
         """None where the port cannot be had, which is told of `what`, unless that is empty."""
-        server = HttpServer(handler, None, self._hosts, port)
+        server = HttpServer(handler, None, hosts or self._hosts, port)
         try:
             await server.start()
         except OSError as error:

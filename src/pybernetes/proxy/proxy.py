@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -24,16 +24,18 @@ from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.informer import InformerFactory
 from pybernetes.host.clock import SystemClock
 from pybernetes.host.conntrack import Conntrack, KernelConntrack
-from pybernetes.host.ip_families import FAMILIES, Family, family_of
+from pybernetes.host.ip_families import FAMILIES, Family, family_of, socket_address
 from pybernetes.host.nft import LibNft, Nft, NftError
 from pybernetes.host.nft_dump import remembered_addresses
 from pybernetes.host.nft_transaction import Fragment, commands
 from pybernetes.host.nft_watch import TableGuard, foreign_changes
 from pybernetes.http.messages import Request, Response
+from pybernetes.proxy.figures import Policy, ProxyFigures
 from pybernetes.proxy.health import HealthServers, ProxyHealth
+from pybernetes.proxy.pages import page
 from pybernetes.proxy.rules import HOOKS, NodeView, base, cluster_ip, fragment, hairpins, known_again
 from pybernetes.proxy.services import ServicePort, service_ports
-from pybernetes.proxy.topology import Place
+from pybernetes.proxy.topology import Place, usable_endpoints
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,9 @@ _HEADLESS_LABEL = "service.kubernetes.io/headless"
 """Of endpoints that clients find by themselves. Source: cmd/kube-proxy/app/server.go."""
 ZONE_LABEL = "topology.kubernetes.io/zone"
 _RETRY_S = 5.0
+_EVERYWHERE = {4: "0.0.0.0", 6: "::"}
+_HERE = {4: "127.0.0.1", 6: "::1"}
+"""By IP family."""
 
 
 @dataclass(slots=True)
@@ -56,8 +61,30 @@ class ProxyConfig:
     nodeport_addresses: tuple[str, ...] = ()
     healthz_port: int = 10256
     """Where the proxy of a node says how it is; 0 for nowhere."""
+    metrics_port: int = 10249
+    """Where it tells this machine what it does; 0 for nowhere."""
     tcp_timeouts_s: dict[str, int] = field(default_factory=dict)
     """For how long silent connections are known in each of these states (established, close_wait); 0: as it is."""
+
+    def published(self) -> dict[str, object]:
+        """As a KubeProxyConfiguration. Source: staging/src/k8s.io/kube-proxy/config/v1alpha1/types.go."""
+        family = node_views(self)[0].family.version
+        timeouts_s = {state: f"{self.tcp_timeouts_s.get(state, 0)}s" for state in ("established", "close_wait")}
+        return {
+            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+            "kind": "KubeProxyConfiguration",
+            "mode": "nftables",
+            "hostnameOverride": self.node_name,
+            "healthzBindAddress": socket_address(_EVERYWHERE[family], self.healthz_port) if self.healthz_port else "",
+            "metricsBindAddress": socket_address(_HERE[family], self.metrics_port) if self.metrics_port else "",
+            "clusterCIDR": ",".join(self.cluster_cidrs),
+            "detectLocalMode": "ClusterCIDR",
+            "nodePortAddresses": list(self.nodeport_addresses),
+            "conntrack": {
+                "tcpEstablishedTimeout": timeouts_s["established"],
+                "tcpCloseWaitTimeout": timeouts_s["close_wait"],
+            },
+        }
 
 
 _Key = tuple[str, str]
@@ -118,8 +145,10 @@ class Proxy:
         self._nft = nft or LibNft()
         self._guard = TableGuard(f"{view.family.table} {config.table} {hook}" for view in self._views for hook in HOOKS)
         self._conntrack = conntrack or KernelConntrack()
-        self._health = ProxyHealth(clock, [view.family.version for view in self._views])
-        self._servers = HealthServers(self._health, ["0.0.0.0" if v.family.version == 4 else "::" for v in self._views])
+        families = [view.family.version for view in self._views]
+        self._figures = ProxyFigures(clock, families)
+        self._health = ProxyHealth(clock, families)
+        self._servers = HealthServers(self._health, [_EVERYWHERE[family] for family in families])
         self._programmed: dict[_Key, _Programmed] = {}
         self._local: Counter[str] = Counter()
         """How many Services have this endpoint on this node."""
@@ -149,8 +178,7 @@ class Proxy:
                 await self._factory.start(group)
                 await self._factory.wait_synced()
                 group.create_task(self._mend())
-                if self._config.node_name and self._config.healthz_port:
-                    await self._servers.start(self._config.healthz_port, self._own_health)
+                await self._listen()
                 while True:
                     self._wake.clear()
                     try:
@@ -159,6 +187,7 @@ class Proxy:
                         log.error("nftables refused a change, all rules are written anew: %s", error)
                         self._anew = True
                         self._health.changed()
+                        self._figures.failed()
                         await asyncio.sleep(_RETRY_S)
                         continue
                     await self._wake.wait()
@@ -184,9 +213,12 @@ class Proxy:
             if await asyncio.to_thread(self._guard.touched):
                 log.warning("somebody else changed the rules of Services; they are made anew")
                 self._anew = True
+                self._figures.queued()
                 self._wake.set()
 
     async def _sync(self) -> None:
+        begun_s = asyncio.get_running_loop().time()
+        self._figures.begin()
         anew, self._anew = self._anew, False
         changed, self._changed = self._changed, set()
         if anew:
@@ -218,6 +250,7 @@ class Proxy:
                 self._programmed.pop(key, None)
         await self._forget_udp(before, after)
         self._health.synced()
+        self._figures.end(asyncio.get_running_loop().time() - begun_s, full=anew)
         if self._changed:
             self._health.changed()
         await self._serve_health()
@@ -293,7 +326,15 @@ class Proxy:
                             self._conntrack.forget_udp, address, number, view.family.version, serving
                         )
 
-    # Health
+    # What is asked from outside
+
+    async def _listen(self) -> None:
+        config = self._config
+        if config.node_name and config.healthz_port:
+            await self._servers.start(config.healthz_port, self._own_health, "the proxy's health")
+        if config.node_name and config.metrics_port:
+            here = [_HERE[view.family.version] for view in self._views]
+            await self._servers.start(config.metrics_port, self._own_page, "what the proxy counts", here)
 
     async def _serve_health(self) -> None:
         node = self._config.node_name
@@ -307,25 +348,46 @@ class Proxy:
 
     async def _own_health(self, request: Request) -> Response:
         node = self._node.lister.get("", self._config.node_name) if self._node is not None else None
-        return self._health.answer(request, node)
+        answer = self._health.answer(request, node)
+        self._figures.probed(request.path, answer.status)
+        return answer
+
+    async def _own_page(self, request: Request) -> Response:
+        return page(request.path, self._metrics, self._config.published())
+
+    def _metrics(self) -> Iterator[str]:
+        without: Counter[Policy] = Counter()
+        for held in self._programmed.values():
+            for view, port in held.ports:
+                usable = usable_endpoints(port, view.place)
+                if usable.anywhere and not usable.local:
+                    without["internal", view.family.version] += port.internal_local
+                    without["external", view.family.version] += port.external_local
+        return self._figures.lines(without)
 
     # What the informers tell
 
     def _service_changed(self, service: Service) -> None:
+        self._figures.service_changed()
         self._touch((service.metadata.namespace or "", service.metadata.name or ""))
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
+        self._figures.slice_changed(piece)
+        self._slice_touched(piece)
+
+    def _slice_updated(self, old: EndpointSlice, new: EndpointSlice) -> None:
+        self._slice_touched(old)
+        self._slice_changed(new)
+
+    def _slice_touched(self, piece: EndpointSlice) -> None:
         for key in service_of(piece):
             namespace, _, name = key.partition("/")
             self._touch((namespace, name))
 
-    def _slice_updated(self, old: EndpointSlice, new: EndpointSlice) -> None:
-        self._slice_changed(old)
-        self._slice_changed(new)
-
     def _touch(self, key: _Key) -> None:
         self._changed.add(key)
         self._health.changed()
+        self._figures.queued()
         self._wake.set()
 
     def _node_changed(self, node: Node) -> None:

@@ -17,9 +17,9 @@ from pybernetes.api.core.v1 import (
 )
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.pods import is_ready
+from pybernetes.apimachinery.services import TRIGGER_TIME
 from pybernetes.controllers.endpointslice.service_pods import (
     HEADLESS,
-    TRIGGER_TIME,
     addresses,
     belongs,
     find_port,

@@ -8,13 +8,13 @@ from pybernetes.api.core.v1 import Node, Pod, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.selectors import LabelSelector
+from pybernetes.apimachinery.services import TRIGGER_TIME
 from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.client.objects import key_of, split_key
 from pybernetes.controllers.endpointslice import plan as planning
 from pybernetes.controllers.endpointslice import topology
 from pybernetes.controllers.endpointslice.service_pods import (
     REST_S_PER_POD,
-    TRIGGER_TIME,
     TriggerTimes,
     endpoints_changed,
     first_pair,

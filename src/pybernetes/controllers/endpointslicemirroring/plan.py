@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pybernetes.api.core.v1 import EndpointAddress, Endpoints, EndpointSubset, Service
 from pybernetes.api.discovery.v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from pybernetes.api.meta.v1 import ObjectMeta
+from pybernetes.apimachinery.services import TRIGGER_TIME
 from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.controllers.endpointslice.plan import (
     MANAGED_BY,
@@ -21,7 +22,6 @@ from pybernetes.controllers.endpointslice.plan import (
     endpoint_key,
     port_key,
 )
-from pybernetes.controllers.endpointslice.service_pods import TRIGGER_TIME
 from pybernetes.controllers.runtime.owners import controller_reference
 
 CONTROLLER = "endpointslicemirroring-controller.k8s.io"
