@@ -90,6 +90,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='EncryptionConfiguration by which objects are encrypted in the store; followed as it changes ("": none)',
     )
     parser.add_argument(
+        "--kubelet-config",
+        metavar="FILE",
+        help='KubeletConfiguration for the nodes: reservations, CPU manager, evictions ("": the defaults)',
+    )
+    parser.add_argument(
         "--feature-gates",
         metavar="NAME=true,...",
         help='features of the apiserver and the controllers on or off ("": as upstream has them)',
@@ -217,7 +222,7 @@ def _check_simulation(args: argparse.Namespace) -> None:
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """What was given of that which may change later. Raises ClusterError."""
     found: dict[str, Any] = {}
-    for name in ("encryption_config", "snapshot_dir", *ETCD_FILES):
+    for name in ("encryption_config", "kubelet_config", "snapshot_dir", *ETCD_FILES):
         if (path := getattr(args, name)) is not None:
             found[name] = str(Path(path).absolute()) if path else ""
     for name in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,15 @@ from pybernetes.cluster.spec import MAX_SIMULATED_NODES, ClusterSpec
 
 ETCD_FILES = ("etcd_ca_file", "etcd_cert_file", "etcd_key_file", "etcd_user_file")
 """What opens a given etcd."""
+
+NODES_OWN = frozenset(
+    {
+        *("node_ip", "cri_endpoint", "root_dir", "pod_log_dir", "cgroup_root", "cluster_dns", "cluster_domain"),
+        *("static_pod_path", "server_address", "server_port", "tls_cert_file", "tls_private_key_file"),
+        *("client_ca_file", "rotate_certificates", "rotate_server_certificates"),
+    }
+)
+"""What the cluster says of each node: attributes of KubeletConfig."""
 
 
 def check(settings: dict[str, Any]) -> None:
@@ -22,6 +32,8 @@ def check(settings: dict[str, Any]) -> None:
             configuration.read(Path(file))
         except ValueError as error:
             raise ClusterError(str(error)) from None
+    if file := settings.get("kubelet_config"):
+        _check_kubelet_config(file)
     _check_apis(settings.get("feature_gates", ""), settings.get("runtime_config", ""))
     domain = settings.get("cluster_domain")
     if domain is not None and (problems := names.dns1123_subdomain(domain)):
@@ -41,6 +53,22 @@ def check(settings: dict[str, Any]) -> None:
     _check_etcd_files(settings)
     if settings.get("snapshot_keep", 1) < 1:
         raise ClusterError(f"--snapshot-keep {settings['snapshot_keep']} cannot be; keep one at least")
+
+
+def _check_kubelet_config(file: str) -> None:
+    from pybernetes.kubelet.config import KubeletConfig
+    from pybernetes.kubelet.configuration import checks, reading
+
+    lines: list[str] = []
+    try:
+        said = reading.read(file, "", lines.append)
+        checks.check(KubeletConfig("", **said))
+    except ValueError as error:
+        raise ClusterError(str(error)) from None
+    if own := reading.names_of(said.keys() & NODES_OWN):
+        raise ClusterError(f"kubelet configuration {file}: {own[0]} is for the cluster to say; leave it out")
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 def check_store(spec: ClusterSpec) -> None:

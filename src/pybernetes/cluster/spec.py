@@ -71,6 +71,8 @@ class ClusterSpec:
     each, behind a load balancer on the host. With one, the control plane is on the host."""
     encryption_config: str = ""
     """File with an EncryptionConfiguration; "": objects lie in the store as they are."""
+    kubelet_config: str = ""
+    """File with a KubeletConfiguration for real nodes; "": they have the defaults."""
     feature_gates: str = ""
     """Of the apiserver and the controllers: Name=true,…"""
     runtime_config: str = ""

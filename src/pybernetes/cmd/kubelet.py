@@ -4,160 +4,148 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import socket
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.apimachinery import features
+from pybernetes.kubelet.configuration.kinds import taint
+from pybernetes.kubelet.containers.sysctls import AllowedSysctls
+from pybernetes.kubelet.resources.topology import POLICIES, SCOPES
 
 if TYPE_CHECKING:
     from pybernetes.kubelet.config import KubeletConfig
 
 
+_HEALTHZ_PORT = 10248
+"""Upstream's. The nodes of `pybernetes up`, which may be many on one machine, answer at none."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Without a flag what the file says holds, and without that the default of KubeletConfig."""
     add, switch = parser.add_argument, argparse.BooleanOptionalAction
+    add("--config", default="", metavar="FILE", help="KubeletConfiguration to read; flags have the last word")
+    add("--config-dir", default="", metavar="DIR", help="folder of files NAME.conf that change it, in their order")
     add("--kubeconfig", default="", help="how to reach the apiserver; without it only static pods run")
-    add("--hostname-override", default="", metavar="NAME", help="name of the Node (default: the host's name)")
-    add("--node-ip", default="", metavar="IP", help="the node's address (default: that of the default route)")
-    add("--container-runtime-endpoint", default="unix:///run/containerd/containerd.sock", metavar="URL")
-    add("--root-dir", default="/var/lib/kubelet", metavar="DIR", help="where pods' volumes and files lie")
-    add("--pod-log-dir", default="/var/log/pods", metavar="DIR", help="where containers' logs lie")
-    add("--cgroup-root", default="/pybernetes", metavar="PATH", help="cgroup under which pods' cgroups are made")
-    add("--cgroups-per-qos", action=argparse.BooleanOptionalAction, default=True)
-    add("--cluster-dns", default="10.96.0.10", metavar="IP,...", help="nameservers of pods")
-    add("--cluster-domain", default="cluster.local", metavar="DOMAIN")
-    add("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="resolver configuration of the node")
-    add("--pod-manifest-path", default="", metavar="DIR", help="directory of static pods")
-    add("--manifest-url", default="", metavar="URL", help="where static pods can be read from")
-    add("--manifest-url-header", action="append", default=[], metavar="KEY:VALUE,...", help="sent to --manifest-url")
-    add("--http-check-frequency", type=float, default=20.0, metavar="SECONDS", help="how often --manifest-url is asked")
-    add("--address", default="0.0.0.0", metavar="IP", help="address of the kubelet's server")
-    add("--port", type=int, default=10250, help="port of the kubelet's server; negative serves nothing")
-    add("--tls-cert-file", default="", metavar="FILE")
-    add("--tls-private-key-file", default="", metavar="FILE")
     add("--bootstrap-kubeconfig", default="", metavar="FILE", help="with it --kubeconfig is made where it is missing")
-    add("--rotate-certificates", action=switch, default=False, help="renew the client certificate in time")
-    add("--rotate-server-certificates", action=switch, default=False, help="ask the API for the server's certificate")
     add("--cert-dir", default="/var/lib/kubelet/pki", metavar="DIR", help="where these certificates are kept")
-    add("--client-ca-file", default="", metavar="FILE", help="CA of clients of the kubelet's server")
-    add("--register-node", action=argparse.BooleanOptionalAction, default=True)
-    add("--node-labels", default="", metavar="KEY=VALUE,...")
-    add("--register-with-taints", default="", metavar="KEY=VALUE:EFFECT,...")
-    add("--provider-id", default="", metavar="ID")
-    add("--max-pods", type=int, default=110)
-    add("--system-reserved", default="", metavar="RESOURCE=QUANTITY,...", help="kept from pods, e.g. cpu=200m")
-    add(
-        "--kube-reserved",
-        default="",
-        metavar="RESOURCE=QUANTITY,...",
-        help="kept from pods for the node's own processes",
-    )
-    add(
-        "--enforce-node-allocatable",
-        default="pods",
-        metavar="NAME,...",
-        help="whose cgroup is held to its part, or none",
-    )
-    add("--system-reserved-cgroup", default="", metavar="PATH", help="cgroup of what --system-reserved is for")
-    add("--kube-reserved-cgroup", default="", metavar="PATH", help="cgroup of what --kube-reserved is for")
-    add("--reserved-cpus", default="", metavar="LIST", help="CPUs kept from pods that get some of their own: 0-1,4")
-    add("--cpu-manager-policy", default="none", choices=("none", "static"), help="CPUs of their own for some pods")
-    add("--cpu-manager-policy-options", default="", metavar="OPTION=true,...", help="of the static policy")
-    policies = ("none", "best-effort", "restricted", "single-numa-node")
-    add("--topology-manager-policy", default="none", choices=policies, help="how near devices and CPUs lie together")
-    add("--topology-manager-scope", default="container", choices=("container", "pod"), help="of each, or of all")
-    add("--shutdown-grace-period", type=int, default=0, metavar="SECONDS", help="how long a shutdown waits for pods")
-    add("--shutdown-grace-period-critical-pods", type=int, default=0, metavar="SECONDS", help="the last part of it")
-    add("--shutdown-grace-period-by-pod-priority", default="", metavar="PRIORITY=SECONDS,...")
-    add("--serialize-image-pulls", action=argparse.BooleanOptionalAction, default=True)
-    add("--max-parallel-image-pulls", type=int, default=0, help="with --no-serialize-image-pulls (default: no limit)")
+    add("--hostname-override", default="", metavar="NAME", help="name of the Node (default: the host's name)")
     add("--image-credential-provider-config", default="", metavar="PATH", help="CredentialProviderConfig to read")
-    add("--image-credential-provider-bin-dir", default="", metavar="DIR", help="where those programs lie")
-    add("--pod-max-pids", type=int, default=-1, help="processes that a pod may have; -1 sets no limit")
-    add("--allowed-unsafe-sysctls", default="", metavar="NAME,...", help="that pods may set, or NAME*")
-    add("--seccomp-default", action=argparse.BooleanOptionalAction, default=False)
-    add("--node-status-update-frequency", type=float, default=10.0, metavar="SECONDS")
-    add("--eviction-hard", default=None, metavar="SIGNAL<VALUE,...", help="below this pods end at once")
-    add("--eviction-soft", default="", metavar="SIGNAL<VALUE,...", help="below this for a while pods end")
-    add("--eviction-soft-grace-period", default="", metavar="SIGNAL=TIME,...")
-    add("--eviction-minimum-reclaim", default="", metavar="SIGNAL=VALUE,...")
-    add("--eviction-max-pod-grace-period", type=int, default=0, metavar="SECONDS")
-    add("--eviction-pressure-transition-period", type=float, default=300.0, metavar="SECONDS")
-    add("--image-gc-high-threshold", type=int, default=85, metavar="PERCENT")
-    add("--image-gc-low-threshold", type=int, default=80, metavar="PERCENT")
+    add("--feature-gates", action="append", default=[], help="features on or off: Name=true,… (AllAlpha, AllBeta too)")
+    add("--node-ip", metavar="IP", help="the node's address (default: that of the default route)")
+    add("--container-runtime-endpoint", dest="cri_endpoint", metavar="URL")
+    add("--root-dir", metavar="DIR", help="where pods' volumes and files lie (default /var/lib/kubelet)")
+    add("--pod-log-dir", metavar="DIR", help="where containers' logs lie (default /var/log/pods)")
+    add("--cgroup-root", metavar="PATH", help="cgroup under which pods' cgroups are made (default /pybernetes)")
+    add("--cgroups-per-qos", action=switch)
+    add("--cluster-dns", metavar="IP,...", help="nameservers of pods (default 10.96.0.10)")
+    add("--cluster-domain", metavar="DOMAIN")
+    add("--resolv-conf", dest="resolver_config", metavar="FILE", help="resolver configuration of the node")
+    add("--pod-manifest-path", dest="static_pod_path", metavar="DIR", help="directory of static pods")
+    add("--manifest-url", dest="static_pod_url", metavar="URL", help="where static pods can be read from")
+    add(
+        "--manifest-url-header",
+        dest="static_pod_url_headers",
+        action="append",
+        metavar="KEY:VALUE,...",
+        help="sent to --manifest-url",
+    )
+    add("--http-check-frequency", dest="http_check_frequency_s", type=float, metavar="SECONDS")
+    add("--enable-server", action=switch, help="serve logs, exec and statistics (default: yes)")
+    add("--address", dest="server_address", metavar="IP", help="address of the kubelet's server")
+    add("--port", dest="server_port", type=int, help="port of the kubelet's server (default 10250)")
+    add("--healthz-port", type=int, help="port of /healthz for everybody (default 10248); 0 for none")
+    add("--healthz-bind-address", dest="healthz_address", metavar="IP")
+    add("--tls-cert-file", metavar="FILE")
+    add("--tls-private-key-file", metavar="FILE")
+    add("--client-ca-file", metavar="FILE", help="CA of clients of the kubelet's server")
+    add("--rotate-certificates", action=switch, help="renew the client certificate in time")
+    add("--rotate-server-certificates", action=switch, help="ask the API for the server's certificate")
+    add("--register-node", action=switch)
+    add("--node-labels", metavar="KEY=VALUE,...")
+    add("--register-with-taints", metavar="KEY=VALUE:EFFECT,...")
+    add("--provider-id", metavar="ID")
+    add("--max-pods", type=int, help="default 110")
+    add("--pods-per-core", type=int, help="a second limit of pods; 0 for none")
+    add("--system-reserved", metavar="RESOURCE=QUANTITY,...", help="kept from pods, e.g. cpu=200m")
+    add("--kube-reserved", metavar="RESOURCE=QUANTITY,...", help="kept from pods for the node's own processes")
+    add("--enforce-node-allocatable", metavar="NAME,...", help="whose cgroup is held to its part, or none")
+    add("--system-reserved-cgroup", metavar="PATH", help="cgroup of what --system-reserved is for")
+    add("--kube-reserved-cgroup", metavar="PATH", help="cgroup of what --kube-reserved is for")
+    add("--reserved-cpus", metavar="LIST", help="CPUs kept from pods that get some of their own: 0-1,4")
+    add("--cpu-manager-policy", metavar="POLICY", help="none or static: CPUs of their own for some pods")
+    add("--cpu-manager-policy-options", metavar="OPTION=true,...", help="of the static policy")
+    add(
+        "--topology-manager-policy",
+        metavar="POLICY",
+        help=f"how near what a pod gets lies together: {', '.join(POLICIES)}",
+    )
+    add("--topology-manager-scope", metavar="SCOPE", help=f"of each, or of all: {' or '.join(SCOPES)}")
+    add("--shutdown-grace-period", dest="shutdown_grace_period_s", type=int, metavar="SECONDS")
+    add(
+        "--shutdown-grace-period-critical-pods",
+        dest="shutdown_grace_period_critical_pods_s",
+        type=int,
+        metavar="SECONDS",
+        help="the last part of how long a shutdown waits for pods",
+    )
+    add("--shutdown-grace-period-by-pod-priority", dest="shutdown_grace_periods", metavar="PRIORITY=SECONDS,...")
+    add("--serialize-image-pulls", action=switch)
+    add("--max-parallel-image-pulls", type=int, help="with --no-serialize-image-pulls (default: no limit)")
+    add(
+        "--image-credential-provider-bin-dir",
+        dest="credential_provider_folder",
+        metavar="DIR",
+        help="where those programs lie",
+    )
+    add("--pod-max-pids", type=int, help="processes that a pod may have; -1, the default, sets no limit")
+    add("--allowed-unsafe-sysctls", dest="allowed_sysctls", metavar="NAME,...", help="that pods may set, or NAME*")
+    add("--seccomp-default", action=switch)
+    add("--node-status-update-frequency", dest="node_status_update_frequency_s", type=float, metavar="SECONDS")
+    add("--node-status-max-images", type=int, help="how many images the Node names; -1 for all")
+    add("--eviction-hard", metavar="SIGNAL<VALUE,...", help="below this pods end at once")
+    add("--eviction-soft", metavar="SIGNAL<VALUE,...", help="below this for a while pods end")
+    add("--eviction-soft-grace-period", metavar="SIGNAL=TIME,...")
+    add("--eviction-minimum-reclaim", metavar="SIGNAL=VALUE,...")
+    add("--eviction-max-pod-grace-period", dest="eviction_max_pod_grace_period_s", type=int, metavar="SECONDS")
+    add(
+        "--eviction-pressure-transition-period",
+        dest="eviction_pressure_transition_period_s",
+        type=float,
+        metavar="SECONDS",
+    )
+    add("--image-gc-high-threshold", dest="image_gc_high_threshold_percent", type=int, metavar="PERCENT")
+    add("--image-gc-low-threshold", dest="image_gc_low_threshold_percent", type=int, metavar="PERCENT")
 
 
 def config_of(args: argparse.Namespace) -> KubeletConfig:
-    """Raises ValueError for a flag that cannot be understood."""
+    """What the file says and then the flags. Raises ValueError with one line."""
     from pybernetes.kubelet.config import KubeletConfig
-    from pybernetes.kubelet.containers.sysctls import AllowedSysctls
-    from pybernetes.kubelet.eviction import thresholds
-    from pybernetes.kubelet.resources import node_allocatable
+    from pybernetes.kubelet.configuration import checks, reading
 
-    config = KubeletConfig(
-        node_name=(args.hostname_override or socket.gethostname()).lower(),
-        node_ip=args.node_ip,
-        cri_endpoint=args.container_runtime_endpoint,
-        root_dir=args.root_dir,
-        pod_log_dir=args.pod_log_dir,
-        cgroup_root=args.cgroup_root if args.cgroups_per_qos else "",
-        cluster_dns=[ip for ip in args.cluster_dns.split(",") if ip],
-        cluster_domain=args.cluster_domain,
-        resolver_config=args.resolv_conf,
-        static_pod_path=args.pod_manifest_path,
-        static_pod_url=args.manifest_url,
-        static_pod_url_headers=_headers(args.manifest_url_header),
-        http_check_frequency_s=args.http_check_frequency,
-        server_address=args.address,
-        server_port=args.port,
-        tls_cert_file=args.tls_cert_file,
-        tls_private_key_file=args.tls_private_key_file,
-        client_ca_file=args.client_ca_file,
-        register_node=args.register_node,
-        node_labels=_pairs(args.node_labels, "--node-labels"),
-        register_with_taints=[_taint(text) for text in args.register_with_taints.split(",") if text],
-        provider_id=args.provider_id,
-        max_pods=args.max_pods,
-        system_reserved=_pairs(args.system_reserved, "--system-reserved"),
-        kube_reserved=_pairs(args.kube_reserved, "--kube-reserved"),
-        enforce_node_allocatable=_names(args.enforce_node_allocatable),
-        system_reserved_cgroup=args.system_reserved_cgroup,
-        kube_reserved_cgroup=args.kube_reserved_cgroup,
-        reserved_cpus=args.reserved_cpus,
-        cpu_manager_policy=args.cpu_manager_policy,
-        cpu_manager_policy_options=_options(args.cpu_manager_policy_options, args.cpu_manager_policy),
-        topology_manager_policy=args.topology_manager_policy,
-        topology_manager_scope=args.topology_manager_scope,
-        shutdown_grace_period_s=args.shutdown_grace_period,
-        shutdown_grace_period_critical_pods_s=args.shutdown_grace_period_critical_pods,
-        shutdown_grace_periods=_periods(args.shutdown_grace_period_by_pod_priority),
-        serialize_image_pulls=args.serialize_image_pulls,
-        max_parallel_image_pulls=args.max_parallel_image_pulls,
-        credential_provider_folder=args.image_credential_provider_bin_dir,
-        seccomp_default=args.seccomp_default,
-        allowed_sysctls=AllowedSysctls(_names(args.allowed_unsafe_sysctls)),
-        pod_max_pids=args.pod_max_pids,
-        node_status_update_frequency_s=args.node_status_update_frequency,
-        image_gc_high_threshold_percent=args.image_gc_high_threshold,
-        image_gc_low_threshold_percent=args.image_gc_low_threshold,
-        eviction_soft=_pairs(args.eviction_soft, "--eviction-soft", "<"),
-        eviction_soft_grace_period=_pairs(args.eviction_soft_grace_period, "--eviction-soft-grace-period"),
-        eviction_minimum_reclaim=_pairs(args.eviction_minimum_reclaim, "--eviction-minimum-reclaim"),
-        eviction_max_pod_grace_period_s=args.eviction_max_pod_grace_period,
-        eviction_pressure_transition_period_s=args.eviction_pressure_transition_period,
-    )
+    settings: dict[str, Any] = {"healthz_port": _HEALTHZ_PORT}
+    settings |= reading.read(args.config, args.config_dir, _tell)
+    for field in dataclasses.fields(KubeletConfig):
+        said = getattr(args, field.name, None)
+        if said is not None and field.name != "feature_gates":
+            settings[field.name] = _READ[field.name](said) if field.name in _READ else said
+    settings["feature_gates"] = settings.get("feature_gates", {}) | features.parse(args.feature_gates)
     if args.image_credential_provider_config:
         from pybernetes.kubelet.credential_providers import read
 
-        config.credential_providers = read(Path(args.image_credential_provider_config))
-    if args.eviction_hard is not None:
-        config.eviction_hard = _pairs(args.eviction_hard, "--eviction-hard", "<")
-    thresholds.parse(
-        config.eviction_hard, config.eviction_soft, config.eviction_soft_grace_period, config.eviction_minimum_reclaim
-    )
-    node_allocatable.check_reserved(config.system_reserved, "--system-reserved")
-    node_allocatable.check_reserved(config.kube_reserved, "--kube-reserved")
-    node_allocatable.check(config.enforce_node_allocatable, config.system_reserved_cgroup, config.kube_reserved_cgroup)
+        settings["credential_providers"] = read(Path(args.image_credential_provider_config))
+    config = KubeletConfig(node_name=(args.hostname_override or socket.gethostname()).lower(), **settings)
+    checks.check(config)
+    for warning in features.FeatureGates(config.feature_gates).warnings():
+        _tell(warning)
     return config
+
+
+def _tell(line: str) -> None:
+    print(f"pybernetes kubelet: {line}", file=sys.stderr)
 
 
 async def run(args: argparse.Namespace) -> None:
@@ -170,10 +158,10 @@ async def run(args: argparse.Namespace) -> None:
     try:
         config = config_of(args)
     except ValueError as error:
-        print(f"pybernetes kubelet: {error}", file=sys.stderr)
+        _tell(str(error))
         raise SystemExit(2) from None
     if args.bootstrap_kubeconfig and not args.kubeconfig:
-        print("pybernetes kubelet: --bootstrap-kubeconfig needs --kubeconfig, which is made with it", file=sys.stderr)
+        _tell("--bootstrap-kubeconfig needs --kubeconfig, which is made with it")
         raise SystemExit(2)
     clock, random = SystemClock(), Random()
     identity = Identity(args, config.node_name, clock, random)
@@ -184,27 +172,13 @@ async def run(args: argparse.Namespace) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(kubelet.run())
             if transport is not None:
-                tasks.create_task(identity.keep(transport))
-                tasks.create_task(identity.keep_server(kubelet, transport))
+                if config.rotate_certificates:
+                    tasks.create_task(identity.keep(transport))
+                if config.rotate_server_certificates:
+                    tasks.create_task(identity.keep_server(kubelet, transport))
     except* (OSError, ValueError) as group:
-        print(f"pybernetes kubelet: {group.exceptions[0]}", file=sys.stderr)
+        _tell(str(group.exceptions[0]))
         raise SystemExit(1) from None
-
-
-def _options(text: str, policy: str) -> list[str]:
-    """Of the CPU manager: the ones that are true."""
-    from pybernetes.kubelet.resources.cpus import OPTIONS
-
-    flag = "--cpu-manager-policy-options"
-    found = _pairs(text, flag)
-    if found and policy != "static":
-        raise ValueError(f"{flag} needs --cpu-manager-policy=static")
-    for name, value in found.items():
-        if name not in OPTIONS:
-            raise ValueError(f"{flag}: {name!r} is none of {' and '.join(OPTIONS)}")
-        if value not in ("true", "false"):
-            raise ValueError(f"{flag}: {name} is true or false, not {value!r}")
-    return [name for name, value in found.items() if value == "true"]
 
 
 def _names(text: str) -> list[str]:
@@ -241,9 +215,37 @@ def _headers(texts: list[str]) -> dict[str, list[str]]:
     return found
 
 
+def _taints(text: str) -> list[tuple[str, str, str]]:
+    return [_taint(item) for item in text.split(",") if item]
+
+
 def _taint(text: str) -> tuple[str, str, str]:
-    rest, colon, effect = text.rpartition(":")
-    if not colon or effect not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
-        raise ValueError(f"--register-with-taints: {text!r} is not KEY=VALUE:EFFECT")
+    rest, _, effect = text.rpartition(":")
     key, _, value = rest.partition("=")
-    return key, value, effect
+    try:
+        return taint(key, value, effect)
+    except ValueError:
+        raise ValueError(f"--register-with-taints: {text!r} is not KEY=VALUE:EFFECT") from None
+
+
+def _pairs_of(flag: str, sign: str = "=") -> Callable[[str], dict[str, str]]:
+    return lambda text: _pairs(text, flag, sign)
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "cluster_dns": lambda text: [ip for ip in text.split(",") if ip],
+    "static_pod_url_headers": _headers,
+    "node_labels": _pairs_of("--node-labels"),
+    "register_with_taints": _taints,
+    "system_reserved": _pairs_of("--system-reserved"),
+    "kube_reserved": _pairs_of("--kube-reserved"),
+    "enforce_node_allocatable": _names,
+    "cpu_manager_policy_options": _pairs_of("--cpu-manager-policy-options"),
+    "shutdown_grace_periods": _periods,
+    "allowed_sysctls": lambda text: AllowedSysctls(_names(text)),
+    "eviction_hard": _pairs_of("--eviction-hard", "<"),
+    "eviction_soft": _pairs_of("--eviction-soft", "<"),
+    "eviction_soft_grace_period": _pairs_of("--eviction-soft-grace-period"),
+    "eviction_minimum_reclaim": _pairs_of("--eviction-minimum-reclaim"),
+}
+"""Of the texts of flags what KubeletConfig has."""

@@ -40,14 +40,11 @@ class Identity:
         return Path(self._args.kubeconfig).is_file() and self._own.held() is not None
 
     async def keep(self, transport: HttpTransport) -> None:
-        """Renews the client's certificate where that is asked for. Until cancelled."""
-        if self._args.rotate_certificates:
-            await self._own.keep(Client(transport, user_agent="kubelet"), transport.show_certificate)
+        """Renews the client's certificate. Until cancelled."""
+        await self._own.keep(Client(transport, user_agent="kubelet"), transport.show_certificate)
 
     async def keep_server(self, kubelet: Kubelet, transport: HttpTransport) -> None:
         """The same for the server's, which shows one of its own making until it is approved."""
-        if not self._args.rotate_server_certificates:
-            return
         await kubelet.started.wait()
         addresses = tuple(kubelet.settings.host_ips)
         wanted = Wanted(kubelet.config.node_name, (kubelet.config.hostname,), addresses)

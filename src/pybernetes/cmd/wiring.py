@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pybernetes.apimachinery.user import AUTHENTICATED, UserInfo, service_account_groups
 from pybernetes.cluster.layout import Layout
@@ -123,8 +123,14 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
     from pybernetes.kubelet.config import KubeletConfig
 
     keys, place = Pki(layout.pki), layout.node(node)
+    said: dict[str, Any] = {"pod_max_pids": _POD_MAX_PIDS}
+    if spec.kubelet_config:
+        from pybernetes.kubelet.configuration import reading
+
+        said |= reading.read(spec.kubelet_config, "", lambda line: None)
     return KubeletConfig(
         node_name=node,
+        **said,
         node_ip=",".join(spec.addresses_of(node)),
         cri_endpoint=str(place.containerd_socket),
         root_dir=str(place.kubelet),
@@ -133,7 +139,6 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
         cluster_dns=[spec.dns_ips[0]],
         cluster_domain=spec.cluster_domain,
         static_pod_path=str(place.manifests),
-        pod_max_pids=_POD_MAX_PIDS,
         server_address=spec.address_of(node),
         server_port=spec.kubelet_port,
         tls_cert_file=str(keys.certificate(f"kubelet-server-{node}")),

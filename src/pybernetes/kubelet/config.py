@@ -28,11 +28,15 @@ class KubeletConfig:
     """The InternalIP, or one of each IP family by comma; empty takes the address of the default route."""
     hostname: str = ""
     """The Hostname address and label; empty takes node_name."""
-    cri_endpoint: str = "/run/containerd/containerd.sock"
+    cri_endpoint: str = "unix:///run/containerd/containerd.sock"
     root_dir: str = "/var/lib/kubelet"
     pod_log_dir: str = "/var/log/pods"
     cgroup_root: str = "/pybernetes"
-    """The cgroup under which kubepods/ is made; empty leaves cgroups to the runtime."""
+    """The cgroup under which kubepods/ is made."""
+    cgroups_per_qos: bool = True
+    """Without, cgroups are left to the runtime."""
+    fail_cgroup_v1: bool = False
+    """Whether a machine with cgroup v1 is refused. Differs: upstream's default is that it is."""
     cluster_dns: list[str] = field(default_factory=lambda: ["10.96.0.10"])
     cluster_domain: str = "cluster.local"
     resolver_config: str = "/etc/resolv.conf"
@@ -41,17 +45,36 @@ class KubeletConfig:
     static_pod_url_headers: dict[str, list[str]] = field(default_factory=dict)
     http_check_frequency_s: float = 20.0
     server_address: str = "0.0.0.0"
+    enable_server: bool = True
     server_port: int = 10250
-    """0 takes a free port; the one taken is in the Node's daemonEndpoints. A negative number serves nothing."""
+    """0 takes a free port; the one taken is in the Node's daemonEndpoints."""
+    tls_min_version: int = 12
+    """12 or 13, of TLS 1.2 and 1.3."""
     tls_cert_file: str = ""
     tls_private_key_file: str = ""
     client_ca_file: str = ""
+    rotate_certificates: bool = False
+    """Whether the client certificate is renewed in time."""
+    rotate_server_certificates: bool = False
+    """Whether the server's certificate is asked of the API."""
+    accept_tokens: bool = True
+    """Whether the API is asked whose a bearer token is."""
+    anonymous_requests: bool = False
+    """Whether requests of nobody are those of system:anonymous."""
+    authorize_requests: bool = True
+    """Without, everybody who is known may do everything."""
+    healthz_port: int = 0
+    """Where /healthz is answered to everybody, in plain HTTP; 0: nowhere."""
+    healthz_address: str = "127.0.0.1"
     register_node: bool = True
     node_labels: dict[str, str] = field(default_factory=dict)
     register_with_taints: list[tuple[str, str, str]] = field(default_factory=list)
     """key, value, effect."""
     provider_id: str = ""
     max_pods: int = 110
+    pods_per_core: int = 0
+    """A second limit of pods; 0: none."""
+    feature_gates: dict[str, bool] = field(default_factory=dict)
     pod_max_pids: int = -1
     """Processes and threads that a pod may have at a time; -1 sets no limit."""
     pod_cidr: str = ""
@@ -68,7 +91,7 @@ class KubeletConfig:
     """CPUs kept from pods that get some of their own, as a list: 0-1,4."""
     cpu_manager_policy: str = "none"
     """`none` or `static`: guaranteed pods that ask for whole CPUs get some of their own."""
-    cpu_manager_policy_options: Sequence[str] = ()
+    cpu_manager_policy_options: dict[str, str] = field(default_factory=dict)
     """`full-pcpus-only`: whole cores alone; `strict-cpu-reservation`: nobody runs on what is reserved."""
     topology_manager_policy: str = "none"
     """`none`, `best-effort`, `restricted` or `single-numa-node`: how near devices and CPUs of a pod lie together."""
@@ -76,6 +99,8 @@ class KubeletConfig:
     """Whether that holds for each container, or for the pod."""
     eviction_hard: dict[str, str] = field(default_factory=lambda: dict(_EVICTION_HARD))
     """Quantity or percentage by signal; below it pods end at once."""
+    merge_default_eviction_settings: bool = False
+    """Whether signals that eviction_hard does not name have their default; else they have none."""
     eviction_soft: dict[str, str] = field(default_factory=dict)
     eviction_soft_grace_period: dict[str, str] = field(default_factory=dict)
     """How long a soft threshold must be crossed, by signal."""
@@ -98,19 +123,28 @@ class KubeletConfig:
     node_status_update_frequency_s: float = 10.0
     node_status_report_frequency_s: float = 300.0
     node_lease_duration_s: int = 40
+    node_status_max_images: int = 50
+    """How many images the Node names; -1 for all."""
+    max_restart_back_off_s: float = 300.0
     max_dead_containers_per_container: int = 1
     container_log_max_bytes: int = 10 * 1024 * 1024
     container_log_max_files: int = 5
+    container_log_monitor_interval_s: float = 10.0
     image_gc_high_threshold_percent: int = 85
     image_gc_low_threshold_percent: int = 80
     image_minimum_gc_age_s: float = 120.0
+    image_maximum_gc_age_s: float = 0.0
+    """After this without use an image is removed, however much room there is; 0: never."""
     housekeeping_period_s: float = 60.0
     """How often garbage is looked for, while there is any reason to."""
     seccomp_default: bool = False
     allowed_sysctls: AllowedSysctls = field(default_factory=AllowedSysctls)
     enable_debugging_handlers: bool = True
+    enable_system_log_handler: bool = True
     version: str = GIT_VERSION
 
     def __post_init__(self) -> None:
         self.hostname = self.hostname or self.node_name
         self.cgroup_root = self.cgroup_root.rstrip("/")
+        if self.merge_default_eviction_settings:
+            self.eviction_hard = {**_EVICTION_HARD, **self.eviction_hard}

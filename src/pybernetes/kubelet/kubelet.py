@@ -30,6 +30,7 @@ from pybernetes.host.random import Random
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.admitting import Admitting
 from pybernetes.kubelet.adoption import Strays, look_at_runtime, pod_from_labels
+from pybernetes.kubelet.backoff import BackOff
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers.configs import NodeFacts, instance_of
 from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
@@ -157,6 +158,8 @@ class Kubelet:
         config, client, around = self.config, self.client, self.around
         cgroups = around.cgroups(config, self.machine)
         if cgroups is not None:
+            if config.fail_cgroup_v1 and cgroups.version == 1:
+                raise ValueError("kubelet is configured to not run on a host using cgroup v1 (failCgroupV1)")
             cgroups.setup()
             enforcing.hold_reserved(cgroups, config)
         recorder = around.recorder(client, config, self.clock) if client is not None else None
@@ -388,7 +391,9 @@ class Kubelet:
 
     def new_runner(self, pod: Pod) -> PodRunner:
         uid = pod_spec.uid_of(pod)
-        runner = PodRunner(PodWorker(pod, self.settings), self.node)
+        longest_s = self.config.max_restart_back_off_s
+        back_off = BackOff(min(BackOff().initial_s, longest_s), longest_s)
+        runner = PodRunner(PodWorker(pod, self.settings, back_off), self.node)
         self.runners[uid] = runner
         found = self._found.get(uid)
         if found is not None:
@@ -500,7 +505,7 @@ class Kubelet:
 
     async def _start_server(self) -> None:
         config = self.config
-        if config.server_port < 0:
+        if not config.enable_server:
             return
         from pybernetes.kubelet.serving.access import Access
         from pybernetes.kubelet.serving.server import KubeletServer, ServerConfig
@@ -514,14 +519,23 @@ class Kubelet:
                 tls_private_key_file=config.tls_private_key_file,
                 client_ca_file=config.client_ca_file,
                 node_name=config.node_name,
+                tls_min_version=config.tls_min_version,
                 debugging_handlers=config.enable_debugging_handlers,
-                system_log_folder=_SYSTEM_LOGS,
+                system_log_folder=_SYSTEM_LOGS if config.enable_system_log_handler else "",
             ),
             self.clock,
-            Access(self.client, config.node_name),
+            Access(
+                self.client,
+                config.node_name,
+                tokens=config.accept_tokens,
+                anonymous=config.anonymous_requests,
+                authorize=config.authorize_requests,
+            ),
         )
         await self._server.start()
         self.server_port = self._server.port
+        if config.healthz_port:
+            self.spawn(self._server.answer_health(config.healthz_address, config.healthz_port), "healthz")
 
     async def show_certificate(self, pem: bytes) -> None:
         """The server's from now on, with its key."""

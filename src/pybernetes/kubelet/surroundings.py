@@ -67,7 +67,7 @@ class Surroundings:
         return ContainerEvents(cri, on_change, has_pods)
 
     def cgroups(self, config: KubeletConfig, machine: Machine) -> Cgroups | None:
-        if not config.cgroup_root:
+        if not config.cgroups_per_qos:
             return None
         limit = config.pod_max_pids if config.pod_max_pids > 0 else None
         sizes = [size for size, _ in hugepages(machine.capacity)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -30,10 +31,13 @@ def test_what_is_reserved_and_for_whom() -> None:
     )
     assert (found.kube_reserved, found.kube_reserved_cgroup) == ({"cpu": "100m", "pid": "200"}, "/k")
     assert found.enforce_node_allocatable == ["kube-reserved"]
-    assert config().enforce_node_allocatable == ["pods"]
+    assert list(config().enforce_node_allocatable) == ["pods"]
     assert config("--enforce-node-allocatable=none").enforce_node_allocatable == []
     both = "--cpu-manager-policy-options=full-pcpus-only=true,strict-cpu-reservation=false"
-    assert config("--cpu-manager-policy=static", both).cpu_manager_policy_options == ["full-pcpus-only"]
+    assert config("--cpu-manager-policy=static", both).cpu_manager_policy_options == {
+        "full-pcpus-only": "true",
+        "strict-cpu-reservation": "false",
+    }
 
 
 @pytest.mark.parametrize(
@@ -42,19 +46,35 @@ def test_what_is_reserved_and_for_whom() -> None:
         ("--eviction-hard=cpu<1", "unsupported eviction signal cpu"),
         ("--manifest-url-header=A=1", "is not KEY:VALUE"),
         ("--system-reserved=cpu", "--system-reserved: 'cpu' is not KEY=VALUE"),
-        ("--system-reserved=cpu=much", "--system-reserved: cpu: 'much' is no amount"),
-        ("--kube-reserved=memry=1Gi", "--kube-reserved: 'memry' is none of cpu, memory, ephemeral-storage, pid"),
-        ("--kube-reserved=memory=-1Gi", "--kube-reserved: memory: -1Gi is less than none"),
+        ("--system-reserved=cpu=much", "cpu: 'much' is no amount"),
+        (
+            "--kube-reserved=memry=1Gi",
+            r"kubeReserved \(--kube-reserved\): 'memry' is none of cpu, memory",
+        ),
+        ("--kube-reserved=memory=-1Gi", "memory: -1Gi is less than none"),
         ("--enforce-node-allocatable=system-reserved", "needs --system-reserved-cgroup"),
         ("--allowed-unsafe-sysctls=vm.*", "are not known to be namespaced"),
-        ("--cpu-manager-policy-options=full-pcpus-only=true", "needs --cpu-manager-policy=static"),
+        ("--cpu-manager-policy-options=full-pcpus-only=true", "needs cpuManagerPolicy static"),
         (
             "--cpu-manager-policy=static --cpu-manager-policy-options=x=true",
-            "'x' is none of full-pcpus-only and strict",
+            "'x' is none of full-pcpus-only, strict",
         ),
-        ("--cpu-manager-policy=static --cpu-manager-policy-options=full-pcpus-only=1", "is true or false, not '1'"),
+        ("--cpu-manager-policy=static --cpu-manager-policy-options=full-pcpus-only=on", "is true or false, not 'on'"),
     ],
 )
 def test_flags_that_make_no_sense(words: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         config(*words.split())
+
+
+def test_flags_have_the_last_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "kubelet.yaml"
+    text = "maxPods: 5\nsystemReserved: {cpu: 1m}\nfeatureGates: {AllBeta: true, EventedPLEG: false}\nsyncFrequency: 1s"
+    file.write_text(f"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n{text}")
+    found = config(
+        f"--config={file}", "--system-reserved=memory=1Gi", "--feature-gates=AllBeta=false", "--healthz-port=0"
+    )
+    assert (found.max_pods, found.system_reserved, found.healthz_port) == (5, {"memory": "1Gi"}, 0)
+    assert found.feature_gates == {"AllBeta": False, "EventedPLEG": False}
+    assert 'syncFrequency: "1s" makes no difference' in capsys.readouterr().err
+    assert config().healthz_port == 10248

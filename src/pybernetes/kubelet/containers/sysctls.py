@@ -14,9 +14,10 @@ from pybernetes.apimachinery import sysctls
 class AllowedSysctls:
     def __init__(self, unsafe: Iterable[str] = ()) -> None:
         """The safe ones, and those of `unsafe`, where `kernel.msg*` is all that begin so. Raises ValueError."""
+        self.unsafe = tuple(unsafe)
         self._namespaces = {name: sysctls.namespace_of(name) for name in sysctls.SAFE}
         self._prefixes: dict[str, str] = {}
-        for pattern in map(sysctls.normalized, unsafe):
+        for pattern in map(sysctls.normalized, self.unsafe):
             name = pattern.removesuffix("*")
             namespace = sysctls.namespace_of(name)
             if not namespace:

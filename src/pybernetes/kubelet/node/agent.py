@@ -157,7 +157,7 @@ class NodeAgent:
             self._machine,
             old,
             self.health,
-            images_of(self._images),
+            images_of(self._images, self._config.node_status_max_images),
             self._host_ips,
             self._server_port(),
             self._clock.now(),

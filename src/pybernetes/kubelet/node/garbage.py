@@ -58,6 +58,11 @@ def images_to_remove(images: Iterable[ImageUse], to_free_bytes: int, now_s: floa
     return chosen
 
 
+def images_too_old(images: Iterable[ImageUse], now_s: float, maximum_age_s: float) -> list[str]:
+    """Those that nobody has used for longer than that; one not used as far as is known has 0."""
+    return [i.id for i in images if not i.pinned and i.last_used_s < now_s and now_s - i.last_used_s > maximum_age_s]
+
+
 class _RuntimeConfig(msgspec.Struct):
     """As much as is looked at of what a runtime tells of its configuration."""
 
@@ -69,6 +74,7 @@ class Garbage:
         self._cri = cri
         self._config = config
         self._clock = clock
+        self._began_s = clock.now()
         self._first_seen: dict[str, float] = {}
         self._last_used: dict[str, float] = {}
         self._sandbox_image: str | None = None
@@ -94,7 +100,7 @@ class Garbage:
         return gone
 
     async def collect_images(self) -> list[str]:
-        """Removes unused images where their disk is fuller than the high threshold."""
+        """Removes images unused for too long, and unused ones where their disk is fuller than the high threshold."""
         return await self._collect(0)
 
     async def _collect(self, to_free: int) -> list[str]:
@@ -110,17 +116,30 @@ class Garbage:
             self._first_seen.setdefault(image.id, now)
             if _is_used(image, used):
                 self._last_used[image.id] = now
-        if not to_free:
-            filled, capacity = await self._disk()
-            if not capacity or filled * 100 < capacity * self._config.image_gc_high_threshold_percent:
-                return []
-            to_free = filled - capacity * self._config.image_gc_low_threshold_percent // 100
         uses = [
             ImageUse(i.id, i.size, self._first_seen[i.id], self._last_used.get(i.id, 0.0), i.pinned or was_loaded(i))
             for i in images
         ]
+        removed = await self._remove_images(self._too_old(uses, now))
+        uses = [image for image in uses if image.id not in removed]
+        if not to_free:
+            filled, capacity = await self._disk()
+            if not capacity or filled * 100 < capacity * self._config.image_gc_high_threshold_percent:
+                return removed
+            to_free = filled - capacity * self._config.image_gc_low_threshold_percent // 100
+        chosen = images_to_remove(uses, to_free, now, self._config.image_minimum_gc_age_s)
+        return removed + await self._remove_images(chosen)
+
+    def _too_old(self, uses: Iterable[ImageUse], now_s: float) -> list[str]:
+        """None before this kubelet has looked for as long: it does not know what was used before."""
+        maximum_age_s = self._config.image_maximum_gc_age_s
+        if not maximum_age_s or now_s - self._began_s <= maximum_age_s:
+            return []
+        return images_too_old(uses, now_s, maximum_age_s)
+
+    async def _remove_images(self, image_ids: Iterable[str]) -> list[str]:
         removed = []
-        for image_id in images_to_remove(uses, to_free, now, self._config.image_minimum_gc_age_s):
+        for image_id in image_ids:
             try:
                 await self._cri.remove_image(image_id)
             except CriError as error:

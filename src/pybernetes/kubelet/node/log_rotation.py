@@ -24,7 +24,6 @@ from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.runtime import PodRuntime
 
 _LOG = logging.getLogger(__name__)
-_PERIOD_S = 10.0
 
 
 class LogRotation:
@@ -34,9 +33,9 @@ class LogRotation:
         self._clock = clock
 
     async def run(self, pods: Callable[[], Iterable[PodRuntime]]) -> None:
-        """Looks at the logs of all of them every ten seconds."""
+        """Looks at the logs of all of them again and again."""
         while True:
-            await asyncio.sleep(_PERIOD_S)
+            await asyncio.sleep(self._config.container_log_monitor_interval_s)
             for runtime in pods():
                 await self.rotate(runtime)
 

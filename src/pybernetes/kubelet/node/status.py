@@ -45,7 +45,6 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64
 _HUGEPAGES = Path("/sys/kernel/mm/hugepages")
 _APPARMOR_ENABLED = Path("/sys/module/apparmor/parameters/enabled")
 _APPARMOR_PROFILES = Path("/sys/kernel/security/apparmor")
-_MAX_IMAGES = 50
 _MAX_NAMES = 5
 _DECLARED_FEATURES = sorted([RESIZE_OF_INIT_CONTAINERS, RESIZE_OF_PODS, RESTART_ALL_CONTAINERS])
 PRESSURES = {
@@ -120,12 +119,13 @@ def read_machine(config: KubeletConfig) -> Machine:
         root = root.parent
     disk = os.statvfs(root)
     disk_bytes = disk.f_blocks * disk.f_frsize
+    cpus = len(os.sched_getaffinity(0))
     capacity = {
-        "cpu": str(len(os.sched_getaffinity(0))),
+        "cpu": str(cpus),
         "memory": f"{memory // 1024}Ki",
         "ephemeral-storage": f"{disk_bytes // 1024}Ki",
         **_hugepages(),
-        "pods": str(config.max_pods),
+        "pods": str(min(config.max_pods, config.pods_per_core * cpus) if config.pods_per_core else config.max_pods),
     }
     reserved = (config.system_reserved, config.kube_reserved)
     allocatable = node_allocatable.allocatable(capacity, reserved, config.eviction_hard)
@@ -259,14 +259,14 @@ def same_but_for_heartbeats(left: NodeStatus, right: NodeStatus) -> bool:
     return bare(left) == bare(right)
 
 
-def images_of(found: list[object]) -> list[ContainerImage]:
-    """The largest fifty of a CRI image list, as the Node shows them."""
+def images_of(found: list[object], most: int) -> list[ContainerImage]:
+    """The largest of a CRI image list, as the Node shows them; so many at most, -1 for all."""
     images = []
     for image in found:
         names = [*getattr(image, "repo_digests", ()), *getattr(image, "repo_tags", ())][:_MAX_NAMES]
         images.append(ContainerImage(names=names, sizeBytes=int(getattr(image, "size", 0))))
     images.sort(key=lambda image: image.sizeBytes or 0, reverse=True)
-    return images[:_MAX_IMAGES]
+    return images if most < 0 else images[:most]
 
 
 def handlers_of(answer: Any) -> list[NodeRuntimeHandler]:

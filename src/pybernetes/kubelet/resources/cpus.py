@@ -3,7 +3,7 @@
 All other containers share what is left. What the system is reserved is never anybody's own.
 
 Source: pkg/kubelet/cm/cpumanager/policy_static.go, cpu_manager.go.
-Differs: only the policy options of OPTIONS are known; CPUs of init containers, which stay with their pod, are given on
+Differs: CPUs of init containers, which stay with their pod, are given on
 first.
 """
 
@@ -20,14 +20,13 @@ from pybernetes.apimachinery import quantity
 from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
+from pybernetes.kubelet.resources import cpu_options
 from pybernetes.kubelet.resources.allocation import AllocationError
 from pybernetes.kubelet.resources.cpu_topology import Topology, parse, take, text_of
 from pybernetes.kubelet.resources.requests import pod_requests, qos_class, resources_of
 from pybernetes.kubelet.resources.topology import Hint, Hints, hints_for
 
 _FILE = "cpu_manager_state"
-_WHOLE_CORES, _STRICT = "full-pcpus-only", "strict-cpu-reservation"
-OPTIONS = (_WHOLE_CORES, _STRICT)
 _NO_CORES = "SMTAlignmentError"
 
 
@@ -45,8 +44,9 @@ class Cpus:
         self._topology = topology
         self._changed = changed
         self._reserved = _reserved(config, topology)
-        self._whole_cores = _WHOLE_CORES in config.cpu_manager_policy_options
-        self._for_nobody = self._reserved if _STRICT in config.cpu_manager_policy_options else frozenset[int]()
+        options = cpu_options.chosen(config.cpu_manager_policy, config.cpu_manager_policy_options)
+        self._whole_cores = cpu_options.WHOLE_CORES in options
+        self._for_nobody = self._reserved if cpu_options.STRICT in options else frozenset[int]()
         self._own: dict[tuple[str, str], frozenset[int]] = {}
         """By pod's uid and container's name."""
         self._reusable: dict[str, set[int]] = {}

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
+POLICIES = ("none", "best-effort", "restricted", "single-numa-node")
+SCOPES = ("container", "pod")
+"""Of what is merged: what each container asks for, or the whole pod."""
 MOST_NODES = 8
 """With more NUMA nodes there are too many combinations to look at."""
 

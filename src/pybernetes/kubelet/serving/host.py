@@ -19,7 +19,7 @@ import msgspec
 from pybernetes.api.core.v1 import Container, ContainerStatus, Pod, PodStatus
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.metrics_text import head
-from pybernetes.apimachinery.times import format_duration, format_time
+from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.containers.configs import instance_of
 from pybernetes.kubelet.cri.client import CriError
@@ -207,45 +207,9 @@ class Host:
         return await (self._stats.resources() if only_cpu_and_memory else self._stats.summary())
 
     def configz(self) -> dict[str, Any]:
-        config = self._kubelet.config
-        return {
-            "address": config.server_address,
-            "port": self._kubelet.server_port,
-            "staticPodPath": config.static_pod_path,
-            "staticPodURL": config.static_pod_url,
-            "httpCheckFrequency": format_duration(config.http_check_frequency_s),
-            "clusterDomain": config.cluster_domain,
-            "clusterDNS": config.cluster_dns,
-            "maxPods": config.max_pods,
-            "cgroupRoot": config.cgroup_root,
-            "cgroupDriver": "cgroupfs",
-            "serializeImagePulls": config.serialize_image_pulls,
-            "maxParallelImagePulls": config.max_parallel_image_pulls or None,
-            "resolvConf": config.resolver_config,
-            "seccompDefault": config.seccomp_default,
-            "systemReserved": config.system_reserved,
-            "kubeReserved": config.kube_reserved,
-            "systemReservedCgroup": config.system_reserved_cgroup,
-            "kubeReservedCgroup": config.kube_reserved_cgroup,
-            "enforceNodeAllocatable": list(config.enforce_node_allocatable) or ["none"],
-            "evictionHard": config.eviction_hard,
-            "evictionSoft": config.eviction_soft,
-            "evictionSoftGracePeriod": config.eviction_soft_grace_period,
-            "evictionMinimumReclaim": config.eviction_minimum_reclaim,
-            "evictionMaxPodGracePeriod": config.eviction_max_pod_grace_period_s,
-            "evictionPressureTransitionPeriod": format_duration(config.eviction_pressure_transition_period_s),
-            "nodeStatusUpdateFrequency": format_duration(config.node_status_update_frequency_s),
-            "nodeStatusReportFrequency": format_duration(config.node_status_report_frequency_s),
-            "nodeLeaseDurationSeconds": config.node_lease_duration_s,
-            "containerLogMaxSize": str(config.container_log_max_bytes),
-            "containerLogMaxFiles": config.container_log_max_files,
-            "imageMinimumGCAge": format_duration(config.image_minimum_gc_age_s),
-            "imageGCHighThresholdPercent": config.image_gc_high_threshold_percent,
-            "imageGCLowThresholdPercent": config.image_gc_low_threshold_percent,
-            "containerRuntimeEndpoint": config.cri_endpoint,
-            "enableDebuggingHandlers": config.enable_debugging_handlers,
-            "registerNode": config.register_node,
-        }
+        from pybernetes.kubelet.configuration.showing import shown
+
+        return shown(self._kubelet.config)
 
     def healthy(self) -> str:
         agent = self._kubelet.agent

@@ -9,6 +9,8 @@ Differs: the read-only port and /debug are not served.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -34,7 +36,9 @@ from pybernetes.kubelet.serving.log_reader import LogOptions
 from pybernetes.kubelet.serving.resource_metrics import resource_metrics
 from pybernetes.kubelet.serving.server_host import ServerHost, StreamOptions
 
+_LOG = logging.getLogger(__name__)
 _CERTIFICATE_DAYS = 3650
+_PORT_RETRY_S = 5.0
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _SUBRESOURCES = {"metrics": "metrics", "stats": "stats", "logs": "log", "checkpoint": "checkpoint"}
 _FINE_SUBRESOURCES = {"pods": "pods", "runningpods": "pods", "healthz": "healthz", "configz": "configz"}
@@ -51,6 +55,8 @@ class ServerConfig:
     tls_cert_file: str = ""
     tls_private_key_file: str = ""
     client_ca_file: str = ""
+    tls_min_version: int = 12
+    """12 or 13, of TLS 1.2 and 1.3."""
     node_name: str = "localhost"
     debugging_handlers: bool = True
     """exec, attach, portForward, run, containerLogs and logs."""
@@ -73,6 +79,7 @@ class KubeletServer:
         self._http: HttpServer | None = None
         self._context: ssl.SSLContext | None = None
         self._runtime: dict[str, HttpClient] = {}
+        self._health: HttpServer | None = None
 
     @property
     def port(self) -> int:
@@ -90,9 +97,30 @@ class KubeletServer:
         if self._context is not None:
             tls.load_pair(self._context, pem, b"")
 
+    async def answer_health(self, address: str, port: int) -> None:
+        """Answers /healthz to everybody, in plain HTTP. Waits for a port that is taken."""
+        while True:
+            health = HttpServer(self._plain, None, address, port, clock=self._clock)
+            try:
+                await health.start()
+            except OSError as error:
+                _LOG.warning("/healthz cannot be answered at %s:%d: %s", address, port, error.strerror)
+                await asyncio.sleep(_PORT_RETRY_S)
+            else:
+                self._health = health
+                return
+
+    async def _plain(self, request: Request) -> Response | Upgrade:
+        return self._healthz() if request.path == "/healthz" else _text(404, "404 page not found")
+
+    def _healthz(self) -> Response:
+        problem = self._host.healthy()
+        return _text(500, problem) if problem else _text(200, "ok")
+
     async def stop(self) -> None:
-        if self._http is not None:
-            await self._http.stop(grace_s=1.0)
+        for server in (self._http, self._health):
+            if server is not None:
+                await server.stop(grace_s=1.0)
         for client in self._runtime.values():
             await client.close()
 
@@ -123,8 +151,7 @@ class KubeletServer:
             return _text(405, "Debug endpoints are disabled.")
         match first, len(rest):
             case "healthz", _:
-                problem = self._host.healthy()
-                return _text(500, problem) if problem else _text(200, "ok")
+                return self._healthz()
             case "pods", 0:
                 return _pods(self._host.pods())
             case "runningpods", 0:
@@ -299,7 +326,9 @@ def _server_context(config: ServerConfig) -> ssl.SSLContext:
             certificate, key = self_signed(name[:64], (name,), (), time.time(), _CERTIFICATE_DAYS)
     except OSError as error:
         raise ValueError(f"cannot read {error.filename}: {error.strerror}") from None
-    return tls.server_context(certificate, key, ca)
+    context = tls.server_context(certificate, key, ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if config.tls_min_version == 13 else ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _target(rest: list[str]) -> tuple[str, str, str, str]:

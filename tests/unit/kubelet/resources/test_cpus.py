@@ -85,7 +85,9 @@ def guaranteed(name: str, cpu: str, init_cpu: str = "") -> Pod:
 
 class Node:
     def __init__(self, folder: Path, policy: str = "none", **settings: Any) -> None:
-        config = KubeletConfig(node_name="n", root_dir=str(folder), **{"reserved_cpus": "0", **settings})
+        config = KubeletConfig(
+            node_name="n", root_dir=str(folder), **{"cpu_manager_policy": "static", "reserved_cpus": "0", **settings}
+        )
         self.changes = 0
         self.cpus = Cpus(config, machine(), self._changed)
         self.allocation = Allocation([self.cpus], policy, "container", [0, 1])
@@ -112,7 +114,7 @@ def test_whole_cpus_of_guaranteed_pods_are_theirs_alone(tmp_path: Path) -> None:
 
 def test_whole_cores_alone(tmp_path: Path) -> None:
     """CPUs 0 and 4 are one core, of which one half is reserved."""
-    node = Node(tmp_path, cpu_manager_policy_options=["full-pcpus-only"])
+    node = Node(tmp_path, cpu_manager_policy_options={"full-pcpus-only": "true"})
     assert node.give(guaranteed("odd", "3")) == "SMTAlignmentError"
     assert node.give(guaranteed("a", "2")) == "1,5"
     assert node.give(guaranteed("b", "4")) == "2-3,6-7"
@@ -125,7 +127,7 @@ def test_whole_cores_alone(tmp_path: Path) -> None:
 
 
 def test_nobody_runs_on_what_is_reserved_strictly(tmp_path: Path) -> None:
-    node = Node(tmp_path, cpu_manager_policy_options=["strict-cpu-reservation"])
+    node = Node(tmp_path, cpu_manager_policy_options={"strict-cpu-reservation": "true"})
     assert node.give(guaranteed("half", "1500m")) == "1-7"
     assert node.give(guaranteed("a", "2")) == "1,5"
     assert text_of(node.cpus.shared()) == "2-4,6-7"

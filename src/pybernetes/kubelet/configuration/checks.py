@@ -1,0 +1,78 @@
+"""Refuses configurations that make no sense, before anything starts. Pure.
+
+Source: pkg/kubelet/apis/config/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pybernetes.apimachinery.features import FeatureGates
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.eviction import thresholds
+from pybernetes.kubelet.resources import cpu_options, node_allocatable
+from pybernetes.kubelet.resources.topology import POLICIES, SCOPES
+from pybernetes.kubelet.shutdown.groups import periods
+
+
+def check(config: KubeletConfig) -> None:
+    """Raises ValueError with one line, which names what was set."""
+    FeatureGates(config.feature_gates)
+    thresholds.parse(
+        config.eviction_hard, config.eviction_soft, config.eviction_soft_grace_period, config.eviction_minimum_reclaim
+    )
+    node_allocatable.check_reserved(config.system_reserved, "systemReserved (--system-reserved)")
+    node_allocatable.check_reserved(config.kube_reserved, "kubeReserved (--kube-reserved)")
+    node_allocatable.check(config.enforce_node_allocatable, config.system_reserved_cgroup, config.kube_reserved_cgroup)
+    for problem in (*_ranges(config), *_choices(config), *_together(config)):
+        raise ValueError(problem)
+    cpu_options.chosen(config.cpu_manager_policy, config.cpu_manager_policy_options)
+    periods(config)
+
+
+def _ranges(config: KubeletConfig) -> Iterator[str]:
+    wanted = (
+        ("port (--port)", config.server_port, 0, 65535),
+        ("healthzPort (--healthz-port)", config.healthz_port, 0, 65535),
+        ("maxPods (--max-pods)", config.max_pods, 0, None),
+        ("podsPerCore (--pods-per-core)", config.pods_per_core, 0, None),
+        ("nodeLeaseDurationSeconds", config.node_lease_duration_s, 1, None),
+        ("nodeStatusMaxImages (--node-status-max-images)", config.node_status_max_images, -1, None),
+        ("maxParallelImagePulls", config.max_parallel_image_pulls, 0, None),
+        ("imageGCHighThresholdPercent (--image-gc-high-threshold)", config.image_gc_high_threshold_percent, 0, 100),
+        ("imageGCLowThresholdPercent (--image-gc-low-threshold)", config.image_gc_low_threshold_percent, 0, 100),
+        ("containerLogMaxFiles", config.container_log_max_files, 2, None),
+        ("containerLogMonitorInterval", config.container_log_monitor_interval_s, 3, None),
+        ("crashLoopBackOff.maxContainerRestartPeriod", config.max_restart_back_off_s, 1, 300),
+    )
+    for name, value, least, most in wanted:
+        if value < least or (most is not None and value > most):
+            yield f"{name} {value:g} must be {f'from {least} to {most}' if most is not None else f'{least} or more'}"
+
+
+def _choices(config: KubeletConfig) -> Iterator[str]:
+    wanted = (
+        ("cpuManagerPolicy (--cpu-manager-policy)", config.cpu_manager_policy, ("none", "static")),
+        ("topologyManagerPolicy (--topology-manager-policy)", config.topology_manager_policy, POLICIES),
+        ("topologyManagerScope (--topology-manager-scope)", config.topology_manager_scope, SCOPES),
+    )
+    for name, value, choices in wanted:
+        if value not in choices:
+            yield f"{name} {value!r} is none of {', '.join(choices)}"
+
+
+def _together(config: KubeletConfig) -> Iterator[str]:
+    if config.image_gc_low_threshold_percent >= config.image_gc_high_threshold_percent:
+        yield "imageGCLowThresholdPercent must be less than imageGCHighThresholdPercent"
+    if 0 < config.image_maximum_gc_age_s <= config.image_minimum_gc_age_s:
+        yield "imageMaximumGCAge must be greater than imageMinimumGCAge"
+    if config.serialize_image_pulls and config.max_parallel_image_pulls > 1:
+        yield "maxParallelImagePulls cannot be larger than 1 unless serializeImagePulls is false"
+    if config.shutdown_grace_periods and config.shutdown_grace_period_s:
+        yield "shutdownGracePeriodByPodPriority and shutdownGracePeriod exclude each other"
+    if config.reserved_cpus and (config.system_reserved_cgroup or config.kube_reserved_cgroup):
+        yield "reservedSystemCPUs (--reserved-cpus) excludes systemReservedCgroup and kubeReservedCgroup"
+    if config.enforce_node_allocatable and not config.cgroups_per_qos:
+        yield "enforceNodeAllocatable needs cgroupsPerQOS"
+    if not config.pod_log_dir.startswith("/") or not config.pod_log_dir.isascii():
+        yield f"podLogsDir {config.pod_log_dir!r} must be an absolute path of ASCII characters"
