@@ -30,11 +30,11 @@ def builtin_archive(layout: Layout) -> Path:
 
 
 def load_builtin(spec: ClusterSpec, layout: Layout) -> None:
-    """Imports into the nodes that lack one of them. Raises ClusterError."""
+    """Imports into the nodes that lack one of them or a part of it. Raises ClusterError."""
 
     def load(node: str) -> None:
         images = of_node(spec, layout, node)
-        if not {*_BUILTIN} <= {image.name for image in images.list()}:
+        if not images.complete(_BUILTIN):
             images.load(builtin_archive(layout))
 
     with ThreadPoolExecutor(4) as pool:

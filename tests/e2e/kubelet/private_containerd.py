@@ -60,6 +60,7 @@ class PrivateContainerd:
         """`slot` gives it a network and cgroups of its own; it is under 100, and nobody else's on this machine."""
         self.folder = folder
         self.socket = folder / "c.sock"
+        self.archive = folder / "images.tar"
         self.bridge = f"pyk8stest{slot}"
         self.cgroup_root = f"/pybernetes-test-{slot}"
         self._subnet = f"10.251.{100 + slot}.0/24"
@@ -80,10 +81,9 @@ class PrivateContainerd:
         network = _CNI.format(folder=self.folder, bridge=self.bridge, subnet=self._subnet)
         (self.folder / "cni" / "10-test.conflist").write_text(network)
         self._launch()
-        archive = self.folder / "images.tar"
-        if not archive.exists():
-            write_archive(builtin_images(), archive)
-            self.ctr("images", "import", "--all-platforms", str(archive))
+        if not self.archive.exists():
+            write_archive(builtin_images(), self.archive)
+            self.ctr("images", "import", "--all-platforms", str(self.archive))
 
     def _launch(self) -> None:
         log = (self.folder / "log").open("ab")

@@ -1,20 +1,24 @@
-"""Disks that are full or cannot be written: what runs goes on, what is new says why it waits, and then comes."""
+"""Disks that are full, cannot be written or lost the images: what runs goes on, what is new says why it waits, and then
+comes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pybernetes.cluster.images.containerd import ContainerdImages
 from pybernetes.kubelet.volumes import mounts
 
 from ..conftest import quiet_fetch
 from .harness import Cluster, eventually, neighbour, play
-from .private_containerd import PrivateContainerd
+from .private_containerd import IMAGE, PrivateContainerd
 
 pytestmark = pytest.mark.e2e
 VOLUMES = [{"name": "v", "configMap": {"name": "kube-root-ca.crt"}}]
@@ -66,6 +70,28 @@ def test_a_kubelet_whose_folders_are(
             assert await asyncio.to_thread(quiet_fetch, f"http://{before.status.podIP}:8080/") == "served"
         await k.running("new")
         await k.gone("old")
+        after = await k.running("neighbour")
+        assert after.status.containerStatuses[0].containerID == before.status.containerStatuses[0].containerID
+
+    play(containerd, scene)
+
+
+def test_an_image_store_that_was_removed_beneath(containerd: PrivateContainerd) -> None:
+    """Its archive, loaded again as `up` does, makes it whole."""
+    images = ContainerdImages(containerd.socket, containerd.folder / "certs.d")
+
+    async def scene(k: Cluster) -> None:
+        await k.create("neighbour", [neighbour()])
+        before = await k.running("neighbour")
+        assert images.complete([IMAGE])
+        shutil.rmtree(containerd.folder / "root" / "io.containerd.content.v1.content" / "blobs")
+        assert not images.complete([IMAGE])
+        await k.create("new")
+        await eventually(lambda: k.was_told("new", ": blob not found"))
+        assert await asyncio.to_thread(quiet_fetch, f"http://{before.status.podIP}:8080/") == "served"
+        images.load(containerd.archive)
+        assert images.complete([IMAGE])
+        await k.running("new")
         after = await k.running("neighbour")
         assert after.status.containerStatuses[0].containerID == before.status.containerStatuses[0].containerID
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,14 @@ class ContainerdImages:
                 continue
             images.append(NodeImage(name, columns[1], f"{columns[2]} {columns[3]}"))
         return sorted(images, key=lambda image: image.name)
+
+    def complete(self, names: Collection[str]) -> bool:
+        """Whether each of these is there with all its parts, not only in the books."""
+        try:
+            found = self._ctr("images", "check", "--quiet", *(f"name=={name}" for name in names))
+        except ClusterError:  # says ctr of a part that is missing
+            return False
+        return set(names) <= set(found.split())
 
     def _ctr(self, *arguments: str, enter_network: bool = False) -> str:
         program = shutil.which("ctr")
