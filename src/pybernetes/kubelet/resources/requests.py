@@ -72,6 +72,16 @@ def cpu_quota(milli_cpu: int, period_us: int = QUOTA_PERIOD_US) -> int:
     return max(milli_cpu * period_us // 1000, MIN_QUOTA_PERIOD_US)
 
 
+def milli_of_shares(shares: int) -> int:
+    """The request that has these cpu.shares, in thousandths of a CPU. Source: SharesToMilliCPU."""
+    return -(-shares * 1000 // 1024)
+
+
+def milli_of_quota(quota_us: int) -> int:
+    """The limit that has this quota, in thousandths of a CPU; 0 for no limit. Source: QuotaToMilliCPU."""
+    return max(quota_us, 0) * 1000 // QUOTA_PERIOD_US
+
+
 @dataclass(frozen=True, slots=True)
 class CgroupValues:
     """What is written into one cgroup; None leaves a file alone."""

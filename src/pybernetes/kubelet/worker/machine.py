@@ -605,6 +605,7 @@ class PodWorker:
             removed_all=self._removed_all,
             resize_pending=self.resize_pending,
             resize_progress=self.resize_progress,
+            pod_size=self._pod_size,
             device_health=self.device_health,
         )
 

@@ -36,7 +36,15 @@ from pybernetes.apimachinery.pods import AnyContainer, is_terminal, restarts_all
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec
 from pybernetes.kubelet.pod_spec import find_condition, is_sidecar, should_restart
-from pybernetes.kubelet.resources.requests import pod_cgroup_values, pod_limits, pod_requests, qos_class
+from pybernetes.kubelet.resources.requests import (
+    CgroupValues,
+    milli_of_quota,
+    milli_of_shares,
+    pod_cgroup_values,
+    pod_limits,
+    pod_requests,
+    qos_class,
+)
 from pybernetes.kubelet.runtime import Container, PodRuntime
 
 MAX_MESSAGES_BYTES = 12 * 1024
@@ -96,6 +104,8 @@ class Inputs:
     """They have just been."""
     resize_pending: Resize | None = None
     resize_progress: Resize | None = None
+    pod_size: CgroupValues | None = None
+    """What the pod's own cgroup holds; None for what the pod was granted."""
     device_health: Mapping[str, list[ResourceStatus]] = field(default_factory=dict)
 
 
@@ -142,11 +152,11 @@ def generate(pod: Pod, runtime: PodRuntime, inputs: Inputs) -> PodStatus:
     )
     _set_addresses(pod, runtime, inputs, status)
     status.conditions = _conditions(pod, runtime, inputs, status)
-    _set_pod_resources(pod, status)
+    _set_pod_resources(pod, status, inputs.pod_size)
     return status
 
 
-def _set_pod_resources(pod: Pod, status: PodStatus) -> None:
+def _set_pod_resources(pod: Pod, status: PodStatus, size: CgroupValues | None) -> None:
     """Source: kubelet_pods.go getEffectiveAllocatedResources, convertToAPIPodLevelResourcesStatus."""
     status.allocatedResources = pod_requests(pod)
     held = pod.spec.resources or ResourceRequirements()
@@ -157,7 +167,10 @@ def _set_pod_resources(pod: Pod, status: PodStatus) -> None:
         for name in ("cpu", *(n for n in held.requests if n not in ("cpu", "memory"))):
             if name in status.allocatedResources:
                 requests[name] = status.allocatedResources[name]
-        status.resources = ResourceRequirements(requests=requests, limits=_pod_limits_in_force(pod))
+        limits = _pod_limits_in_force(pod)
+        if size is not None:
+            _correct(requests, limits, pod_cgroup_values(pod), size)
+        status.resources = ResourceRequirements(requests=requests, limits=limits)
     else:
         status.resources = ResourceRequirements(requests=dict(status.allocatedResources), limits=pod_limits(pod))
 
@@ -171,6 +184,21 @@ def _pod_limits_in_force(pod: Pod) -> dict[str, str]:
     if values.memory_limit_bytes is not None:
         held["memory"] = limits["memory"]
     return held
+
+
+def _correct(requests: dict[str, str], limits: dict[str, str], granted: CgroupValues, held: CgroupValues) -> None:
+    """Where the pod's cgroup holds something else than was granted, what it holds is told."""
+    if held.cpu_shares != granted.cpu_shares:
+        requests["cpu"] = quantity.from_milli(milli_of_shares(held.cpu_shares or 0))
+    found = {}
+    if held.cpu_quota_us != granted.cpu_quota_us:
+        found["cpu"] = quantity.from_milli(milli_of_quota(held.cpu_quota_us or 0))
+    if held.memory_limit_bytes != granted.memory_limit_bytes:
+        found["memory"] = quantity.from_value(held.memory_limit_bytes or 0, "BinarySI")
+    for name, amount in found.items():
+        limits.pop(name, None)
+        if amount != "0":
+            limits[name] = amount
 
 
 def _set_addresses(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodStatus) -> None:

@@ -219,3 +219,31 @@ def test_a_resize_that_waits_and_one_that_fails() -> None:
     node._answer = plain  # type: ignore[method-assign]
     node.run_until_quiet(60)
     assert conditions(node) == {}
+
+
+def of_whole_pod(old: Pod, asked: dict[str, str], limits: dict[str, str]) -> Pod:
+    new = msgspec.json.decode(msgspec.json.encode(old), type=Pod)
+    new.spec.resources = ResourceRequirements(requests=asked, limits=limits)
+    new.metadata.generation = (old.metadata.generation or 0) + 1
+    new.status.phase = "Running"
+    return new
+
+
+def test_a_pod_whose_cgroup_is_not_resized_yet_says_what_it_has() -> None:
+    small, large = {"cpu": "100m", "memory": "32Mi"}, {"cpu": "200m", "memory": "10Ki"}
+    node = started(of_whole_pod(pod([{"name": "c", "image": "i"}]), small, {"memory": "32Mi"}))
+    assert node.statuses[-1].resources == ResourceRequirements(requests=small, limits={"memory": "32Mi"})
+    plain = node._answer
+    node._answer = lambda i: m.PodResized({}, failure="in use") if isinstance(i, m.ResizePod) else plain(i)  # type: ignore[method-assign]
+    wanted = of_whole_pod(node.worker.pod, large, {"cpu": "400m", "memory": "10Ki"})
+    node.post(m.PodUpdated(wanted, resized=True))
+    node.run_until_quiet(3)
+    told = node.statuses[-1]
+    assert conditions(node) == {"PodResizeInProgress": ("Error", "in use")}
+    assert told.allocatedResources == large
+    held = {"cpu": "100m", "memory": "10Ki"}  # no cgroup knows of requests for memory
+    assert told.resources == ResourceRequirements(requests=held, limits={"memory": "32Mi"})
+    node._answer = plain  # type: ignore[method-assign]
+    node.run_until_quiet(60)
+    assert conditions(node) == {}
+    assert node.statuses[-1].resources == wanted.spec.resources
