@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybernetes.api.core.v1 import Node
 from pybernetes.apimachinery.conditions import condition_holds
 
+LEASE_NAMESPACE = "kube-node-lease"
 _EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 _TO_BE_DELETED = "ToBeDeletedByClusterAutoscaler"
 

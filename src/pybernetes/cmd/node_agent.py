@@ -64,8 +64,10 @@ async def run_machine_network(
     async def announcer() -> None:
         from pybernetes.network.announcer import AddressAnnouncer
 
-        client = client_for(wiring.PROXY, "pybernetes-network")
-        await AddressAnnouncer(client, wiring.network(spec, layout, node)).run()
+        agent = "pybernetes-network"
+        node_client = client_for(wiring.node_user(node), agent) if node else None
+        config = wiring.network(spec, layout, node)
+        await AddressAnnouncer(client_for(wiring.PROXY, agent), config, node_client=node_client).run()
 
     async def proxy() -> None:
         from pybernetes.proxy.proxy import Proxy

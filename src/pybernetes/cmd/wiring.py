@@ -31,6 +31,8 @@ _KUBELET_PORT, _METRICS_PORT = 10250, 10249
 _METRICS_BEHIND_KUBELET = 7
 _TCP_TIMEOUTS_S = {"established": 86400, "close_wait": 3600}
 """Upstream's; a node that shares the host's network keeps the host's."""
+_ANNOUNCERS_LEASE_S = 12
+"""The addresses that a node announces are another's when its Lease has run out."""
 _POD_MAX_PIDS = 4096
 """More than any Pod of sense needs, fewer than the machine has: a fork bomb ends there."""
 
@@ -124,6 +126,8 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
 
     keys, place = Pki(layout.pki), layout.node(node)
     said: dict[str, Any] = {"pod_max_pids": _POD_MAX_PIDS}
+    if spec.balancer_cidrs:
+        said["node_lease_duration_s"] = _ANNOUNCERS_LEASE_S
     if spec.kubelet_config:
         from pybernetes.kubelet.configuration import reading
 

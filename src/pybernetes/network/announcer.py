@@ -1,8 +1,9 @@
 """Answers ARP and neighbour discovery for the addresses of load balancers on the machine that is elected for each.
 
-Flow: Service, Node and EndpointSlice informers → `announcing.owner` → the kernel's proxy entries, and a word to the
-segment when an address moves here. An address that is on no segment of this machine is not announced: then the
-network's routers have to know the way. Runs only in clusters with a pool of addresses.
+Flow: Service, Node, EndpointSlice and Lease informers → `announcing.owner`, of the nodes that `liveness` does not call
+lost → the kernel's proxy entries, and a word to the segment when an address moves here. An address that is on no
+segment of this machine is not announced: then the network's routers have to know the way. Runs only in clusters with
+a pool of addresses.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import contextlib
 import logging
 from ipaddress import ip_address, ip_network
 
+from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
-from pybernetes.apimachinery.nodes import takes_balanced_traffic
+from pybernetes.apimachinery.errors import StatusError
+from pybernetes.apimachinery.nodes import LEASE_NAMESPACE, takes_balanced_traffic
 from pybernetes.client.client import Client
 from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.informer import InformerFactory
@@ -25,24 +28,39 @@ from pybernetes.host.neighbours import KernelNeighbours, Neighbours
 from pybernetes.host.netlink import NetlinkFault
 from pybernetes.host.netns import NetnsError
 from pybernetes.network.announcing import addresses, arp_announcements, neighbour_advertisement, owner
+from pybernetes.network.liveness import Liveness
 from pybernetes.network.plan import NetworkConfig
 
 log = logging.getLogger(__name__)
 
 _RETRY_S = 5.0
+_GIVING_UP_S = 1.0
 _AGAIN_S = 1.0
 """After which the segment is told once more: nobody confirms what is told to all."""
 
 
 class AddressAnnouncer:
-    """Runs until cancelled; the kernel goes on answering then."""
+    """Runs until cancelled. The kernel goes on answering where its process is killed."""
 
-    def __init__(self, client: Client, config: NetworkConfig, neighbours: Neighbours | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        config: NetworkConfig,
+        neighbours: Neighbours | None = None,
+        *,
+        node_client: Client | None = None,
+    ) -> None:
+        """`node_client` may write the node's Lease; with it an announcer that ends makes others take over."""
         self._config = config
         self._factory = InformerFactory(client, SystemClock())
+        self._node_client = node_client
         self._services = self._factory.informer(Service)
         self._nodes = self._factory.informer(Node)
         self._slices = self._factory.informer(EndpointSlice)
+        self._leases = self._factory.informer(Lease, LEASE_NAMESPACE) if config.node_name else None
+        self._liveness = Liveness(config.node_name)
+        self._lost: frozenset[str] = frozenset()
+        """Nodes that were left out last."""
         self._neighbours = neighbours or KernelNeighbours()
         self._wake = asyncio.Event()
         self.ready = asyncio.Event()
@@ -62,6 +80,18 @@ class AddressAnnouncer:
         )
         self._nodes.add_handler(changed, lambda old, new: changed() if _shape(old) != _shape(new) else None, changed)
         self._slices.add_handler(self._slice_changed, lambda _old, new: self._slice_changed(new), self._slice_changed)
+        if self._leases is not None:
+            self._leases.add_handler(
+                self._lease_changed,
+                lambda _old, new: self._lease_changed(new),
+                lambda gone: self._liveness.forget(gone.metadata.name or ""),
+            )
+        try:
+            await self._announce()
+        finally:
+            await self._give_up()
+
+    async def _announce(self) -> None:
         async with asyncio.TaskGroup() as group:
             await self._factory.start(group)
             await self._factory.wait_synced()
@@ -80,11 +110,42 @@ class AddressAnnouncer:
                 if new:
                     log.info("this machine answers for %s", ", ".join(sorted(address for _, address in new)))
                     group.create_task(self._tell_again(new))
-                await self._wake.wait()
+                await self._until_changed()
+
+    async def _until_changed(self) -> None:
+        """Until there is something new, or a Lease runs out."""
+        time_s = asyncio.get_running_loop().time
+        while self._liveness.lost(time_s()) == self._lost:
+            try:
+                async with asyncio.timeout_at(self._liveness.next_s(time_s())):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            return
+
+    async def _give_up(self) -> None:
+        """Others take over at once, where there are some."""
+        if self._node_client is None or not self._told:
+            return
+        me = self._config.node_name
+        left = [node for node in self._nodes.lister.list() if node.metadata.name not in (me, *self._lost)]
+        if not any(map(takes_balanced_traffic, left)):
+            return
+        try:
+            for device, address in self._told:
+                self._neighbours.be_silent(device, address)
+            async with asyncio.timeout(_GIVING_UP_S):
+                await self._node_client.patch(Lease, me, LEASE_NAMESPACE, {"spec": {"holderIdentity": None}})
+        except (NetlinkFault, StatusError, OSError) as error:
+            log.info("others will take over only when this node's Lease has run out: %s", error)
 
     async def _follow_links(self) -> None:
         async for _ in link_changes():
             self._stale = True
+            self._wake.set()
+
+    def _lease_changed(self, lease: Lease) -> None:
+        if self._liveness.observe(lease, asyncio.get_running_loop().time()):
             self._wake.set()
 
     def _slice_changed(self, piece: EndpointSlice) -> None:
@@ -94,8 +155,10 @@ class AddressAnnouncer:
                 self._wake.set()
 
     def _mine(self) -> set[str]:
-        nodes = self._nodes.lister.list()
-        theirs = {address.address for node in nodes for address in node.status.addresses}
+        known = self._nodes.lister.list()
+        theirs = {address.address for node in known for address in node.status.addresses}
+        self._lost = self._liveness.lost(asyncio.get_running_loop().time())
+        nodes = [node for node in known if node.metadata.name not in self._lost]
         found = set()
         for service in self._services.lister.list():
             slices = self._slices.lister.by_index(BY_SERVICE, key_of(service)) if _local(service) else ()

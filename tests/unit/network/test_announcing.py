@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.client.indexes import SERVICE_NAME
@@ -142,6 +143,75 @@ def test_an_address_follows_the_policy_of_its_service() -> None:
                 api.put(service(VIP, externalTrafficPolicy=policy), "services")
                 await neighbours.changed.wait()
                 assert neighbours.held == {("eth0", "203.0.113.1"), *expected}
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def lease(name: str, holder: str | None, duration_s: int = 40) -> Lease:
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": duration_s, "renewTime": "2027-01-15T08:00:00.000000Z"}
+    return msgspec.convert({"metadata": {"name": name, "namespace": "kube-node-lease"}, "spec": spec}, Lease)
+
+
+def test_a_node_that_gives_its_lease_up_is_replaced_and_one_that_ends_gives_it_up() -> None:
+    first, other = "n1", "n2"
+    nodes = [node(first), node(other)]
+    if announcing.owner(VIP, service(VIP), nodes, []) != other:
+        first, other = other, first
+
+    async def scenario() -> None:
+        api, neighbours = FakeApi(), OneSegment()
+        for each in nodes:
+            api.put(each, "nodes")
+        api.put(service(VIP), "services")
+        for name in (first, other):
+            api.put(lease(name, name), "leases")
+        config = NetworkConfig(node_name=first, balancer_cidrs=("192.0.2.48/28",))
+        announcer = AddressAnnouncer(api.client(), config, neighbours, node_client=api.client())
+        running = asyncio.create_task(announcer.run())
+        async with asyncio.timeout(60):
+            await announcer.ready.wait()
+            assert neighbours.held == set(), "it is the other's"
+            for holder, expected in ((None, {("eth0", VIP)}), (other, set()), (None, {("eth0", VIP)})):
+                neighbours.changed.clear()
+                api.put(lease(other, holder), "leases")
+                await neighbours.changed.wait()
+                assert neighbours.held == expected
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert neighbours.held == {("eth0", VIP)}, "there is nobody to take over"
+        api.put(lease(other, other), "leases")
+        api.put(service(VIP, externalTrafficPolicy="Local"), "services")
+        api.put(behind(first), "endpointslices")
+        announcer = AddressAnnouncer(api.client(), config, neighbours, node_client=api.client())
+        running = asyncio.create_task(announcer.run())
+        await asyncio.wait_for(announcer.ready.wait(), 60)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert neighbours.held == set()
+        assert "holderIdentity" not in api.get("leases", first, "kube-node-lease")["spec"]
+
+    asyncio.run(scenario())
+
+
+def test_an_address_moves_when_a_lease_runs_out() -> None:
+    nodes = [node("n1"), node("n2")]
+    theirs = announcing.owner(VIP, service(VIP), nodes, [])
+    (me,) = {"n1", "n2"} - {theirs}
+
+    async def scenario() -> None:
+        api, neighbours = FakeApi(), OneSegment()
+        for each in nodes:
+            api.put(each, "nodes")
+        api.put(service(VIP), "services")
+        api.put(lease(me, me, 3600), "leases")
+        api.put(lease(theirs, theirs, 1), "leases")
+        config = NetworkConfig(node_name=me, balancer_cidrs=("192.0.2.48/28",))
+        running = asyncio.create_task(AddressAnnouncer(api.client(), config, neighbours).run())
+        async with asyncio.timeout(60):
+            await neighbours.changed.wait()
+        assert neighbours.held == {("eth0", VIP)}
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -18,6 +18,7 @@ from pybernetes.api.core.v1 import Node, NodeStatus
 from pybernetes.api.meta.v1 import OwnerReference
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.conditions import condition_holds
+from pybernetes.apimachinery.nodes import LEASE_NAMESPACE
 from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.client.client import Client
 from pybernetes.client.objects import revision_of
@@ -38,7 +39,6 @@ from pybernetes.kubelet.node.status import (
 )
 
 _LOG = logging.getLogger(__name__)
-_LEASE_NAMESPACE = "kube-node-lease"
 _IMPATIENT_S = 0.1
 _RETRY_S = 1.0
 _SILENCE_S = 30.0
@@ -101,7 +101,7 @@ class NodeAgent:
         await self._list_images()
         await self._register()
         while True:
-            period_s = self._config.node_status_update_frequency_s
+            period_s = min(self._config.node_status_update_frequency_s, self._config.node_lease_duration_s / 4)
             try:
                 await self._heartbeat()
             except (errors.StatusError, OSError) as error:
@@ -242,7 +242,9 @@ class NodeAgent:
         now = format_micro_time(self._clock.now())
         if self._lease is None:
             self._lease = await self._get_or_create_lease(now)
-        self._lease.spec.renewTime = now
+        spec = self._lease.spec
+        spec.renewTime, spec.leaseDurationSeconds = now, self._config.node_lease_duration_s
+        spec.holderIdentity = self._config.node_name
         try:
             self._lease = await self._client.update(self._lease)
         except (errors.Conflict, errors.NotFound):
@@ -253,10 +255,10 @@ class NodeAgent:
         assert self.node is not None
         name = self._config.node_name
         try:
-            return await self._client.get(Lease, name, _LEASE_NAMESPACE)
+            return await self._client.get(Lease, name, LEASE_NAMESPACE)
         except errors.NotFound:
             lease = Lease()
-            lease.metadata.name, lease.metadata.namespace = name, _LEASE_NAMESPACE
+            lease.metadata.name, lease.metadata.namespace = name, LEASE_NAMESPACE
             lease.metadata.ownerReferences = [
                 OwnerReference(apiVersion="v1", kind="Node", name=name, uid=self.node.metadata.uid or "")
             ]
