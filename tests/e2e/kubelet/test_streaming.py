@@ -265,6 +265,9 @@ def test_nodes_through_the_apiserver(
     async def body(machine: Machine) -> None:
         await machine.cluster.create("sh")
         await machine.cluster.running("sh")
+        ends = {"name": "c", "command": ["sh", "-c", "exit 3"]}
+        await machine.cluster.create("ends", [ends], restartPolicy="Never")
+        await machine.cluster.until("ends", lambda p: p.status.phase == "Failed")
         base = "/api/v1/nodes/node-a/proxy"
         assert (await machine.kubectl("get", "--raw", f"{base}/healthz"))[0] == b"ok"
         pods = json.loads((await machine.kubectl("get", "--raw", f"{base}/pods"))[0])
@@ -279,6 +282,9 @@ def test_nodes_through_the_apiserver(
         assert all(pod["process_stats"]["process_count"] > 0 for pod in summary["pods"])
         metrics = (await machine.kubectl("get", "--raw", f"{base}/metrics/resource"))[0]
         assert b'container_memory_working_set_bytes{container="c",namespace="default",pod="sh"}' in metrics
+        metrics = (await machine.kubectl("get", "--raw", f"{base}/metrics"))[0]
+        ended = b'container_type="container",exit_code="3",reason="Error"'
+        assert b"kubelet_terminated_containers_total{" + ended + b"} 1\n" in metrics
         assert "kubeletconfig" in json.loads((await machine.kubectl("get", "--raw", f"{base}/configz"))[0])
 
     run(containerd, tmp_path, {}, body)

@@ -18,7 +18,7 @@ import msgspec
 
 from pybernetes.api.core.v1 import Container, ContainerStatus, Pod, PodStatus
 from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.metrics_text import head
+from pybernetes.apimachinery.metrics_text import escaped, head
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.containers.configs import instance_of
@@ -229,6 +229,12 @@ class Host:
             f"kubelet_running_pods {running}",
             *head("kubelet_running_containers", "gauge", "Number of containers by state"),
             *(f'kubelet_running_containers{{container_state="{k}"}} {v}' for k, v in states.items()),
+            *head("kubelet_terminated_containers_total", "counter", "Ends of containers"),
+            *(
+                f'kubelet_terminated_containers_total{{container_type="{kind}",exit_code="{code}",'
+                f'reason="{escaped(reason)}"}} {count}'
+                for (kind, code, reason), count in self._kubelet.node.statuses.ends.items()
+            ),
             *volume_stats.metrics(await self._stats.of_claims()),
             *head("kubelet_node_name", "gauge", "The node's name"),
             f'kubelet_node_name{{node="{self._kubelet.config.node_name}"}} 1',

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -63,15 +64,25 @@ class StatusWriter:
         self._said: dict[str, _Pending] = {}
         """The newest status of each pod, written or not."""
         self._insisting: set[str] = set()
+        self.ends: Counter[tuple[str, int, str]] = Counter()
+        """Ends of containers that were told: by kind of container, exit code and reason."""
 
     def write(self, uid: str, status: PodStatus, final: bool) -> None:
         """Never blocks; errors are retried until a newer status or the pod's end."""
         if self._client is None:
             return
+        self.ends.update(_ends(self._told(uid), status))
         self._pending[uid] = self._said[uid] = _Pending(status, final)
         if uid not in self._busy:
             self._busy.add(uid)
             self._spawn(self._run(uid), f"status {uid}")
+
+    def _told(self, uid: str) -> PodStatus:
+        """What was said of the pod last, maybe by an earlier kubelet."""
+        if (said := self._said.get(uid)) is not None:
+            return said.status
+        pod = self._api_pod(uid)
+        return pod.status if pod is not None else PodStatus()
 
     def seen(self, uid: str, pod: Pod) -> None:
         """The API shows this now: what others changed of a status that is the kubelet's to say is said again.
@@ -202,3 +213,17 @@ def status_patch(old: PodStatus, new: PodStatus) -> dict[str, Any]:
         else:
             patch[key] = after[key]
     return patch
+
+
+def _ends(before: PodStatus, after: PodStatus) -> Iterator[tuple[str, int, str]]:
+    """Containers that ended between two statuses. Source: status_manager.go checkAndRecordTerminations."""
+    for kind, old, new in (
+        ("init_container", before.initContainerStatuses, after.initContainerStatuses),
+        ("container", before.containerStatuses, after.containerStatuses),
+        ("ephemeral_container", before.ephemeralContainerStatuses, after.ephemeralContainerStatuses),
+    ):
+        known = {status.name for status in old if status.state is not None and status.state.terminated is not None}
+        for status in new:
+            ended = status.state.terminated if status.state is not None else None
+            if ended is not None and status.name not in known:
+                yield kind, ended.exitCode, ended.reason or ""
