@@ -78,12 +78,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--reserved-cpus", metavar="LIST", help="CPUs kept from pods that get some of their own: 0-1,4")
     add("--cpu-manager-policy", metavar="POLICY", help="none or static: CPUs of their own for some pods")
     add("--cpu-manager-policy-options", metavar="OPTION=true,...", help="of the static policy")
+    add("--memory-manager-policy", metavar="POLICY", help="None or Static: memory of NUMA nodes of their own for some")
+    add("--reserved-memory", metavar="NODE:memory=AMOUNT,...;...", help="of which NUMA nodes the reserved memory is")
     add(
         "--topology-manager-policy",
         metavar="POLICY",
         help=f"how near what a pod gets lies together: {', '.join(POLICIES)}",
     )
     add("--topology-manager-scope", metavar="SCOPE", help=f"of each, or of all: {' or '.join(SCOPES)}")
+    add("--topology-manager-policy-options", metavar="OPTION=VALUE,...", help="how nodes are chosen, and of how many")
     add("--shutdown-grace-period", dest="shutdown_grace_period_s", type=int, metavar="SECONDS")
     add(
         "--shutdown-grace-period-critical-pods",
@@ -228,6 +231,16 @@ def _taint(text: str) -> tuple[str, str, str]:
         raise ValueError(f"--register-with-taints: {text!r} is not KEY=VALUE:EFFECT") from None
 
 
+def _reserved_memory(text: str) -> list[tuple[int, dict[str, str]]]:
+    found = []
+    for part in filter(None, text.split(";")):
+        node, colon, amounts = part.partition(":")
+        if not colon or not node.isdecimal():
+            raise ValueError(f"--reserved-memory: {part!r} is not NODE:memory=AMOUNT,...")
+        found.append((int(node), _pairs(amounts, "--reserved-memory")))
+    return found
+
+
 def _pairs_of(flag: str, sign: str = "=") -> Callable[[str], dict[str, str]]:
     return lambda text: _pairs(text, flag, sign)
 
@@ -241,6 +254,8 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "kube_reserved": _pairs_of("--kube-reserved"),
     "enforce_node_allocatable": _names,
     "cpu_manager_policy_options": _pairs_of("--cpu-manager-policy-options"),
+    "reserved_memory": _reserved_memory,
+    "topology_manager_policy_options": _pairs_of("--topology-manager-policy-options"),
     "shutdown_grace_periods": _periods,
     "allowed_sysctls": lambda text: AllowedSysctls(_names(text)),
     "eviction_hard": _pairs_of("--eviction-hard", "<"),

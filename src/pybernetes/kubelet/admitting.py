@@ -30,8 +30,12 @@ class Admitting:
         self._making_room: set[str] = set()
         self._allocating: dict[str, Pod] = {}
         self._allocated: set[str] = set()
-        cpus_stay = kubelet.config.cpu_manager_policy == "static"
-        self.grants = Grants(grants_folder, self._no_room, cpus_stay=cpus_stay)
+        stay = {}
+        if kubelet.config.cpu_manager_policy == "static":
+            stay["cpu"] = 'CPU Manager policy "static"'
+        if kubelet.config.memory_manager_policy == "Static":
+            stay["memory"] = 'Memory Manager policy "Static"'
+        self.grants = Grants(grants_folder, self._no_room, stay)
 
     def wanted(self, pod: Pod) -> None:
         """The pod is to run here, as given; adopted ones do already."""

@@ -93,10 +93,16 @@ class KubeletConfig:
     """`none` or `static`: guaranteed pods that ask for whole CPUs get some of their own."""
     cpu_manager_policy_options: dict[str, str] = field(default_factory=dict)
     """`full-pcpus-only`: whole cores alone; `strict-cpu-reservation`: nobody runs on what is reserved."""
+    memory_manager_policy: str = "None"
+    """`None` or `Static`: guaranteed pods get memory of as few NUMA nodes as can be."""
+    reserved_memory: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    """Of which NUMA nodes what is reserved of memory is; together it is what the node reserves."""
     topology_manager_policy: str = "none"
     """`none`, `best-effort`, `restricted` or `single-numa-node`: how near devices and CPUs of a pod lie together."""
     topology_manager_scope: str = "container"
     """Whether that holds for each container, or for the pod."""
+    topology_manager_policy_options: dict[str, str] = field(default_factory=dict)
+    """`prefer-closest-numa-nodes`: of as many those nearest to each other; `max-allowable-numa-nodes`: more than 8."""
     eviction_hard: dict[str, str] = field(default_factory=lambda: dict(_EVICTION_HARD))
     """Quantity or percentage by signal; below it pods end at once."""
     merge_default_eviction_settings: bool = False

@@ -26,25 +26,28 @@ from pybernetes.kubelet.node.status import Offer
 from pybernetes.kubelet.plugins.registration import PluginHandler
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.resources.allocation import Allocation, Provider
-from pybernetes.kubelet.resources.cpu_topology import read_topology
+from pybernetes.kubelet.resources.cpu_topology import read_topology, text_of
 from pybernetes.kubelet.resources.cpus import Cpus
-from pybernetes.kubelet.resources.topology import MOST_NODES
+from pybernetes.kubelet.resources.memory import Memory
+from pybernetes.kubelet.resources.numa import NumaNode, read_nodes
+from pybernetes.kubelet.resources.topology import closest, narrowest, options_of
 from pybernetes.kubelet.tasks import Spawn
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 5.0
-_NEITHER = ("none", "none")
+_NEITHER = ("None", "none")
 
 
 class Giving:
-    """`changed(uids)`: what the node offers is other than before, or what these pods have.
+    """`changed(uids)`: what the node offers is other than before, or what these pods have; `capacity` of the node.
 
-    Raises ValueError or OSError where CPUs cannot be handed out as the configuration says.
+    Raises ValueError or OSError where CPUs or memory cannot be handed out as the configuration says.
     """
 
     def __init__(
         self,
         config: KubeletConfig,
+        capacity: Mapping[str, str],
         client: Client | None,
         clock: Clock,
         spawn: Spawn,
@@ -61,20 +64,18 @@ class Giving:
         if client is not None:
             drivers = Drivers(client, config.node_name, clock, spawn, self._health_changed)
             self.claims = ResourceClaims(root, client, drivers)
-        self.cpus: Cpus | None = None
-        topology = read_topology() if (config.cpu_manager_policy, config.topology_manager_policy) != _NEITHER else {}
-        if config.cpu_manager_policy == "static":
-            self.cpus = Cpus(config, topology, cpus_changed)
-        providers: list[Provider] = [self.devices] if self.cpus is None else [self.cpus, self.devices]
-        nodes = sorted({cpu.node for cpu in topology.values()})
-        self.allocation = Allocation(
-            providers, config.topology_manager_policy, config.topology_manager_scope, nodes[:MOST_NODES]
-        )
+        self.cpus = Cpus(config, read_topology(), cpus_changed) if config.cpu_manager_policy == "static" else None
+        policies = (config.memory_manager_policy, config.topology_manager_policy)
+        nodes = read_nodes() if policies != _NEITHER else {}
+        self.memory = Memory(config, nodes, capacity) if config.memory_manager_policy == "Static" else None
+        candidates: tuple[Provider | None, ...] = (self.cpus, self.memory, self.devices)
+        self.allocation = _allocation(config, [each for each in candidates if each is not None], nodes)
 
     async def start(self) -> None:
         self.devices.remember()
-        if self.cpus is not None:
-            self.cpus.remember()
+        for known in (self.cpus, self.memory):
+            if known is not None:
+                known.remember()
         if self.claims is not None:
             self.claims.remember()
             self.claims.drivers.begin()
@@ -147,6 +148,8 @@ class Giving:
         if self.cpus is not None:
             given.cpus = self.cpus.of(uid_of(pod), container.name)
             given.owns_cpus = bool(self.cpus.own(uid_of(pod), container.name))
+        if self.memory is not None:
+            given.memory_nodes = text_of(self.memory.nodes(uid_of(pod), container.name))
         if self.claims is not None:
             given.add_cdi(name for _, _, device in self.claims.devices(pod, container) for name in device.cdi)
         return given
@@ -161,6 +164,17 @@ class Giving:
             if told:
                 found[container.name] = told
         return found
+
+
+def _allocation(config: KubeletConfig, providers: list[Provider], nodes: Mapping[int, NumaNode]) -> Allocation:
+    """Raises ValueError on a machine with too many NUMA nodes."""
+    policy, options = config.topology_manager_policy, options_of(config.topology_manager_policy_options)
+    if policy != "none" and len(nodes) > options.most_nodes:
+        raise ValueError(
+            f"topologyManagerPolicy {policy}: unsupported on machines with more than {options.most_nodes} NUMA Nodes"
+        )
+    rank = closest({number: node.distances for number, node in nodes.items()}) if options.closest else narrowest
+    return Allocation(providers, policy, config.topology_manager_scope, list(nodes), rank)
 
 
 def _resource_status(name: str, devices: Iterable[tuple[str, str]]) -> ResourceStatus:

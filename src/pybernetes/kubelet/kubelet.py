@@ -173,8 +173,8 @@ class Kubelet:
         self._admitting = Admitting(self, around.grants_folder(volumes))
         self._observing = Observing(self.cri, instance_of(config), self.runners, self.exits, self.spawn)
         make = around.giving()
-        gave, shared = self._given_changed, self._cpus_changed
-        self.giving = None if make is None else make(config, client, self.clock, self.spawn, gave, shared)
+        told = self.spawn, self._given_changed, self._cpus_changed
+        self.giving = None if make is None else make(config, self.machine.capacity, client, self.clock, *told)
         self._strays = Strays(volumes, cgroups, self.csi)
         facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)

@@ -1,4 +1,4 @@
-"""CPUs of a container's own, seen from inside it."""
+"""CPUs and memory of a container's own, seen from inside it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pybernetes.kubelet.pod_spec import find_condition
+from pybernetes.kubelet.pod_spec import find_condition, uid_of
 from pybernetes.kubelet.resources.cgroups import detect
 
 from .harness import Cluster, eventually, play, resize
@@ -58,5 +58,15 @@ def test_those_that_share_give_way_and_come_back(containerd: PrivateContainerd) 
         await k.delete("owns", 0)
         await k.gone("owns")
         assert await eventually(has_all)
+        await k.stop_kubelet()
+        reserved = {"memory": "64Mi"}
+        k.settings.update(memory_manager_policy="Static", system_reserved=reserved, reserved_memory=[(0, reserved)])
+        await k.start_kubelet()
+        await k.create("near", [{"name": "c", "command": ["sleep", "3600"], "resources": OWN}])
+        near = await k.running("near")
+        assert (await k.exec(near, "grep", "Mems_allowed_list", "/proc/self/status")).split()[-1] == "0"
+        giving = k.kubelet.giving
+        assert giving is not None and giving.memory is not None
+        assert [(b.numa_affinity, b.size) for b in giving.memory.of(uid_of(near), "c")] == [([0], 32 << 20)]
 
     play(containerd, scene)

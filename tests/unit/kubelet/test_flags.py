@@ -33,6 +33,8 @@ def test_what_is_reserved_and_for_whom() -> None:
     assert found.enforce_node_allocatable == ["kube-reserved"]
     assert list(config().enforce_node_allocatable) == ["pods"]
     assert config("--enforce-node-allocatable=none").enforce_node_allocatable == []
+    reserved = config("--reserved-memory=0:memory=1Gi,hugepages-2Mi=2Mi;1:memory=2Gi").reserved_memory
+    assert reserved == [(0, {"memory": "1Gi", "hugepages-2Mi": "2Mi"}), (1, {"memory": "2Gi"})]
     both = "--cpu-manager-policy-options=full-pcpus-only=true,strict-cpu-reservation=false"
     assert config("--cpu-manager-policy=static", both).cpu_manager_policy_options == {
         "full-pcpus-only": "true",
@@ -53,6 +55,7 @@ def test_what_is_reserved_and_for_whom() -> None:
         ),
         ("--kube-reserved=memory=-1Gi", "memory: -1Gi is less than none"),
         ("--enforce-node-allocatable=system-reserved", "needs --system-reserved-cgroup"),
+        ("--reserved-memory=memory=1Gi", "'memory=1Gi' is not NODE:memory=AMOUNT"),
         ("--allowed-unsafe-sysctls=vm.*", "are not known to be namespaced"),
         ("--cpu-manager-policy-options=full-pcpus-only=true", "needs cpuManagerPolicy static"),
         (

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.eviction import thresholds
 from pybernetes.kubelet.resources import cpu_options, node_allocatable
-from pybernetes.kubelet.resources.topology import POLICIES, SCOPES
+from pybernetes.kubelet.resources.topology import POLICIES, SCOPES, options_of
 from pybernetes.kubelet.shutdown.groups import periods
 
 
@@ -26,6 +27,8 @@ def check(config: KubeletConfig) -> None:
     node_allocatable.check(config.enforce_node_allocatable, config.system_reserved_cgroup, config.kube_reserved_cgroup)
     for problem in (*_ranges(config), *_choices(config), *_together(config)):
         raise ValueError(problem)
+    options_of(config.topology_manager_policy_options)
+    _check_reserved_memory(config)
     cpu_options.chosen(config.cpu_manager_policy, config.cpu_manager_policy_options)
     periods(config)
 
@@ -53,6 +56,7 @@ def _ranges(config: KubeletConfig) -> Iterator[str]:
 def _choices(config: KubeletConfig) -> Iterator[str]:
     wanted = (
         ("cpuManagerPolicy (--cpu-manager-policy)", config.cpu_manager_policy, ("none", "static")),
+        ("memoryManagerPolicy (--memory-manager-policy)", config.memory_manager_policy, ("None", "Static")),
         ("topologyManagerPolicy (--topology-manager-policy)", config.topology_manager_policy, POLICIES),
         ("topologyManagerScope (--topology-manager-scope)", config.topology_manager_scope, SCOPES),
     )
@@ -76,3 +80,17 @@ def _together(config: KubeletConfig) -> Iterator[str]:
         yield "enforceNodeAllocatable needs cgroupsPerQOS"
     if not config.pod_log_dir.startswith("/") or not config.pod_log_dir.isascii():
         yield f"podLogsDir {config.pod_log_dir!r} must be an absolute path of ASCII characters"
+
+
+def _check_reserved_memory(config: KubeletConfig) -> None:
+    seen: set[tuple[int, str]] = set()
+    for node, amounts in config.reserved_memory:
+        for name, amount in amounts.items():
+            about = f"reservedMemory (--reserved-memory): NUMA node {node}: {name}"
+            if name != "memory" and not name.startswith("hugepages-"):
+                raise ValueError(f"{about} is neither memory nor hugepages-SIZE")
+            if quantity.value(amount) <= 0:
+                raise ValueError(f"{about}: {amount} is not more than none")
+            if (node, name) in seen:
+                raise ValueError(f"{about} is there twice")
+            seen.add((node, name))

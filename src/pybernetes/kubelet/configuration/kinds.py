@@ -108,6 +108,20 @@ def _periods(value: Any) -> dict[int, int]:
     return {_integer(item[_PRIORITY]): _integer(item[_SECONDS]) for item in found}
 
 
+_NODE, _LIMITS = "numaNode", "limits"
+
+
+def _reserved_memory(value: Any) -> list[tuple[int, dict[str, str]]]:
+    found = [_fields(item, (_NODE, _LIMITS)) for item in _is(list)(value)]
+    return [(_integer(item[_NODE]), _mapping_of(_amount)(item[_LIMITS])) for item in found]
+
+
+def _amount(value: Any) -> str:
+    text = str(_is(str, int)(value))
+    quantity.value(text)
+    return text
+
+
 TEXT = Kind("a text", _text)
 TEXTS = Kind("a list of texts", _texts, list)
 NAMES = Kind("a list of texts", lambda value: [n for n in _texts(value) if n != "none"], lambda n: list(n) or ["none"])
@@ -126,6 +140,11 @@ PERIODS = Kind(
     f"a list of {_PRIORITY} and {_SECONDS}",
     _periods,
     lambda periods: [{_PRIORITY: p, _SECONDS: s} for p, s in sorted(periods.items())],
+)
+RESERVED_MEMORY = Kind(
+    f"a list of {_NODE} and {_LIMITS}",
+    _reserved_memory,
+    lambda parts: [{_NODE: node, _LIMITS: dict(amounts)} for node, amounts in parts],
 )
 SYSCTLS = Kind("a list of texts", lambda value: AllowedSysctls(_texts(value)), lambda allowed: list(allowed.unsafe))
 OBJECT = Kind("an object", _is(dict))

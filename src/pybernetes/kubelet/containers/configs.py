@@ -231,6 +231,7 @@ class Configs:
         self.make_log_folder(pod, spec.name)
         resources = self.resources(pod, spec, size_of(pod, spec), owns_cpus=new.given.owns_cpus)
         resources.cpuset_cpus = new.given.cpus
+        resources.cpuset_mems = new.given.memory_nodes
         return pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=spec.name, attempt=new.restart_count),
             image=pb.ImageSpec(image=new.image_ref, user_specified_image=spec.image or ""),

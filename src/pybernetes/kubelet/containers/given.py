@@ -1,4 +1,4 @@
-"""What a container gets besides what its spec says: from device plugins, drivers of claims and the CPU manager. Pure.
+"""What a container gets besides what its spec says: from device plugins, drivers of claims and managers. Pure.
 
 Source: pkg/kubelet/cm/devicemanager/pod_devices.go deviceRunContainerOptions.
 """
@@ -21,6 +21,8 @@ class Given:
     """Fully qualified names of CDI devices, in order."""
     cpus: str = ""
     """Those that the container may run on, as a list of cpuset; "" for all."""
+    memory_nodes: str = ""
+    """NUMA nodes whose memory it may use, likewise."""
     owns_cpus: bool = False
     """Whether nobody else does."""
 

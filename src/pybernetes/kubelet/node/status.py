@@ -40,6 +40,7 @@ from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.node.usage import meminfo
 from pybernetes.kubelet.resources import node_allocatable
+from pybernetes.kubelet.resources.numa import read_huge_pages
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
 _HUGEPAGES = Path("/sys/kernel/mm/hugepages")
@@ -142,12 +143,7 @@ def _has_apparmor() -> bool:
 
 def _hugepages() -> dict[str, str]:
     """Those that are set aside."""
-    found = {}
-    for folder in sorted(_HUGEPAGES.glob("hugepages-*kB")):
-        size = int(folder.name.removeprefix("hugepages-").removesuffix("kB")) * 1024
-        name = f"hugepages-{quantity.from_value(size, 'BinarySI')}"
-        found[name] = quantity.from_value(size * int((folder / "nr_hugepages").read_text()), "BinarySI")
-    return found
+    return {name: quantity.from_value(size, "BinarySI") for name, size in read_huge_pages(_HUGEPAGES).items()}
 
 
 def _system_info(config: KubeletConfig) -> NodeSystemInfo:

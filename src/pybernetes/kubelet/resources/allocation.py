@@ -15,7 +15,7 @@ from typing import Protocol
 from pybernetes.api.core.v1 import Container, Pod
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.resources.admission import Rejection
-from pybernetes.kubelet.resources.topology import ANYWHERE, Hint, Hints, merge
+from pybernetes.kubelet.resources.topology import ANYWHERE, Hint, Hints, Rank, merge, narrowest
 
 
 class AllocationError(Exception):
@@ -50,11 +50,13 @@ class Allocation:
         policy: str,
         scope: str,
         numa_nodes: Sequence[int],
+        rank: Rank = narrowest,
     ) -> None:
         self._providers = providers
         self._policy = policy
         self._scope = scope
         self._numa_nodes = numa_nodes
+        self._rank = rank
         self._one_at_a_time = asyncio.Lock()
 
     def concerns(self, pod: Pod) -> bool:
@@ -80,10 +82,8 @@ class Allocation:
                 await provider.allocate(pod, container, affinity)
 
     def _affinity(self, pod: Pod, container: Container | None) -> Hint:
-        if self._policy == "none":
-            return ANYWHERE
-        hints = [provider.hints(pod, container) for provider in self._providers]
-        best, taken = merge(self._policy, self._numa_nodes, hints)
+        hints = [provider.hints(pod, container) for provider in self._providers] if self._policy != "none" else []
+        best, taken = merge(self._policy, self._numa_nodes, hints, self._rank)
         if not taken:
             raise AllocationError("Resources cannot be allocated with Topology locality", "TopologyAffinityError")
         return best

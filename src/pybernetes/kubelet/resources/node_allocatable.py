@@ -47,23 +47,32 @@ def check_reserved(reserved: Mapping[str, str], flag: str) -> None:
             raise ValueError(f"{flag}: {name}: {amount} is less than none")
 
 
-def left(capacity: Mapping[str, str], reserved: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """The capacity without what is reserved; nothing is less than none."""
-    kept: dict[str, str] = {}
+def kept(
+    capacity: Mapping[str, str], reserved: Iterable[Mapping[str, str]], eviction_hard: Mapping[str, str]
+) -> dict[str, str]:
+    """What pods cannot ask for: what is reserved, and what the eviction keeps free."""
+    found: dict[str, str] = {}
     for part in reserved:
-        pod_resources.add(kept, part)
-    return {name: _without(amount, kept.get(name, "0")) for name, amount in capacity.items()}
+        pod_resources.add(found, part)
+    for threshold in parse({signal: text for signal, text in eviction_hard.items() if signal in _FILESYSTEM}):
+        name = _FILESYSTEM[threshold.signal]
+        pod_resources.add(found, {name: str(threshold.value.of(quantity.value(capacity[name])))})
+    return found
+
+
+def left(
+    capacity: Mapping[str, str], reserved: Iterable[Mapping[str, str]], eviction_hard: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The capacity without what is kept; nothing is less than none."""
+    without = kept(capacity, reserved, eviction_hard or {})
+    return {name: _without(amount, without.get(name, "0")) for name, amount in capacity.items()}
 
 
 def allocatable(
     capacity: Mapping[str, str], reserved: Iterable[Mapping[str, str]], eviction_hard: Mapping[str, str]
 ) -> dict[str, str]:
     """What pods can ask for: of what is left, neither what the eviction keeps free nor memory in huge pages."""
-    found = left(capacity, reserved)
-    for threshold in parse({signal: text for signal, text in eviction_hard.items() if signal in _FILESYSTEM}):
-        name = _FILESYSTEM[threshold.signal]
-        kept = threshold.value.of(quantity.value(capacity[name]))
-        found[name] = _without(found[name], str(kept))
+    found = left(capacity, reserved, eviction_hard)
     for name, amount in capacity.items():
         if name.startswith("hugepages-"):
             found["memory"] = _without(found["memory"], amount)

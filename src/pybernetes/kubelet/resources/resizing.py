@@ -12,7 +12,7 @@ kuberuntime/kuberuntime_manager.go doPodResizeAction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,10 +70,10 @@ def _same(left: ResourceRequirements | None, right: ResourceRequirements | None)
     return left == right or (equal(left.requests, right.requests) and equal(left.limits, right.limits))
 
 
-def _differ_in_cpu(before: Pod, after: Pod) -> bool:
+def _differ_in(resource: str, before: Pod, after: Pod) -> bool:
     def requests(pod: Pod) -> list[str]:
         containers = (*pod.spec.containers, *pod.spec.initContainers)
-        return [resources_of(container).requests.get("cpu", "0") for container in containers]
+        return [resources_of(container).requests.get(resource, "0") for container in containers]
 
     return any(quantity.compare(old, new) != 0 for old, new in zip(requests(before), requests(after), strict=True))
 
@@ -91,15 +91,16 @@ class Decision:
 class Grants:
     """`fits(pod)` says why the node has no room for the pod as given, beside the others as granted; "" if it has.
 
-    With `cpus_stay` Guaranteed pods keep the CPU that they have: some was handed out to them as their own.
+    `stay`: resources of which Guaranteed pods keep what they have, as it was handed out to them as their own, and the
+    policy that says so.
     """
 
     def __init__(
-        self, folder_of: Callable[[str], Path] | None, fits: Callable[[Pod], str], *, cpus_stay: bool = False
+        self, folder_of: Callable[[str], Path] | None, fits: Callable[[Pod], str], stay: Mapping[str, str] | None = None
     ) -> None:
         self._folder_of = folder_of
         self._fits = fits
-        self._cpus_stay = cpus_stay
+        self._stay = stay or {}
         self._granted: dict[str, Grant] = {}
         self._waiting: dict[str, Pod] = {}
 
@@ -139,10 +140,11 @@ class Grants:
         if running is pod:
             self._waiting.pop(uid, None)
             return Decision(pod)
-        if self._cpus_stay and qos_class(pod) == "Guaranteed" and _differ_in_cpu(running, pod):
-            self._waiting.pop(uid, None)
-            why = 'Resize is infeasible for Guaranteed Pods alongside CPU Manager policy "static"'
-            return Decision(running, reason="Infeasible", message=why)
+        for resource, policy in self._stay.items():
+            if qos_class(pod) == "Guaranteed" and _differ_in(resource, running, pod):
+                self._waiting.pop(uid, None)
+                why = f"Resize is infeasible for Guaranteed Pods alongside {policy}"
+                return Decision(running, reason="Infeasible", message=why)
         why = self._fits(pod)
         if why:
             self._waiting[uid] = pod

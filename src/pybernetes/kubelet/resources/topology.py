@@ -12,11 +12,34 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from pybernetes.apimachinery.features import FALSE, TRUE
+
 POLICIES = ("none", "best-effort", "restricted", "single-numa-node")
 SCOPES = ("container", "pod")
 """Of what is merged: what each container asks for, or the whole pod."""
-MOST_NODES = 8
-"""With more NUMA nodes there are too many combinations to look at."""
+_MOST_NODES = 8
+"""With more NUMA nodes there are too many combinations to look at, unless somebody says otherwise."""
+_CLOSEST, _MOST = "prefer-closest-numa-nodes", "max-allowable-numa-nodes"
+_OPTIONS = "topologyManagerPolicyOptions (--topology-manager-policy-options)"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    closest: bool = False
+    """Whether of as many nodes those are chosen that are nearer to each other."""
+    most_nodes: int = _MOST_NODES
+
+
+def options_of(said: Mapping[str, str]) -> Options:
+    """Raises ValueError with one line."""
+    for name in said.keys() - {_CLOSEST, _MOST}:
+        raise ValueError(f"{_OPTIONS}: {name!r} is none of {_CLOSEST}, {_MOST}")
+    if said.get(_CLOSEST, "false") not in TRUE | FALSE:
+        raise ValueError(f"{_OPTIONS}: {_CLOSEST} is true or false, not {said[_CLOSEST]!r}")
+    most = said.get(_MOST, str(_MOST_NODES))
+    if not most.isdecimal() or int(most) < _MOST_NODES:
+        raise ValueError(f"{_OPTIONS}: {_MOST} is a number of {_MOST_NODES} or more, not {most!r}")
+    return Options(said.get(_CLOSEST) in TRUE, int(most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +78,38 @@ def hints_for(nodes: Sequence[int], machine_has: Callable[[int], bool], now_has:
     return [Hint(mask, mask.bit_count() == least) for mask in found]
 
 
-def merge(policy: str, nodes: Sequence[int], provided: Iterable[Hints]) -> tuple[Hint, bool]:
+Rank = Callable[[int], tuple[float, ...]]
+"""Of a set of nodes: the lowest is the best."""
+
+
+def narrowest(mask: int) -> tuple[float, ...]:
+    return mask.bit_count(), mask
+
+
+def closest(distances: Mapping[int, Sequence[int]]) -> Rank:
+    """Of as many nodes those that are nearer to each other, themselves included; by node how far each is."""
+
+    def rank(mask: int) -> tuple[float, ...]:
+        nodes = [number for number in range(mask.bit_length()) if mask >> number & 1]
+        total = sum(distances[one][other] for one in nodes for other in nodes)
+        return len(nodes), total / len(nodes) ** 2, mask
+
+    return rank
+
+
+def merge(policy: str, nodes: Sequence[int], provided: Iterable[Hints], rank: Rank = narrowest) -> tuple[Hint, bool]:
     """The best of what suits all, and whether the policy takes it."""
     if policy == "none":
-        return ANYWHERE, True
+        return Hint(None, False), True
     lists = _lists(provided)
     everywhere = sum(1 << node for node in nodes)
     if policy == "single-numa-node":
         lists = [[h for h in hints if h.preferred and (h.nodes is None or h.nodes.bit_count() == 1)] for hints in lists]
-        best = _best(lists, everywhere)
+        best = _best(lists, everywhere, narrowest)
         if best.nodes == everywhere:
             best = Hint(None, best.preferred)
         return best, best.preferred
-    best = _best(lists, everywhere)
+    best = _best(lists, everywhere, rank)
     return best, best.preferred or policy == "best-effort"
 
 
@@ -81,13 +123,13 @@ def _lists(provided: Iterable[Hints]) -> list[list[Hint]]:
     return found
 
 
-def _best(lists: list[list[Hint]], everywhere: int) -> Hint:
+def _best(lists: list[list[Hint]], everywhere: int, rank: Rank) -> Hint:
     smallest = [min((h.nodes.bit_count() for h in hints if h.nodes is not None), default=0) for hints in lists]
     wanted = max(smallest, default=0)
     best: Hint | None = None
     for together in product(*lists):
         merged = _together(together, everywhere)
-        if merged.nodes and (best is None or _better(merged, best, wanted)):
+        if merged.nodes and (best is None or _better(merged, best, wanted, rank)):
             best = merged
     return best if best is not None else Hint(everywhere, False)
 
@@ -100,17 +142,17 @@ def _together(hints: tuple[Hint, ...], everywhere: int) -> Hint:
     return Hint(nodes, all(hint.preferred for hint in hints) and len(set(named)) <= 1)
 
 
-def _better(one: Hint, other: Hint, wanted: int) -> bool:
-    """Preferred hints first, then the narrower; among those that nobody prefers, the size nearest to `wanted`."""
+def _better(one: Hint, other: Hint, wanted: int, rank: Rank) -> bool:
+    """Preferred hints first, then the better by rank; among those that nobody prefers, the size nearest to `wanted`."""
     assert one.nodes is not None and other.nodes is not None
     if one.preferred != other.preferred:
         return one.preferred
-    narrower = (one.nodes.bit_count(), one.nodes) < (other.nodes.bit_count(), other.nodes)
+    fitter = rank(one.nodes) < rank(other.nodes)
     size, before = one.nodes.bit_count(), other.nodes.bit_count()
     if one.preferred or before > wanted:
-        return narrower
+        return fitter
     if before == wanted:
-        return size == wanted and narrower
+        return size == wanted and fitter
     if size > wanted:
         return False
-    return narrower if size == before else size > before
+    return fitter if size == before else size > before

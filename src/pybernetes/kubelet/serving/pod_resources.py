@@ -1,4 +1,4 @@
-"""Which devices, CPUs and claims containers have: the gRPC service that monitoring agents of the node ask.
+"""Which devices, CPUs, memory and claims containers have: the gRPC service that monitoring agents of the node ask.
 
 Source: pkg/kubelet/apis/podresources/server_v1.go.
 """
@@ -13,6 +13,7 @@ from pybernetes.api.core.v1 import Container, Pod
 from pybernetes.kubelet.devices.ledger import Device
 from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
+from pybernetes.kubelet.resources.memory_map import Block
 from pybernetes.kubelet.rpc import serve
 
 SOCKET = "kubelet.sock"
@@ -72,7 +73,8 @@ class PodResources:
         ]
         cpus = self._giving.cpus
         own = sorted(cpus.allocatable()) if cpus is not None else ()
-        return self._pb.AllocatableResourcesResponse(devices=devices, cpu_ids=own)
+        memory = self._giving.memory.allocatable() if self._giving.memory is not None else ()
+        return self._pb.AllocatableResourcesResponse(devices=devices, cpu_ids=own, memory=self._memory(memory))
 
     def _of_pod(self, pod: Pod) -> Any:
         containers = [*(c for c in pod.spec.initContainers if is_sidecar(c)), *pod.spec.containers]
@@ -93,7 +95,19 @@ class PodResources:
             devices=devices,
             dynamic_resources=self._claims(pod, container),
             cpu_ids=sorted(cpus.own(uid_of(pod), container.name)) if (cpus := self._giving.cpus) is not None else (),
+            memory=self._memory(m.of(uid_of(pod), container.name) if (m := self._giving.memory) is not None else ()),
         )
+
+    def _memory(self, blocks: Iterable[Block]) -> list[Any]:
+        pb = self._pb
+        return [
+            pb.ContainerMemory(
+                memory_type=block.type,
+                size=block.size,
+                topology=pb.TopologyInfo(nodes=[pb.NUMANode(ID=node) for node in block.numa_affinity]),
+            )
+            for block in blocks
+        ]
 
     def _devices(self, resource: str, devices: Iterable[Device], ill: bool = False) -> list[Any]:
         """A message a device, as upstream tells them."""

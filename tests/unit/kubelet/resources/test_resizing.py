@@ -82,7 +82,7 @@ def test_a_wish_that_is_taken_back_no_longer_waits() -> None:
 )
 def test_cpus_that_were_handed_out_stay(limit: int, cpu: str, reason: str) -> None:
     old, wanted = pod([sized("1000m", limit=limit)]), pod([sized(cpu, "64Mi", limit=limit)])
-    grants = Grants(None, lambda _pod: "", cpus_stay=True)
+    grants = Grants(None, lambda _pod: "", {"cpu": 'CPU Manager policy "static"'})
     grants.admitted(old)
     found = grants.decide(wanted)
     assert (found.reason, found.started) == (reason, not reason)
