@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
 from pybernetes.api.coordination.v1 import Lease
@@ -132,8 +133,7 @@ class AddressAnnouncer:
         if not any(map(takes_balanced_traffic, left)):
             return
         try:
-            for device, address in self._told:
-                self._neighbours.be_silent(device, address)
+            await asyncio.to_thread(self._be_silent, self._told)
             async with asyncio.timeout(_GIVING_UP_S):
                 await self._node_client.patch(Lease, me, LEASE_NAMESPACE, {"spec": {"holderIdentity": None}})
         except (NetlinkFault, StatusError, OSError) as error:
@@ -178,14 +178,17 @@ class AddressAnnouncer:
             present = set(told)
         else:
             present = {entry for entry in self._neighbours.answered() if self._is_of_the_pool(entry[1])}
-        for device, address in present - wanted.keys():
-            self._neighbours.be_silent(device, address)
+        self._be_silent(present - wanted.keys())
         for device, address in wanted.keys() - present:
             self._neighbours.answer(device, address)
         new = {entry: mac for entry, mac in wanted.items() if entry not in (told or ())}
         self._tell(new)
         self._told = wanted
         return new
+
+    def _be_silent(self, entries: Iterable[tuple[str, str]]) -> None:
+        for device, address in entries:
+            self._neighbours.be_silent(device, address)
 
     def _is_of_the_pool(self, address: str) -> bool:
         return any(ip_address(address) in ip_network(cidr) for cidr in self._config.balancer_cidrs)

@@ -237,16 +237,17 @@ def _until_found(machine: Machine, address: str, mac: str) -> None:
         assert time.monotonic() < end, f"{address} is at {found!r}, not at {mac}"
 
 
-def _announce(machine: Machine, name: str, *nodes: Node) -> None:
-    """Runs the announcer until it has done what there is to do. What it said to the kernel stays."""
+def _announce(machine: Machine, name: str, *nodes: Node, gives_up: bool = False) -> None:
+    """Runs the announcer until it has done what there is to do. What the kernel was told stays, unless it gives up."""
     api = FakeApi()
     api.put(service(VIP, VIP6), "services")
     for each in nodes:
         api.put(each, "nodes")
+        api.put(lease(each.metadata.name or "", "somebody"), "leases")
 
     async def until_ready() -> None:
         config = NetworkConfig(node_name=name, bridge="pods", balancer_cidrs=(f"{VIP}/32", f"{VIP6}/128"))
-        announcer = AddressAnnouncer(api.client(), config)
+        announcer = AddressAnnouncer(api.client(), config, node_client=api.client() if gives_up else None)
         running = asyncio.create_task(announcer.run())
         await asyncio.wait_for(announcer.ready.wait(), 60)
         running.cancel()
@@ -293,3 +294,6 @@ def test_neighbours_find_the_address_and_follow_it() -> None:
         client.ip(f"link set to-{lost} up")
         _announce(machines[lost], lost, node(other), node(lost, ready=False))
         assert machines[lost].run(KernelNeighbours().answered) == set()
+        assert machines[other].run(KernelNeighbours().answered) != set()
+        _announce(machines[other], other, *both, gives_up=True)
+        assert machines[other].run(KernelNeighbours().answered) == set()
