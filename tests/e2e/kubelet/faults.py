@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pybernetes.api.core.v1 import ConfigMap, Pod, ServiceAccount
+from pybernetes.api.core.v1 import ConfigMap, ContainerStatus, Pod, ServiceAccount
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.pods import is_finished, is_ready
@@ -52,6 +52,12 @@ _CALLS = (
 _CALLS_OF_A_KIND = 3
 _IN_TIME_S = 60.0
 """For a kubelet under load to come to a call; where it does not, it is killed as it waits."""
+_KILLS = {
+    "kubelet killed": ("kubelet killed", "kubelet killed at a call", "both killed"),
+    "containerd killed": ("containerd killed", "both killed"),
+    "shims killed": ("shim killed",),
+    "apiserver killed": ("apiserver killed",),
+}
 _LAUNCHER = Path(__file__).with_name("mortal_kubelet.py")
 _OF_THOSE_THAT_STAY = (
     "tasks", "processes in cgroups", "shims", "mounts of volumes", "network namespaces", "links", "addresses",
@@ -263,8 +269,10 @@ class Campaign:
             file = self._ran / f"{pod.metadata.uid}"
             times = len(file.read_text().splitlines()) if file.exists() else 0
             self.total["commands that ran once"] += times == 1
-            states = [status.state.terminated for status in pod.status.containerStatuses]
-            ends = [end for end in states if end is not None]
+            statuses = pod.status.containerStatuses
+            if times <= 2 and any(self._lost(s.containerID) or self._lost(_last_id(s)) for s in statuses):
+                continue
+            ends = [status.state.terminated for status in statuses if status.state.terminated is not None]
             reasons = {end.reason for end in ends}
             started = any(end.reason != "StartError" and end.startedAt is not None for end in ends)
             if self._without_kubelet and times < 2 and not started:
@@ -275,6 +283,12 @@ class Campaign:
             if times != 1 or (pod.status.phase != "Succeeded" and not lost):
                 told = msgspec.json.encode(pod.status).decode()
                 self.violations.append(f"{when}: {pod.metadata.name} ran {times} times: {told}")
+
+    def _lost(self, container_id: str | None) -> bool:
+        """Whether containerd, as it started, could not learn what had become of that container: another may follow."""
+        lost = self._runtime.lost_sight_of((container_id or "-").rpartition("//")[2])
+        self.total["containers that containerd lost sight of as it started"] += lost
+        return lost
 
     # Pods that stay.
 
@@ -295,9 +309,7 @@ class Campaign:
                 key = f"{pod.metadata.name}/{status.name}"
                 now = (status.containerID or "", status.restartCount)
                 before = self._containers.get(key, now)
-                if before != now and self._runtime.lost_sight_of(before[0].rpartition("//")[2]):
-                    self.total["containers that containerd lost sight of as it started"] += 1
-                elif before != now and pod.metadata.uid not in self._hit:
+                if before != now and not self._lost(before[0]) and pod.metadata.uid not in self._hit:
                     told = msgspec.json.encode(status).decode()
                     self.violations.append(f"{when}: {key} is another container: {before}, now {now}: {told}")
                 self._containers[key] = now
@@ -413,6 +425,11 @@ def _going(name: str, once: bool, ran: Path) -> Pod:
     return _pod(name, containers=[container], volumes=volumes, restartPolicy="Never" if once else "Always")
 
 
+def _last_id(status: ContainerStatus) -> str | None:
+    """That of the container before."""
+    return status.lastState.terminated.containerID if status.lastState.terminated is not None else None
+
+
 def _runs_once(pod: Pod) -> bool:
     return pod.spec.restartPolicy == "Never"
 
@@ -453,10 +470,16 @@ def options(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def _table(total: Counter[str]) -> str:
+    """How often each was killed, alone or with another, then all that was counted."""
+    killed = [(sum(total[what] for what in kinds), f"{who}, in all") for who, kinds in _KILLS.items()]
+    return "\n".join(f"{count:6}  {what}" for count, what in [*killed, *sorted((n, what) for what, n in total.items())])
+
+
 def main() -> None:
     args = options(sys.argv[1:])
     campaign = asyncio.run(play_campaign(args))
-    print(", ".join(f"{count} {what}" for what, count in sorted(campaign.total.items())))
+    print(_table(campaign.total))
     for violation in campaign.violations:
         print(f"VIOLATION (seed {args.seed}): {violation}")
     sys.exit(1 if campaign.violations else 0)

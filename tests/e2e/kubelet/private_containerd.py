@@ -121,6 +121,10 @@ class PrivateContainerd:
         """Lays one as that of a container which was never written down."""
         self.ctr("snapshots", "prepare", key)
 
+    def forget_pipes(self, container_id: str) -> None:
+        """Takes a container's output away, without which a runtime that starts no longer knows whether it runs."""
+        shutil.rmtree(self.folder / "state" / "io.containerd.grpc.v1.cri" / "containers" / container_id / "io")
+
     def forget_task(self) -> None:
         """Lays a bundle as one whose shim is dead, and what runc keeps of it, which nobody deleted in time.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pybernetes.host.processes import Process
 from pybernetes.kubelet.cri import leftovers
 from pybernetes.kubelet.cri.client import CriClient, CriError
 
@@ -106,6 +107,25 @@ def test_a_runtime_that_dies_while_a_kubelet_looks_at_it(
         await k.start_kubelet()
         assert not dies
         assert (await k.running("web")).status.containerStatuses == before
+
+    play(containerd, scene)
+
+
+def test_a_container_that_the_runtime_lost_sight_of(containerd: PrivateContainerd) -> None:
+    """It is stopped, and another one takes its place, while its kubelet runs all along."""
+
+    async def scene(k: Cluster) -> None:
+        await k.create("web")
+        before = (await k.running("web")).status.containerStatuses[0]
+        container_id = (before.containerID or "").rpartition("//")[2]
+        old = Process.of(containerd.tasks()[container_id])
+        containerd.forget_pipes(container_id)
+        containerd.restart()
+        assert containerd.lost_sight_of(container_id)
+        after = await k.until("web", lambda p: p.status.containerStatuses[0].containerID != before.containerID)
+        after = await k.running("web")
+        assert after.status.containerStatuses[0].restartCount == 1
+        assert old is not None and not old.alive()
 
     play(containerd, scene)
 

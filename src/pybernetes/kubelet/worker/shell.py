@@ -547,7 +547,10 @@ class PodRunner:
         return sandbox.id if sandbox is not None else ""
 
     async def observe_exit(self, container_id: str) -> None:
-        """A process of the pod ended: waits until the runtime says so too (a moment later) and takes note."""
+        """A process of the pod ended: waits until the runtime says so too (a moment later) and takes note.
+
+        Or that it no longer knows: it may run on, and has to be stopped before another one starts.
+        """
         node, delay_s, waited_s = self._node, 0.002, 0.0
         is_sandbox = any(s.id == container_id for s in self.worker.runtime.sandboxes)
         while waited_s < _EXIT_WAIT_S:
@@ -563,8 +566,9 @@ class PodRunner:
                     container = await self._look_at(container_id)
                     if container is None:
                         return
-                    if container.state == "exited":
-                        node.on_exit(container_id)
+                    if container.state in ("exited", "unknown"):
+                        if container.state == "exited":
+                            node.on_exit(container_id)
                         self.post(m.ContainerObserved(container))
                         return
             await asyncio.sleep(delay_s)
