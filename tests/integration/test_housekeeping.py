@@ -16,6 +16,8 @@ from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.scheme import Resource
 from pybernetes.client.client import Client
 from pybernetes.client.discovery import preferred_resources
+from pybernetes.client.metadata import PartialObject
+from pybernetes.controllers.garbagecollector.controller import GarbageCollectorController
 from tests.integration.cluster_world import NODE, World, definition, deployment, in_world
 
 
@@ -95,6 +97,27 @@ def test_a_dangling_reference_is_taken_off_when_another_owner_lives() -> None:
         assert [r.name for r in child.metadata.ownerReferences] == ["b"]
         await w.client.delete(ConfigMap, "b", "default")
         await w.until(lambda: w.gone(ConfigMap, "child"))
+
+    in_world(body)
+
+
+def test_old_news_of_a_dependent_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    old: dict[str, PartialObject] = {}
+    monkeypatch.setattr(GarbageCollectorController, "_known", lambda self, identity, resource: old.get(identity.uid))
+
+    async def body(w: World) -> None:
+        owners = [await w.create(ConfigMap, {"metadata": {"name": name}}) for name in ("a", "b")]
+        refs = [
+            {"apiVersion": "v1", "kind": "ConfigMap", "name": o.metadata.name, "uid": o.metadata.uid} for o in owners
+        ]
+        child = await w.create(ConfigMap, {"metadata": {"name": "child", "ownerReferences": refs[:1]}})
+        old[child.metadata.uid or ""] = PartialObject(metadata=child.metadata)
+        await w.client.patch(ConfigMap, "child", "default", {"metadata": {"ownerReferences": refs}})
+        await w.settle()
+        await w.client.delete(ConfigMap, "a", "default")
+        await w.settle()
+        found = await w.client.get(ConfigMap, "child", "default")
+        assert [r.name for r in found.metadata.ownerReferences] == ["b"]
 
     in_world(body)
 

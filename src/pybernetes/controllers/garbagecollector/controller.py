@@ -1,9 +1,10 @@
 """Deletes what has lost its last owner, and ends foreground and orphaning deletions.
 
 It watches the metadata of every resource that can be listed, watched and deleted, follows them in a
-graph, and before it deletes anything looks at the live object and its live owners.
+graph, and before it deletes anything looks at its live owners.
 Source: pkg/controller/garbagecollector. Differs: discovery is repeated when a CustomResourceDefinition
-or APIService changes, not every 30 seconds.
+or APIService changes, not every 30 seconds; the object itself is looked at only when its informer has not told of it,
+or when a write is refused because it has changed since.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _CHANGES_DISCOVERY = {("apiextensions.k8s.io", "customresourcedefinitions"), ("a
 _SYNC_TIMEOUT_S = 30.0
 _SETTLE_S = 1.0
 _DELETE, _ORPHAN = "delete:", "orphan:"
+_REST_S_PER_DEPENDENT = 50e-6
+"""Each one that goes has its owner looked at, with all that are left."""
 
 
 class GarbageCollectorController(Controller):
@@ -160,6 +163,13 @@ class GarbageCollectorController(Controller):
         resource = self._resource(identity.api_version, identity.kind)
         if resource.namespaced and not identity.namespace:
             return  # a reference without a namespace to a kind that has one: it names nothing, so nothing is gone
+        known = None if node.virtual else self._known(identity, resource)
+        if known is not None:
+            try:
+                await self._act(node, resource, known)
+                return
+            except errors.Conflict as error:
+                self.log.debug("%s %s has changed, looking at it: %s", identity.kind, identity.name, error)
         try:
             latest = await self._metadata.get(resource, identity.name, _space(resource, identity.namespace))
         except errors.NotFound:
@@ -171,21 +181,31 @@ class GarbageCollectorController(Controller):
         if node.virtual:
             # Its informer will tell of it, unless it was made and deleted while nobody watched.
             raise TryAgain(f"{identity.kind} {identity.name} has not been observed")
+        await self._act(node, resource, latest)
+
+    def _known(self, identity: Identity, resource: Resource) -> PartialObject | None:
+        """What the informer told of it last; every write says which version it is for."""
+        monitor = self._monitors.get(resource)
+        found = None if monitor is None else monitor[0].lister.get(_space(resource, identity.namespace), identity.name)
+        return found if found is not None and found.metadata.uid == identity.uid else None
+
+    async def _act(self, node: Node, resource: Resource, latest: PartialObject) -> None:
+        """Raises Conflict when `latest` is not the latest."""
         if node.deleting_dependents:
             await self._advance_foreground(node, resource)
             return
         if not latest.metadata.ownerReferences:
             return
         states = [(ref, await self._owner_state(ref, node)) for ref in latest.metadata.ownerReferences]
-        decision = plan.decide(latest.metadata, states, self.graph.dependents(identity.uid))
-        if isinstance(decision, plan.Keep):
-            if decision.drop:
-                await self._drop_references(resource, latest, decision.drop)
-            return
-        if decision.unblock_first:
-            latest = await self._unblock(resource, latest)
-        meta = latest.metadata
+        decision = plan.decide(latest.metadata, states, self.graph.dependents(node.identity.uid))
         try:
+            if isinstance(decision, plan.Keep):
+                if decision.drop:
+                    await self._drop_references(resource, latest, decision.drop)
+                return
+            if decision.unblock_first:
+                latest = await self._unblock(resource, latest)
+            meta = latest.metadata
             await self.client.dynamic.delete(
                 resource,
                 meta.name or "",
@@ -201,6 +221,7 @@ class GarbageCollectorController(Controller):
         blocking = self.graph.blocking_dependents(node.identity.uid)
         if not blocking:
             await self._remove_finalizer(node, resource, FOREGROUND)
+        self.queue.rest(_DELETE + node.identity.uid, len(blocking) * _REST_S_PER_DEPENDENT)
         for dependent in blocking:
             if not dependent.deleting_dependents:
                 self.queue.add(_DELETE + dependent.identity.uid)
