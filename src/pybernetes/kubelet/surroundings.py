@@ -6,6 +6,8 @@ kubelet runs on it: everything that touches the host goes through here.
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -27,6 +29,7 @@ from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.node.status import Machine, read_machine
 from pybernetes.kubelet.objects import Reference, ReferencedObjects
 from pybernetes.kubelet.probes import prober
+from pybernetes.kubelet.probes.turns import Turns
 from pybernetes.kubelet.resources.cgroups import Cgroups
 from pybernetes.kubelet.resources.requests import hugepages
 from pybernetes.kubelet.shutdown.logind import Logind
@@ -35,6 +38,10 @@ from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
 from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.tokens import Tokens
+
+_PROBES_AT_ONCE = 32
+_PROBE_TURN_S = 0.1
+_EXEC_TURN_S = 1.0
 
 
 class Events(Protocol):
@@ -116,8 +123,19 @@ class Surroundings:
         return InformerFactory(client, clock, random)
 
     async def probe(self, of: prober.Running, probe: Probe) -> prober.Answer:
-        """Asks once. Raises ProbeError."""
-        return await prober.probe(of, probe)
+        """Asks once, in turn. Raises ProbeError."""
+        turns = self._exec_turns if probe.exec is not None else self._probe_turns
+        async with turns.turn(of.pod.metadata.uid or ""):
+            return await prober.probe(of, probe)
+
+    @functools.cached_property
+    def _probe_turns(self) -> Turns:
+        return Turns(_PROBES_AT_ONCE, _PROBE_TURN_S)
+
+    @functools.cached_property
+    def _exec_turns(self) -> Turns:
+        """A command costs its node some hundred times what a connection does."""
+        return Turns(max(2, os.cpu_count() or 1), _EXEC_TURN_S)
 
     async def run_hook(self, of: prober.Running, handler: LifecycleHandler) -> None:
         """Runs one hook to its end. Raises HookError."""

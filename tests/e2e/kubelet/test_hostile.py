@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.kubelet.eviction import manager
-from pybernetes.kubelet.node import log_rotation
 from pybernetes.kubelet.serving.log_reader import LogOptions
 from pybernetes.kubelet.serving.log_stream import log_stream
 from pybernetes.kubelet.serving.server_host import ContainerLog
@@ -21,6 +22,11 @@ from .private_containerd import IMAGE, PrivateContainerd
 pytestmark = pytest.mark.e2e
 PIDS = 48
 LOG_BYTES = 200_000
+HARDER = 20 if os.environ.get("SOAK") else 1
+LINE_BYTES = 3_000_000 * HARDER
+COMMANDS = 10 * HARDER
+PROBED = 3 * HARDER
+PROBES = ("readinessProbe", "livenessProbe")
 SLOWLY = {"limits": {"cpu": "100m"}}
 FILL = "dd if=/dev/zero of={}/fill bs=64k count=64 2>/dev/null; sleep 3600"
 
@@ -49,9 +55,17 @@ async def flood(k: Cluster) -> None:
 
     await eventually(rotated)
     assert len([place for place in folder.iterdir() if place.suffix != ".tmp"]) <= k.config().container_log_max_files
-    read = log_stream(ContainerLog("", str(folder / "0.log"), False), LogOptions(tail_lines=3), _never)
-    lines = b"".join([piece async for piece in read]).splitlines()
+    lines = (await eventually(partial(last_lines, folder / "0.log", 3))).splitlines()
     assert all(line == b"a-line-of-a-log-that-nobody-wants-to-read" for line in lines[:-1])
+
+
+async def last_lines(log: Path, lines: int) -> bytes:
+    """Nothing in the moment in which the file is set aside."""
+    try:
+        read = log_stream(ContainerLog("", str(log), False), LogOptions(tail_lines=lines), _never)
+        return b"".join([piece async for piece in read])
+    except FileNotFoundError:
+        return b""
 
 
 async def _never(_container_id: str) -> None:
@@ -112,28 +126,76 @@ async def link(k: Cluster) -> None:
     assert pod.status.containerStatuses[0].state.waiting.reason == "CreateContainerConfigError"
 
 
+async def line(k: Cluster) -> None:
+    """A line of megabytes: it is rotated, too, and what is last can be read."""
+    await k.create("line", [shell(f"head -c {LINE_BYTES} /dev/zero | tr '\\0' x; while sleep 0.2; do echo x; done")])
+    pod = await k.running("line")
+    log = Path(k.config().pod_log_dir) / f"default_line_{pod.metadata.uid}" / "c" / "0.log"
+    shown = await eventually(partial(last_lines, log, 1))
+    assert set(shown) <= set(b"x\n") and len(shown) < LOG_BYTES
+
+
+async def probes(k: Cluster) -> None:
+    """More commands a second than the node can run: they wait for each other."""
+    probe = {"exec": {"command": ["sh", "-c", "echo p >> /v/$0"]}, "periodSeconds": 1, "timeoutSeconds": 60}
+    names = [f"c{number}" for number in range(PROBED)]
+    probed = [
+        {
+            **shell("exec sleep 3600", volumeMounts=[{"name": "v", "mountPath": "/v"}]),
+            "name": name,
+            **{kind: {**probe, "exec": {"command": [*probe["exec"]["command"], f"{name}-{kind}"]}} for kind in PROBES},
+        }
+        for name in names
+    ]
+    await k.create("probed", probed, volumes=[{"name": "v", "emptyDir": {}}])
+    pod = await k.running("probed")
+    folder = k.folder / "kubelet" / "pods" / (pod.metadata.uid or "") / "volumes" / "kubernetes.io~empty-dir" / "v"
+
+    async def each_again() -> bool:
+        asked = [folder / f"{name}-{kind}" for name in names for kind in PROBES]
+        return all(place.exists() and place.stat().st_size >= 4 for place in asked)
+
+    await eventually(each_again)
+
+
 async def many_commands(k: Cluster, pod: Pod) -> None:
-    said = await asyncio.gather(*(k.exec(pod, "echo", str(number)) for number in range(5)))
-    assert said == [f"{number}\n" for number in range(5)]
+    said = await asyncio.gather(*(k.exec(pod, "echo", str(number)) for number in range(COMMANDS)))
+    assert said == [f"{number}\n" for number in range(COMMANDS)]
+
+
+async def served(url: str) -> None:
+    """Again and again."""
+
+    async def fetched() -> bool:
+        return await asyncio.to_thread(quiet_fetch, url) == "served"
+
+    while True:
+        await eventually(fetched)
+        await asyncio.sleep(0.05)
 
 
 def test_hostile_pods_and_their_neighbour(containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_rotation, "_PERIOD_S", 0.2)
     monkeypatch.setattr(manager, "_PERIOD_S", 0.5)
     monkeypatch.setattr(manager, "_STORAGE_PERIOD_S", 0.5)
 
     async def scene(k: Cluster) -> None:
         await k.stop_kubelet()
-        k.settings = {"pod_max_pids": PIDS, "container_log_max_bytes": LOG_BYTES}
+        k.settings = {
+            "pod_max_pids": PIDS,
+            "container_log_max_bytes": LOG_BYTES,
+            "container_log_monitor_interval_s": 0.2,
+        }
         await k.start_kubelet()
         await k.create("neighbour", [neighbour()])
         pod = await k.running("neighbour")
-        async with asyncio.TaskGroup() as tasks:
-            for work in (bomb, flood, fill, stay, pipe, link):
-                tasks.create_task(work(k))
-            tasks.create_task(many_commands(k, pod))
+        async with asyncio.TaskGroup() as beside:
+            watched = beside.create_task(served(f"http://{pod.status.podIP}:8080/"))
+            async with asyncio.TaskGroup() as tasks:
+                for work in (bomb, flood, line, fill, stay, pipe, link, probes):
+                    tasks.create_task(work(k))
+                tasks.create_task(many_commands(k, pod))
+            watched.cancel()
         after = await k.running("neighbour")
         assert after.status.containerStatuses[0].restartCount == 0
-        assert await asyncio.to_thread(quiet_fetch, f"http://{after.status.podIP}:8080/") == "served"
 
     play(containerd, scene)
