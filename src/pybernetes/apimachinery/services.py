@@ -16,9 +16,18 @@ def is_ready(endpoint: Endpoint) -> bool:
     return endpoint.conditions.ready is not False
 
 
-def nodes_with_endpoints(slices: Iterable[EndpointSlice]) -> set[str]:
-    """Names of the nodes that traffic with a `Local` policy may come to: each has a ready endpoint."""
-    return {e.nodeName for piece in slices for e in piece.endpoints or () if e.nodeName and is_ready(e)}
+def is_serving(endpoint: Endpoint) -> bool:
+    """Whether it answers, though it may be about to end. Source: discovery.k8s.io/v1 (serving)."""
+    return is_ready(endpoint) if endpoint.conditions.serving is None else endpoint.conditions.serving
+
+
+def nodes_with_endpoints(slices: Iterable[EndpointSlice], *, leaving: bool = False) -> set[str]:
+    """Names of the nodes that traffic with a `Local` policy may come to: each has a ready endpoint.
+
+    `leaving`: or one that still serves, to which the node's proxy sends while it has no other.
+    """
+    counts = is_serving if leaving else is_ready
+    return {e.nodeName for piece in slices for e in piece.endpoints or () if e.nodeName and counts(e)}
 
 
 def balancer_addresses(service: Service) -> list[str]:

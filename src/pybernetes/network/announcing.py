@@ -33,11 +33,13 @@ def addresses(service: Service) -> list[str]:
 
 
 def owner(address: str, service: Service, nodes: Iterable[Node], slices: Iterable[EndpointSlice]) -> str:
-    """The node's name; "" while there is none. With externalTrafficPolicy Local it has a ready endpoint."""
+    """The node's name; "" while there is none. With externalTrafficPolicy Local it has a ready endpoint, or where no
+    node has one, an endpoint that still serves while it ends."""
     names = [node.metadata.name or "" for node in nodes if takes_balanced_traffic(node)]
     if service.spec.externalTrafficPolicy == "Local":
-        having = nodes_with_endpoints(slices)
-        names = [name for name in names if name in having]
+        slices = list(slices)
+        ready, serving = nodes_with_endpoints(slices), nodes_with_endpoints(slices, leaving=True)
+        names = [name for name in names if name in ready] or [name for name in names if name in serving]
     return max(names, key=lambda name: hashlib.sha256(f"{name} {address}".encode()).digest(), default="")
 
 

@@ -13,7 +13,7 @@ from pybernetes.api.core.v1 import Service
 from pybernetes.api.core.v1 import ServicePort as ApiServicePort
 from pybernetes.api.discovery.v1 import Endpoint as SliceEndpoint
 from pybernetes.api.discovery.v1 import EndpointSlice
-from pybernetes.apimachinery.services import balancer_addresses, is_ready
+from pybernetes.apimachinery.services import balancer_addresses, is_ready, is_serving
 from pybernetes.host.ip_families import socket_address
 
 DEFAULT_AFFINITY_TIMEOUT_S = 10_800
@@ -122,13 +122,13 @@ def _endpoints(port: ApiServicePort, slices: list[EndpointSlice]) -> tuple[Endpo
 
 
 def _endpoint(endpoint: SliceEndpoint, port: int) -> Endpoint:
-    conditions, hints, ready = endpoint.conditions, endpoint.hints, is_ready(endpoint)
+    hints = endpoint.hints
     return Endpoint(
         endpoint.addresses[0],
         port,
-        ready,
-        serving=ready if conditions.serving is None else conditions.serving,
-        terminating=bool(conditions.terminating),
+        is_ready(endpoint),
+        is_serving(endpoint),
+        terminating=bool(endpoint.conditions.terminating),
         node=endpoint.nodeName or "",
         for_nodes=tuple(node.name for node in hints.forNodes or ()) if hints is not None else (),
         for_zones=tuple(zone.name for zone in hints.forZones or ()) if hints is not None else (),

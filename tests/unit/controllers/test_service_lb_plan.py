@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pybernetes.api.core.v1 import Node, Service
+from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.controllers.service_lb import plan
 from tests.unit.controllers.builders import make
 
@@ -54,3 +55,30 @@ def test_names_among_the_addresses_of_a_node_are_passed_over() -> None:
     assert plan.facts_of(make(Node, {"metadata": {"name": "n"}, "status": {"addresses": addresses}}))[1] == [
         "192.0.2.7"
     ]
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "expected"),
+    [
+        ({}, ["192.0.2.1", "192.0.2.2"]),
+        ({"n1": {}}, ["192.0.2.1"]),
+        ({"n1": {"ready": False, "serving": True, "terminating": True}, "n2": {}}, ["192.0.2.1", "192.0.2.2"]),
+        ({"n1": {"ready": False, "serving": False, "terminating": True}, "n2": {}}, ["192.0.2.2"]),
+    ],
+    ids=["nowhere", "on one", "one ends", "one has ended"],
+)
+def test_with_local_traffic_the_nodes_that_have_an_endpoint_give_their_addresses(
+    endpoints: dict[str, dict[str, bool]], expected: list[str]
+) -> None:
+    def node(number: int) -> Node:
+        status = {
+            "addresses": [{"type": "InternalIP", "address": f"192.0.2.{number}"}],
+            "conditions": [{"type": "Ready", "status": "True"}],
+        }
+        return make(Node, {"metadata": {"name": f"n{number}"}, "status": status})
+
+    told = [{"addresses": ["10.0.0.1"], "nodeName": name, "conditions": c} for name, c in endpoints.items()]
+    slices = [make(EndpointSlice, {"addressType": "IPv4", "endpoints": told})]
+    local = service("s", externalTrafficPolicy="Local")
+    found = plan.from_nodes(local, [node(1), node(2)], [], slices)
+    assert [entry.ip for entry in found] == expected

@@ -72,6 +72,9 @@ def test_with_local_traffic_it_has_an_endpoint() -> None:
     assert announcing.owner(VIP, local, [node("a")], [behind("c", ready=True)]) == ""
     assert announcing.owner(VIP, local, [node("a")], [behind("a")]) == "a", "ready, as nobody says otherwise"
     assert announcing.owner(VIP, local, [node("a")], [behind("a", ready=False)]) == ""
+    ending = behind("a", ready=False, serving=True, terminating=True)
+    assert announcing.owner(VIP, local, [node("a"), node("b")], [ending]) == "a", "as long as it serves"
+    assert announcing.owner(VIP, local, [node("a"), node("b")], [ending, behind("b")]) == "b"
 
 
 @pytest.mark.parametrize(

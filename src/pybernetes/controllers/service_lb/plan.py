@@ -87,6 +87,7 @@ def from_nodes(
 ) -> list[LoadBalancerIngress]:
     """The addresses of the ready nodes; with externalTrafficPolicy Local, of those that have an endpoint.
 
+    An endpoint that ends keeps the address for those who know it, until it serves no more.
     While no node has one, of all: the Service has its addresses before its endpoints, as elsewhere.
     Raises NoAddress when an older Service or, of `reserved` TCP ports, the cluster itself has one of the ports.
     """
@@ -103,7 +104,7 @@ def from_nodes(
             raise NoAddress(f"port {port}/{protocol} of the nodes is the one of Service {key_of(other)}")
     usable = [node for node in nodes if takes_balanced_traffic(node)]
     if service.spec.externalTrafficPolicy == "Local":
-        having = nodes_with_endpoints(slices)
+        having = nodes_with_endpoints(slices, leaving=True)
         usable = [node for node in usable if node.metadata.name in having] or usable
     families = _families(service)
     found = {address for node in usable for address in _addresses_of(node) if _family(address) in families}
