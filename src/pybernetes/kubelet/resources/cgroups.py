@@ -39,6 +39,8 @@ from pybernetes.kubelet.resources.requests import (
 _LOG = logging.getLogger(__name__)
 _V2_CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
 _REMOVE_TRIES = 50
+_NO_LIMIT = 1 << 62
+"""As large, or larger, version 1 shows a limit that there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +142,34 @@ class Cgroups:
         level = {"Burstable": "/burstable", "BestEffort": "/besteffort"}.get(qos_class(pod), "")
         return f"{self.of_pods}{level}/pod{uid_of(pod)}"
 
-    def create(self, pod: Pod, *, owns_cpus: bool = False) -> None:
-        """Makes the pod's group with its limits; again for one that exists only sets the limits.
+    def create(self, pod: Pod, *, owns_cpus: bool = False) -> CgroupValues:
+        """Makes the pod's group with its limits; again for one that exists only sets the limits. Returns these.
 
-        A pod with CPUs of its own has no limit of CPU time, which would only hold it up.
+        A pod with CPUs of its own has no limit of CPU time, which would only hold it up. A limit of memory stays as it
+        is where more is in use than it is to allow: the kernel would refuse, or end what runs.
         """
         group = self.parent_of(pod)
         self._make(group)
-        values = pod_cgroup_values(pod, self._pids_limit)
+        values = pod_cgroup_values(pod)
+        values = replace(values, memory_limit_bytes=self._memory_limit(pod, values.memory_limit_bytes))
         pages = tuple({**self._no_pages, **dict(values.hugepages)}.items())
         quota_us = -1 if owns_cpus else values.cpu_quota_us
-        self._write(group, replace(values, hugepages=pages, cpu_quota_us=quota_us))
+        self._write(group, replace(values, pids_limit=self._pids_limit, hugepages=pages, cpu_quota_us=quota_us))
         if qos_class(pod) == "Burstable":
             self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
             self._update_burstable()
+        return values
+
+    def _memory_limit(self, pod: Pod, wanted: int | None) -> int | None:
+        """The one wanted, or the one that the pod's group has where that cannot be."""
+        group = self._in_memory(pod)
+        try:
+            if wanted is None or group is None or self.memory_usage(pod) < wanted:
+                return wanted
+            held = (group / ("memory.max" if self.version == 2 else "memory.limit_in_bytes")).read_text().strip()
+        except OSError:
+            return wanted
+        return int(held) if held.isdecimal() and int(held) < _NO_LIMIT else None
 
     def resize(self, pod: Pod, values: CgroupValues) -> None:
         """Sets limits of the pod's group. Raises OSError where the kernel refuses."""
@@ -165,12 +181,15 @@ class Cgroups:
 
     def memory_usage(self, pod: Pod, container_id: str = "") -> int:
         """Bytes that the pod, or one container of it, holds now. Raises OSError."""
-        folder = self.hierarchies.unified or self.hierarchies.controllers.get("memory")
-        if folder is None:
+        group = self._in_memory(pod)
+        if group is None:
             return 0
-        group = folder / self.parent_of(pod).lstrip("/") / container_id
         file = "memory.current" if self.version == 2 else "memory.usage_in_bytes"
-        return int((group / file).read_text())
+        return int((group / container_id / file).read_text())
+
+    def _in_memory(self, pod: Pod) -> Path | None:
+        folder = self.hierarchies.unified or self.hierarchies.controllers.get("memory")
+        return folder / self.parent_of(pod).lstrip("/") if folder is not None else None
 
     def processes(self, pod: Pod) -> int:
         """Raises OSError."""

@@ -161,11 +161,11 @@ class PodWorker:
             case m.SandboxObserved(sandbox=sandbox):
                 if any(s.id == sandbox.id for s in self.runtime.sandboxes):
                     self.runtime = self.runtime.with_sandbox(sandbox)
-            case m.HostPrepared(failure=failure):
+            case m.HostPrepared(failure=failure, size=size):
                 self.in_flight.pop("host", None)
                 self.host_ready = not failure
                 if self.host_ready:
-                    self._pod_size = pod_cgroup_values(self.pod)
+                    self._pod_size = size or pod_cgroup_values(self.pod)
                 self._tried("host", not failure, now_s)
             case m.SandboxCreated(sandbox=sandbox):
                 self.in_flight.pop("sandbox", None)

@@ -64,6 +64,8 @@ class HostPrepared(Struct, frozen=True):
     """cgroups, directories and volumes are there; or not, and why."""
 
     failure: str = ""
+    size: CgroupValues | None = None
+    """What the pod's cgroup was given; None for all that the pod was granted."""
 
 
 class SandboxCreated(Struct, frozen=True):

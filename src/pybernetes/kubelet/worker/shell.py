@@ -224,10 +224,10 @@ class PodRunner:
             raise
 
     async def _make_ready(self, pod: Pod) -> None:
-        node = self._node
+        node, size = self._node, None
         try:
             if node.cgroups is not None:
-                node.cgroups.create(pod, owns_cpus=node.giving is not None and bool(node.giving.cpu_owners(pod)))
+                size = node.cgroups.create(pod, owns_cpus=node.giving is not None and bool(node.giving.cpu_owners(pod)))
         except OSError as error:
             text = f"unable to ensure pod container exists: {files.reason(error)}"
             node.record(pod, "Warning", "FailedCreatePodContainer", text, "")
@@ -255,7 +255,7 @@ class PodRunner:
             reason, text = "Failed", f"error making pod data directories: {files.reason(error)}"
         else:
             self._plan_refresh()
-            self.post(m.HostPrepared())
+            self.post(m.HostPrepared(size=size))
             if _shown(self.worker.pod) != _shown(pod):
                 self._refresh_soon()
             return

@@ -63,6 +63,32 @@ def test_a_pod_in_version_2(tmp_path: Path, resources: Any, level: str, written:
     assert {name: text for name, text in found.items() if not name.startswith("cgroup.")} == written
 
 
+@pytest.mark.parametrize(
+    ("version", "used", "held", "then", "told"),
+    [
+        (1, 2 << 20, str(4 << 20), str(4 << 20), 4 << 20),
+        (1, 2 << 20, "9223372036854771712", "9223372036854771712", None),
+        (1, 1000, str(4 << 20), str(1 << 20), 1 << 20),
+        (2, 2 << 20, str(4 << 20), str(4 << 20), 4 << 20),
+        (2, 2 << 20, "max\n", "max\n", None),
+        (2, 1000, "max\n", str(1 << 20), 1 << 20),
+    ],
+)
+def test_memory_that_is_in_use_is_not_taken_from_a_pod_that_runs(
+    tmp_path: Path, version: int, used: int, held: str, then: str, told: int | None
+) -> None:
+    groups = Cgroups("/pyb", split(tmp_path) if version == 1 else unified(tmp_path))
+    groups.setup()
+    of = pod([{"name": "c", "image": "i", "resources": LIMITED}])
+    assert groups.create(of).memory_limit_bytes == 1 << 20
+    folder = (tmp_path / "memory" if version == 1 else tmp_path) / "pyb/kubepods/podu1"
+    usage, limit = ("usage_in_bytes", "limit_in_bytes") if version == 1 else ("current", "max")
+    (folder / f"memory.{usage}").write_text(f"{used}\n")
+    (folder / f"memory.{limit}").write_text(held)
+    assert groups.create(of).memory_limit_bytes == told
+    assert (folder / f"memory.{limit}").read_text() == then
+
+
 @pytest.mark.parametrize(("limit", "written"), [(7, "7"), (None, None)])
 def test_processes_of_a_pod_in_version_1(tmp_path: Path, limit: int | None, written: str | None) -> None:
     groups = Cgroups("/pyb", split(tmp_path), pod_pids_limit=limit)

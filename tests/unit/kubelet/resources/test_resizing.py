@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from pybernetes.api.core.v1 import Pod, ResourceRequirements
-from pybernetes.kubelet.resources.requests import CgroupValues
+from pybernetes.kubelet.resources.requests import CgroupValues, pod_cgroup_values
 from pybernetes.kubelet.resources.resizing import Decision, Grants, Update, steps, summary, too_small
 from pybernetes.kubelet.runtime import Size
 from pybernetes.kubelet.worker import messages as m
@@ -247,3 +248,27 @@ def test_a_pod_whose_cgroup_is_not_resized_yet_says_what_it_has() -> None:
     node.run_until_quiet(60)
     assert conditions(node) == {}
     assert node.statuses[-1].resources == wanted.spec.resources
+
+
+def test_a_kubelet_that_comes_back_goes_on_with_a_resize_that_its_predecessor_could_not_carry_out() -> None:
+    asked = of_whole_pod(pod([{"name": "c", "image": "i"}]), {"memory": "1Mi"}, {"memory": "1Mi"})
+    node = SimulatedNode(asked)
+    held = replace(pod_cgroup_values(asked), memory_limit_bytes=32 << 20)
+    plain, busy = node._answer, [True]
+
+    def answer(instruction: m.Instruction) -> m.Event | None:
+        if isinstance(instruction, m.PrepareHost):
+            return m.HostPrepared(size=held)
+        return (
+            m.PodResized({}, failure="in use") if isinstance(instruction, m.ResizePod) and busy else plain(instruction)
+        )
+
+    node._answer = answer  # type: ignore[method-assign]
+    node.post(m.PodUpdated(asked))
+    node.run_until_quiet(3)
+    assert conditions(node) == {"PodResizeInProgress": ("Error", "in use")}
+    assert node.statuses[-1].resources == ResourceRequirements(requests={"memory": "1Mi"}, limits={"memory": "32Mi"})
+    busy.clear()
+    node.run_until_quiet(60)
+    assert conditions(node) == {}
+    assert node.statuses[-1].resources == asked.spec.resources
