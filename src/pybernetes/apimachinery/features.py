@@ -25,6 +25,8 @@ class Gate:
 ACTED_ON = frozenset(
     {
         "CBORServingAndStorage",
+        "CPUManagerPolicyAlphaOptions",
+        "CPUManagerPolicyBetaOptions",
         "ClusterTrustBundle",
         "ClusterTrustBundleProjection",
         "ContainerRestartRules",

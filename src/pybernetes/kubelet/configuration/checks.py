@@ -18,7 +18,7 @@ from pybernetes.kubelet.shutdown.groups import periods
 
 def check(config: KubeletConfig) -> None:
     """Raises ValueError with one line, which names what was set."""
-    FeatureGates(config.feature_gates)
+    gates = FeatureGates(config.feature_gates)
     thresholds.parse(
         config.eviction_hard, config.eviction_soft, config.eviction_soft_grace_period, config.eviction_minimum_reclaim
     )
@@ -29,7 +29,7 @@ def check(config: KubeletConfig) -> None:
         raise ValueError(problem)
     options_of(config.topology_manager_policy_options)
     _check_reserved_memory(config)
-    cpu_options.chosen(config.cpu_manager_policy, config.cpu_manager_policy_options)
+    cpu_options.chosen(config.cpu_manager_policy, config.cpu_manager_policy_options, gates)
     periods(config)
 
 

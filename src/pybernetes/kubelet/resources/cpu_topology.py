@@ -19,6 +19,8 @@ class Cpu:
     """Unique on the machine, as sockets are."""
     socket: int = 0
     node: int = 0
+    cache: int = 0
+    """Those with the same number share the last level of cache."""
 
 
 Topology = dict[int, Cpu]
@@ -37,8 +39,16 @@ def read_topology(folder: Path = Path("/sys/devices/system")) -> Topology:
         about = folder / "cpu" / f"cpu{cpu}" / "topology"
         siblings = parse((about / "thread_siblings_list").read_text())
         socket = int((about / "physical_package_id").read_text())
-        found[cpu] = Cpu(cpu, min(siblings), socket, nodes.get(cpu, 0))
+        found[cpu] = Cpu(cpu, min(siblings), socket, nodes.get(cpu, 0), _cache_of(folder / "cpu" / f"cpu{cpu}", socket))
     return found
+
+
+def _cache_of(folder: Path, socket: int) -> int:
+    """The first CPU of those that share the third level of cache; the socket where there is none."""
+    for index in (folder / "cache").glob("index*"):
+        if (index / "level").read_text().strip() == "3":
+            return min(parse((index / "shared_cpu_list").read_text()))
+    return socket
 
 
 def parse(text: str) -> frozenset[int]:
@@ -54,31 +64,48 @@ def text_of(cpus: Iterable[int]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs_of(cpus))
 
 
-def take(topology: Topology, available: Iterable[int], count: int) -> frozenset[int] | None:
-    """So many CPUs as near to each other as can be: whole NUMA nodes, sockets and cores first. None: too few."""
+def take(
+    topology: Topology, available: Iterable[int], count: int, *, by_cache: bool = False, over_cores: bool = False
+) -> frozenset[int] | None:
+    """So many CPUs as near to each other as can be: whole NUMA nodes, sockets and cores first. None: too few.
+
+    `by_cache`: those that share a cache before whole cores. `over_cores`: after sockets the first of each core.
+    """
     taking = _Taking(topology, set(available), count)
     if count > len(taking.free):
         return None
     for level in taking.levels:
         taking.take_whole(level)
-    taking.take_whole(_core)
-    taking.take_rest()
+    if by_cache:
+        taking.take_by_cache()
+    if not over_cores:
+        taking.take_whole(_core)
+    taking.take_rest(socket_of if over_cores else _core)
     return frozenset(taking.taken)
+
+
+def nodes_in_order(topology: Topology, available: Iterable[int]) -> list[int]:
+    """NUMA nodes that have CPUs left: those with few first, and together those of a socket."""
+    return _Taking(topology, set(available), 0).in_order(node_of)
 
 
 _Level = Callable[[Cpu], int]
 
 
-def _node(cpu: Cpu) -> int:
+def node_of(cpu: Cpu) -> int:
     return cpu.node
 
 
-def _socket(cpu: Cpu) -> int:
+def socket_of(cpu: Cpu) -> int:
     return cpu.socket
 
 
 def _core(cpu: Cpu) -> int:
     return cpu.core
+
+
+def _cache(cpu: Cpu) -> int:
+    return cpu.cache
 
 
 class _Taking:
@@ -88,7 +115,7 @@ class _Taking:
         self.wanted = count
         self.taken: set[int] = set()
         nodes, sockets = {cpu.node for cpu in topology.values()}, {cpu.socket for cpu in topology.values()}
-        self.levels: list[_Level] = [_node, _socket] if len(sockets) >= len(nodes) else [_socket, _node]
+        self.levels: list[_Level] = [node_of, socket_of] if len(sockets) >= len(nodes) else [socket_of, node_of]
 
     def _take(self, cpus: Iterable[int]) -> None:
         chosen = list(cpus)
@@ -97,22 +124,46 @@ class _Taking:
         self.wanted -= len(chosen)
 
     def take_whole(self, level: _Level) -> None:
-        groups: dict[int, list[int]] = {}
-        for cpu in self._topology.values():
-            groups.setdefault(level(cpu), []).append(cpu.id)
+        groups = self._groups(level)
         size = len(self._topology) // len(groups)
-        for group in self._in_order(level):
+        for group in self.in_order(level):
             if set(groups[group]) <= self.free and size <= self.wanted and len(groups[group]) <= self.wanted:
                 self._take(groups[group])
 
-    def take_rest(self) -> None:
-        for core in self._in_order(_core):
-            mine = sorted(cpu for cpu in self.free if self._topology[cpu].core == core)
+    def take_rest(self, level: _Level) -> None:
+        for group in self.in_order(level):
+            mine = sorted(cpu for cpu in self.free if level(self._topology[cpu]) == group)
             self._take(mine[: self.wanted])
 
-    def _in_order(self, level: _Level) -> list[int]:
+    def take_by_cache(self) -> None:
+        """Whole caches, and of the next one what is wanted still, if it has that in whole cores."""
+        groups = self._groups(_cache)
+        size, each = len(self._topology) // len(groups), len(self._topology) // len(self._groups(_core))
+        for cache in self.in_order(_cache):
+            if not self.wanted:
+                return
+            if self.wanted >= size:
+                for whole in self.in_order(_cache):
+                    if set(groups[whole]) <= self.free and len(groups[whole]) <= self.wanted:
+                        self._take(groups[whole])
+            mine = {cpu for cpu in groups[cache] if cpu in self.free}
+            cores = sorted({self._topology[cpu].core for cpu in mine})[: -(-self.wanted // each)]
+            part = sorted(cpu for cpu in self.free if self._topology[cpu].core in cores)
+            if self.wanted % 2 and each > 1 and len(part) > self.wanted:
+                part.pop()
+            if len(part) == self.wanted:
+                self._take(part)
+
+    def _groups(self, level: _Level) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for cpu in self._topology.values():
+            found.setdefault(level(cpu), []).append(cpu.id)
+        return found
+
+    def in_order(self, level: _Level) -> list[int]:
         """Groups with few free CPUs first, those of a fuller node or socket before others."""
-        wholes = [*self.levels, level]
+        wholes = self.levels[: self.levels.index(node_of) + 1] if level is _cache else self.levels
+        wholes = [*wholes, level]
         counts = [self._counted(whole) for whole in wholes]
 
         def rank(group: int) -> list[tuple[int, int]]:

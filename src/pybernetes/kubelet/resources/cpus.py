@@ -17,11 +17,13 @@ import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod
 from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
-from pybernetes.kubelet.resources import cpu_options
+from pybernetes.kubelet.resources import cpu_options as o
 from pybernetes.kubelet.resources.allocation import AllocationError
+from pybernetes.kubelet.resources.cpu_spreading import spread
 from pybernetes.kubelet.resources.cpu_topology import Topology, parse, take, text_of
 from pybernetes.kubelet.resources.requests import pod_requests, qos_class, resources_of
 from pybernetes.kubelet.resources.topology import Hint, Hints, hints_for
@@ -43,13 +45,34 @@ class Cpus:
         self._checkpoint = Checkpoint(Path(config.root_dir) / _FILE, "which containers own which CPUs")
         self._topology = topology
         self._changed = changed
-        self._reserved = _reserved(config, topology)
-        options = cpu_options.chosen(config.cpu_manager_policy, config.cpu_manager_policy_options)
-        self._whole_cores = cpu_options.WHOLE_CORES in options
-        self._for_nobody = self._reserved if cpu_options.STRICT in options else frozenset[int]()
+        self._options = o.chosen(
+            config.cpu_manager_policy, config.cpu_manager_policy_options, FeatureGates(config.feature_gates)
+        )
+        if o.BY_SOCKET in self._options:
+            _check_sockets(topology, config.topology_manager_policy)
+        self._reserved = self._reserve(config)
+        self._for_nobody = self._reserved if o.STRICT in self._options else frozenset[int]()
         self._own: dict[tuple[str, str], frozenset[int]] = {}
         """By pod's uid and container's name."""
         self._reusable: dict[str, set[int]] = {}
+
+    def _reserve(self, config: KubeletConfig) -> frozenset[int]:
+        """Those named, or as many as the system's share comes to."""
+        if config.reserved_cpus:
+            named = parse(config.reserved_cpus)
+            if not named <= self._topology.keys():
+                lacking = text_of(named - self._topology.keys())
+                raise ValueError(f"reservedSystemCPUs (--reserved-cpus): the machine has no CPU {lacking}")
+            return named
+        parts = (config.system_reserved, config.kube_reserved)
+        count = math.ceil(sum(quantity.milli(part.get("cpu", "0")) for part in parts) / 1000)
+        found = self._together(self._topology, count)
+        if not count or found is None:
+            raise ValueError(
+                "the static CPU manager policy needs CPU that is reserved for the system, fewer than there are: "
+                "reservedSystemCPUs (--reserved-cpus), or cpu in systemReserved (--system-reserved)"
+            )
+        return found
 
     # Who has what.
 
@@ -91,8 +114,23 @@ class Cpus:
         def enough_now(mask: int) -> bool:
             return amount(reusable, mask) == len(reusable) and amount({*free, *reusable}, mask) >= count
 
+        def enough_idle(mask: int) -> bool:
+            return amount(self._topology, mask) >= count
+
         nodes = sorted({cpu.node for cpu in self._topology.values()})
-        return {"cpu": hints_for(nodes, lambda mask: amount(self._topology, mask) >= count, enough_now)}
+        return {"cpu": hints_for(nodes, enough_idle, enough_now, self._in_fewest_sockets)}
+
+    def _in_fewest_sockets(self, mask: int, least: int) -> bool:
+        """Whether nodes of a hint lie in as few sockets as `least` nodes do, where that is asked for."""
+        if o.BY_SOCKET not in self._options:
+            return False
+        in_socket = len({cpu.node for cpu in self._topology.values()}) // len(
+            {c.socket for c in self._topology.values()}
+        )
+        return len(self._sockets(mask)) == -(-least // in_socket)
+
+    def _sockets(self, mask: int) -> set[int]:
+        return {cpu.socket for cpu in self._topology.values() if mask >> cpu.node & 1}
 
     async def allocate(self, pod: Pod, container: Container, affinity: Hint) -> None:
         """Raises AllocationError."""
@@ -113,22 +151,39 @@ class Cpus:
 
     def _take(self, uid: str, count: int, affinity: Hint) -> frozenset[int]:
         free, reusable = self.shared() - self._reserved, self._reusable.get(uid, set())
-        if self._whole_cores:
+        if o.WHOLE_CORES in self._options:
             self._check_cores(count, free | reusable)
         free = frozenset(reusable) if len(reusable) >= count else free | reusable
         if len(free) < count:
             raise AllocationError(
                 f"not enough cpus available to satisfy request: requested={count}, available={len(free)}"
             )
-        near = {cpu for cpu in free if affinity.nodes is not None and affinity.allows(self._topology[cpu].node)}
-        found = take(self._topology, near, min(len(near), count)) or frozenset()
-        rest = take(self._topology, free - found, count - len(found))
+        near = self._near(free, affinity)
+        found = self._together(near, min(len(near), count)) or frozenset()
+        rest = self._together(free - found, count - len(found))
         assert rest is not None
         return found | rest
 
+    def _near(self, free: Iterable[int], affinity: Hint) -> set[int]:
+        if affinity.nodes is None:
+            return set()
+        if o.BY_SOCKET in self._options:
+            return {cpu for cpu in free if self._topology[cpu].socket in self._sockets(affinity.nodes)}
+        return {cpu for cpu in free if affinity.allows(self._topology[cpu].node)}
+
+    def _together(self, free: Iterable[int], count: int) -> frozenset[int] | None:
+        """So many of these as the options say. None: too few."""
+        if o.OVER_NODES in self._options:
+            return spread(self._topology, free, count, self._in_core if o.WHOLE_CORES in self._options else 1)
+        by_cache, over_cores = o.BY_CACHE in self._options, o.OVER_CORES in self._options
+        return take(self._topology, free, count, by_cache=by_cache, over_cores=over_cores)
+
+    @property
+    def _in_core(self) -> int:
+        return len(self._topology) // len({cpu.core for cpu in self._topology.values()})
+
     def _check_cores(self, count: int, free: Iterable[int]) -> None:
-        cores = {cpu.core for cpu in self._topology.values()}
-        each, broken = len(self._topology) // len(cores), {self._topology[cpu].core for cpu in self._reserved}
+        each, broken = self._in_core, {self._topology[cpu].core for cpu in self._reserved}
         if count % each:
             text = f"SMT Alignment Error: requested {count} cpus not multiple cpus per core = {each}"
             raise AllocationError(text, _NO_CORES)
@@ -177,19 +232,11 @@ def wanted(pod: Pod, container: Container | EphemeralContainer) -> int:
     return milli // 1000 if milli % 1000 == 0 else 0
 
 
-def _reserved(config: KubeletConfig, topology: Topology) -> frozenset[int]:
-    """Those named, or as many as the system's share comes to."""
-    if config.reserved_cpus:
-        named = parse(config.reserved_cpus)
-        if not named <= topology.keys():
-            raise ValueError(f"--reserved-cpus: the machine has no CPU {text_of(named - topology.keys())}")
-        return named
-    parts = (config.system_reserved, config.kube_reserved)
-    count = math.ceil(sum(quantity.milli(part.get("cpu", "0")) for part in parts) / 1000)
-    found = take(topology, topology, count)
-    if not count or found is None:
+def _check_sockets(topology: Topology, policy: str) -> None:
+    """Raises ValueError where sockets are no sets of NUMA nodes to choose from."""
+    if policy == "single-numa-node":
+        raise ValueError(f"cpuManagerPolicyOptions: {o.BY_SOCKET} is not for topologyManagerPolicy single-numa-node")
+    if len({cpu.socket for cpu in topology.values()}) > len({cpu.node for cpu in topology.values()}):
         raise ValueError(
-            "the static CPU manager policy needs CPU that is reserved for the system, fewer than there are: "
-            "--reserved-cpus=LIST or --system-reserved=cpu=AMOUNT"
+            f"cpuManagerPolicyOptions: {o.BY_SOCKET} is not for a machine with more sockets than NUMA nodes"
         )
-    return found

@@ -63,10 +63,16 @@ def sets_of(nodes: Sequence[int]) -> Iterator[int]:
             yield sum(1 << node for node in chosen)
 
 
-def hints_for(nodes: Sequence[int], machine_has: Callable[[int], bool], now_has: Callable[[int], bool]) -> list[Hint]:
+def hints_for(
+    nodes: Sequence[int],
+    machine_has: Callable[[int], bool],
+    now_has: Callable[[int], bool],
+    also_preferred: Callable[[int, int], bool] = lambda mask, least: False,
+) -> list[Hint]:
     """A hint for every set of nodes that has enough now; preferred are those as small as an idle machine needs.
 
-    Both say of a set whether it has enough: on the idle machine, and now.
+    Both say of a set whether it has enough: on the idle machine, and now. `also_preferred(mask, least)` of one that is
+    larger than that.
     """
     least = len(nodes)
     found = []
@@ -75,7 +81,7 @@ def hints_for(nodes: Sequence[int], machine_has: Callable[[int], bool], now_has:
             least = min(least, mask.bit_count())
         if now_has(mask):
             found.append(mask)
-    return [Hint(mask, mask.bit_count() == least) for mask in found]
+    return [Hint(mask, mask.bit_count() == least or also_preferred(mask, least)) for mask in found]
 
 
 Rank = Callable[[int], tuple[float, ...]]

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from pybernetes.api.core.v1 import Pod
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.resources.allocation import Allocation
+from pybernetes.kubelet.resources.cpu_options import chosen
+from pybernetes.kubelet.resources.cpu_spreading import spread
 from pybernetes.kubelet.resources.cpu_topology import Cpu, Topology, parse, read_topology, take, text_of
 from pybernetes.kubelet.resources.cpus import Cpus
 from pybernetes.kubelet.resources.topology import Hint
@@ -64,11 +67,15 @@ def test_the_topology_is_read_from_the_kernel(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "thread_siblings_list").write_text(core)
         (folder / "physical_package_id").write_text(f"{socket}\n")
+    cache = tmp_path / "cpu" / "cpu2" / "cache" / "index3"
+    cache.mkdir(parents=True)
+    (cache / "level").write_text("3\n")
+    (cache / "shared_cpu_list").write_text("1-2\n")
     (tmp_path / "cpu" / "online").write_text("0-2\n")
     for node, cpus in ((0, "0,2"), (1, "1")):
         (tmp_path / "node" / f"node{node}").mkdir(parents=True)
         (tmp_path / "node" / f"node{node}" / "cpulist").write_text(cpus)
-    assert read_topology(tmp_path) == {0: Cpu(0, 0, 0, 0), 1: Cpu(1, 1, 1, 1), 2: Cpu(2, 0, 0, 0)}
+    assert read_topology(tmp_path) == {0: Cpu(0, 0, 0, 0), 1: Cpu(1, 1, 1, 1, 1), 2: Cpu(2, 0, 0, 0, 1)}
 
 
 def guaranteed(name: str, cpu: str, init_cpu: str = "") -> Pod:
@@ -84,13 +91,15 @@ def guaranteed(name: str, cpu: str, init_cpu: str = "") -> Pod:
 
 
 class Node:
-    def __init__(self, folder: Path, policy: str = "none", **settings: Any) -> None:
+    def __init__(self, folder: Path, policy: str = "none", topology: Topology | None = None, **settings: Any) -> None:
         config = KubeletConfig(
             node_name="n", root_dir=str(folder), **{"cpu_manager_policy": "static", "reserved_cpus": "0", **settings}
         )
         self.changes = 0
-        self.cpus = Cpus(config, machine(), self._changed)
-        self.allocation = Allocation([self.cpus], policy, "container", [0, 1])
+        topology = topology or machine()
+        self.cpus = Cpus(config, topology, self._changed)
+        nodes = sorted({cpu.node for cpu in topology.values()})
+        self.allocation = Allocation([self.cpus], policy, "container", nodes)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -180,3 +189,104 @@ def test_what_is_refused_at_the_start(tmp_path: Path, settings: dict[str, str], 
 def test_reserved_are_as_many_as_the_systems_share_comes_to(tmp_path: Path) -> None:
     node = Node(tmp_path, reserved_cpus="", system_reserved={"cpu": "1500m"})
     assert text_of(node.cpus.allocatable()) == "1-3,5-7"
+
+
+def cached(cores: int, in_cache: int, threads: int = 1) -> Topology:
+    """One socket, one NUMA node; a cache for so many cores. Threads of a core are next to each other."""
+    return {n: Cpu(n, n // threads, 0, 0, n // threads // in_cache) for n in range(cores * threads)}
+
+
+@pytest.mark.parametrize(
+    ("available", "count", "expected"),
+    [
+        pytest.param("0-15", 4, "0-3", id="a whole cache"),
+        pytest.param("1-15", 4, "4-7", id="a whole cache that is free before one that is not"),
+        pytest.param("1-15", 3, "1-3", id="the rest of one"),
+        pytest.param("2-3,4-6,8-15", 2, "2-3", id="the one with the fewest left"),
+        pytest.param("2-3,5-7", 4, "2-3,5-6", id="none has enough"),
+        pytest.param("1-15", 6, "1-2,4-7", id="a whole one, and of the next what is wanted still"),
+    ],
+)
+def test_near_by_cache(available: str, count: int, expected: str) -> None:
+    assert text_of(take(cached(16, 4), parse(available), count, by_cache=True) or ()) == expected
+
+
+def test_near_by_cache_with_two_threads_a_core() -> None:
+    topology = cached(8, 4, 2)
+    assert text_of(take(topology, range(2, 16), 3, by_cache=True) or ()) == "2-4"
+    assert text_of(take(topology, range(2, 16), 8, by_cache=True) or ()) == "8-15"
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, "0-1"), (3, "0-1,4"), (4, "0-1,4-5"), (6, "0-5"), (8, "0-7")])
+def test_over_cores_after_whole_sockets(count: int, expected: str) -> None:
+    """Two sockets with two cores each: 0-1 and 4-5, 2-3 and 6-7."""
+    assert text_of(take(machine(), range(8), count, over_cores=True) or ()) == expected
+
+
+@pytest.mark.parametrize(
+    ("available", "count", "group", "expected"),
+    [
+        pytest.param("0-79", 26, 1, "0-6,10-16,40-45,50-55", id="equal parts of two nodes"),
+        pytest.param("0-79", 26, 2, "0-6,10-15,40-46,50-55", id="in whole cores, one has one more"),
+        pytest.param("0-79", 10, 1, "0-4,40-44", id="one node has enough"),
+        pytest.param("0-8,10-18,20-39,40-48,50-58,60-79", 62, 1, "0-7,10-17,20-27,30-37,40-46,50-56,60-67,70-77",
+                     id="the rest comes from the fuller ones"),
+        pytest.param("0-8,10-18,20-39,40-48,50-58,60-79", 62, 2, "0-7,10-16,20-27,30-37,40-47,50-56,60-67,70-77",
+                     id="the rest in whole cores"),
+        pytest.param("0-79", 3, 2, "0-1,40", id="no multiple of a core: as near as can be"),
+        pytest.param("0-2", 4, 1, None, id="too few"),
+    ],
+)  # fmt: skip
+def test_over_nodes(available: str, count: int, group: int, expected: str | None) -> None:
+    found = spread(machine(2, 20, 2), parse(available), count, group)
+    assert (None if found is None else text_of(found)) == expected
+
+
+ALPHA = {"CPUManagerPolicyAlphaOptions": True}
+
+
+def test_options_say_which_cpus_are_taken(tmp_path: Path) -> None:
+    cores = {"cpu_manager_policy_options": {"distribute-cpus-across-cores": "true"}, "feature_gates": ALPHA}
+    for name, settings, expected in (
+        ("nodes", {"cpu_manager_policy_options": {"distribute-cpus-across-numa": "true"}}, "1-3,5-6"),
+        ("cores", cores, "1-3,6-7"),
+    ):
+        (tmp_path / name).mkdir()
+        assert Node(tmp_path / name, **settings).give(guaranteed("a", "5")) == expected
+
+
+def test_sockets_instead_of_nodes(tmp_path: Path) -> None:
+    settings = {"cpu_manager_policy_options": {"align-by-socket": "true"}, "feature_gates": ALPHA}
+    node = Node(tmp_path, "restricted", topology=machine(2, 4, 2), **settings)
+    pod = guaranteed("a", "3")
+    hints = node.cpus.hints(pod, pod.spec.containers[0])["cpu"]
+    assert hints is not None
+    preferred = [hint.nodes for hint in hints if hint.preferred]
+    assert preferred == [0b0001, 0b0010, 0b0100, 0b1000, 0b0011, 0b1100], "both nodes of a socket are as good as one"
+    assert node.give(guaranteed("b", "7")) in ("1-3,8-11", "4-7,12-14")
+    with pytest.raises(ValueError, match="is not for topologyManagerPolicy single-numa-node"):
+        Node(tmp_path, topology_manager_policy="single-numa-node", **settings)
+    with pytest.raises(ValueError, match="more sockets than NUMA nodes"):
+        Node(tmp_path, topology={n: Cpu(n, n, n) for n in range(4)}, **settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "gates", "why"),
+    [
+        ({"align-by-socket": "true"}, {}, "align-by-socket needs the feature gate CPUManagerPolicyAlphaOptions"),
+        (
+            {"distribute-cpus-across-numa": "true"},
+            {"CPUManagerPolicyBetaOptions": False},
+            "needs the feature gate CPUManagerPolicyBetaOptions",
+        ),
+        ({"full-pcpus-only": "true", "distribute-cpus-across-cores": "true"}, ALPHA, "exclude each other"),
+        ({"prefer-align-cpus-by-uncorecache": "1", "distribute-cpus-across-numa": "t"}, {}, "exclude each other"),
+        ({"nearest": "true"}, {}, "'nearest' is none of full-pcpus-only"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, str], gates: dict[str, bool], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        chosen("static", options, FeatureGates(gates))
+    assert chosen("static", {"distribute-cpus-across-numa": "false", "full-pcpus-only": "T"}, FeatureGates()) == {
+        "full-pcpus-only"
+    }
