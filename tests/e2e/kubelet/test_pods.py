@@ -418,6 +418,7 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
     tree = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"}, "spec": spec}
     (folder / "manifests" / "pod.json").write_bytes(msgspec.json.encode(tree))
     command = [sys.executable, "-m", "pybernetes", "kubelet", "--hostname-override", "alone", "--no-enable-server"]
+    command += ["--no-fail-swap-on", "--healthz-port", "0"]
     command += ["--container-runtime-endpoint", str(containerd.socket), "--root-dir", str(folder / "kubelet")]
     command += ["--pod-log-dir", str(folder / "pods"), "--cgroup-root", containerd.cgroup_root]
     command += ["--pod-manifest-path", str(folder / "manifests")]
@@ -566,7 +567,11 @@ def test_security_context(containerd: PrivateContainerd) -> None:
                 "allowPrivilegeEscalation": False,
                 "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
             },
-            volumeMounts=[{"name": "d", "mountPath": "/d"}],
+            volumeMounts=[
+                {"name": "d", "mountPath": "/d"},
+                {"name": "m", "mountPath": "/m"},
+                {"name": "m", "mountPath": "/part", "subPath": "new"},
+            ],
         )
         await k.create(
             "user",
@@ -577,13 +582,14 @@ def test_security_context(containerd: PrivateContainerd) -> None:
                 "fsGroup": 3000,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            volumes=[{"name": "d", "emptyDir": {}}],
+            volumes=[{"name": "d", "emptyDir": {}}, {"name": "m", "emptyDir": {"medium": "Memory"}}],
         )
         pod = await k.running("user")
         assert (await k.exec(pod, "id", "-u")).strip() == "1000"
         assert (await k.exec(pod, "id", "-g")).strip() == "2000"
         assert "3000" in await k.exec(pod, "id", "-G")
-        assert (await k.exec(pod, "stat", "-c", "%g", "/d")).strip() == "3000"
+        shown = await k.exec(pod, "stat", "-c", "%n %g %a", "/d", "/m", "/part")
+        assert shown.splitlines() == ["/d 3000 2777", "/m 3000 3777", "/part 3000 3777"]
         await k.exec(pod, "touch", "/d/file")
         status = await k.exec(pod, "cat", "/proc/self/status")
         fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)

@@ -269,11 +269,12 @@ class Volumes:
             mounts.mount("nodev", place, "hugetlbfs", 0, f"pagesize={size}")
             fresh = True
         if fresh:
-            place.chmod(0o777)
+            mode = _mode(volume.emptyDir.medium == "Memory")
+            place.chmod(mode)
             group = ownership.group_of(pod)
             if group is not None:
                 os.chown(place, -1, group)
-                place.chmod(0o777 | stat.S_ISGID)
+                place.chmod(mode | stat.S_ISGID)
 
     def path(self, pod: Pod, volume: Volume) -> Path | None:
         """Where the volume lies on the node; None for one that is no folder of the node (an image, mostly)."""
@@ -371,6 +372,11 @@ def _told(volume: Volume, error: Exception) -> str:
     text = files.reason(error) if isinstance(error, OSError) else str(error)
     known = error if isinstance(error, VolumeError) else VolumeError(text)
     return f'{known.step} failed for volume "{known.name or volume.name}" : {known}'
+
+
+def _mode(in_memory: bool) -> int:
+    """Everybody may write; a tmpfs keeps its own sticky bit, so that nobody removes the files of others."""
+    return 0o1777 if in_memory else 0o777
 
 
 def _detach_below(folder: Path) -> None:
