@@ -98,12 +98,12 @@ class CriClient(RpcClient):
         request = self.pb.CreateContainerRequest(
             pod_sandbox_id=sandbox_id, config=config, sandbox_config=sandbox_config
         )
-        answer = await self.call("CreateContainer", request, timeout_s=_SANDBOX_TIMEOUT_S)
+        answer = await self.call("CreateContainer", request)
         return str(answer.container_id)
 
     async def start_container(self, container_id: str) -> None:
         request = self.pb.StartContainerRequest(container_id=container_id)
-        await self.call("StartContainer", request, timeout_s=_SANDBOX_TIMEOUT_S)
+        await self.call("StartContainer", request)
 
     async def stop_container(self, container_id: str, grace_period_s: int) -> None:
         request = self.pb.StopContainerRequest(container_id=container_id, timeout=grace_period_s)
