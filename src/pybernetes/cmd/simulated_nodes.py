@@ -36,7 +36,8 @@ async def run(args: argparse.Namespace) -> None:
             return Client(turns.acting_as(wiring.node_user(node)), "kubelet")
 
         everything = Client(transport, "pybernetes-simulation")
-        await SimulatedNodes(everything, client_of, wiring.fleet(spec, layout), SystemClock(), Random()).run()
+        fleet = wiring.fleet(spec, layout)
+        await SimulatedNodes(everything, client_of, fleet, SystemClock(), Random(), turns.bound).run()
 
     gc.collect()
     gc.freeze()

@@ -24,7 +24,7 @@ from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.serving.server import KubeletServer, ServerConfig
 from pybernetes.sim.script import PREFIX
 from pybernetes.sim.serving import FleetHost
-from pybernetes.sim.surroundings import Shared, SimulatedSurroundings
+from pybernetes.sim.surroundings import OnBound, Shared, SimulatedSurroundings
 
 _log = logging.getLogger(__name__)
 
@@ -62,14 +62,20 @@ class FleetConfig:
 
 class SimulatedNodes:
     def __init__(
-        self, client: Client, client_of: Callable[[str], Client], config: FleetConfig, clock: Clock, random: Random
+        self,
+        client: Client,
+        client_of: Callable[[str], Client],
+        config: FleetConfig,
+        clock: Clock,
+        random: Random,
+        on_bound: OnBound | None = None,
     ) -> None:
         """`client` reads everything, `client_of(node)` is that node's own."""
         self._client_of = client_of
         self._config = config
         self._clock = clock
         self._random = random
-        self._shared = Shared(client, clock, random)
+        self._shared = Shared(client, clock, random, on_bound)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._kubelets: dict[str, Kubelet] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)

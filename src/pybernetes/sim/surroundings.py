@@ -52,17 +52,23 @@ from pybernetes.kubelet.volumes.tokens import Tokens
 from pybernetes.sim.cri import ContainerConfig, SandboxConfig, SimulatedCri, SimulatedEvents
 from pybernetes.sim.script import Script, ScriptError, script_of
 
+OnBound = Callable[[int], None]
+"""A Pod was bound, to any node; so many others wait to be."""
+
 
 class Shared:
     """What the simulated nodes of a process have in common. `client` may read everything that any of them may."""
 
-    def __init__(self, client: Client, clock: Clock, random: Random) -> None:
+    def __init__(self, client: Client, clock: Clock, random: Random, on_bound: OnBound | None = None) -> None:
         self.factory = InformerFactory(client, clock, random)
         self.nodes = self.factory.informer(Node)
         self.pods = self.factory.informer(Pod)
         self.services = self.factory.informer(Service)
         self.feeds: dict[str, PodFeed] = {}
         """By node."""
+        self._on_bound = on_bound
+        self._unbound: set[str] = set()
+        """uids"""
         self.objects = ReferencedObjects(client, self._object_changed)
         self.object_readers: dict[str, Callable[[Reference, Iterable[str]], None]] = {}
         """By uid of the Pod that names objects."""
@@ -83,10 +89,16 @@ class Shared:
                 told(reference, (uid,))
 
     def _pod_added(self, pod: Pod) -> None:
+        if not pod.spec.nodeName:
+            self._unbound.add(pod.metadata.uid or "")
         if (feed := self.feeds.get(pod.spec.nodeName or "")) is not None and feed.on_add:
             feed.on_add(pod)
 
     def _pod_updated(self, old: Pod, pod: Pod) -> None:
+        if pod.spec.nodeName and not old.spec.nodeName:
+            self._unbound.discard(pod.metadata.uid or "")
+            if self._on_bound is not None:
+                self._on_bound(len(self._unbound))
         if (feed := self.feeds.get(pod.spec.nodeName or "")) is None:
             return
         if old.spec.nodeName != pod.spec.nodeName:
@@ -96,6 +108,7 @@ class Shared:
             feed.on_update(old, pod)
 
     def _pod_deleted(self, pod: Pod) -> None:
+        self._unbound.discard(pod.metadata.uid or "")
         if (feed := self.feeds.get(pod.spec.nodeName or "")) is not None and feed.on_delete:
             feed.on_delete(pod)
 
@@ -295,7 +308,7 @@ class SimulatedSurroundings(Surroundings):
             kubeProxyVersion="",
         )
         memory = quantity.value(capacity.get("memory", "0"))
-        return Machine(capacity, allocatable or capacity, memory, info)
+        return Machine(capacity, allocatable or capacity, memory, info=info)
 
     def make_folders(self, config: KubeletConfig) -> None:
         return

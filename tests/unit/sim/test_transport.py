@@ -1,4 +1,7 @@
-"""What the nodes of one process send: under their own names, a few at a time, Leases beside all else."""
+"""What the nodes of one process send: under their own names, a few at a time, Leases beside all else.
+
+While Pods wait to be bound they send fewer still.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
+import pytest
+
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.client.transport import RawResponse, Transport
+from pybernetes.sim.loop import run
 from pybernetes.sim.transport import Turns
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1"
@@ -43,3 +49,53 @@ async def _burst() -> None:
     held.free.set()
     await asyncio.gather(*burst)
     assert len(held.sent) == 101
+
+
+class OneByOne:
+    """Answers as many requests as it is told to."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.answers = asyncio.Semaphore(0)
+
+    async def request(self, *_: Any) -> RawResponse:
+        self.inside += 1
+        try:
+            await self.answers.acquire()
+        finally:
+            self.inside -= 1
+        return RawResponse(200)
+
+    async def answer(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.answers.release()
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("more_come", [True, False, None], ids=["more come", "none is left", "the rest fits nowhere"])
+def test_nodes_send_less_while_pods_wait_to_be_bound(more_come: bool | None) -> None:
+    run(_stepped_back(more_come))
+
+
+async def _stepped_back(more_come: bool | None) -> None:
+    server = OneByOne()
+    turns = Turns(cast("Transport", server))
+    node = turns.acting_as(UserInfo("system:node:n", groups=("system:nodes",)))
+    turns.bound(1)
+    burst = [asyncio.ensure_future(node.request("PATCH", "/api/v1/pods", {})) for _ in range(100)]
+    await asyncio.sleep(0.001)
+    few = server.inside
+    await server.answer()
+    assert server.inside == few
+    burst[50].cancel()  # waits
+    burst[1].cancel()  # is inside
+    if more_come is None:
+        await asyncio.sleep(1)
+    else:
+        turns.bound(int(more_come))
+    await server.answer()
+    assert (server.inside > 2 * few) is not more_come
+    await server.answer(100)
+    done = await asyncio.gather(*burst, return_exceptions=True)
+    assert sum(isinstance(each, RawResponse) for each in done) == 98
+    assert server.inside == 0
