@@ -39,6 +39,7 @@ ACTED_ON = frozenset(
         "HPAScaleToZero",
         "HostnameOverride",
         "MaxUnavailableStatefulSet",
+        "MemoryQoS",
         "MutablePodResourcesForSuspendedJobs",
         "MutableSchedulingDirectivesForSuspendedJobs",
         "PodCertificateRequest",

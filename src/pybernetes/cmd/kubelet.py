@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pybernetes.kubelet.config import KubeletConfig
 
 
-_HEALTHZ_PORT = 10248
-"""Upstream's. The nodes of `pybernetes up`, which may be many on one machine, answer at none."""
+_DEFAULTS = {"healthz_port": 10248, "fail_swap_on": True}
+"""Upstream's. The nodes of `pybernetes up` may be many on one machine, and run on any."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--topology-manager-scope", metavar="SCOPE", help=f"of each, or of all: {' or '.join(SCOPES)}")
     add("--topology-manager-policy-options", metavar="OPTION=VALUE,...", help="how nodes are chosen, and of how many")
+    add("--fail-swap-on", action=switch, help="do not start on a machine with swap (default: yes)")
     add("--shutdown-grace-period", dest="shutdown_grace_period_s", type=int, metavar="SECONDS")
     add(
         "--shutdown-grace-period-critical-pods",
@@ -129,8 +130,7 @@ def config_of(args: argparse.Namespace) -> KubeletConfig:
     from pybernetes.kubelet.config import KubeletConfig
     from pybernetes.kubelet.configuration import checks, reading
 
-    settings: dict[str, Any] = {"healthz_port": _HEALTHZ_PORT}
-    settings |= reading.read(args.config, args.config_dir, _tell)
+    settings: dict[str, Any] = _DEFAULTS | reading.read(args.config, args.config_dir, _tell)
     for field in dataclasses.fields(KubeletConfig):
         said = getattr(args, field.name, None)
         if said is not None and field.name != "feature_gates":

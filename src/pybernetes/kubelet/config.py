@@ -93,6 +93,16 @@ class KubeletConfig:
     """`none` or `static`: guaranteed pods that ask for whole CPUs get some of their own."""
     cpu_manager_policy_options: dict[str, str] = field(default_factory=dict)
     """`full-pcpus-only`: whole cores alone; `strict-cpu-reservation`: nobody runs on what is reserved."""
+    fail_swap_on: bool = False
+    """Whether a machine with swap is refused."""
+    swap_behavior: str = "NoSwap"
+    """`NoSwap` or `LimitedSwap`: containers of burstable pods may swap in proportion to their request; cgroup v2."""
+    single_process_oom_kill: bool | None = None
+    """Whether the kernel ends one process of a container without memory, not all; None: on cgroup v1."""
+    memory_throttling_factor: float = 0.9
+    """With MemoryQoS: how far between request and limit a container is slowed down."""
+    memory_reservation_policy: str = "None"
+    """With MemoryQoS `TieredReservation`: memory that is asked for is not taken from containers."""
     memory_manager_policy: str = "None"
     """`None` or `Static`: guaranteed pods get memory of as few NUMA nodes as can be."""
     reserved_memory: list[tuple[int, dict[str, str]]] = field(default_factory=list)

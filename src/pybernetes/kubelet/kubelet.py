@@ -32,6 +32,7 @@ from pybernetes.kubelet.admitting import Admitting
 from pybernetes.kubelet.adoption import Strays, look_at_runtime, pod_from_labels
 from pybernetes.kubelet.backoff import BackOff
 from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.configuration.checks import refuse_machine
 from pybernetes.kubelet.containers.configs import NodeFacts, instance_of
 from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
 from pybernetes.kubelet.ending import Endings
@@ -157,9 +158,8 @@ class Kubelet:
     def _assemble(self) -> None:
         config, client, around = self.config, self.client, self.around
         cgroups = around.cgroups(config, self.machine)
+        refuse_machine(config, cgroups.version if cgroups is not None else None, self.machine.swap_bytes)
         if cgroups is not None:
-            if config.fail_cgroup_v1 and cgroups.version == 1:
-                raise ValueError("kubelet is configured to not run on a host using cgroup v1 (failCgroupV1)")
             cgroups.setup()
             enforcing.hold_reserved(cgroups, config)
         recorder = around.recorder(client, config, self.clock) if client is not None else None
@@ -176,7 +176,9 @@ class Kubelet:
         told = self.spawn, self._given_changed, self._cpus_changed
         self.giving = None if make is None else make(config, self.machine.capacity, client, self.clock, *told)
         self._strays = Strays(volumes, cgroups, self.csi)
-        facts = NodeFacts(self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes)
+        facts = NodeFacts(
+            self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes, self.machine.swap_bytes
+        )
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
         self._garbage = Garbage(self.cri, config, self.clock)
         self.endings = Endings(self, self._garbage, around.signals(config, self.cri, cgroups))

@@ -78,7 +78,8 @@ class Surroundings:
             return None
         limit = config.pod_max_pids if config.pod_max_pids > 0 else None
         sizes = [size for size, _ in hugepages(machine.capacity)]
-        return Cgroups(config.cgroup_root, pod_pids_limit=limit, page_sizes=sizes)
+        protects = config.memory_reservation_policy == "TieredReservation"
+        return Cgroups(config.cgroup_root, pod_pids_limit=limit, page_sizes=sizes, protects=protects)
 
     def tokens(self, client: Client | None, clock: Clock) -> Tokens | None:
         return Tokens(client, clock) if client is not None else None

@@ -168,6 +168,9 @@ def test_what_is_refused(files: Files, text: str, why: str) -> None:
         ({"reserved_memory": [(0, {"cpu": "1"})]}, "NUMA node 0: cpu is neither memory nor hugepages-SIZE"),
         ({"reserved_memory": [(0, {"memory": "0"})]}, "memory: 0 is not more than none"),
         ({"reserved_memory": [(0, {"memory": "1"}), (0, {"memory": "1"})]}, "memory is there twice"),
+        ({"swap_behavior": "UnlimitedSwap"}, "swapBehavior 'UnlimitedSwap' is none of NoSwap, LimitedSwap"),
+        ({"memory_throttling_factor": 1.5}, "memoryThrottlingFactor 1.5 must be more than 0 and 1 at most"),
+        ({"memory_reservation_policy": "TieredReservation"}, "needs the feature gate MemoryQoS"),
         ({"pod_log_dir": "logs"}, "must be an absolute path"),
     ],
 )
@@ -244,3 +247,19 @@ def test_attributes_of_fields_are_those_of_the_configuration() -> None:
     assert len(named) == len(set(named))
     for name in named:
         getattr(KubeletConfig("n"), name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "version", "swap", "why"),
+    [
+        ({"fail_swap_on": True}, 2, 1, "running with swap on is not supported"),
+        ({"fail_cgroup_v1": True}, 1, 0, "configured to not run on a host using cgroup v1"),
+        ({"single_process_oom_kill": False}, 1, 0, "singleProcessOOMKill cannot be false"),
+        ({"swap_behavior": "LimitedSwap"}, 1, 1, "LimitedSwap needs a host using cgroup v2"),
+    ],
+)
+def test_machines_that_are_refused(settings: dict[str, Any], version: int, swap: int, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        checks.refuse_machine(KubeletConfig("n", **settings), version, swap)
+    checks.refuse_machine(KubeletConfig("n", **settings), 2, 0)
+    checks.refuse_machine(KubeletConfig("n"), version, swap)

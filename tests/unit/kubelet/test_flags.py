@@ -80,4 +80,4 @@ def test_flags_have_the_last_word(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (found.max_pods, found.system_reserved, found.healthz_port) == (5, {"memory": "1Gi"}, 0)
     assert found.feature_gates == {"AllBeta": False, "EventedPLEG": False}
     assert 'syncFrequency: "1s" makes no difference' in capsys.readouterr().err
-    assert config().healthz_port == 10248
+    assert (config().healthz_port, config().fail_swap_on) == (10248, True)

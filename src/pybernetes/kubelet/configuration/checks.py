@@ -56,6 +56,8 @@ def _ranges(config: KubeletConfig) -> Iterator[str]:
 def _choices(config: KubeletConfig) -> Iterator[str]:
     wanted = (
         ("cpuManagerPolicy (--cpu-manager-policy)", config.cpu_manager_policy, ("none", "static")),
+        ("memorySwap.swapBehavior", config.swap_behavior, ("NoSwap", "LimitedSwap")),
+        ("memoryReservationPolicy", config.memory_reservation_policy, ("None", "TieredReservation")),
         ("memoryManagerPolicy (--memory-manager-policy)", config.memory_manager_policy, ("None", "Static")),
         ("topologyManagerPolicy (--topology-manager-policy)", config.topology_manager_policy, POLICIES),
         ("topologyManagerScope (--topology-manager-scope)", config.topology_manager_scope, SCOPES),
@@ -78,6 +80,10 @@ def _together(config: KubeletConfig) -> Iterator[str]:
         yield "reservedSystemCPUs (--reserved-cpus) excludes systemReservedCgroup and kubeReservedCgroup"
     if config.enforce_node_allocatable and not config.cgroups_per_qos:
         yield "enforceNodeAllocatable needs cgroupsPerQOS"
+    if not 0 < config.memory_throttling_factor <= 1:
+        yield f"memoryThrottlingFactor {config.memory_throttling_factor:g} must be more than 0 and 1 at most"
+    if config.memory_reservation_policy != "None" and not FeatureGates(config.feature_gates).enabled("MemoryQoS"):
+        yield f"memoryReservationPolicy {config.memory_reservation_policy} needs the feature gate MemoryQoS"
     if not config.pod_log_dir.startswith("/") or not config.pod_log_dir.isascii():
         yield f"podLogsDir {config.pod_log_dir!r} must be an absolute path of ASCII characters"
 
@@ -94,3 +100,17 @@ def _check_reserved_memory(config: KubeletConfig) -> None:
             if (node, name) in seen:
                 raise ValueError(f"{about} is there twice")
             seen.add((node, name))
+
+
+def refuse_machine(config: KubeletConfig, cgroup_version: int | None, swap_bytes: int) -> None:
+    """Raises ValueError on a machine on which the configuration does not want to run; no cgroups are None."""
+    if swap_bytes and config.fail_swap_on:
+        raise ValueError("running with swap on is not supported, disable swap or set failSwapOn to false")
+    if cgroup_version != 1:
+        return
+    if config.fail_cgroup_v1:
+        raise ValueError("kubelet is configured to not run on a host using cgroup v1 (failCgroupV1)")
+    if config.single_process_oom_kill is False:
+        raise ValueError("singleProcessOOMKill cannot be false on a host using cgroup v1")
+    if config.swap_behavior == "LimitedSwap":
+        raise ValueError("memorySwap.swapBehavior LimitedSwap needs a host using cgroup v2")

@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, Service
+from pybernetes.apimachinery import quantity
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.apimachinery.sysctls import normalized
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.config import KubeletConfig
@@ -41,6 +43,7 @@ from pybernetes.kubelet.resources.requests import (
     resources_of,
     size_of,
 )
+from pybernetes.kubelet.resources.unified_memory import MemoryRules, unified
 from pybernetes.kubelet.runtime import Size
 from pybernetes.kubelet.volumes.claims import is_read_only
 from pybernetes.kubelet.volumes.manager import Volumes
@@ -74,6 +77,7 @@ class NodeFacts:
     host_ips: list[str] = field(default_factory=list)
     allocatable: dict[str, str] = field(default_factory=dict)
     memory_capacity_bytes: int = 0
+    swap_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,14 +279,32 @@ class Configs:
         With CPUs of its own it cannot use more than these: a quota would only hold it up.
         """
         adjust = oom_score_adjust(pod, spec, self._node.memory_capacity_bytes)
+        rules = self._memory_rules()
         return self._cri.pb.LinuxContainerResources(
             cpu_period=QUOTA_PERIOD_US,
             cpu_quota=-1 if owns_cpus else cpu_quota(size.cpu_limit_milli),
             cpu_shares=cpu_shares(size.cpu_request_milli),
             memory_limit_in_bytes=size.memory_limit_bytes,
-            memory_swap_limit_in_bytes=size.memory_limit_bytes,
+            memory_swap_limit_in_bytes=size.memory_limit_bytes if rules is None else 0,
+            unified=unified(pod, spec, size, rules) if rules is not None else {},
             oom_score_adj=max(adjust, lowest_oom_score_adjust()),
             hugepage_limits=[self._cri.pb.HugepageLimit(page_size=name, limit=n) for name, n in self._pages(pod, spec)],
+        )
+
+    def _memory_rules(self) -> MemoryRules | None:
+        """On cgroup v2, where the machine's memory is held that way."""
+        if self._cgroups is None or self._cgroups.version == 1:
+            return None
+        config, node = self._config, self._node
+        return MemoryRules(
+            node.memory_capacity_bytes,
+            quantity.value(node.allocatable.get("memory", "0")),
+            node.swap_bytes,
+            limited_swap=config.swap_behavior == "LimitedSwap",
+            single_process_oom_kill=bool(config.single_process_oom_kill),
+            quality=FeatureGates(config.feature_gates).enabled("MemoryQoS"),
+            tiered=config.memory_reservation_policy == "TieredReservation",
+            throttling=config.memory_throttling_factor,
         )
 
     def _pages(self, pod: Pod, spec: Container | EphemeralContainer) -> Iterable[tuple[str, int]]:

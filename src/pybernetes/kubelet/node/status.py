@@ -26,6 +26,7 @@ from pybernetes.api.core.v1 import (
     NodeRuntimeHandler,
     NodeRuntimeHandlerFeatures,
     NodeStatus,
+    NodeSwapStatus,
     NodeSystemInfo,
     Taint,
 )
@@ -84,6 +85,7 @@ class Machine:
     capacity: dict[str, str] = field(default_factory=dict)
     allocatable: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
+    swap_bytes: int = 0
     info: NodeSystemInfo = field(default_factory=NodeSystemInfo)
     has_apparmor: bool = True
 
@@ -114,7 +116,8 @@ def default_address() -> str:
 
 
 def read_machine(config: KubeletConfig) -> Machine:
-    memory = meminfo()["MemTotal"]
+    kernel = meminfo()
+    memory, swap = kernel["MemTotal"], kernel["SwapTotal"]
     root = Path(config.root_dir)
     while not root.exists():
         root = root.parent
@@ -130,7 +133,7 @@ def read_machine(config: KubeletConfig) -> Machine:
     }
     reserved = (config.system_reserved, config.kube_reserved)
     allocatable = node_allocatable.allocatable(capacity, reserved, config.eviction_hard)
-    return Machine(capacity, allocatable, memory, _system_info(config), _has_apparmor())
+    return Machine(capacity, allocatable, memory, swap, _system_info(config, swap), _has_apparmor())
 
 
 def _has_apparmor() -> bool:
@@ -146,7 +149,7 @@ def _hugepages() -> dict[str, str]:
     return {name: quantity.from_value(size, "BinarySI") for name, size in read_huge_pages(_HUGEPAGES).items()}
 
 
-def _system_info(config: KubeletConfig) -> NodeSystemInfo:
+def _system_info(config: KubeletConfig, swap_bytes: int) -> NodeSystemInfo:
     def first_line(path: str) -> str:
         try:
             return Path(path).read_text().strip()
@@ -168,6 +171,7 @@ def _system_info(config: KubeletConfig) -> NodeSystemInfo:
         architecture=architecture(),
         kubeletVersion=config.version,
         kubeProxyVersion="",
+        swap=NodeSwapStatus(capacity=swap_bytes) if swap_bytes else None,
     )
 
 

@@ -28,6 +28,7 @@ class Usage:
     rss_bytes: int
     page_faults: int
     major_page_faults: int
+    swap_bytes: int = 0
 
 
 def usage(hierarchies: Hierarchies, group: str, read: Read = Path.read_text) -> Usage | None:
@@ -109,6 +110,8 @@ def disk_usage(folder: Path) -> tuple[int, int]:
 
 def _unified(folder: Path, read: Read) -> Usage:
     memory, used = _numbers(read(folder / "memory.stat")), int(read(folder / "memory.current"))
+    with suppress(FileNotFoundError):
+        memory["swap"] = int(read(folder / "memory.swap.current"))
     return _made(_numbers(read(folder / "cpu.stat"))["usage_usec"] * 1000, used, memory, "anon", "")
 
 
@@ -126,6 +129,7 @@ def _made(cpu_ns: int, used: int, memory: dict[str, int], rss: str, prefix: str)
         memory.get(rss, 0),
         memory.get(f"{prefix}pgfault", 0),
         memory.get(f"{prefix}pgmajfault", 0),
+        memory.get(f"{prefix}swap", 0),
     )
 
 

@@ -93,7 +93,10 @@ def detect(mountinfo: str | None = None) -> Hierarchies:
 
 
 class Cgroups:
-    """`page_sizes`: of the huge pages that the machine has, in bytes."""
+    """`page_sizes`: of the huge pages that the machine has, in bytes.
+
+    With `protects` memory that pods ask for is kept from being taken back, where it is cgroup v2.
+    """
 
     def __init__(
         self,
@@ -101,6 +104,8 @@ class Cgroups:
         hierarchies: Hierarchies | None = None,
         pod_pids_limit: int | None = None,
         page_sizes: Sequence[int] = (),
+        *,
+        protects: bool = False,
     ) -> None:
         self.root = root.rstrip("/")
         self.hierarchies = hierarchies or detect()
@@ -110,6 +115,9 @@ class Cgroups:
         """Of the hierarchies beside those of v1 the one that can limit huge pages."""
         self._no_pages = dict.fromkeys(page_sizes, 0)
         self._burstable: dict[str, int] = {}
+        self._protects = protects and self.version == 2
+        self._protected: dict[str, tuple[str, int]] = {}
+        """Quality of service and bytes, by uid."""
 
     def setup(self) -> None:
         """Makes the groups that all pods share. Raises OSError where cgroups cannot be written."""
@@ -155,6 +163,7 @@ class Cgroups:
         pages = tuple({**self._no_pages, **dict(values.hugepages)}.items())
         quota_us = -1 if owns_cpus else values.cpu_quota_us
         self._write(group, replace(values, pids_limit=self._pids_limit, hugepages=pages, cpu_quota_us=quota_us))
+        self._protect(pod)
         if qos_class(pod) == "Burstable":
             self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
             self._update_burstable()
@@ -175,6 +184,7 @@ class Cgroups:
         """Sets limits of the pod's group. Raises OSError where the kernel refuses."""
         for path, content in self._writes(self.parent_of(pod), values):
             path.write_text(content)
+        self._protect(pod)
         if qos_class(pod) == "Burstable" and values.cpu_shares is not None:
             self._burstable[uid_of(pod)] = quantity.milli(pod_requests(pod).get("cpu", "0"))
             self._update_burstable()
@@ -205,6 +215,8 @@ class Cgroups:
                 _remove_tree(folder / f"{self.of_pods}{level}/pod{uid}".lstrip("/"))
         if self._burstable.pop(uid, None) is not None:
             self._update_burstable()
+        if self._protected.pop(uid, None) is not None:
+            self._update_protection()
 
     def pods(self) -> set[str]:
         """uids that have a group."""
@@ -218,6 +230,24 @@ class Cgroups:
     def _update_burstable(self) -> None:
         shares = cpu_shares(sum(self._burstable.values()))
         self._write(f"{self.of_pods}/burstable", CgroupValues(cpu_shares=shares))
+
+    def _protect(self, pod: Pod) -> None:
+        """Source: cm/helpers_linux.go ResourceConfigForPod, qos_container_manager_linux.go setMemoryQoS."""
+        request, quality = quantity.value(pod_requests(pod).get("memory", "0")), qos_class(pod)
+        if not self._protects or not request:
+            return
+        hard = quality == "Guaranteed"
+        values = CgroupValues(memory_min_bytes=request) if hard else CgroupValues(memory_low_bytes=request)
+        self._write(self.parent_of(pod), values)
+        self._protected[uid_of(pod)] = quality, request
+        self._update_protection()
+
+    def _update_protection(self) -> None:
+        """What is protected of a group counts only as far as it is of the groups above."""
+        burstable = sum(size for quality, size in self._protected.values() if quality == "Burstable")
+        self._write(f"{self.of_pods}/burstable", CgroupValues(memory_low_bytes=burstable))
+        everything = sum(size for _, size in self._protected.values())
+        self._write(self.of_pods, CgroupValues(memory_min_bytes=everything))
 
     def _make(self, group: str) -> None:
         of_v2 = self.hierarchies.unified or self._for_pages
@@ -273,6 +303,10 @@ class Cgroups:
         if values.memory_limit_bytes is not None:
             file = "memory.max" if v2 else "memory.limit_in_bytes"
             yield "memory", file, str(values.memory_limit_bytes)
+        if values.memory_min_bytes is not None and v2:
+            yield "memory", "memory.min", str(values.memory_min_bytes)
+        if values.memory_low_bytes is not None and v2:
+            yield "memory", "memory.low", str(values.memory_low_bytes)
         if values.pids_limit is not None:
             yield "pids", "pids.max", str(values.pids_limit)
         for size, amount in values.hugepages:

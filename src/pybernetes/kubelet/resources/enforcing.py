@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.node.usage import most_processes
 from pybernetes.kubelet.resources import node_allocatable as n
@@ -27,8 +29,10 @@ def hold_reserved(cgroups: Cgroups, config: KubeletConfig) -> None:
     for name, group, amounts in parts:
         for enforced in (name, name + n.COMPRESSIBLE):
             if enforced in config.enforce_node_allocatable:
-                lacking = cgroups.hold(group, n.limits(amounts, compressible=enforced != name))
-                _warn_of(lacking, group)
+                values = n.limits(amounts, compressible=enforced != name)
+                if FeatureGates(config.feature_gates).enabled("MemoryQoS"):
+                    values = replace(values, memory_min_bytes=values.memory_limit_bytes)
+                _warn_of(cgroups.hold(group, values), group)
 
 
 async def hold_pods(

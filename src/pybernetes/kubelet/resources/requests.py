@@ -89,6 +89,10 @@ class CgroupValues:
     cpu_shares: int | None = None
     cpu_quota_us: int | None = None
     memory_limit_bytes: int | None = None
+    memory_min_bytes: int | None = None
+    """What the kernel never takes back, on cgroup v2."""
+    memory_low_bytes: int | None = None
+    """What it takes back only when there is nothing else, likewise."""
     pids_limit: int | None = None
     hugepages: tuple[tuple[int, int], ...] = ()
     """Bytes by the size of the pages, in bytes."""

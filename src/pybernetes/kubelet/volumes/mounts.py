@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from functools import cache
 from pathlib import Path
@@ -47,8 +48,13 @@ def is_mount_point(path: Path) -> bool:
 
 
 def tmpfs(target: Path, size_bytes: int = 0) -> None:
-    """A fresh tmpfs on a folder; one that is there already stays."""
+    """A fresh tmpfs on a folder, whose pages are not swapped where the kernel can do that; one that is there stays."""
     if is_mount_point(target):
         return
-    options = f"size={size_bytes}" if size_bytes else ""
-    mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV if options == "" else MS_NODEV, options)
+    flags, size = (MS_NODEV, f"size={size_bytes}") if size_bytes else (MS_NOSUID | MS_NODEV, "")
+    try:
+        mount("tmpfs", target, "tmpfs", flags, f"noswap,{size}")
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        mount("tmpfs", target, "tmpfs", flags, size)

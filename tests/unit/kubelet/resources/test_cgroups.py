@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,26 @@ def test_limits_that_a_host_lacks_are_named(tmp_path: Path) -> None:
     (tmp_path / "pids/pyb/kubepods/pids.max").write_text("")
     assert groups.hold(groups.of_pods, asked) == {"cpu", "hugetlb"}
     assert (tmp_path / "pids/pyb/kubepods/pids.max").read_text() == "7"
+
+
+def test_memory_that_pods_ask_for_is_protected(tmp_path: Path) -> None:
+    groups = Cgroups("/pyb", unified(tmp_path), protects=True)
+    groups.setup()
+    for uid, resources in (("u1", LIMITED), ("u2", {"requests": {"memory": "2Mi"}}), ("u3", {})):
+        made = pod([{"name": "c", "image": "i", "resources": resources}])
+        made.metadata.uid = uid
+        groups.create(made)
+
+    def protected() -> dict[str, str]:
+        files = [*tmp_path.rglob("memory.min"), *tmp_path.rglob("memory.low")]
+        return {str(file.relative_to(tmp_path / "pyb/kubepods")): file.read_text() for file in files}
+
+    assert protected() == {
+        "memory.min": str(3 << 20),
+        "podu1/memory.min": str(1 << 20),
+        "burstable/memory.low": str(2 << 20),
+        "burstable/podu2/memory.low": str(2 << 20),
+    }
+    shutil.rmtree(tmp_path / "pyb/kubepods/burstable/podu2")
+    groups.remove("u2")
+    assert protected() == {"memory.min": str(1 << 20), "podu1/memory.min": str(1 << 20), "burstable/memory.low": "0"}
