@@ -57,9 +57,12 @@ def _quoted(text: str) -> str:
 
 
 def resource_value(
-    selector: ResourceFieldSelector, container: Container | EphemeralContainer, allocatable: Mapping[str, str]
+    pod: Pod, selector: ResourceFieldSelector, container: Container | EphemeralContainer, allocatable: Mapping[str, str]
 ) -> str:
-    """A request or limit in units of the divisor; a missing limit is the node's allocatable. Raises FieldError."""
+    """A request or limit in units of the divisor; a missing limit is the pod's, or the node's allocatable.
+
+    Raises FieldError. Source: pkg/kubelet/kubelet_resources.go.
+    """
     kind, _, name = selector.resource.partition(".")
     if kind not in ("limits", "requests") or not name:
         raise FieldError(f"Unsupported container resource : {selector.resource}")
@@ -68,7 +71,9 @@ def resource_value(
     amounts = resources.limits if kind == "limits" else resources.requests
     amount = amounts.get(name)
     if amount is None and name in ("cpu", "memory", "ephemeral-storage"):
-        amount = allocatable.get(name, "0") if kind == "limits" else resources.limits.get(name, "0")
+        whole = pod.spec.resources.limits if pod.spec.resources is not None else {}
+        most = whole.get(name) or allocatable.get(name, "0")
+        amount = most if kind == "limits" else resources.limits.get(name, "0")
     amount = amount or "0"
     if name == "cpu":
         return str(-(-quantity.milli(amount) // max(quantity.milli(divisor), 1)))

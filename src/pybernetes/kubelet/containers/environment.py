@@ -137,7 +137,7 @@ def _one_source(
             holder = find_container(pod, name) if name else container
             if holder is None:
                 raise ConfigError(f"container {name} not found")
-            return downward.resource_value(source.resourceFieldRef, holder, facts.allocatable)
+            return downward.resource_value(pod, source.resourceFieldRef, holder, facts.allocatable)
     except downward.FieldError as error:
         raise ConfigError(str(error)) from None
     if (config_ref := source.configMapKeyRef) is not None:

@@ -203,7 +203,7 @@ def _of_downward(pod: Pod, items: list[DownwardAPIVolumeFile], mode: int | None,
                 holder = find_container(pod, item.resourceFieldRef.containerName or "")
                 if holder is None:
                     raise VolumeError(f"container {item.resourceFieldRef.containerName} not found")
-                text = downward.resource_value(item.resourceFieldRef, holder, facts.allocatable)
+                text = downward.resource_value(pod, item.resourceFieldRef, holder, facts.allocatable)
             files[item.path] = File(text.encode(), default if item.mode is None else item.mode)
     except downward.FieldError as error:
         raise VolumeError(str(error)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -109,6 +110,17 @@ def test_environment_sources() -> None:
 def test_environment_that_cannot_be_made(source: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match="^" + text.replace("'", ".") + "$"):
         environment([{"name": "V", "valueFrom": source}])
+
+
+def test_limits_that_a_container_lacks_are_those_of_its_pod_or_of_the_node() -> None:
+    def limit(name: str) -> dict[str, Any]:
+        return {"name": name, "valueFrom": {"resourceFieldRef": {"resource": f"limits.{name}"}}}
+
+    env = [limit("cpu"), limit("memory"), limit("ephemeral-storage")]
+    of = pod([{"name": "c", "image": "i", "env": env}], resources={"limits": {"cpu": "1250m", "memory": "64Mi"}})
+    facts = replace(FACTS, allocatable={"cpu": "8", "memory": "1Gi", "ephemeral-storage": "5"})
+    found = container_environment(of, of.spec.containers[0], Objects(), [], facts)
+    assert found == {"cpu": "2", "memory": str(64 << 20), "ephemeral-storage": "5"}
 
 
 def test_service_variables() -> None:
