@@ -4,7 +4,8 @@ usage: python bench/node.py     as root, with containerd
 
 The agent is the process of the second node of a cluster: kubelet, proxy, network and the provisioner of volumes.
 Memory is proportional: pages that processes share count in parts. Idle means that nobody asks for anything. Probes are
-the kubelet's own, 200 a second over TCP, in a process of their own; late is what a probe comes after its time.
+the kubelet's own over TCP, 200 a second and as a hostile crowd 3,000, in a process of their own; late is what a probe
+comes after its time.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from bench.command import run, say
 from bench.machine import cpu_s
 from pybernetes.api.core.v1 import Container, Pod, Probe
+from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
 from pybernetes.host.clock import SystemClock
@@ -36,13 +38,15 @@ from pybernetes.host.random import Random
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.probes.manager import Probes
 from pybernetes.kubelet.runtime import Container as Running
+from pybernetes.kubelet.surroundings import Surroundings
 
 NAME, NODE = "bench-node", "node-2"
 IMAGE = "pybernetes.local/busybox:1.35"
 IDLE_S = 15.0
 LONGEST_S = 300.0
 CRASHES = 5
-PROBES, PROBED_S = 200, 10.0
+PROBES, PROBED_S = (200, 3000), 10.0
+PROBED_PODS = 100
 
 
 def pod(name: str, seconds: int = 1_000_000) -> Pod:
@@ -129,26 +133,27 @@ async def node(pid: int, kubeconfig: Path) -> None:
         await transport.close()
 
 
-async def probes() -> None:
+async def probes(count: int) -> None:
     late: list[float] = []
     due: dict[int, float] = {}
     clock, loop = SystemClock(), asyncio.get_running_loop()
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     probe = msgspec.convert({"tcpSocket": {"host": "127.0.0.1", "port": port}, "periodSeconds": 1}, Probe)
-    manager = Probes(clock, Random(), clock.now())
+    manager, around = Probes(clock, Random(), clock.now()), Surroundings()
     spec = Container(name="c", readinessProbe=probe)
-    target = prober.Running(None, Pod(), spec, "", "127.0.0.1")  # type: ignore[arg-type]
+    pods = [Pod(metadata=ObjectMeta(uid=str(number))) for number in range(PROBED_PODS)]
+    targets = [prober.Running(None, pod, spec, "", "127.0.0.1") for pod in pods]  # type: ignore[arg-type]
     before_s, began_s = cpu_s(os.getpid()), loop.time()
-    for number in range(PROBES):
+    for number in range(count):
 
         async def ask(wanted: Probe, number: int = number) -> prober.Answer:
             now_s = loop.time()
             late.append(now_s - due.setdefault(number, now_s))
             due[number] += 1
-            return await prober.probe(target, wanted)
+            return await around.probe(targets[number % PROBED_PODS], wanted)
 
-        started_s = clock.now() + number / PROBES
+        started_s = clock.now() + number / count
         manager.start(spec, Running(str(number), "c", started_at_s=started_s), ask, lambda *_: None, lambda *_: None)
     await asyncio.sleep(PROBED_S)
     manager.stop_all()
@@ -162,7 +167,8 @@ async def probes() -> None:
 def main() -> None:
     if os.geteuid() != 0:
         sys.exit("bench/node.py needs root")
-    asyncio.run(probes())
+    for count in PROBES:
+        asyncio.run(probes(count))
     with tempfile.TemporaryDirectory(prefix="bench-node-") as folder:
         os.environ["KUBECONFIG"] = f"{folder}/kubeconfig"
         run("down", "--name", NAME, "--purge", check=False)
