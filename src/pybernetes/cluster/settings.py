@@ -56,13 +56,19 @@ def check(settings: dict[str, Any]) -> None:
 
 
 def _check_kubelet_config(file: str) -> None:
+    from pybernetes.kubelet import giving
     from pybernetes.kubelet.config import KubeletConfig
     from pybernetes.kubelet.configuration import checks, reading
+    from pybernetes.kubelet.node.usage import meminfo
+    from pybernetes.kubelet.resources.cgroups import detect
 
     lines: list[str] = []
     try:
         said = reading.read(file, "", lines.append)
-        checks.check(KubeletConfig("", **said))
+        config = KubeletConfig("", **said)
+        checks.check(config)
+        checks.refuse_machine(config, detect().version, meminfo()["SwapTotal"])
+        giving.check(config)
     except ValueError as error:
         raise ClusterError(str(error)) from None
     if own := reading.names_of(said.keys() & NODES_OWN):

@@ -151,7 +151,7 @@ def _tell(line: str) -> None:
     print(f"pybernetes kubelet: {line}", file=sys.stderr)
 
 
-async def run(args: argparse.Namespace) -> None:
+async def run(args: argparse.Namespace) -> int:
     from pybernetes.client.client import Client
     from pybernetes.cmd.kubelet_identity import Identity
     from pybernetes.host.clock import SystemClock
@@ -168,6 +168,7 @@ async def run(args: argparse.Namespace) -> None:
         raise SystemExit(2)
     clock, random = SystemClock(), Random()
     identity = Identity(args, config.node_name, clock, random)
+    failure: BaseException | None = None
     try:
         transport = await identity.transport() if args.kubeconfig else None
         client = Client(transport, user_agent="kubelet") if transport is not None else None
@@ -180,8 +181,12 @@ async def run(args: argparse.Namespace) -> None:
                 if config.rotate_server_certificates:
                     tasks.create_task(identity.keep_server(kubelet, transport))
     except* (OSError, ValueError) as group:
-        _tell(str(group.exceptions[0]))
-        raise SystemExit(1) from None
+        failure = group
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    if failure is not None:
+        _tell(str(failure))
+    return int(failure is not None)
 
 
 def _names(text: str) -> list[str]:

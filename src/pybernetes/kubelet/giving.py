@@ -22,7 +22,7 @@ from pybernetes.kubelet.containers.given import Given
 from pybernetes.kubelet.devices.ledger import Ledger, healths
 from pybernetes.kubelet.devices.manager import Devices
 from pybernetes.kubelet.devices.plugins import DevicePlugins
-from pybernetes.kubelet.node.status import Offer
+from pybernetes.kubelet.node.status import Offer, read_machine
 from pybernetes.kubelet.plugins.registration import PluginHandler
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.resources.allocation import Allocation, Provider
@@ -64,10 +64,7 @@ class Giving:
         if client is not None:
             drivers = Drivers(client, config.node_name, clock, spawn, self._health_changed)
             self.claims = ResourceClaims(root, client, drivers)
-        self.cpus = Cpus(config, read_topology(), cpus_changed) if config.cpu_manager_policy == "static" else None
-        policies = (config.memory_manager_policy, config.topology_manager_policy)
-        nodes = read_nodes() if policies != _NEITHER else {}
-        self.memory = Memory(config, nodes, capacity) if config.memory_manager_policy == "Static" else None
+        self.cpus, self.memory, nodes = _managers(config, capacity, cpus_changed)
         candidates: tuple[Provider | None, ...] = (self.cpus, self.memory, self.devices)
         self.allocation = _allocation(config, [each for each in candidates if each is not None], nodes)
 
@@ -164,6 +161,21 @@ class Giving:
             if told:
                 found[container.name] = told
         return found
+
+
+def check(config: KubeletConfig) -> None:
+    """Raises ValueError or OSError where this machine cannot hand out what the configuration wants handed out."""
+    _, _, nodes = _managers(config, read_machine(config).capacity, lambda: None)
+    _allocation(config, [], nodes)
+
+
+def _managers(
+    config: KubeletConfig, capacity: Mapping[str, str], cpus_changed: Callable[[], None]
+) -> tuple[Cpus | None, Memory | None, dict[int, NumaNode]]:
+    cpus = Cpus(config, read_topology(), cpus_changed) if config.cpu_manager_policy == "static" else None
+    policies = (config.memory_manager_policy, config.topology_manager_policy)
+    nodes = read_nodes() if policies != _NEITHER else {}
+    return cpus, Memory(config, nodes, capacity) if config.memory_manager_policy == "Static" else None, nodes
 
 
 def _allocation(config: KubeletConfig, providers: list[Provider], nodes: Mapping[int, NumaNode]) -> Allocation:

@@ -10,6 +10,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.machine.control_plane import components
 from pybernetes.cluster.settings import check, check_store
+from pybernetes.cmd import wiring
 from tests.unit.cluster.test_spec import spec
 
 
@@ -54,3 +55,28 @@ def test_what_opens_a_given_etcd_reaches_the_apiservers(tmp_path: Path) -> None:
     flags = components(given, Layout("default", tmp_path), "control-plane-1")["apiserver"]
     assert {"--etcd-cafile=/ca", "--etcd-certfile=/cert", "--etcd-keyfile=/key", "--etcd-user-file=/user"} <= {*flags}
     assert {"--encryption-provider-config=/encryption", "--encryption-provider-config-automatic-reload"} <= {*flags}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("clusterDNS: [192.0.2.1]", "clusterDNS is for the cluster to say; leave it out"),
+        ("authentication: {x509: {clientCAFile: /ca}}", "authentication.x509.clientCAFile is for the cluster to say"),
+        ("maxPods: many", 'maxPods: "many" is not a whole number'),
+        ("cpuManagerPolicy: static", "needs CPU that is reserved for the system"),
+        ("memoryManagerPolicy: Static", "0 bytes of memory are reserved of NUMA nodes, but 104857600"),
+    ],
+)
+def test_kubelet_configurations_that_nodes_of_a_cluster_cannot_have(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(f"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n{text}\n")
+    with pytest.raises(ClusterError, match=why):
+        check({"kubelet_config": str(file)})
+
+
+def test_nodes_of_a_cluster_follow_a_kubelet_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 7\n")
+    check({"kubelet_config": str(file)})
+    config = wiring.kubelet(spec(kubelet_config=str(file)), Layout("c", tmp_path), "node-1")
+    assert (config.max_pods, config.cluster_domain) == (7, "cluster.local")

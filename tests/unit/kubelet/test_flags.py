@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from pybernetes.cmd.kubelet import add_arguments, config_of
+from pybernetes.cmd.kubelet import add_arguments, config_of, run
 from pybernetes.kubelet.config import KubeletConfig
 
 
@@ -81,3 +82,19 @@ def test_flags_have_the_last_word(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert found.feature_gates == {"AllBeta": False, "EventedPLEG": False}
     assert 'syncFrequency: "1s" makes no difference' in capsys.readouterr().err
     assert (config().healthz_port, config().fail_swap_on) == (10248, True)
+
+
+def test_what_this_machine_cannot_do_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = ["--cpu-manager-policy=static", "--no-enable-server", "--no-fail-swap-on", "--no-cgroups-per-qos"]
+    words += [
+        "--enforce-node-allocatable=none",
+        f"--root-dir={tmp_path / 'root'}",
+        f"--pod-log-dir={tmp_path / 'logs'}",
+    ]
+    assert asyncio.run(run(parser.parse_args(words))) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "pybernetes kubelet: the static CPU manager policy needs CPU that is reserved for the system"
+    )
