@@ -58,6 +58,8 @@ _AT_A_STRETCH = 16
 """Decisions before everything else in the process has its turn: a turn of a busy one takes longer than they do."""
 _NO_NODES = "NoNodes"
 """Stands for a plugin: it rejects every Pod while there is no node. Differs: upstream tries again and again."""
+_CALM_S = 0.1
+"""Without a binding under way before Events are sent: within a burst of Pods there are moments without one."""
 _EXTENDED_AT_ONCE = 16
 """Pods that extenders are asked about at the same time."""
 
@@ -591,24 +593,28 @@ class Scheduler:
 
 
 class _Slots:
-    """For so many bindings at a time; `free` is set while none is taken."""
+    """For so many bindings at a time; `free` is set while none is taken, and has been for a moment."""
 
     def __init__(self, count: int, free: asyncio.Event) -> None:
         self._left = asyncio.Semaphore(count)
         self._taken = 0
         self._free = free
+        self._calm: asyncio.TimerHandle | None = None
         free.set()
 
     async def acquire(self) -> None:
         await self._left.acquire()
         self._taken += 1
         self._free.clear()
+        if self._calm is not None:
+            self._calm.cancel()
+            self._calm = None
 
     def release(self) -> None:
         self._left.release()
         self._taken -= 1
         if not self._taken:
-            self._free.set()
+            self._calm = asyncio.get_running_loop().call_later(_CALM_S, self._free.set)
 
 
 async def _answered(work: Coroutine[Any, Any, Status], info: PodInfo) -> Status:

@@ -69,6 +69,20 @@ def test_binds_and_says_so() -> None:
     scenario(body)
 
 
+def test_events_stand_back_while_pods_come_one_soon_after_the_other() -> None:
+    async def body(world: World) -> None:
+        world.api.put(node("node-1"), "nodes")
+        names = [f"p{index}" for index in range(5)]
+        for name in names:
+            world.api.put(pod(name), "pods")
+            await asyncio.sleep(0.05)
+            assert world.node_of(name) == "node-1"
+            assert world.events("Scheduled") == []
+        await until(lambda: len(world.events("Scheduled")) == len(names))
+
+    scenario(body)
+
+
 def test_says_why_not_and_schedules_when_a_node_comes() -> None:
     async def body(world: World) -> None:
         world.api.put(pod(cpu="1"), "pods")
