@@ -194,7 +194,9 @@ def _external(made: Fragment, port: ServicePort, node: NodeView, usable: Usable,
     target = _own_external(made, port, node, usable) if cluster_chain else ""
     for key in keys:
         shared = "" if cluster_chain or not endpoints else _share(made, "external-", key, endpoints)
-        _dispatch(made, "ip", key, target or shared, otherwise)
+        # What a machine that is no node does not take is on its way to the node whose address it is.
+        passes = port.external_local and not node.place.node and usable.anywhere
+        _dispatch(made, "ip", key, target or shared, "" if passes else otherwise)
     if port.node_port:
         key = f"{port.protocol} . {port.node_port}"
         shared = "" if cluster_chain or not endpoints else _share(made, "nodeport-", key, endpoints)

@@ -108,6 +108,17 @@ def test_affinity_remembers_the_client_for_its_timeout() -> None:
     assert sum("ip saddr @affinity-" in rule for rule in rules) == 2
 
 
+def test_a_machine_that_is_no_node_lets_traffic_for_a_nodes_address_pass() -> None:
+    host = dataclasses.replace(NODE, place=Place())
+    given = port(external_local=True, load_balancer_ips=("10.0.0.1",))
+    key = "10.0.0.1 . tcp . 80"
+    assert key not in fragment(given, host).elements.get("no-endpoint-services", {})
+    elsewhere = dataclasses.replace(NODE, place=Place("n2"))
+    assert fragment(given, elsewhere).elements["no-endpoint-services"] == {key: "drop"}
+    nobody = port(external_local=True, load_balancer_ips=("10.0.0.1",), endpoints=())
+    assert fragment(nobody, host).elements["no-endpoint-services"][key] == "goto reject-chain"
+
+
 def test_external_local_keeps_the_client_address() -> None:
     remote = endpoint("10.244.1.9", node="n2")
     made = fragment(port(node_port=30080, external_local=True, endpoints=(endpoint("10.244.0.2"), remote)), NODE)
