@@ -51,15 +51,19 @@ class ProxyFigures:
     def service_changed(self) -> None:
         self._changes["service"] += 1
 
-    def slice_changed(self, piece: EndpointSlice) -> None:
+    def slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        """None of one that comes, or goes: that has the time of its last change, not of its end."""
         self._changes["endpoint"] += 1
+        text = new.metadata.annotations.get(TRIGGER_TIME, "") if new is not None else ""
+        if new is None or (old is not None and old.metadata.annotations.get(TRIGGER_TIME) == text):
+            return
         try:
-            changed_s = parse_time(piece.metadata.annotations.get(TRIGGER_TIME, ""))
+            changed_s = parse_time(text)
         except TimeError:
             return
         # What happened before the start says nothing of how fast changes are followed.
-        if changed_s > self._started_s and piece.addressType in self._programming:
-            self._triggers.append((piece.addressType, changed_s))
+        if changed_s > self._started_s and new.addressType in self._programming:
+            self._triggers.append((new.addressType, changed_s))
 
     def begin(self) -> None:
         """A sync, of all that has changed until now."""

@@ -166,7 +166,9 @@ class Proxy:
             on_delete=self._service_changed,
         )
         self._slices.add_handler(
-            on_add=self._slice_changed, on_update=self._slice_updated, on_delete=self._slice_changed
+            on_add=lambda new: self._slice_changed(None, new),
+            on_update=self._slice_changed,
+            on_delete=lambda old: self._slice_changed(old, None),
         )
         self._slices.add_index(BY_SERVICE, service_of)
         if self._node is not None:
@@ -371,18 +373,12 @@ class Proxy:
         self._figures.service_changed()
         self._touch((service.metadata.namespace or "", service.metadata.name or ""))
 
-    def _slice_changed(self, piece: EndpointSlice) -> None:
-        self._figures.slice_changed(piece)
-        self._slice_touched(piece)
-
-    def _slice_updated(self, old: EndpointSlice, new: EndpointSlice) -> None:
-        self._slice_touched(old)
-        self._slice_changed(new)
-
-    def _slice_touched(self, piece: EndpointSlice) -> None:
-        for key in service_of(piece):
-            namespace, _, name = key.partition("/")
-            self._touch((namespace, name))
+    def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        self._figures.slice_changed(old, new)
+        for piece in (old, new):
+            for key in service_of(piece) if piece is not None else ():
+                namespace, _, name = key.partition("/")
+                self._touch((namespace, name))
 
     def _touch(self, key: _Key) -> None:
         self._changed.add(key)

@@ -63,15 +63,18 @@ def test_the_time_from_a_pods_change_to_the_rules_is_told_of_its_family_once_the
     clock = At()
     figures = ProxyFigures(clock, (4, 6))
     for changed in ("2027-01-15T07:59:59Z", "2027-01-15T08:00:01Z", "of a hand", ""):
-        figures.slice_changed(piece(changed))
-    figures.slice_changed(piece("2027-01-15T08:00:01Z", "FQDN"))
+        figures.slice_changed(None, piece(changed))
+    figures.slice_changed(None, piece("2027-01-15T08:00:01Z", "FQDN"))
+    seen = piece("2027-01-15T08:00:01Z")
+    figures.slice_changed(seen, seen)
+    figures.slice_changed(seen, None)
     figures.begin()
-    figures.slice_changed(piece("2027-01-15T08:00:02Z", "IPv6"))
+    figures.slice_changed(seen, piece("2027-01-15T08:00:02Z", "IPv6"))
     clock.time += 4
     figures.end(0.001, full=True)
     found = told(figures)
     name = "kubeproxy_network_programming_duration_seconds"
-    assert found[f'{name}_count{{ip_family="IPv4"}}'] == "1", "what happened before the start does not count"
+    assert found[f'{name}_count{{ip_family="IPv4"}}'] == "1", "not what was before the start, was seen, or goes"
     assert found[f'{name}_sum{{ip_family="IPv4"}}'] == "3.000000"
     assert found[f'{name}_count{{ip_family="IPv6"}}'] == "0", "the sync had not seen it"
     figures.begin()
