@@ -22,10 +22,8 @@ from .private_containerd import IMAGE, PrivateContainerd
 pytestmark = pytest.mark.e2e
 PIDS = 48
 LOG_BYTES = 200_000
-HARDER = 20 if os.environ.get("SOAK") else 1
-LINE_BYTES = 3_000_000 * HARDER
-COMMANDS = 10 * HARDER
-PROBED = 3 * HARDER
+LINE_BYTES, COMMANDS = (60_000_000, 40) if os.environ.get("SOAK") else (3_000_000, 10)
+PROBED = 3
 PROBES = ("readinessProbe", "livenessProbe")
 SLOWLY = {"limits": {"cpu": "100m"}}
 FILL = "dd if=/dev/zero of={}/fill bs=64k count=64 2>/dev/null; sleep 3600"
