@@ -84,7 +84,7 @@ def families(addresses: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"), [("dual", ["IPv4", "IPv6"]), ("ipv6", ["IPv6"])], ids=["both", "ipv6 alone"]
+    ("wanted", "expected"), [("dual", ["IPv4", "IPv6"]), ("dual-ipv6", ["IPv6", "IPv4"]), ("ipv6", ["IPv6"])]
 )
 def test_addresses_of_each_family(own: Cluster, wanted: str, expected: list[str]) -> None:
     if not Path("/proc/net/if_inet6").exists():
@@ -94,6 +94,9 @@ def test_addresses_of_each_family(own: Cluster, wanted: str, expected: list[str]
     own.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     own.kubectl("wait", "pod/box", "pod/on-host", "--for=condition=Ready", "--timeout=120s")
     assert own.kubectl("exec", "on-host", "--", "hostname").stdout == "node-2\n", "not the machine's"
+    with_example = own.command("up", "--name", own.name, "--data-dir", str(own.folder / "data")).stdout
+    [example] = own.get("service", "hello")["spec"]["clusterIPs"]
+    assert f"http://{bracketed(example)}/ says: Hello from hello-" in with_example
     service = own.get("service", "web")["spec"]
     pods = own.get("pods", "-l", "app=web")["items"]
     assert service["ipFamilies"] == families(service["clusterIPs"]) == expected

@@ -21,6 +21,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import write_atomic
+from pybernetes.host.ip_families import bracketed
 from pybernetes.host.processes import find_program
 from pybernetes.local_path.plan import default_class
 
@@ -126,7 +127,7 @@ async def _example(client: Client, layout: Layout, progress: Progress, timeout_s
     progress.step("the example, over HTTP through its Service")
     await readiness.deployment_ready(client, "default", "hello", timeout_s)
     answer = await readiness.http_answer(address, 80, timeout_s)
-    return f"http://{address}/ says: {answer}"
+    return f"http://{bracketed(address)}/ says: {answer}"
 
 
 async def _through_ingress(client: Client, spec: ClusterSpec, progress: Progress) -> str:
@@ -141,4 +142,4 @@ async def _through_ingress(client: Client, spec: ClusterSpec, progress: Progress
     if not await readiness.https_answers(address, port, host, _INGRESS_S):
         return "not yet; see: kubectl describe ingress hello"
     url = f"https://{host}{'' if port == 443 else f':{port}'}/"
-    return f"curl -k --resolve {host}:{port}:{address} {url}"
+    return f"curl -k --resolve {host}:{port}:{bracketed(address)} {url}"

@@ -19,6 +19,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.process_table import apiserver_processes, record
 from pybernetes.cluster.spec import ClusterSpec
+from pybernetes.host.ip_families import bracketed, socket_address
 from pybernetes.host.processes import Process
 
 T = TypeVar("T", bound=KubernetesObject)
@@ -165,11 +166,11 @@ async def http_answer(address: str, port: int, timeout_s: float) -> str:
 
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
-    last = "no answer"
+    url, last = f"http://{socket_address(address, port)}", "no answer"
     while loop.time() < deadline:
-        client = HttpClient(f"http://{address}:{port}")
+        client = HttpClient(url)
         try:
-            answer = await client.request("GET", "/", {"host": address}, b"", timeout_s=2)
+            answer = await client.request("GET", "/", {"host": bracketed(address)}, b"", timeout_s=2)
             if answer.status == 200:
                 return answer.body.decode(errors="replace").strip()
             last = f"status {answer.status}"
@@ -178,7 +179,7 @@ async def http_answer(address: str, port: int, timeout_s: float) -> str:
         finally:
             await client.close()
         await asyncio.sleep(_SLOW_RETRY_S)
-    raise ClusterError(f"http://{address}:{port}/ does not answer ({last}); see: kubectl get endpointslices")
+    raise ClusterError(f"{url}/ does not answer ({last}); see: kubectl get endpointslices")
 
 
 async def service_address(client: Client, namespace: str, name: str) -> str:

@@ -105,7 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ip-family",
         choices=IP_FAMILIES,
-        help="addresses of Pods, Services and nodes: ipv4 (default), ipv6, or dual: both, IPv4 the primary one",
+        help="addresses of Pods, Services and nodes: ipv4 (default), ipv6, or both: dual with IPv4 as the primary "
+        "family, dual-ipv6 with IPv6",
     )
     parser.add_argument(
         "--cluster-domain", metavar="DOMAIN", help="what the names of Services end with (default cluster.local)"

@@ -16,8 +16,8 @@ from pathlib import Path
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.host.files import write_atomic
 
-IP_FAMILIES = ("ipv4", "ipv6", "dual")
-"""Of Pods, Services and nodes; with both, IPv4 is the primary one."""
+IP_FAMILIES = ("ipv4", "ipv6", "dual", "dual-ipv6")
+"""Of Pods, Services and nodes; of both, IPv4 is the primary one in `dual`, IPv6 in `dual-ipv6`."""
 SLOTS = 10
 _NODE_PORTS = (30000, 32767)
 """The customary range, of the first slot."""
@@ -149,9 +149,10 @@ class ClusterSpec:
     @property
     def ip_family(self) -> str:
         """As `up --ip-family` names it."""
-        if len(ranges(self.pod_cidr)) > 1:
-            return "dual"
-        return "ipv6" if ":" in self.pod_cidr else "ipv4"
+        first, *second = ranges(self.pod_cidr)
+        if second:
+            return "dual-ipv6" if ":" in first else "dual"
+        return "ipv6" if ":" in first else "ipv4"
 
     @property
     def node_names(self) -> list[str]:
@@ -302,6 +303,8 @@ def slot_ranges(slot: int, ip_family: str) -> tuple[str, str, str]:
         found.append((f"10.{244 - slot}.0.0/16", f"10.{96 + slot}.0.0/16", f"172.{31 - slot}.255.0/24"))
     if ip_family != "ipv4":
         found.append((f"fd00:10:{244 - slot}::/56", f"fd00:10:{96 + slot}::/112", f"fd00:172:{31 - slot}:255::/64"))
+    if ip_family == "dual-ipv6":
+        found.reverse()
     pods, services, nodes = (",".join(each) for each in zip(*found, strict=True))
     return pods, services, nodes
 

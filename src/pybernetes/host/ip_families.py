@@ -35,6 +35,11 @@ def socket_family(address: str) -> int:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
+def bracketed(address: str) -> str:
+    """As URLs write an address or a host name."""
+    return f"[{address}]" if ":" in address else address
+
+
 def socket_address(address: str, port: int) -> str:
     """As rules and URLs write both together."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"{bracketed(address)}:{port}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, PodCondition, PodStatus, Probe
 from pybernetes.apimachinery.conditions import condition_of
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION, RESTART_ALL, AnyContainer, containers_of
+from pybernetes.host.ip_families import family_of
 
 HASH_ANNOTATION = "kubernetes.io/config.hash"
 SOURCE_ANNOTATION = "kubernetes.io/config.source"
@@ -120,3 +122,10 @@ def probe_grace_period_s(pod: Pod, probe: Probe | None) -> int:
 
 def pod_ips_of(status: PodStatus) -> list[str]:
     return [ip.ip for ip in status.podIPs] or ([status.podIP] if status.podIP else [])
+
+
+def addresses_in_order(pod_ips: Sequence[str], host_ips: Sequence[str]) -> list[str]:
+    """The first of each IP family, that of the node's first address before the other. Source: sortPodIPs."""
+    first = family_of(host_ips[0]) if host_ips else 4
+    by_family = {family_of(ip): ip for ip in reversed(pod_ips)}
+    return [by_family[family] for family in sorted(by_family, key=lambda family: family != first)]

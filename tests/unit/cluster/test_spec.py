@@ -85,6 +85,9 @@ def test_addresses() -> None:
     assert (two.ip_family, dual.ip_family) == ("ipv4", "dual")
     assert dual.addresses_of("node-2") == ("172.31.255.12", "fd00:172:31:255::c")
     assert (dual.api_address, dual.dns_ips) == (two.gateway, ("10.96.0.10", "fd00:10:96::a"))
+    pods, services, nodes = slot_ranges(0, "dual-ipv6")
+    turned = spec(pod_cidr=pods, service_cidr=services, node_cidr=nodes)
+    assert (turned.ip_family, turned.dns_ips) == ("dual-ipv6", tuple(reversed(dual.dns_ips)))
     one = spec(nodes=1, node_address="192.0.2.2")
     assert (one.api_address, one.address_of("node-1")) == ("192.0.2.2", "192.0.2.2")
 

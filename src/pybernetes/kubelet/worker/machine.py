@@ -302,14 +302,15 @@ class PodWorker:
         if sandbox is None or not sandbox.ready:
             return
         past = self.runtime.find(name)
-        ips = tuple(self.settings.host_ips) if self.pod.spec.hostNetwork else sandbox.ips
+        hosts = self.settings.host_ips
+        ips = hosts if self.pod.spec.hostNetwork else pod_spec.addresses_in_order(sandbox.ips, hosts)
         self._ask(
             m.StartContainer(
                 name=name,
                 image_ref=image_ref,
                 restart_count=past.restart_count + 1 if past is not None else None,
                 sandbox_id=sandbox.id,
-                pod_ips=ips,
+                pod_ips=tuple(ips),
             )
         )
 

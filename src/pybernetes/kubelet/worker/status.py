@@ -209,7 +209,7 @@ def _set_addresses(pod: Pod, runtime: PodRuntime, inputs: Inputs, status: PodSta
     if pod.spec.hostNetwork:
         ips = inputs.host_ips if runtime.sandboxes or inputs.old.podIP else []
     elif runtime.sandbox is not None:
-        ips = list(runtime.sandbox.ips)
+        ips = pod_spec.addresses_in_order(runtime.sandbox.ips, inputs.host_ips)
     if not ips and inputs.ended:
         ips = pod_spec.pod_ips_of(inputs.old)
     if ips:

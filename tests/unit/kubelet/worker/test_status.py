@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,6 +152,9 @@ def test_addresses() -> None:
     of = pod()
     status = show(of, running(sandboxes=(sandbox(ip="10.1.2.3"),)), host_ips=["192.168.0.9"])
     assert (status.podIP, status.hostIP, status.podIPs[0].ip) == ("10.1.2.3", "192.168.0.9", "10.1.2.3")
+    of_both = replace(sandbox(), ips=("10.1.2.3", "fd00::3"))
+    turned = show(of, running(sandboxes=(of_both,)), host_ips=["fd00::9", "192.168.0.9"])
+    assert [ip.ip for ip in turned.podIPs] == ["fd00::3", "10.1.2.3"], "the node's primary IP family first"
     host = pod(hostNetwork=True)
     assert show(host, running(), host_ips=["192.168.0.9"]).podIP == "192.168.0.9"
 
