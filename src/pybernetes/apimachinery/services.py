@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import Endpoint, EndpointSlice
 
+HEADLESS = "service.kubernetes.io/headless"
+"""Label of endpoints that clients find by themselves."""
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 """Annotation of endpoints: when the change happened for which they were written last."""
 

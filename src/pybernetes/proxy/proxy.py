@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from pybernetes.api.core.v1 import Node, Service
 from pybernetes.api.discovery.v1 import EndpointSlice
+from pybernetes.apimachinery.services import HEADLESS
 from pybernetes.client.client import Client
 from pybernetes.client.indexes import BY_SERVICE, service_of
 from pybernetes.client.informer import InformerFactory
@@ -40,8 +41,6 @@ from pybernetes.proxy.topology import Place, usable_endpoints
 log = logging.getLogger(__name__)
 
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
-_HEADLESS_LABEL = "service.kubernetes.io/headless"
-"""Of endpoints that clients find by themselves. Source: cmd/kube-proxy/app/server.go."""
 ZONE_LABEL = "topology.kubernetes.io/zone"
 _RETRY_S = 5.0
 _EVERYWHERE = {4: "0.0.0.0", 6: "::"}
@@ -136,7 +135,7 @@ class Proxy:
         clock = SystemClock()
         self._factory = InformerFactory(client, clock)
         self._services = self._factory.informer(Service)
-        self._slices = self._factory.informer(EndpointSlice, label_selector=f"!{_HEADLESS_LABEL}")
+        self._slices = self._factory.informer(EndpointSlice, label_selector=f"!{HEADLESS}")
         self._node = (
             self._factory.informer(Node, field_selector=f"metadata.name={config.node_name}")
             if config.node_name

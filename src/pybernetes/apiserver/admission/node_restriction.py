@@ -11,13 +11,13 @@ from typing import ClassVar
 from pybernetes.api.authentication.v1 import TokenRequest
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.nodes import LEASE_NAMESPACE
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
 
 _PREFIX = "system:node:"
 _NODES_GROUP = "system:nodes"
-_LEASE_NAMESPACE = "kube-node-lease"
 _RESTRICTED = "node-restriction.kubernetes.io"
 _KUBELET_LABELS = frozenset({
     "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region",
@@ -59,8 +59,8 @@ class NodeRestriction(Plugin):
             case "serviceaccounts":
                 await self._admit_token(node, attributes)
             case "leases":
-                if attributes.namespace != _LEASE_NAMESPACE or attributes.name != node:
-                    if attributes.namespace == _LEASE_NAMESPACE:
+                if attributes.namespace != LEASE_NAMESPACE or attributes.name != node:
+                    if attributes.namespace == LEASE_NAMESPACE:
                         raise attributes.forbidden(
                             "can only access node lease with the same name as the requesting node"
                         )

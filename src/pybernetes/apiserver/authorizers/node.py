@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.rbac.v1 import PolicyRule
+from pybernetes.apimachinery.nodes import LEASE_NAMESPACE
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.apimachinery.selectors import FieldSelector
 from pybernetes.apimachinery.user import UserInfo
@@ -198,7 +199,7 @@ class NodeAuthorizer:
     def _lease(self, node: str, a: Attributes) -> Decision:
         if a.verb not in ("get", "create", "update", "patch", "delete"):
             return Decision(False, "can only get, create, update, patch, or delete a node lease")
-        if a.namespace != "kube-node-lease":
+        if a.namespace != LEASE_NAMESPACE:
             return Decision(False, 'can only access leases in the "kube-node-lease" system namespace')
         if a.verb != "create" and a.name != node:
             return Decision(False, "can only access node lease with the same name as the requesting node")

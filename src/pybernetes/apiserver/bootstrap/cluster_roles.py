@@ -226,7 +226,6 @@ CLUSTER_ROLES: dict[str, tuple[RuleText, ...]] = {
     "system:pybernetes-network": (
         ("list watch", "core", "namespaces pods"),
         ("list watch", "networking.k8s.io", "networkpolicies"),
-        ("list watch", "coordination.k8s.io", "leases"),
     ),
     "system:persistent-volume-provisioner": (
         ("create delete get list watch", "core", "persistentvolumes"),

@@ -21,6 +21,7 @@ from pybernetes.api.rbac.v1 import (
     Subject,
 )
 from pybernetes.apimachinery.features import FeatureGates
+from pybernetes.apimachinery.nodes import LEASE_NAMESPACE
 from pybernetes.apiserver.authorizers.rules import uncovered
 from pybernetes.apiserver.bootstrap import cluster_roles, controller_roles
 from pybernetes.apiserver.bootstrap.cluster_roles import RuleText
@@ -51,6 +52,7 @@ _BY_USERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 _READER = "extension-apiserver-authentication-reader"
 _LEADER = "system::leader-locking-kube-"
 _BY_NAMESPACE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    (LEASE_NAMESPACE, "system:pybernetes-network", "", ("user:system:kube-proxy",)),
     ("kube-public", "system:controller:bootstrap-signer", "", ("account:kube-system/bootstrap-signer",)),
     (
         "kube-system",
@@ -107,12 +109,13 @@ _OWN_ROLES: dict[str, tuple[RuleText, ...]] = {
 }
 """Roles that no kube-apiserver makes but every cluster's add-ons bring."""
 _OWN_NAMESPACE_ROLES: dict[tuple[str, str], tuple[RuleText, ...]] = {
+    (LEASE_NAMESPACE, "system:pybernetes-network"): (("list watch", "coordination.k8s.io", "leases"),),
     ("kube-system", "system:coredns"): (
         ("create", "core", "services"),
         ("create get delete", "discovery.k8s.io", "endpointslices"),
     ),
 }
-"""The DNS server makes its own Service."""
+"""Whoever announces addresses has to know which nodes are alive; the DNS server makes its own Service."""
 
 AnyRole = ClusterRole | Role
 AnyBinding = ClusterRoleBinding | RoleBinding

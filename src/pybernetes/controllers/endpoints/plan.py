@@ -17,9 +17,8 @@ from pybernetes.api.core.v1 import (
 )
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.pods import is_ready
-from pybernetes.apimachinery.services import TRIGGER_TIME
+from pybernetes.apimachinery.services import HEADLESS, TRIGGER_TIME
 from pybernetes.controllers.endpointslice.service_pods import (
-    HEADLESS,
     addresses,
     belongs,
     find_port,

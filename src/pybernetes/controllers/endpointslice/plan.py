@@ -23,10 +23,10 @@ from pybernetes.api.discovery.v1 import (
 )
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.pods import is_ready
+from pybernetes.apimachinery.services import HEADLESS
 from pybernetes.client.indexes import SERVICE_NAME
 from pybernetes.controllers.endpointslice import topology
 from pybernetes.controllers.endpointslice.service_pods import (
-    HEADLESS,
     addresses,
     belongs,
     find_port,

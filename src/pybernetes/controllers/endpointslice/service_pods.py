@@ -14,7 +14,6 @@ from pybernetes.apimachinery.pods import is_finished, is_ready, lasting_ports
 from pybernetes.apimachinery.times import format_time, parse_time
 from pybernetes.controllers.runtime.pods import ready_since
 
-HEADLESS = "service.kubernetes.io/headless"
 REST_S_PER_POD = 200e-6
 """Between two looks at a Service, for each of its Pods: every look goes through them all, and often writes them all."""
 

@@ -14,6 +14,7 @@ import msgspec
 from pybernetes.api.coordination.v1 import Lease
 from pybernetes.api.core.v1 import Node, ObjectReference, Pod, Taint
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.nodes import LEASE_NAMESPACE
 from pybernetes.apimachinery.pods import is_ready
 from pybernetes.apimachinery.times import format_time
 from pybernetes.client.indexes import BY_NODE, node_of
@@ -24,7 +25,6 @@ from pybernetes.controllers.runtime.controller import Controller
 from pybernetes.controllers.runtime.nodes import ready_status
 from pybernetes.controllers.runtime.pods import condition as pod_condition
 
-_LEASES = "kube-node-lease"
 _PARALLEL_PODS = 8
 
 
@@ -82,13 +82,13 @@ class NodeLifecycleController(Controller):
 
     def _observe(self, node: Node, now: float) -> Health:
         name = node.metadata.name or ""
-        health = plan.observe(self._health.get(name), node, self._leases.get(_LEASES, name), now)
+        health = plan.observe(self._health.get(name), node, self._leases.get(LEASE_NAMESPACE, name), now)
         self._health[name] = health
         return health
 
     def _lease_seen(self, lease: Lease) -> None:
         """Cheap on purpose: a timer that fires too early looks again."""
-        if lease.metadata.namespace == _LEASES:
+        if lease.metadata.namespace == LEASE_NAMESPACE:
             node = self._nodes.get("", lease.metadata.name or "")
             if node is not None:
                 self._observe(node, self.clock.now())
