@@ -19,6 +19,7 @@ _PROGRAMMING_BOUNDS = (0.25, 0.5, *map(float, (*range(1, 60), *range(60, 120, 5)
 _SYNC = "kubeproxy_sync_proxy_rules"
 _PROGRAMMING = "kubeproxy_network_programming_duration_seconds"
 _KINDS = ("endpoint", "service")
+_PROBED = ("/healthz", "/livez")
 
 Policy = tuple[str, int]
 """Traffic policy (internal or external) and IP family."""
@@ -81,7 +82,8 @@ class ProxyFigures:
         self._failures += 1
 
     def probed(self, path: str, status: int) -> None:
-        self._probes[path, status] += 1
+        if path in _PROBED:
+            self._probes[path, status] += 1
 
     def lines(self, without_local: Mapping[Policy, int]) -> Iterator[str]:
         """`without_local`: Services that keep traffic on this node and have no endpoint here."""
@@ -112,11 +114,11 @@ class ProxyFigures:
         yield from head(_PROGRAMMING, "histogram", "From a change of Pods or Services until the kernel followed it.")
         for address_type, took in self._programming.items():
             yield from took.lines(_PROGRAMMING, f'ip_family="{address_type}"')
-        for path in ("healthz", "livez"):
-            name = f"kubeproxy_proxy_{path}_total"
-            yield from head(name, "counter", f"Answers of /{path}.")
+        for path in _PROBED:
+            name = f"kubeproxy_proxy_{path[1:]}_total"
+            yield from head(name, "counter", f"Answers of {path}.")
             for (asked, status), number in sorted(self._probes.items()):
-                if asked == f"/{path}":
+                if asked == path:
                     yield f'{name}{{code="{status}"}} {number}'
 
     def _by_family(self, suffix: str, kind: str, about: str, value: float) -> Iterator[str]:
