@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,25 +56,37 @@ def check(settings: dict[str, Any]) -> None:
         raise ClusterError(f"--snapshot-keep {settings['snapshot_keep']} cannot be; keep one at least")
 
 
-def _check_kubelet_config(file: str) -> None:
-    from pybernetes.kubelet import giving
+def kubelet_settings(file: str, tell: Callable[[str], None]) -> dict[str, Any]:
+    """What the file says for all nodes, by attribute of KubeletConfig. `tell` takes what makes no difference.
+
+    Raises ValueError with one line for one that nodes of a cluster cannot have, whatever their machine.
+    """
     from pybernetes.kubelet.config import KubeletConfig
     from pybernetes.kubelet.configuration import checks, reading
+
+    said = reading.read(file, "", tell)
+    if own := reading.names_of(said.keys() & NODES_OWN):
+        raise ValueError(f"kubelet configuration {file}: {own[0]} is for the cluster to say; leave it out")
+    checks.check(KubeletConfig("", **said))
+    return said
+
+
+def _check_kubelet_config(file: str) -> None:
+    from pybernetes.apimachinery.features import FeatureGates
+    from pybernetes.kubelet import giving
+    from pybernetes.kubelet.config import KubeletConfig
+    from pybernetes.kubelet.configuration.checks import refuse_machine
     from pybernetes.kubelet.node.usage import meminfo
     from pybernetes.kubelet.resources.cgroups import detect
 
     lines: list[str] = []
     try:
-        said = reading.read(file, "", lines.append)
-        config = KubeletConfig("", **said)
-        checks.check(config)
-        checks.refuse_machine(config, detect().version, meminfo()["SwapTotal"])
+        config = KubeletConfig("", **kubelet_settings(file, lines.append))
+        refuse_machine(config, detect().version, meminfo()["SwapTotal"])
         giving.check(config)
     except ValueError as error:
         raise ClusterError(str(error)) from None
-    if own := reading.names_of(said.keys() & NODES_OWN):
-        raise ClusterError(f"kubelet configuration {file}: {own[0]} is for the cluster to say; leave it out")
-    for line in lines:
+    for line in (*lines, *FeatureGates(config.feature_gates).warnings()):
         print(line, file=sys.stderr)
 
 

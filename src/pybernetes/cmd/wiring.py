@@ -129,9 +129,9 @@ def kubelet(spec: ClusterSpec, layout: Layout, node: str) -> KubeletConfig:
     if spec.balancer_cidrs:
         said["node_lease_duration_s"] = _ANNOUNCERS_LEASE_S
     if spec.kubelet_config:
-        from pybernetes.kubelet.configuration import reading
+        from pybernetes.cluster.settings import kubelet_settings
 
-        said |= reading.read(spec.kubelet_config, "", lambda line: None)
+        said |= kubelet_settings(spec.kubelet_config, lambda line: None)
     return KubeletConfig(
         node_name=node,
         **said,

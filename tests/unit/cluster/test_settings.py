@@ -74,6 +74,15 @@ def test_kubelet_configurations_that_nodes_of_a_cluster_cannot_have(tmp_path: Pa
         check({"kubelet_config": str(file)})
 
 
+def test_nodes_refuse_a_kubelet_configuration_that_has_changed_since(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    given = spec(kubelet_config=str(file))
+    for text, why in (("clusterDNS: [192.0.2.1]", "is for the cluster to say"), ("maxPods: -1", "maxPods")):
+        file.write_text(f"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n{text}\n")
+        with pytest.raises(ValueError, match=why):
+            wiring.kubelet(given, Layout("c", tmp_path), "node-1")
+
+
 def test_nodes_of_a_cluster_follow_a_kubelet_configuration(tmp_path: Path) -> None:
     file = tmp_path / "kubelet.yaml"
     file.write_text("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 7\n")
