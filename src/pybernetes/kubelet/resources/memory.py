@@ -22,10 +22,10 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
 from pybernetes.kubelet.resources import memory_map, node_allocatable
 from pybernetes.kubelet.resources.allocation import AllocationError
-from pybernetes.kubelet.resources.memory_map import MEMORY, Amounts, Block, MemoryMap, mask_of, nodes_of
+from pybernetes.kubelet.resources.memory_map import MEMORY, Amounts, Block, MemoryMap
 from pybernetes.kubelet.resources.numa import NumaNode
 from pybernetes.kubelet.resources.requests import qos_class, resources_of
-from pybernetes.kubelet.resources.topology import Hint, Hints
+from pybernetes.kubelet.resources.topology import Hint, Hints, mask_of, nodes_of
 
 _FILE = "memory_manager_state"
 
@@ -223,7 +223,7 @@ def reserved_of(
             raise ValueError(
                 f"the reserved memory configuration references a NUMA node {number} that does not exist on this machine"
             )
-        found[number] = {name: quantity.value(text) for name, text in amounts.items()}
+        found.setdefault(number, {}).update({name: quantity.value(text) for name, text in amounts.items()})
     kept = node_allocatable.kept(capacity, (config.system_reserved, config.kube_reserved), config.eviction_hard)
     for name in {MEMORY, *(name for amounts in found.values() for name in amounts)}:
         total, wanted = sum(amounts.get(name, 0) for amounts in found.values()), quantity.value(kept.get(name, "0"))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from pybernetes.kubelet.resources.numa import NumaNode
-from pybernetes.kubelet.resources.topology import Hint, sets_of
+from pybernetes.kubelet.resources.topology import Hint, hints_for, narrowest, nodes_of
 
 MEMORY = "memory"
 Amounts = Mapping[str, int]
@@ -62,14 +62,6 @@ def idle(nodes: Mapping[int, NumaNode], reserved: Mapping[int, Amounts]) -> Mach
     return found
 
 
-def nodes_of(mask: int) -> list[int]:
-    return [number for number in range(mask.bit_length()) if mask >> number & 1]
-
-
-def mask_of(nodes: Sequence[int]) -> int:
-    return sum(1 << number for number in nodes)
-
-
 class MemoryMap:
     def __init__(self, state: MachineState) -> None:
         self.state = state
@@ -89,16 +81,15 @@ class MemoryMap:
 
         `reusable`: what the pod has from a set of nodes and needs no more.
         """
-        least = len(self.state)
-        found = []
-        for mask in sets_of(list(self.state)):
-            if any(sum(t.allocatable for t in self._tables(mask, name)) < size for name, size in asked.items()):
-                continue
-            least = min(least, mask.bit_count())
+
+        def enough_idle(mask: int) -> bool:
+            return all(sum(t.allocatable for t in self._tables(mask, name)) >= size for name, size in asked.items())
+
+        def enough_now(mask: int) -> bool:
             wanted = {name: size - reusable.get(mask, {}).get(name, 0) for name, size in asked.items()}
-            if self._goes_together(mask) and self.suffices(mask, wanted):
-                found.append(mask)
-        return [Hint(mask, mask.bit_count() == least) for mask in found]
+            return self._goes_together(mask) and self.suffices(mask, wanted)
+
+        return hints_for(list(self.state), enough_idle, enough_now)
 
     def _goes_together(self, mask: int) -> bool:
         """One node that is in no group; or several that are a group, or free of everything."""
@@ -141,4 +132,4 @@ class MemoryMap:
 
 def best(hints: Sequence[Hint]) -> Hint:
     """Preferred before others, then the narrowest, then the lowest."""
-    return min(hints, key=lambda hint: (not hint.preferred, (hint.nodes or 0).bit_count(), hint.nodes or 0))
+    return min(hints, key=lambda hint: (not hint.preferred, narrowest(hint.nodes or 0)))

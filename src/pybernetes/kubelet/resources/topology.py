@@ -56,11 +56,18 @@ Hints = Mapping[str, Sequence[Hint] | None]
 """By resource."""
 
 
+def mask_of(nodes: Iterable[int]) -> int:
+    return sum(1 << node for node in nodes)
+
+
+def nodes_of(mask: int) -> list[int]:
+    return [node for node in range(mask.bit_length()) if mask >> node & 1]
+
+
 def sets_of(nodes: Sequence[int]) -> Iterator[int]:
     """All sets of some of the nodes, small ones first."""
     for size in range(1, len(nodes) + 1):
-        for chosen in combinations(sorted(nodes), size):
-            yield sum(1 << node for node in chosen)
+        yield from map(mask_of, combinations(sorted(nodes), size))
 
 
 def hints_for(
@@ -96,7 +103,7 @@ def closest(distances: Mapping[int, Sequence[int]]) -> Rank:
     """Of as many nodes those that are nearer to each other, themselves included; by node how far each is."""
 
     def rank(mask: int) -> tuple[float, ...]:
-        nodes = [number for number in range(mask.bit_length()) if mask >> number & 1]
+        nodes = nodes_of(mask)
         total = sum(distances[one][other] for one in nodes for other in nodes)
         return len(nodes), total / len(nodes) ** 2, mask
 
@@ -108,7 +115,7 @@ def merge(policy: str, nodes: Sequence[int], provided: Iterable[Hints], rank: Ra
     if policy == "none":
         return Hint(None, False), True
     lists = _lists(provided)
-    everywhere = sum(1 << node for node in nodes)
+    everywhere = mask_of(nodes)
     if policy == "single-numa-node":
         lists = [[h for h in hints if h.preferred and (h.nodes is None or h.nodes.bit_count() == 1)] for hints in lists]
         best = _best(lists, everywhere, narrowest)

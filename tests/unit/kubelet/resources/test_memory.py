@@ -14,9 +14,9 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.resources import memory_map
 from pybernetes.kubelet.resources.allocation import Allocation
 from pybernetes.kubelet.resources.memory import Memory
-from pybernetes.kubelet.resources.memory_map import Block, MemoryMap, mask_of
+from pybernetes.kubelet.resources.memory_map import Block, MemoryMap
 from pybernetes.kubelet.resources.numa import NumaNode, read_nodes
-from pybernetes.kubelet.resources.topology import Hint
+from pybernetes.kubelet.resources.topology import Hint, mask_of
 
 from ..pods import pod as pod_of
 
@@ -194,6 +194,7 @@ def test_a_file_that_was_changed_is_not_believed(tmp_path: Path) -> None:
         ({"reserved_memory": [(0, {"memory": "1Gi"})]}, "1073741824 bytes of memory are reserved .* but 2147483648 by"),
         ({"reserved_memory": [(2, {"memory": "2Gi"})]}, "NUMA node 2 that does not exist"),
         ({"reserved_memory": [(0, {"memory": "2Gi", PAGES: "1Gi"})]}, f"bytes of {PAGES} are reserved"),
+        ({"reserved_memory": [(0, {"memory": "2Gi"}), (0, {PAGES: "1Gi"})]}, f"bytes of {PAGES} are reserved"),
         (
             {"reserved_memory": [], "system_reserved": {}, "kube_reserved": {}, "eviction_hard": {}},
             "Static needs memory that is reserved",
