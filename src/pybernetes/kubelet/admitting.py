@@ -35,7 +35,8 @@ class Admitting:
             stay["cpu"] = 'CPU Manager policy "static"'
         if kubelet.config.memory_manager_policy == "Static":
             stay["memory"] = 'Memory Manager policy "Static"'
-        self.grants = Grants(grants_folder, self._no_room, stay)
+        swap = kubelet.config.swap_behavior == "LimitedSwap"
+        self.grants = Grants(grants_folder, self._no_room, stay, swap=swap)
 
     def wanted(self, pod: Pod) -> None:
         """The pod is to run here, as given; adopted ones do already."""

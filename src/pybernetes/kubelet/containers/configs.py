@@ -300,6 +300,7 @@ class Configs:
             node.memory_capacity_bytes,
             quantity.value(node.allocatable.get("memory", "0")),
             node.swap_bytes,
+            holds_swap=self._cgroups.holds_swap,
             limited_swap=config.swap_behavior == "LimitedSwap",
             single_process_oom_kill=bool(config.single_process_oom_kill),
             quality=FeatureGates(config.feature_gates).enabled("MemoryQoS"),

@@ -131,6 +131,12 @@ class Cgroups:
         """The group that all pods share."""
         return f"{self.root}/kubepods"
 
+    @property
+    def holds_swap(self) -> bool:
+        """Whether the kernel can say how much a group may swap, in cgroup v2."""
+        folder = self.hierarchies.unified
+        return folder is not None and (folder / self.of_pods.lstrip("/") / "memory.swap.max").exists()
+
     def hold(self, group: str, values: CgroupValues) -> set[str]:
         """Sets limits of a group that is there; names the controllers that the host lacks for them. Raises OSError."""
         lacking = set()

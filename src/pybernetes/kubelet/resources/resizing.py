@@ -22,7 +22,8 @@ from pybernetes.api.core.v1 import Container, Pod, ResourceRequirements
 from pybernetes.apimachinery import quantity
 from pybernetes.host.files import write_atomic
 from pybernetes.kubelet.pod_spec import find_condition, uid_of
-from pybernetes.kubelet.resources.requests import CgroupValues, pod_requests, qos_class, resources_of
+from pybernetes.kubelet.resources.requests import CgroupValues, pod_requests, qos_class, resources_of, size_of
+from pybernetes.kubelet.resources.unified_memory import may_swap
 from pybernetes.kubelet.runtime import Size
 
 _LOG = logging.getLogger(__name__)
@@ -37,9 +38,12 @@ class Grant(msgspec.Struct, frozen=True):
     pod: ResourceRequirements | None = None
 
 
+def _containers(pod: Pod) -> list[Container]:
+    return [*pod.spec.containers, *pod.spec.initContainers]
+
+
 def grant_of(pod: Pod) -> Grant:
-    containers = (*pod.spec.containers, *pod.spec.initContainers)
-    return Grant({c.name: c.resources or ResourceRequirements() for c in containers}, pod.spec.resources)
+    return Grant({c.name: c.resources or ResourceRequirements() for c in _containers(pod)}, pod.spec.resources)
 
 
 def with_grant(pod: Pod, grant: Grant) -> Pod:
@@ -72,10 +76,22 @@ def _same(left: ResourceRequirements | None, right: ResourceRequirements | None)
 
 def _differ_in(resource: str, before: Pod, after: Pod) -> bool:
     def requests(pod: Pod) -> list[str]:
-        containers = (*pod.spec.containers, *pod.spec.initContainers)
-        return [resources_of(container).requests.get(resource, "0") for container in containers]
+        return [resources_of(container).requests.get(resource, "0") for container in _containers(pod)]
 
     return any(quantity.compare(old, new) != 0 for old, new in zip(requests(before), requests(after), strict=True))
+
+
+def _swap_would_change(before: Pod, after: Pod) -> bool:
+    """Whether a container that may swap is to have another request for memory without a restart."""
+
+    def changes(old: Container, new: Container) -> bool:
+        had, wanted = size_of(before, old), size_of(after, new)
+        if had.memory_request_bytes == wanted.memory_request_bytes:
+            return False
+        restarts = any(p.resourceName == "memory" and p.restartPolicy == "RestartContainer" for p in old.resizePolicy)
+        return not restarts and (may_swap(before, had) or may_swap(after, wanted))
+
+    return any(changes(old, new) for old, new in zip(_containers(before), _containers(after), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +108,21 @@ class Grants:
     """`fits(pod)` says why the node has no room for the pod as given, beside the others as granted; "" if it has.
 
     `stay`: resources of which Guaranteed pods keep what they have, as it was handed out to them as their own, and the
-    policy that says so.
+    policy that says so. `swap`: whether containers have a part of the swap, by what they ask for when they start.
     """
 
     def __init__(
-        self, folder_of: Callable[[str], Path] | None, fits: Callable[[Pod], str], stay: Mapping[str, str] | None = None
+        self,
+        folder_of: Callable[[str], Path] | None,
+        fits: Callable[[Pod], str],
+        stay: Mapping[str, str] | None = None,
+        *,
+        swap: bool = False,
     ) -> None:
         self._folder_of = folder_of
         self._fits = fits
         self._stay = stay or {}
+        self._swap = swap
         self._granted: dict[str, Grant] = {}
         self._waiting: dict[str, Pod] = {}
 
@@ -140,18 +162,24 @@ class Grants:
         if running is pod:
             self._waiting.pop(uid, None)
             return Decision(pod)
-        for resource, policy in self._stay.items():
-            if qos_class(pod) == "Guaranteed" and _differ_in(resource, running, pod):
-                self._waiting.pop(uid, None)
-                why = f"Resize is infeasible for Guaranteed Pods alongside {policy}"
-                return Decision(running, reason="Infeasible", message=why)
-        why = self._fits(pod)
-        if why:
+        if why := self._never(running, pod):
+            self._waiting.pop(uid, None)
+            return Decision(running, reason="Infeasible", message=why)
+        if why := self._fits(pod):
             self._waiting[uid] = pod
             return Decision(running, reason="Deferred", message=why)
         self._waiting.pop(uid, None)
         self._keep(uid, grant_of(pod))
         return Decision(pod, started=True)
+
+    def _never(self, running: Pod, pod: Pod) -> str:
+        """Why the pod cannot be resized so, "" if it can. Source: pkg/kubelet/allocation/handlers.go."""
+        if self._swap and _swap_would_change(running, pod):
+            return "In-place resize of containers with swap is not supported."
+        for resource, policy in self._stay.items():
+            if qos_class(pod) == "Guaranteed" and _differ_in(resource, running, pod):
+                return f"Resize is infeasible for Guaranteed Pods alongside {policy}"
+        return ""
 
     def in_turn(self) -> list[Pod]:
         """Pods that wait: what grows nothing first, then by priority, quality of service, and time of waiting."""

@@ -1,7 +1,6 @@
 """What cgroup v2 is told of a container's memory beside its limit: swap, throttling, protection, who ends. Pure.
 
 Source: pkg/kubelet/kuberuntime/kuberuntime_container_linux.go, KEP-2400 (swap), KEP-2570 (MemoryQoS).
-Differs: a resize is not refused for a container that may swap; its part of the swap follows.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import os
 from dataclasses import dataclass
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod
-from pybernetes.kubelet.pod_spec import SYSTEM_CRITICAL_PRIORITY
+from pybernetes.kubelet.pod_spec import is_critical
 from pybernetes.kubelet.resources.requests import qos_class
 from pybernetes.kubelet.runtime import Size
 
@@ -19,11 +18,15 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class MemoryRules:
-    """Of the node. Without `quality` there is no MemoryQoS; `tiered` also protects what containers ask for."""
+    """Of the node. Without `quality` there is no MemoryQoS; `tiered` also protects what containers ask for.
+
+    Without `holds_swap` the kernel cannot say how much somebody may swap.
+    """
 
     memory_bytes: int = 0
     allocatable_bytes: int = 0
     swap_bytes: int = 0
+    holds_swap: bool = True
     limited_swap: bool = False
     single_process_oom_kill: bool = False
     quality: bool = False
@@ -33,7 +36,10 @@ class MemoryRules:
 
 def unified(pod: Pod, container: Container | EphemeralContainer, size: Size, rules: MemoryRules) -> dict[str, str]:
     """Contents of the files of the container's cgroup, by name."""
-    found = {"memory.swap.max": str(swap_limit(size, rules) if may_swap(pod, size, rules) else 0)}
+    found = {}
+    if rules.holds_swap:
+        swaps = rules.limited_swap and may_swap(pod, size)
+        found["memory.swap.max"] = str(swap_limit(size, rules) if swaps else 0)
     if not rules.single_process_oom_kill:
         found["memory.oom.group"] = "1"
     if rules.quality:
@@ -46,12 +52,11 @@ def unified(pod: Pod, container: Container | EphemeralContainer, size: Size, rul
     return found
 
 
-def may_swap(pod: Pod, size: Size, rules: MemoryRules) -> bool:
-    """Containers of burstable pods that ask for memory and may have more; not those of critical pods."""
+def may_swap(pod: Pod, size: Size) -> bool:
+    """With LimitedSwap: containers of burstable pods that ask for memory and may have more; none of critical pods."""
     request, limit = size.memory_request_bytes, size.memory_limit_bytes
     asks = request != limit and (request > 0 or limit > 0)
-    critical = (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY
-    return rules.limited_swap and asks and not critical and qos_class(pod) == "Burstable"
+    return asks and not is_critical(pod) and qos_class(pod) == "Burstable"
 
 
 def swap_limit(size: Size, rules: MemoryRules) -> int:

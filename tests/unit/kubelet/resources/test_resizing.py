@@ -91,6 +91,25 @@ def test_cpus_that_were_handed_out_stay(limit: int, cpu: str, reason: str) -> No
     assert not grants.waiting
 
 
+@pytest.mark.parametrize(
+    ("cpu", "memory", "restart", "priority", "reason"),
+    [
+        ("100m", "64Mi", "NotRequired", 0, "Infeasible"),
+        ("200m", "32Mi", "NotRequired", 0, ""),
+        ("100m", "64Mi", "RestartContainer", 0, ""),
+        ("100m", "64Mi", "NotRequired", 2_000_000_000, ""),
+    ],
+    ids=["memory", "CPU", "memory with a restart", "memory of a critical pod, which does not swap"],
+)
+def test_the_part_of_the_swap_stays(cpu: str, memory: str, restart: str, priority: int, reason: str) -> None:
+    policy = [{"resourceName": "memory", "restartPolicy": restart}]
+    old = pod([{**sized("100m"), "resizePolicy": policy}], priority=priority)
+    grants = Grants(None, lambda _pod: "", swap=True)
+    grants.admitted(old)
+    found = grants.decide(resized(old, cpu, memory))
+    assert (found.reason, found.started) == (reason, not reason)
+
+
 def test_the_turn_of_those_that_wait() -> None:
     grants = Grants(None, lambda _pod: "no room")
     names = {"grows": ("900m", 0), "shrinks": ("50m", 0), "important": ("900m", 1000)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,10 @@ def told(rules: MemoryRules, requests: str, limits: str, **spec: Any) -> dict[st
 )
 def test_swap(rules: MemoryRules, requests: str, limits: str, spec: dict[str, Any], expected: int) -> None:
     assert told(rules, requests, limits, **spec)["memory.swap.max"] == str(expected)
+
+
+def test_kernels_that_cannot_hold_swap_are_not_told_of_it() -> None:
+    assert "memory.swap.max" not in told(replace(SWAP, holds_swap=False), "100Mi", "200Mi")
 
 
 @pytest.mark.parametrize(
