@@ -16,6 +16,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from pybernetes.client.transport import HttpTransport
+from pybernetes.host.ip_families import bracketed
 from pybernetes.http import tls
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -115,9 +116,10 @@ def in_cluster() -> Kubeconfig:
         namespace = (_SERVICE_ACCOUNT / "namespace").read_text().strip()
     except OSError as error:
         raise KubeconfigError(f"cannot read the ServiceAccount's files: {error.strerror}: {error.filename}") from None
-    host = f"[{host}]" if ":" in host else host
     token_file = str(_SERVICE_ACCOUNT / "token")
-    return Kubeconfig("in-cluster", f"https://{host}:{port}", namespace, ca_pem=ca_pem, token_file=token_file)
+    return Kubeconfig(
+        "in-cluster", f"https://{bracketed(host)}:{port}", namespace, ca_pem=ca_pem, token_file=token_file
+    )
 
 
 def _paths(path: str) -> list[Path]:

@@ -2,8 +2,8 @@
 
 Everything that goes wrong below HTTP is an OSError (ConnectionError, ssl.SSLError, TimeoutError); an
 answer with any status is a value. A pooled connection that turns out closed before any byte of the
-answer came is replaced and the request sent again when that is safe (GET and HEAD). Nothing else is
-retried here.
+answer came is replaced and the request sent again when that is safe (GET and HEAD; anything, of a client
+that is made so). Nothing else is retried here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import httptools
 
+from pybernetes.host.ip_families import bracketed
 from pybernetes.http import tls
 from pybernetes.http.messages import Body, Connection
 
@@ -76,8 +77,12 @@ class HttpClient:
         connect_timeout_s: float = 10.0,
         max_idle: int = 64,
         max_answer_bytes: int | None = None,
+        repeatable: bool = False,
     ) -> None:
-        """`url`: http://host:port[/base], https://…, or unix:///path.sock. `max_answer_bytes`: of whole answers."""
+        """`url`: http://host:port[/base], https://…, or unix:///path.sock. `max_answer_bytes`: of whole answers.
+
+        `repeatable`: what this client posts may reach the server twice, too.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https", "unix"):
             raise ValueError(f"unsupported URL {url!r}: want http://, https:// or unix://")
@@ -88,7 +93,7 @@ class HttpClient:
         self._hostname = parts.hostname or "localhost"
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._base = "" if self._unix_path else parts.path.rstrip("/")
-        host = f"[{self._hostname}]" if ":" in self._hostname else self._hostname
+        host = bracketed(self._hostname)
         self._host_header = host if parts.port is None else f"{host}:{parts.port}"
         self._address = f"unix {self._unix_path}" if self._unix_path else f"tcp {host}:{self._port}"
         self._authorization = ""
@@ -102,6 +107,7 @@ class HttpClient:
         self._connect_timeout_s = connect_timeout_s
         self._max_idle = max_idle
         self._max_answer_bytes = max_answer_bytes
+        self._repeatable = repeatable
         self._idle: deque[_Wire] = deque()
         self._open: set[_Wire] = set()
 
@@ -170,7 +176,8 @@ class HttpClient:
                 fresh_may_work = isinstance(error, ConnectionError) and not exchange.answered
                 exchange.stop_sending()
                 wire.close()
-                if reused and fresh_may_work and method in ("GET", "HEAD") and isinstance(body, bytes):
+                may_repeat = (self._repeatable or method in ("GET", "HEAD")) and isinstance(body, bytes)
+                if reused and fresh_may_work and may_repeat:
                     continue
                 raise
             return wire, exchange

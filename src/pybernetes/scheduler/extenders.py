@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pybernetes.api.core.v1 import Node
-from pybernetes.http.client import HttpClient, HttpResponse, what_failed
+from pybernetes.http.client import HttpClient, what_failed
 from pybernetes.scheduler.config import ConfigError, ExtenderConfig
 from pybernetes.scheduler.extender_answers import Answers
 from pybernetes.scheduler.framework import MAX_NODE_SCORE, CycleState, Refusal
@@ -99,6 +99,7 @@ class Extender:
                 config.ssl_context(),
                 server_hostname=config.server_name,
                 max_answer_bytes=_MAX_ANSWER_BYTES,
+                repeatable=True,
             )
         except (ValueError, OSError) as error:
             raise ConfigError(f"extender {config.url_prefix!r}: {error}") from error
@@ -192,7 +193,8 @@ class Extender:
     async def _ask(self, verb: str, question: dict[str, Any], kind: type[T]) -> T:
         url = f"{self.config.url_prefix.rstrip('/')}/{verb}"
         try:
-            answer = await self._post(f"/{verb}", msgspec.json.encode(question))
+            body = msgspec.json.encode(question)
+            answer = await self._http.request("POST", f"/{verb}", _HEADERS, body, self.config.timeout_s)
         except TimeoutError:
             raise ExtenderFailed(f'Post "{url}": context deadline exceeded') from None
         except OSError as error:
@@ -203,13 +205,6 @@ class Extender:
             return msgspec.convert(_lower(msgspec.json.decode(answer.body), _DEPTH), kind)
         except (msgspec.DecodeError, RecursionError) as error:
             raise ExtenderFailed(f"the answer of extender {url} cannot be understood: {error}") from None
-
-    async def _post(self, target: str, body: bytes) -> HttpResponse:
-        try:
-            return await self._http.request("POST", target, _HEADERS, body, self.config.timeout_s)
-        except ConnectionResetError:
-            # A server that restarted closes what was kept: what it never saw is sent again, once.
-            return await self._http.request("POST", target, _HEADERS, body, self.config.timeout_s)
 
     async def close(self) -> None:
         await self._http.close()

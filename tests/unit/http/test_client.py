@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
 
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient, what_failed
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_what_was_posted_to_a_server_that_went_meanwhile_is_sent_again_where_it_may_be(repeatable: bool) -> None:
+    asked: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(0)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"question"):
+                asked[-1] += 1
+                if len(asked) == 1 and asked[-1] == 2:
+                    break
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            client = HttpClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", repeatable=repeatable)
+            assert (await client.request("POST", "/", body=b"question")).body == b"ok"
+            if repeatable:
+                assert (await client.request("POST", "/", body=b"question")).body == b"ok"
+            else:
+                with pytest.raises(ConnectionError):
+                    await client.request("POST", "/", body=b"question")
+            await client.close()
+
+    asyncio.run(main())
+    assert asked == ([2, 1] if repeatable else [2])
 
 
 @pytest.mark.parametrize(

@@ -163,13 +163,13 @@ class _Server:
         client = self._clients.get(url)
         if client is None:
             client = self._clients[url] = HttpClient(
-                url, self._tls(), server_hostname=self._host, max_answer_bytes=MAX_ANSWER_BYTES
+                url,
+                self._tls(),
+                server_hostname=self._host,
+                max_answer_bytes=MAX_ANSWER_BYTES,
+                repeatable=True,
             )
-        try:
-            return await client.request("POST", target, _HEADERS, body, timeout_s)
-        except ConnectionResetError:
-            # A server that restarted closes what was kept: what it never saw is sent again, once.
-            return await client.request("POST", target, _HEADERS, body, timeout_s)
+        return await client.request("POST", target, _HEADERS, body, timeout_s)
 
     def forget(self) -> None:
         """Lets requests that run end; their connections close with the garbage."""
