@@ -29,7 +29,7 @@ from pybernetes.kubelet.resources.allocation import Allocation, Provider
 from pybernetes.kubelet.resources.cpu_topology import read_topology, text_of
 from pybernetes.kubelet.resources.cpus import Cpus
 from pybernetes.kubelet.resources.memory import Memory
-from pybernetes.kubelet.resources.numa import NumaNode, read_nodes
+from pybernetes.kubelet.resources.numa import NumaNode, only_node, read_nodes
 from pybernetes.kubelet.resources.topology import closest, narrowest, options_of
 from pybernetes.kubelet.tasks import Spawn
 
@@ -174,7 +174,7 @@ def _managers(
 ) -> tuple[Cpus | None, Memory | None, dict[int, NumaNode]]:
     cpus = Cpus(config, read_topology(), cpus_changed) if config.cpu_manager_policy == "static" else None
     policies = (config.memory_manager_policy, config.topology_manager_policy)
-    nodes = read_nodes() if policies != _NEITHER else {}
+    nodes = read_nodes() or only_node(capacity) if policies != _NEITHER else {}
     return cpus, Memory(config, nodes, capacity) if config.memory_manager_policy == "Static" else None, nodes
 
 

@@ -25,7 +25,7 @@ class NumaNode:
 
 
 def read_nodes(folder: Path = Path("/sys/devices/system/node")) -> dict[int, NumaNode]:
-    """By number. Raises OSError or ValueError."""
+    """By number; none where the kernel knows of none. Raises OSError or ValueError."""
     found = {}
     for place in folder.glob("node[0-9]*"):
         total = _TOTAL.search((place / "meminfo").read_text())
@@ -35,6 +35,12 @@ def read_nodes(folder: Path = Path("/sys/devices/system/node")) -> dict[int, Num
         pages = read_huge_pages(place / "hugepages")
         found[int(place.name.removeprefix("node"))] = NumaNode(int(total[1]) * 1024, pages, distances)
     return dict(sorted(found.items()))
+
+
+def only_node(capacity: Mapping[str, str]) -> dict[int, NumaNode]:
+    """That of a machine whose kernel knows of none: it has all there is."""
+    pages = {name: quantity.value(amount) for name, amount in capacity.items() if name.startswith("hugepages-")}
+    return {0: NumaNode(quantity.value(capacity["memory"]), pages, (10,))}
 
 
 def read_huge_pages(folder: Path) -> dict[str, int]:

@@ -15,7 +15,7 @@ from pybernetes.kubelet.resources import memory_map
 from pybernetes.kubelet.resources.allocation import Allocation
 from pybernetes.kubelet.resources.memory import Memory
 from pybernetes.kubelet.resources.memory_map import Block, MemoryMap
-from pybernetes.kubelet.resources.numa import NumaNode, read_nodes
+from pybernetes.kubelet.resources.numa import NumaNode, only_node, read_nodes
 from pybernetes.kubelet.resources.topology import Hint, mask_of
 
 from ..pods import pod as pod_of
@@ -204,6 +204,13 @@ def test_a_file_that_was_changed_is_not_believed(tmp_path: Path) -> None:
 def test_what_is_refused_at_the_start(tmp_path: Path, settings: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Node(tmp_path, **settings)
+
+
+def test_a_kernel_without_nodes_has_one(tmp_path: Path) -> None:
+    assert read_nodes(tmp_path) == {}
+    assert only_node({"cpu": "2", "memory": "4Mi", "hugepages-2Mi": "2Mi"}) == {
+        0: NumaNode(4 << 20, {"hugepages-2Mi": 2 << 20}, (10,))
+    }
 
 
 def test_nodes_are_read_from_the_kernel(tmp_path: Path) -> None:
