@@ -60,7 +60,7 @@ def images_to_remove(images: Iterable[ImageUse], to_free_bytes: int, now_s: floa
 
 def images_too_old(images: Iterable[ImageUse], now_s: float, maximum_age_s: float) -> list[str]:
     """Those that nobody has used for longer than that; one not used as far as is known has 0."""
-    return [i.id for i in images if not i.pinned and i.last_used_s < now_s and now_s - i.last_used_s > maximum_age_s]
+    return [i.id for i in images if not i.pinned and now_s - i.last_used_s > maximum_age_s]
 
 
 class _RuntimeConfig(msgspec.Struct):

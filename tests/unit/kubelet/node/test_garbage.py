@@ -1,4 +1,4 @@
-"""Which images a kubelet that runs short of disk removes."""
+"""Which images a kubelet that runs short of disk removes, or one that keeps none for long."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from pybernetes.host.clock import SystemClock
+from pybernetes.host.clock import LoopClock, SystemClock
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriClient
 from pybernetes.kubelet.node.garbage import Garbage
+from pybernetes.sim import loop
 
 
 class Runtime:
@@ -40,6 +41,9 @@ class Runtime:
     async def list_containers(self) -> list[Any]:
         return [SimpleNamespace(image_ref="used")]
 
+    async def image_fs_info(self) -> Any:
+        return SimpleNamespace(image_filesystems=[])
+
     async def remove_image(self, image: str) -> None:
         self.removed.append(image)
 
@@ -59,3 +63,17 @@ def test_the_image_of_sandboxes_is_used(info: dict[str, str], removed: list[str]
     garbage = Garbage(cast("CriClient", runtime), config, SystemClock())
     asyncio.run(garbage.remove_unused_images())
     assert sorted(runtime.removed) == removed
+
+
+def test_images_that_nobody_has_used_for_long_are_removed_once_the_kubelet_knows() -> None:
+    runtime = Runtime({"config": '{"sandboxImage": "pause:1"}'})
+
+    async def scene() -> list[list[str]]:
+        config = KubeletConfig("node", image_maximum_gc_age_s=600.0)
+        garbage, removed = Garbage(cast("CriClient", runtime), config, LoopClock()), []
+        for _ in range(3):
+            await asyncio.sleep(300.0)
+            removed.append(await garbage.collect_images())
+        return removed
+
+    assert loop.run(scene()) == [[], [], ["unused", "nameless"]]
