@@ -152,12 +152,15 @@ def test_an_address_follows_the_policy_of_its_service() -> None:
     asyncio.run(scenario())
 
 
-def lease(name: str, holder: str | None, duration_s: int = 40) -> Lease:
+def lease(name: str, holder: str | None, duration_s: int = 3600) -> Lease:
     spec = {"holderIdentity": holder, "leaseDurationSeconds": duration_s, "renewTime": "2027-01-15T08:00:00.000000Z"}
     return msgspec.convert({"metadata": {"name": name, "namespace": "kube-node-lease"}, "spec": spec}, Lease)
 
 
-def test_a_node_that_gives_its_lease_up_is_replaced_and_one_that_ends_gives_it_up() -> None:
+def test_a_node_that_gives_its_lease_up_is_replaced_and_one_that_ends_gives_it_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pybernetes.network.announcer._GIVING_UP_S", 60)
     first, other = "n1", "n2"
     nodes = [node(first), node(other)]
     if announcing.owner(VIP, service(VIP), nodes, []) != other:
@@ -208,7 +211,7 @@ def test_an_address_moves_when_a_lease_runs_out() -> None:
         for each in nodes:
             api.put(each, "nodes")
         api.put(service(VIP), "services")
-        api.put(lease(me, me, 3600), "leases")
+        api.put(lease(me, me), "leases")
         api.put(lease(theirs, theirs, 1), "leases")
         config = NetworkConfig(node_name=me, balancer_cidrs=("192.0.2.48/28",))
         running = asyncio.create_task(AddressAnnouncer(api.client(), config, neighbours).run())
