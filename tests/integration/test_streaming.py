@@ -23,6 +23,7 @@ from pybernetes.http.messages import Request, Response
 from pybernetes.http.server import HttpServer
 from pybernetes.http.spdy import Session, StreamReset
 from pybernetes.http.websocket import Channels, Tunnel, WebSocket
+from pybernetes.kubelet.serving import server
 from pybernetes.kubelet.serving.server_host import ContainerLog
 from tests.integration.streaming_parts import SUCCESS, V4, V4_BASE64, Parts, failed, started
 from tests.unit.http.certificates import Authority
@@ -358,6 +359,27 @@ def test_the_kubelet_knows_whom_it_serves(tmp_path: Path) -> None:
         assert json.loads((await ask("/stats/summary", **admin))[1])["node"]["nodeName"] == "n1"
         assert (await ask("/nothing", **admin))[0] == 404
         assert await ask("/exec/shop/gone/app?output=1", "POST", **admin) == (400, b"Upgrade request required")
+
+    run(tmp_path, body)
+
+
+def test_everybody_may_ask_for_health_once_the_port_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_PORT_RETRY_S", 0.01)
+    address, port = "127.23.5.9", 10248
+
+    async def body(parts: Parts, _: HttpClient) -> None:
+        other = await asyncio.start_server(lambda _reader, writer: writer.close(), address, port)
+        answering = asyncio.create_task(parts.kubelet.answer_health(address, port))
+        await asyncio.sleep(0.05)
+        assert not answering.done()
+        other.close()
+        await answering
+        client = HttpClient(f"http://{address}:{port}")
+        try:
+            answers = [await client.request("GET", path) for path in ("/healthz", "/pods")]
+        finally:
+            await client.close()
+        assert [(answer.status, answer.body) for answer in answers] == [(200, b"ok"), (404, b"404 page not found")]
 
     run(tmp_path, body)
 

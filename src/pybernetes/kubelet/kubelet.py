@@ -487,27 +487,29 @@ class Kubelet:
         while True:
             await asyncio.sleep(self.config.housekeeping_period_s)
             rounds += 1
-            if not self.runners:
-                continue
-            await self._guarded(self._observing.relist(), "relist")
-            for runner in list(self.runners.values()):
-                if runner.worker.stage is Stage.SYNCING:
-                    runner.look_at_volumes()
-                    for container_id in await garbage.collect_containers(runner.worker.runtime):
-                        runner.post(m.ContainerStopped(container_id, None))
-            if self.agent is not None:
-                self.agent.something_changed()
-            if rounds % 5 == 0:
+            if self.runners:
+                await self._look_after_pods(garbage)
+            if rounds % 5 == 0 and (self.runners or self.config.image_maximum_gc_age_s):
                 try:
                     await garbage.collect_images()
                 except CriError as error:
                     _LOG.debug("images cannot be collected: %s", error)
 
+    async def _look_after_pods(self, garbage: Garbage) -> None:
+        await self._guarded(self._observing.relist(), "relist")
+        for runner in list(self.runners.values()):
+            if runner.worker.stage is Stage.SYNCING:
+                runner.look_at_volumes()
+                for container_id in await garbage.collect_containers(runner.worker.runtime):
+                    runner.post(m.ContainerStopped(container_id, None))
+        if self.agent is not None:
+            self.agent.something_changed()
+
     # The server, which is another module's.
 
     async def _start_server(self) -> None:
         config = self.config
-        if not config.enable_server:
+        if not config.enable_server and not config.healthz_port:
             return
         from pybernetes.kubelet.serving.access import Access
         from pybernetes.kubelet.serving.server import KubeletServer, ServerConfig
@@ -534,8 +536,9 @@ class Kubelet:
                 authorize=config.authorize_requests,
             ),
         )
-        await self._server.start()
-        self.server_port = self._server.port
+        if config.enable_server:
+            await self._server.start()
+            self.server_port = self._server.port
         if config.healthz_port:
             self.spawn(self._server.answer_health(config.healthz_address, config.healthz_port), "healthz")
 
