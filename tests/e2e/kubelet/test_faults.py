@@ -122,7 +122,7 @@ def test_a_container_that_the_runtime_lost_sight_of(containerd: PrivateContainer
         containerd.forget_pipes(container_id)
         containerd.restart()
         assert containerd.lost_sight_of(container_id)
-        after = await k.until("web", lambda p: p.status.containerStatuses[0].containerID != before.containerID)
+        await k.until("web", lambda p: p.status.containerStatuses[0].containerID != before.containerID)
         after = await k.running("web")
         assert after.status.containerStatuses[0].restartCount == 1
         assert old is not None and not old.alive()

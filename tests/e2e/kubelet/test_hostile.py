@@ -46,15 +46,19 @@ async def flood(k: Cluster) -> None:
     """Its log is rotated, and what is asked of it is answered."""
     await k.create("flood", [shell("yes a-line-of-a-log-that-nobody-wants-to-read", resources=SLOWLY)])
     pod = await k.running("flood")
-    folder = Path(k.config().pod_log_dir) / f"default_flood_{pod.metadata.uid}" / "c"
-
-    async def rotated() -> bool:
-        return len(list(folder.iterdir())) >= 3
-
-    await eventually(rotated)
+    folder = log_folder(k, pod)
+    await eventually(partial(rotated, k, pod, 2))
     assert len([place for place in folder.iterdir() if place.suffix != ".tmp"]) <= k.config().container_log_max_files
     lines = (await eventually(partial(last_lines, folder / "0.log", 3))).splitlines()
     assert all(line == b"a-line-of-a-log-that-nobody-wants-to-read" for line in lines[:-1])
+
+
+def log_folder(k: Cluster, pod: Pod) -> Path:
+    return k.kubelet.node.configs.log_folder_of(pod) / "c"
+
+
+async def rotated(k: Cluster, pod: Pod, times: int) -> bool:
+    return len(list(log_folder(k, pod).iterdir())) > times
 
 
 async def last_lines(log: Path, lines: int) -> bytes:
@@ -128,8 +132,8 @@ async def line(k: Cluster) -> None:
     """A line of megabytes: it is rotated, too, and what is last can be read."""
     await k.create("line", [shell(f"head -c {LINE_BYTES} /dev/zero | tr '\\0' x; while sleep 0.2; do echo x; done")])
     pod = await k.running("line")
-    log = Path(k.config().pod_log_dir) / f"default_line_{pod.metadata.uid}" / "c" / "0.log"
-    shown = await eventually(partial(last_lines, log, 1))
+    await eventually(partial(rotated, k, pod, 1))
+    shown = await eventually(partial(last_lines, log_folder(k, pod) / "0.log", 1))
     assert set(shown) <= set(b"x\n") and len(shown) < LOG_BYTES
 
 
