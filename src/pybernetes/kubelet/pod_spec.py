@@ -33,6 +33,11 @@ def is_sidecar(container: Container) -> bool:
     return container.restartPolicy == "Always"
 
 
+def ends_first(pod: Pod, container: Container) -> bool:
+    """Whether it is an init container that ends before the next ones begin."""
+    return any(c is container for c in pod.spec.initContainers) and not is_sidecar(container)
+
+
 def is_mirror(pod: Pod) -> bool:
     return MIRROR_ANNOTATION in pod.metadata.annotations
 

@@ -17,7 +17,7 @@ from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.containers.given import Given
 from pybernetes.kubelet.devices.ledger import Holding, Ledger
 from pybernetes.kubelet.devices.plugins import DevicePlugins
-from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
+from pybernetes.kubelet.pod_spec import ends_first, uid_of
 from pybernetes.kubelet.resources.requests import pod_limits, resources_of
 from pybernetes.kubelet.resources.topology import Hint, Hints
 
@@ -70,8 +70,7 @@ class Devices:
             answer = await self._plugins.allocate(resource, devices)
             ledger.hold(Holding(uid, container.name, resource, devices, answer))
             changed = True
-        ends = any(c is container for c in pod.spec.initContainers) and not is_sidecar(container)
-        ledger.pass_on(uid, container.name, ends=ends)
+        ledger.pass_on(uid, container.name, ends=ends_first(pod, container))
         if changed:
             self.keep()
 

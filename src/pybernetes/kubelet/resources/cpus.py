@@ -20,7 +20,7 @@ from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
+from pybernetes.kubelet.pod_spec import ends_first, uid_of
 from pybernetes.kubelet.resources import cpu_options as o
 from pybernetes.kubelet.resources.allocation import AllocationError
 from pybernetes.kubelet.resources.cpu_spreading import spread
@@ -144,7 +144,7 @@ class Cpus:
             self._keep()
             self._changed()
         reusable = self._reusable.setdefault(uid, set())
-        if any(c is container for c in pod.spec.initContainers) and not is_sidecar(container):
+        if ends_first(pod, container):
             reusable |= own
         else:
             reusable -= own

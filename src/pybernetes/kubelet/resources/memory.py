@@ -19,7 +19,7 @@ from pybernetes.api.core.v1 import Container, Pod
 from pybernetes.apimachinery import pod_resources, quantity
 from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
+from pybernetes.kubelet.pod_spec import ends_first, is_sidecar, uid_of
 from pybernetes.kubelet.resources import memory_map, node_allocatable
 from pybernetes.kubelet.resources.allocation import AllocationError
 from pybernetes.kubelet.resources.memory_map import MEMORY, Amounts, Block, MemoryMap
@@ -125,7 +125,7 @@ class Memory:
         for block in blocks:
             amounts = reusable.setdefault(mask_of(block.numa_affinity), {})
             before = amounts.get(block.type, 0)
-            amounts[block.type] = max(before, block.size) if _ends(pod, container) else max(before - block.size, 0)
+            amounts[block.type] = max(before, block.size) if ends_first(pod, container) else max(before - block.size, 0)
 
     def _pass_from_init_containers(self, pod: Pod, container: Container, blocks: Iterable[Block]) -> None:
         """What the container has of theirs is counted with it, so that it is given back once."""
@@ -192,10 +192,6 @@ def asked(pod: Pod, container: Container) -> Amounts:
 def _amounts(requests: Mapping[str, str]) -> Amounts:
     names = (name for name in requests if name == MEMORY or name.startswith("hugepages-"))
     return {name: quantity.value(requests[name]) for name in names}
-
-
-def _ends(pod: Pod, container: Container) -> bool:
-    return any(c is container for c in pod.spec.initContainers) and not is_sidecar(container)
 
 
 def _as_preferred(found: Hint, wanted: Hint, which: str) -> int:
