@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
 from pybernetes.api.core.v1 import Node, NodeStatus, Pod
 from pybernetes.kubelet.config import KubeletConfig
-from pybernetes.kubelet.node.status import Machine, RuntimeHealth, node_status
+from pybernetes.kubelet.node.status import Machine, RuntimeHealth, images_of, node_status, read_machine
 from pybernetes.kubelet.resources.admission import admit
 from tests.unit.kubelet.pods import pod
 
@@ -47,3 +52,18 @@ def test_features_that_nodes_declare() -> None:
         "InPlacePodVerticalScalingInitContainers",
         "RestartAllContainersOnContainerExits",
     ]
+
+
+@pytest.mark.parametrize(("most", "named"), [(-1, ["large", "middle", "small"]), (2, ["large", "middle"]), (0, [])])
+def test_as_many_images_are_named_as_wanted(most: int, named: list[str]) -> None:
+    found = [SimpleNamespace(repo_tags=[name], size=size) for name, size in (("small", 1), ("large", 3), ("middle", 2))]
+    assert [image.names for image in images_of(list(found), most)] == [[name] for name in named]
+
+
+def test_pods_by_the_core_are_a_second_limit(tmp_path: Path) -> None:
+    def pods(max_pods: int) -> int:
+        config = KubeletConfig("n", root_dir=str(tmp_path), max_pods=max_pods, pods_per_core=3)
+        return int(read_machine(config).capacity["pods"])
+
+    assert pods(1) == 1
+    assert pods(1_000_000) == 3 * int(read_machine(KubeletConfig("n", root_dir=str(tmp_path))).capacity["cpu"])

@@ -52,6 +52,28 @@ def test_users_of_tokens(header: str, name: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "header", "name"),
+    [
+        ({"tokens": False}, "Bearer good", None),
+        ({"anonymous": True}, "", "system:anonymous"),
+        ({"anonymous": True}, "Bearer good", "prom"),
+        ({"anonymous": True}, "Bearer bad", None),
+        ({"anonymous": True, "tokens": False}, "Bearer good", "system:anonymous"),
+    ],
+)
+def test_who_is_let_in_is_a_setting(settings: dict[str, bool], header: str, name: str | None) -> None:
+    user = asyncio.run(Access(cast("Client", Apiserver()), "n1", **settings).user(_request(header)))
+    assert (user.name if user is not None else None) == name
+
+
+def test_without_authorization_everybody_may_do_everything() -> None:
+    apiserver = Apiserver()
+    access = Access(cast("Client", apiserver), "n1", authorize=False)
+    assert asyncio.run(access.allows(UserInfo("other"), "create", ["proxy"]))
+    assert not apiserver.asked
+
+
+@pytest.mark.parametrize(
     ("user", "subresources", "allowed", "asked"),
     [
         (UserInfo("prom"), ["metrics"], True, 1),
