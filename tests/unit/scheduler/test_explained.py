@@ -8,7 +8,7 @@ from pybernetes.api.core.v1 import Node, Pod
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.suggest import changes
 from tests.unit.scheduler.builders import node, pod, profile, snapshot_of
-from tests.unit.scheduler.test_scheduler import World, scenario, until
+from tests.unit.scheduler.world import World, scenario, until
 
 TAINTED = node("b", taints=[("gpu", "yes", "NoSchedule")])
 

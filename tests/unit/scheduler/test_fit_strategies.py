@@ -15,7 +15,7 @@ from pybernetes.scheduler.framework import CycleState
 from pybernetes.scheduler.pod_info import PodInfo
 from tests.unit.scheduler import builders, reference
 from tests.unit.scheduler.builders import snapshot_of
-from tests.unit.scheduler.test_agreement import clusters, pods
+from tests.unit.scheduler.generated import clusters, pods
 
 Resources = list[tuple[str, int]]
 GPU = "example.com/gpu"

@@ -9,64 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pybernetes.api.core.v1 import (
-    Affinity,
-    Node,
-    Pod,
-    PodAffinity,
-    PodAffinityTerm,
-    PodAntiAffinity,
-    WeightedPodAffinityTerm,
-)
+from pybernetes.api.core.v1 import Affinity, Node, Pod, PodAffinity, PodAffinityTerm, PodAntiAffinity
 from pybernetes.api.meta.v1 import LabelSelector
 from pybernetes.scheduler.framework import CycleState
 from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.profile import Profile
 from tests.unit.scheduler import builders, reference
+from tests.unit.scheduler.agreement import check, profile_for
 from tests.unit.scheduler.builders import node, pod, snapshot_of
-from tests.unit.scheduler.test_agreement import check, profile_for
+from tests.unit.scheduler.generated import affinities
 
 NAMESPACES = {"default": {"team": "a"}, "other": {"team": "b"}}
-
-selectors = st.sampled_from([None, LabelSelector(), *(LabelSelector(matchLabels={"app": a}) for a in ("web", "db"))])
-terms = st.builds(
-    lambda key, selector, names, of_names, same, different: PodAffinityTerm(
-        topologyKey=key,
-        labelSelector=selector,
-        namespaces=names,
-        namespaceSelector=of_names,
-        matchLabelKeys=same if selector is not None else [],
-        mismatchLabelKeys=different if selector is not None else [],
-    ),
-    st.sampled_from(["zone", "kubernetes.io/hostname", "rack"]),
-    selectors,
-    st.sampled_from([[], [], ["other"]]),
-    st.sampled_from([None, None, LabelSelector(), LabelSelector(matchLabels={"team": "b"})]),
-    st.sampled_from([[], [], ["version"]]),
-    st.sampled_from([[], [], ["tier"]]),
-)
-weighted = st.builds(
-    lambda weight, term: WeightedPodAffinityTerm(weight=weight, podAffinityTerm=term), st.integers(1, 100), terms
-)
-
-
-@st.composite
-def affinities(draw: Any) -> Affinity | None:
-    def some(strategy: Any, most: int) -> Any:
-        return draw(st.lists(strategy, max_size=most))
-
-    if draw(st.integers(0, 3)) == 0:
-        return None
-    return Affinity(
-        podAffinity=PodAffinity(
-            requiredDuringSchedulingIgnoredDuringExecution=some(terms, 2),
-            preferredDuringSchedulingIgnoredDuringExecution=some(weighted, 1),
-        ),
-        podAntiAffinity=PodAntiAffinity(
-            requiredDuringSchedulingIgnoredDuringExecution=some(terms, 1),
-            preferredDuringSchedulingIgnoredDuringExecution=some(weighted, 2),
-        ),
-    )
 
 
 @st.composite

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pybernetes.api.core.v1 import Pod, PodCondition, TopologySpreadConstraint
+from pybernetes.api.core.v1 import Pod, PodCondition
 from pybernetes.api.meta.v1 import LabelSelector, ObjectMeta
 from pybernetes.api.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
 from pybernetes.apimachinery import errors
@@ -20,10 +20,9 @@ from pybernetes.scheduler.pod_info import PodInfo
 from pybernetes.scheduler.preemption import Candidate, pick
 from tests.unit.scheduler import builders, reference
 from tests.unit.scheduler.builders import node, pod, snapshot_of
+from tests.unit.scheduler.generated import STARTS, crowded, preemptors
 from tests.unit.scheduler.reference_preemption import cost, victims_on
-from tests.unit.scheduler.test_scheduler import World, scenario, until
-
-STARTS = [None, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
+from tests.unit.scheduler.world import World, scenario, until
 
 
 def budget(labels: dict[str, str], allowed: int) -> PodDisruptionBudget:
@@ -34,49 +33,6 @@ def budget(labels: dict[str, str], allowed: int) -> PodDisruptionBudget:
             disruptionsAllowed=allowed, currentHealthy=0, desiredHealthy=0, expectedPods=0
         ),
     )
-
-
-@st.composite
-def crowded(draw: Any) -> reference.Cluster:
-    nodes = [
-        node(f"n{i}", cpu=draw(st.sampled_from(["1", "2"])), pods=draw(st.sampled_from(["2", "3", "9"])),
-             labels={"zone": draw(st.sampled_from(["a", "b"]))})
-        for i in range(draw(st.integers(1, 4)))
-    ]  # fmt: skip
-    placed = []
-    for i in range(draw(st.integers(0, 10))):
-        made = pod(
-            f"p{i}",
-            on=draw(st.sampled_from(nodes)).metadata.name or "",
-            cpu=draw(st.sampled_from(["100m", "500m", "900m"])),
-            labels=draw(st.sampled_from([{}, {"app": "web"}, {"app": "db"}])),
-            priority=draw(st.sampled_from([-5, 0, 5, 10, 20])),
-            ports=draw(st.sampled_from([[], [], [("", "TCP", 80)]])),
-        )
-        made.status.startTime = draw(st.sampled_from(STARTS))
-        placed.append(made)
-    return reference.Cluster(nodes, placed)
-
-
-@st.composite
-def preemptors(draw: Any) -> Pod:
-    made = pod(
-        "new",
-        cpu=draw(st.sampled_from(["800m", "1", "1500m"])),
-        labels={"app": "web"},
-        priority=draw(st.sampled_from([0, 10, 15])),
-        ports=draw(st.sampled_from([[], [("", "TCP", 80)]])),
-    )
-    if draw(st.integers(0, 2)) == 0:
-        made.spec.topologySpreadConstraints = [
-            TopologySpreadConstraint(
-                maxSkew=1,
-                topologyKey=draw(st.sampled_from(["zone", "kubernetes.io/hostname"])),
-                whenUnsatisfiable="DoNotSchedule",
-                labelSelector=LabelSelector(matchLabels={"app": "web"}),
-            )
-        ]
-    return made
 
 
 budgets = st.lists(st.builds(budget, st.sampled_from([{"app": "web"}, {"app": "db"}]), st.integers(0, 2)), max_size=2)

@@ -12,10 +12,9 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.scheduler.framework import CycleState
 from pybernetes.scheduler.pod_info import PodInfo
 from tests.unit.scheduler import reference
+from tests.unit.scheduler.agreement import profile_for
 from tests.unit.scheduler.builders import node, pod, snapshot_of
-from tests.unit.scheduler.test_agreement import profile_for
-from tests.unit.scheduler.test_inter_pod_affinity import affinities
-from tests.unit.scheduler.test_preemption import crowded, preemptors
+from tests.unit.scheduler.generated import affinities, crowded, preemptors
 
 
 @settings(max_examples=80, deadline=None)
