@@ -11,7 +11,7 @@ from pybernetes.cluster.layout import Layout
 from pybernetes.cmd.main import main
 from pybernetes.storage import sqlite_snapshot, transfer
 from pybernetes.storage.sqlite import SqliteStore
-from tests.unit.cluster.test_spec import spec
+from tests.unit.cluster.builders import spec
 
 
 @pytest.mark.parametrize(("kind", "way_out"), [("sqlite", "etcd"), ("etcd", "sqlite")])

@@ -11,7 +11,7 @@ from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.machine.control_plane import components
 from pybernetes.cluster.settings import check, check_store
 from pybernetes.cmd import wiring
-from tests.unit.cluster.test_spec import spec
+from tests.unit.cluster.builders import spec
 
 
 @pytest.mark.parametrize(

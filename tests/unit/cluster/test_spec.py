@@ -16,21 +16,13 @@ from pybernetes.cluster.spec import (
     slot_node_ports,
     slot_ranges,
 )
+from tests.unit.cluster.builders import spec
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
 eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
 tun0\t0000600A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
 """
-
-
-def spec(**changes: object) -> ClusterSpec:
-    values: dict[str, object] = {
-        "name": "default", "slot": 0, "nodes": 2, "api_port": 6443, "pod_cidr": "10.244.0.0/16",
-        "service_cidr": "10.96.0.0/16", "node_cidr": "172.31.255.0/24", "node_port_low": 30000,
-        "node_port_high": 32767, "kubelet_port": 10250,
-    }  # fmt: skip
-    return ClusterSpec(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def test_routes_without_the_default_one() -> None:

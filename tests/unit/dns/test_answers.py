@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 
-import msgspec
 import pytest
 from dnslib import EDNS0, QTYPE, RCODE, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.api.core.v1 import Service
-from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.dns import answers
 from pybernetes.dns.records import Zone, records_of
-
-
-def service(name: str, **spec: object) -> Service:
-    return msgspec.convert({"metadata": {"name": name, "namespace": "default"}, "spec": spec}, Service)
-
-
-def slice_(*endpoints: Mapping[str, object]) -> EndpointSlice:
-    ports = [{"name": "http", "port": 8080, "protocol": "TCP"}]
-    return msgspec.convert({"addressType": "IPv4", "endpoints": list(endpoints), "ports": ports}, EndpointSlice)
+from tests.unit.dns.builders import service, slice_
 
 
 def zone() -> Zone:

@@ -14,7 +14,7 @@ from pybernetes.api.core.v1 import Service
 from pybernetes.api.discovery.v1 import EndpointSlice
 from pybernetes.dns.server import DnsConfig, DnsServer
 from tests.fake_api import FakeApi
-from tests.unit.dns.test_answers import service, slice_
+from tests.unit.dns.builders import service, slice_
 
 PATIENCE_S = 60
 

@@ -18,8 +18,7 @@ from pybernetes.network.plan import NetworkConfig
 from pybernetes.network.policies import NetworkPolicies
 from tests.fake_api import FakeApi
 from tests.network_machine import Machine
-from tests.unit.network.test_plan import node
-from tests.unit.network.test_policy import pod, policy
+from tests.unit.network.builders import node, pod, policy
 
 pytestmark = pytest.mark.e2e
 

@@ -15,7 +15,7 @@ from pybernetes.network import overlay
 from pybernetes.network.applying import CNI_FILE, apply
 from pybernetes.network.plan import NetworkConfig, plan
 from tests.network_machine import Machine
-from tests.unit.network.test_plan import node
+from tests.unit.network.builders import node
 
 NEAR, FAR = "192.0.2.2", "198.51.100.2"
 

@@ -5,27 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 
-import msgspec
 import pytest
 
-from pybernetes.api.core.v1 import Node
 from pybernetes.host.netlink import KernelNetlink, Route
 from pybernetes.network.plan import LOW_PRIORITY, NetworkConfig, masquerade_rules, plan
 from tests.network_machine import Machine
+from tests.unit.network.builders import node
 
 CONFIG = NetworkConfig(node_name="n1", bridge="pybtest0", cni_data_dir="/var/lib/x")
 UNREACHABLE = Route("10.244.0.0/16", kind="unreachable", metric=LOW_PRIORITY)
-
-
-def node(name: str, cidrs: str, address: str = "") -> Node:
-    """Both texts may hold several, by comma."""
-    addresses = [{"type": "InternalIP", "address": each} for each in address.split(",") if each]
-    split = cidrs.split(",") if cidrs else []
-    return msgspec.convert(
-        {"metadata": {"name": name}, "spec": {"podCIDR": cidrs.partition(",")[0], "podCIDRs": split},
-         "status": {"addresses": addresses}},
-        Node,
-    )  # fmt: skip
 
 
 def test_a_node_without_a_range_waits() -> None:

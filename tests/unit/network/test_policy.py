@@ -5,33 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.api.core.v1 import Pod
 from pybernetes.api.networking.v1 import NetworkPolicy
 from pybernetes.host.nft import LibNft, NftError
 from pybernetes.network.policy_table import FAMILY, PolicyTable
+from tests.unit.network.builders import pod, policy
 
 DNS = ("10.0.0.254:10053", "[fd00::53]:53")
-
-
-def pod(name: str, *ips: str, node: str = "n1", namespace: str = "default", port: int = 8080, **labels: str) -> Pod:
-    ports = [{"name": "web", "containerPort": port, "protocol": "TCP"}]
-    return msgspec.convert(
-        {
-            "metadata": {"name": name, "namespace": namespace, "labels": labels},
-            "spec": {"nodeName": node, "containers": [{"name": "c", "ports": ports}]},
-            "status": {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips], "phase": "Running"},
-        },
-        Pod,
-    )
-
-
-def policy(**spec: Any) -> NetworkPolicy:
-    return msgspec.convert({"metadata": {"name": "p", "namespace": "default"}, "spec": spec}, NetworkPolicy)
 
 
 def named(name: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pybernetes.api.resource.v1 import DeviceClass, DeviceClassSpec, ResourceCla
 from pybernetes.apimachinery import errors
 from pybernetes.apiserver.admission.interface import Attributes
 from pybernetes.apiserver.admission.resource_quota import ResourceQuotas
-from tests.unit.apiserver.admission.test_plugins import Objects, attributes, meta, pod
+from tests.unit.apiserver.admission.builders import Objects, attributes, meta, pod
 
 
 def quota(hard: dict[str, str], used: dict[str, str] | None = None, **spec: Any) -> core.ResourceQuota:
