@@ -373,11 +373,12 @@ class Proxy:
         self._touch((service.metadata.namespace or "", service.metadata.name or ""))
 
     def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
-        self._figures.slice_changed(old, new)
-        for piece in (old, new):
-            for key in service_of(piece) if piece is not None else ():
-                namespace, _, name = key.partition("/")
-                self._touch((namespace, name))
+        keys = {key for piece in (old, new) if piece is not None for key in service_of(piece)}
+        if keys:
+            self._figures.slice_changed(old, new)
+        for key in keys:
+            namespace, _, name = key.partition("/")
+            self._touch((namespace, name))
 
     def _touch(self, key: _Key) -> None:
         self._changed.add(key)

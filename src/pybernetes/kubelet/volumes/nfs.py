@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pybernetes.api.core.v1 import NFSVolumeSource
+from pybernetes.host.ip_families import bracketed
 from pybernetes.kubelet.volumes import disks, mounts
 from pybernetes.kubelet.volumes.payload import VolumeError
 
@@ -23,6 +24,5 @@ async def mount(source: NFSVolumeSource, place: Path, options: Sequence[str], re
         return
     if shutil.which(_HELPER) is None:
         raise VolumeError(f"mount failed: this node has no {_HELPER}; it is in Debian's package nfs-common")
-    server = f"[{source.server}]" if ":" in source.server else source.server
     chosen = [*(["ro"] if read_only or source.readOnly else []), *options]
-    await disks.mount("nfs", f"{server}:{source.path}", place, chosen)
+    await disks.mount("nfs", f"{bracketed(source.server)}:{source.path}", place, chosen)
