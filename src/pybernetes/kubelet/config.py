@@ -161,6 +161,6 @@ class KubeletConfig:
 
     def __post_init__(self) -> None:
         self.hostname = self.hostname or self.node_name
-        self.cgroup_root = self.cgroup_root.rstrip("/")
+        self.cgroup_root = f"/{self.cgroup_root.strip('/')}".rstrip("/")
         if self.merge_default_eviction_settings:
             self.eviction_hard = {**_EVICTION_HARD, **self.eviction_hard}

@@ -172,6 +172,12 @@ def test_what_is_refused(files: Files, text: str, why: str) -> None:
         ({"memory_throttling_factor": 1.5}, "memoryThrottlingFactor 1.5 must be more than 0 and 1 at most"),
         ({"memory_reservation_policy": "TieredReservation"}, "needs the feature gate MemoryQoS"),
         ({"pod_log_dir": "logs"}, "must be an absolute path"),
+        ({"reserved_cpus": "a-b"}, "reservedSystemCPUs .--reserved-cpus.: 'a-b' is no list of CPUs such as 0-1,4"),
+        ({"reserved_cpus": "3-1"}, "'3-1' is no list"),
+        ({"reserved_cpus": "0-999999999"}, "'0-999999999' is no list"),
+        ({"eviction_hard": {"memory.available": "much"}}, "memory.available: 'much' is neither an amount"),
+        ({"eviction_hard": {"memory.available": "nan%"}}, "memory.available: 'nan%' is no percentage"),
+        ({"eviction_soft_grace_period": {"pid.available": "x"}}, "grace period of pid.available: time: invalid"),
     ],
 )
 def test_what_makes_no_sense_together(settings: dict[str, Any], why: str) -> None:

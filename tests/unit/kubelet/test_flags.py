@@ -55,7 +55,7 @@ def test_what_is_reserved_and_for_whom() -> None:
             r"kubeReserved \(--kube-reserved\): 'memry' is none of cpu, memory",
         ),
         ("--kube-reserved=memory=-1Gi", "memory: -1Gi is less than none"),
-        ("--enforce-node-allocatable=system-reserved", "needs --system-reserved-cgroup"),
+        ("--enforce-node-allocatable=system-reserved", r"needs systemReservedCgroup \(--system-reserved-cgroup\)"),
         ("--reserved-memory=memory=1Gi", "'memory=1Gi' is not NODE:memory=AMOUNT"),
         ("--allowed-unsafe-sysctls=vm.*", "are not known to be namespaced"),
         ("--cpu-manager-policy-options=full-pcpus-only=true", "needs cpuManagerPolicy static"),

@@ -11,7 +11,7 @@ from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.eviction import thresholds
-from pybernetes.kubelet.resources import cpu_options, node_allocatable
+from pybernetes.kubelet.resources import cpu_options, cpu_topology, node_allocatable
 from pybernetes.kubelet.resources.topology import POLICIES, SCOPES, options_of
 from pybernetes.kubelet.shutdown.groups import periods
 
@@ -29,6 +29,10 @@ def check(config: KubeletConfig) -> None:
         raise ValueError(problem)
     options_of(config.topology_manager_policy_options)
     _check_reserved_memory(config)
+    try:
+        cpu_topology.parse(config.reserved_cpus)
+    except ValueError as error:
+        raise ValueError(f"reservedSystemCPUs (--reserved-cpus): {error}") from None
     cpu_options.chosen(config.cpu_manager_policy, config.cpu_manager_policy_options, gates)
     periods(config)
 

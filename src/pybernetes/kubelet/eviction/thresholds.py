@@ -6,11 +6,12 @@ eviction_manager.go synchronize.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pybernetes.apimachinery import quantity
-from pybernetes.apimachinery.times import parse_duration
+from pybernetes.apimachinery.times import TimeError, parse_duration
 
 MEMORY, NODEFS, NODEFS_INODES = "memory.available", "nodefs.available", "nodefs.inodesFree"
 IMAGEFS, IMAGEFS_INODES, PIDS = "imagefs.available", "imagefs.inodesFree", "pid.available"
@@ -77,7 +78,10 @@ def parse(
     graces = {}
     for signal, text in (grace_periods or {}).items():
         _check(signal)
-        graces[signal] = parse_duration(text)
+        try:
+            graces[signal] = parse_duration(text)
+        except TimeError as error:
+            raise ValueError(f"eviction grace period of {signal}: {error}") from None
         if graces[signal] < 0:
             raise ValueError(f"invalid eviction grace period specified: {text}, must be a positive value")
     minimum = {signal: _reclaim(signal, text) for signal, text in (reclaim or {}).items()}
@@ -104,13 +108,13 @@ def _threshold(signal: str, text: str) -> Amount | None:
     if text in ("0%", "100%"):
         return None
     if text.endswith("%"):
-        fraction = _fraction(text)
+        fraction = _fraction(signal, text)
         if fraction < 0:
             raise ValueError(f"eviction percentage threshold {signal} must be >= 0%: {text}")
         if fraction > 1:
             raise ValueError(f"eviction percentage threshold {signal} must be <= 100%: {text}")
         return Amount(fraction=fraction)
-    amount = quantity.value(text)
+    amount = _quantity(signal, text)
     if amount <= 0:
         raise ValueError(f"eviction threshold {signal} must be positive: {text}")
     return Amount(amount)
@@ -119,21 +123,33 @@ def _threshold(signal: str, text: str) -> Amount | None:
 def _reclaim(signal: str, text: str) -> Amount:
     _check(signal)
     if text.endswith("%"):
-        fraction = _fraction(text)
+        fraction = _fraction(signal, text)
         if fraction <= 0:
             raise ValueError(f"eviction percentage minimum reclaim {signal} must be positive: {text}")
         return Amount(fraction=fraction)
-    amount = quantity.value(text)
+    amount = _quantity(signal, text)
     if amount < 0:
         raise ValueError(f"negative eviction minimum reclaim specified for {signal}")
     return Amount(amount)
 
 
-def _fraction(text: str) -> float:
+def _fraction(signal: str, text: str) -> float:
     try:
-        return float(text.removesuffix("%")) / 100
+        fraction = float(text.removesuffix("%")) / 100
     except ValueError:
-        raise ValueError(f"{text!r} is no percentage") from None
+        fraction = math.nan
+    if not math.isfinite(fraction):
+        raise ValueError(f"eviction signal {signal}: {text!r} is no percentage")
+    return fraction
+
+
+def _quantity(signal: str, text: str) -> int:
+    try:
+        return quantity.value(text)
+    except quantity.QuantityError:
+        raise ValueError(
+            f"eviction signal {signal}: {text!r} is neither an amount as 100Mi nor a part as 10%"
+        ) from None
 
 
 def met(

@@ -5,6 +5,7 @@ Source: pkg/kubelet/cm/cpumanager/cpu_assignment.go takeByTopologyNUMAPacked, to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ class Cpu:
     """Those with the same number share the last level of cache."""
 
 
+_RUN = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")
 Topology = dict[int, Cpu]
 """By number."""
 
@@ -55,8 +57,11 @@ def parse(text: str) -> frozenset[int]:
     """A list as the kernel writes it: 0-3,8. Raises ValueError."""
     found = set()
     for part in filter(None, text.strip().split(",")):
-        first, _, last = part.partition("-")
-        found |= set(range(int(first), int(last or first) + 1))
+        run = _RUN.fullmatch(part)
+        first, last = (int(run[1]), int(run[2] or run[1])) if run is not None else (1, 0)
+        if first > last:
+            raise ValueError(f"{text!r} is no list of CPUs such as 0-1,4")
+        found |= set(range(first, last + 1))
     return frozenset(found)
 
 

@@ -22,16 +22,19 @@ _FILESYSTEM = {MEMORY: "memory", NODEFS: "ephemeral-storage"}
 
 def check(enforced: Iterable[str], system_cgroup: str, kube_cgroup: str) -> None:
     """Raises ValueError for what cannot be enforced."""
-    enforced, flag = list(enforced), "--enforce-node-allocatable"
+    enforced, flag = list(enforced), "enforceNodeAllocatable (--enforce-node-allocatable)"
     for name in enforced:
         if name not in (PODS, *_RESERVED):
             raise ValueError(f"{flag}: {name!r} is none of {', '.join((PODS, *_RESERVED))} and none")
-    for name, cgroup in ((SYSTEM, system_cgroup), (KUBE, kube_cgroup)):
+    for name, field, cgroup in (
+        (SYSTEM, "systemReservedCgroup", system_cgroup),
+        (KUBE, "kubeReservedCgroup", kube_cgroup),
+    ):
         named = [each for each in enforced if each.removesuffix(COMPRESSIBLE) == name]
         if len(named) > 1:
             raise ValueError(f"{flag}: {named[0]} and {named[1]} exclude each other")
         if named and not cgroup:
-            raise ValueError(f"{flag}={named[0]} needs --{name}-cgroup")
+            raise ValueError(f"{flag}: {named[0]} needs {field} (--{name}-cgroup)")
 
 
 def check_reserved(reserved: Mapping[str, str], flag: str) -> None:

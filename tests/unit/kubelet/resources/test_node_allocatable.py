@@ -44,7 +44,7 @@ def test_what_is_left(reserved: list[dict[str, str]], hard: dict[str, str], diff
     ("enforced", "kube_cgroup", "why"),
     [
         (["pod"], "", "'pod' is none of pods, system-reserved, "),
-        (["pods", "kube-reserved"], "", "kube-reserved needs --kube-reserved-cgroup"),
+        (["pods", "kube-reserved"], "", "kube-reserved needs kubeReservedCgroup"),
         (["kube-reserved", "kube-reserved-compressible"], "/k", "exclude each other"),
     ],
 )
