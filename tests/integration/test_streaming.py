@@ -26,6 +26,7 @@ from pybernetes.http.websocket import Channels, Tunnel, WebSocket
 from pybernetes.kubelet.serving import server
 from pybernetes.kubelet.serving.server_host import ContainerLog
 from tests.integration.streaming_parts import SUCCESS, V4, V4_BASE64, Parts, failed, started
+from tests.ports import free_ports
 from tests.unit.http.certificates import Authority
 
 EXEC = "/api/v1/namespaces/shop/pods/web/exec?container=app"
@@ -365,16 +366,16 @@ def test_the_kubelet_knows_whom_it_serves(tmp_path: Path) -> None:
 
 def test_everybody_may_ask_for_health_once_the_port_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_PORT_RETRY_S", 0.01)
-    address, port = "127.23.5.9", 10248
+    (port,) = free_ports(1)
 
     async def body(parts: Parts, _: HttpClient) -> None:
-        other = await asyncio.start_server(lambda _reader, writer: writer.close(), address, port)
-        answering = asyncio.create_task(parts.kubelet.answer_health(address, port))
+        other = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port)
+        answering = asyncio.create_task(parts.kubelet.answer_health("127.0.0.1", port))
         await asyncio.sleep(0.05)
         assert not answering.done()
         other.close()
         await answering
-        client = HttpClient(f"http://{address}:{port}")
+        client = HttpClient(f"http://127.0.0.1:{port}")
         try:
             answers = [await client.request("GET", path) for path in ("/healthz", "/pods")]
         finally:

@@ -26,6 +26,7 @@ from pybernetes.kubelet.resources.cgroups import detect
 from pybernetes.kubelet.volumes import mounts
 from tests.ports import free_ports
 
+from ..conftest import quiet_fetch
 from .harness import NODE, PATIENCE_S, Cluster, eventually, play, shell
 from .private_containerd import IMAGE, PrivateContainerd
 
@@ -418,7 +419,8 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
     tree = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"}, "spec": spec}
     (folder / "manifests" / "pod.json").write_bytes(msgspec.json.encode(tree))
     command = [sys.executable, "-m", "pybernetes", "kubelet", "--hostname-override", "alone", "--no-enable-server"]
-    command += ["--no-fail-swap-on", "--healthz-port", "0"]
+    (health,) = free_ports(1)
+    command += ["--no-fail-swap-on", "--healthz-port", str(health)]
     command += ["--container-runtime-endpoint", str(containerd.socket), "--root-dir", str(folder / "kubelet")]
     command += ["--pod-log-dir", str(folder / "pods"), "--cgroup-root", containerd.cgroup_root]
     command += ["--pod-manifest-path", str(folder / "manifests")]
@@ -434,6 +436,7 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         victim = max(pids.values())
         _until(lambda: _watches_manifests(process.pid))
+        _until(lambda: quiet_fetch(f"http://127.0.0.1:{health}/healthz") == "ok")
         assert containerd.tasks() == pids
         os.kill(victim, signal.SIGKILL)
         again = _until(lambda: found if (found := containerd.tasks()) != pids and len(found) == 2 else None)

@@ -34,6 +34,7 @@ def test_what_is_reserved_and_for_whom() -> None:
     assert found.enforce_node_allocatable == ["kube-reserved"]
     assert list(config().enforce_node_allocatable) == ["pods"]
     assert config("--enforce-node-allocatable=none").enforce_node_allocatable == []
+    assert config("--cgroup-root=nodes/").cgroup_root == "/nodes"
     reserved = config("--reserved-memory=0:memory=1Gi,hugepages-2Mi=2Mi;1:memory=2Gi").reserved_memory
     assert reserved == [(0, {"memory": "1Gi", "hugepages-2Mi": "2Mi"}), (1, {"memory": "2Gi"})]
     both = "--cpu-manager-policy-options=full-pcpus-only=true,strict-cpu-reservation=false"
