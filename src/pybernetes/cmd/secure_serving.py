@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 
 from pybernetes.apimachinery.errors import StatusError
-from pybernetes.apiserver.endpoints.answers import page_not_found, text
 from pybernetes.apiserver.endpoints.health import Health
 from pybernetes.client.client import Client
 from pybernetes.cmd.delegated_access import DelegatedAccess, client_ca
 from pybernetes.host.clock import Clock
 from pybernetes.http.messages import Request, Response
+from pybernetes.http.pages import metrics, page_not_found
 from pybernetes.http.self_signed import self_signed
 from pybernetes.http.server import HttpServer
 from pybernetes.http.tls import server_context
@@ -45,9 +45,9 @@ class Pages:
         if path.split("/")[1] in ("healthz", "livez", "readyz"):
             return self.health.answer(request)
         if path == "/metrics":
-            return text("\n".join(self._metrics()) + "\n")
+            return metrics(self._metrics())
         if path == "/metrics/slis":
-            return text("\n".join(self.health.indicators()) + "\n")
+            return metrics(self.health.indicators())
         if path == "/configz":
             body = msgspec.json.encode({self._name: msgspec.to_builtins(self._configuration, str_keys=True)})
             return Response(200, [("content-type", "application/json")], body)

@@ -34,6 +34,7 @@ from pybernetes.dns.wire import truncated
 from pybernetes.host.clock import SystemClock
 from pybernetes.host.ip_families import socket_family
 from pybernetes.http.messages import Request, Response
+from pybernetes.http.pages import metrics, page_not_found
 from pybernetes.http.server import HttpServer
 
 log = logging.getLogger(__name__)
@@ -302,9 +303,8 @@ class DnsServer:
 
     async def _metrics(self, request: Request) -> Response:
         if request.path != "/metrics":
-            return Response(404, [("content-type", "text/plain")], b"404 page not found\n")
-        lines = self.figures.lines(self._forwarder.hits, self._forwarder.misses)
-        return Response(200, [("content-type", "text/plain; version=0.0.4")], ("\n".join(lines) + "\n").encode())
+            return page_not_found()
+        return metrics(self.figures.lines(self._forwarder.hits, self._forwarder.misses))
 
 
 def _bound(address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:

@@ -15,6 +15,7 @@ from pybernetes.apimachinery.nodes import is_about_to_go
 from pybernetes.apimachinery.times import format_time
 from pybernetes.host.clock import Clock
 from pybernetes.http.messages import Handler, Request, Response
+from pybernetes.http.pages import page_not_found
 from pybernetes.http.server import HttpServer
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class ProxyHealth:
     def answer(self, request: Request, node: Node | None) -> Response:
         """/healthz, which turns load balancers away from a node that is about to go, and /livez, which does not."""
         if request.path not in ("/healthz", "/livez"):
-            return Response(404, [("content-type", "text/plain; charset=utf-8")], b"404 page not found\n")
+            return page_not_found()
         healthy, now = self.is_healthy(), format_time(self.clock.now())
         state = {"lastUpdated": format_time(self.updated_s), "healthy": healthy}
         body: dict[str, object] = {"currentTime": now, "healthy": healthy}

@@ -10,25 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from pybernetes.http.messages import Response
+from pybernetes.http.pages import metrics, page_not_found, text
 
 _CONFIGURATION = "kubeproxy.config.k8s.io"
 
 
-def page(path: str, metrics: Callable[[], Iterator[str]], configuration: Mapping[str, object]) -> Response:
+def page(path: str, figures: Callable[[], Iterator[str]], configuration: Mapping[str, object]) -> Response:
     match path:
         case "/healthz":
-            return _text(200, "ok")
+            return text("ok")
         case "/proxyMode":
-            return _text(200, "nftables")
+            return text("nftables")
         case "/metrics":
-            return Response(200, [("content-type", "text/plain; version=0.0.4")], "\n".join([*metrics(), ""]).encode())
+            return metrics(figures())
         case "/configz":
             body = msgspec.json.encode({_CONFIGURATION: configuration})
             return Response(200, [("content-type", "application/json")], body)
         case _:
-            return _text(404, "404 page not found\n")
-
-
-def _text(status: int, body: str) -> Response:
-    headers = [("content-type", "text/plain; charset=utf-8"), ("x-content-type-options", "nosniff")]
-    return Response(status, headers, body.encode())
+            return page_not_found()

@@ -19,12 +19,12 @@ from pybernetes.api.apiregistration.v1 import APIService
 from pybernetes.apimachinery.user import SYSTEM_MASTERS, UserInfo
 from pybernetes.apiserver.aggregation.plan import OPENAPI_V2, OPENAPI_V3
 from pybernetes.apiserver.config import ApiServerConfig
-from pybernetes.apiserver.endpoints import answers
 from pybernetes.apiserver.service_backends import Problem
 from pybernetes.host.ip_families import socket_address
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient
 from pybernetes.http.messages import Request, Response, Upgrade
+from pybernetes.http.pages import text
 from pybernetes.http.proxying import forwarded_headers, is_upgrade, proxy_request, proxy_upgrade, upgrade_headers
 
 AGGREGATOR = UserInfo("system:kube-aggregator", groups=(SYSTEM_MASTERS,))
@@ -122,7 +122,7 @@ class Backend:
                 return await proxy_upgrade(client, request.method, target, headers, await request.whole())
             return await proxy_request(client, request.method, target, headers, request.body)
         except (OSError, TimeoutError, ValueError) as error:
-            return answers.text(f"error trying to reach service: {str(error) or type(error).__name__}\n", 503)
+            return text(f"error trying to reach service: {str(error) or type(error).__name__}\n", 503)
 
     async def close(self) -> None:
         for client in self._clients.values():
@@ -154,7 +154,7 @@ class Backend:
 
 
 def unavailable() -> Response:
-    return answers.text("service unavailable\n", 503)
+    return text("service unavailable\n", 503)
 
 
 def _resource_list(body: bytes) -> dict[str, Any]:

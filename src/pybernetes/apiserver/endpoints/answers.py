@@ -182,13 +182,3 @@ def warning_headers(texts: list[str]) -> list[tuple[str, str]]:
             said += len(starts[-1])
         shown = starts
     return [("Warning", f'299 - "{_QUOTED.sub(_BACKSLASHED, text)}"') for text in shown]
-
-
-def text(body: str, status: int = 200) -> Response:
-    headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")]
-    return Response(status, headers, body.encode())
-
-
-def page_not_found() -> Response:
-    """What upstream says where nothing at all is served."""
-    return text("404 page not found\n", 404)

@@ -15,10 +15,11 @@ import orjson
 from pybernetes.apimachinery.scheme import Resource, Subresource
 from pybernetes.apiserver.aggregation import merging
 from pybernetes.apiserver.aggregation.merging import NoRemotes, Remotes
-from pybernetes.apiserver.endpoints.answers import answer, page_not_found
+from pybernetes.apiserver.endpoints.answers import answer
 from pybernetes.apiserver.endpoints.negotiation import PROTOBUF, Form, negotiate
 from pybernetes.apiserver.endpoints.served import ServedResources
 from pybernetes.http.messages import Request, Response
+from pybernetes.http.pages import page_not_found
 
 _AGGREGATED = tuple(("APIGroupDiscoveryList", f"apidiscovery.k8s.io/{v}") for v in ("v2", "v2beta1"))
 _FOREIGN: dict[str, tuple[str, str]] = {

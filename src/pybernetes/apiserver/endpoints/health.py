@@ -9,8 +9,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from pybernetes.apimachinery.metrics_text import head
-from pybernetes.apiserver.endpoints.answers import page_not_found, text
 from pybernetes.http.messages import Request, Response
+from pybernetes.http.pages import page_not_found, text
 
 log = logging.getLogger(__name__)
 

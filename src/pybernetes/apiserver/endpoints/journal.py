@@ -22,6 +22,7 @@ from pybernetes.apiserver.endpoints.answers import answer
 from pybernetes.apiserver.endpoints.negotiation import error_form
 from pybernetes.apiserver.registry.generic import keys
 from pybernetes.http.messages import Request, Response
+from pybernetes.http.pages import page_not_found
 from pybernetes.storage.encryption.transformers import TransformError
 from pybernetes.storage.store import Compacted, JournalEntry, Store, StoreError
 
@@ -43,7 +44,7 @@ class JournalPage:
     async def answer(self, request: Request) -> Response:
         """Raises BadRequest, ServiceUnavailable."""
         if request.path.rstrip("/") != PATH:
-            return Response(404, [("Content-Type", "text/plain; charset=utf-8")], b"404 page not found\n")
+            return page_not_found()
         params = request.params()
         try:
             entries = await self._entries(params)

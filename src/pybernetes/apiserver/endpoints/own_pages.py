@@ -14,10 +14,11 @@ import msgspec
 
 from pybernetes.apimachinery.errors import BadRequest
 from pybernetes.apiserver.endpoints import history
-from pybernetes.apiserver.endpoints.answers import answer, page_not_found
+from pybernetes.apiserver.endpoints.answers import answer
 from pybernetes.apiserver.endpoints.journal import PATH, JournalPage
 from pybernetes.apiserver.endpoints.negotiation import error_form
 from pybernetes.http.messages import Request, Response
+from pybernetes.http.pages import page_not_found
 
 _PREFIX = "/pybernetes/v1/"
 

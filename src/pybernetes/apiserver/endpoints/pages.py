@@ -10,13 +10,14 @@ import orjson
 
 from pybernetes.apiserver.authenticators.service_account import ServiceAccountTokens
 from pybernetes.apiserver.endpoints import openid
-from pybernetes.apiserver.endpoints.answers import answer, page_not_found
+from pybernetes.apiserver.endpoints.answers import answer
 from pybernetes.apiserver.endpoints.discovery import Discovery
 from pybernetes.apiserver.endpoints.health import ENDPOINTS, Health
 from pybernetes.apiserver.endpoints.negotiation import error_form
 from pybernetes.apiserver.endpoints.version import version_info
 from pybernetes.apiserver.metrics import RequestMetrics
 from pybernetes.http.messages import Request, Response, Upgrade
+from pybernetes.http.pages import metrics, page_not_found
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.crd.installer import CustomResources
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.openapi.service import OpenApi
 
 Page = Callable[[Request], Response | Awaitable[Response | Upgrade] | None]
-_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Pages:
@@ -70,15 +70,12 @@ class Pages:
 
     def _metrics_page(self, request: Request) -> Response | None:
         if request.path == "/metrics/slis":
-            return Response(
-                200, [("Content-Type", _METRICS_TYPE)], "\n".join([*self._health.indicators(), ""]).encode()
-            )
+            return metrics(self._health.indicators())
         if request.path != "/metrics":
             return None
         from prometheus_client import REGISTRY, generate_latest
 
-        body = generate_latest(REGISTRY) + "\n".join(self._metrics.lines()).encode() + b"\n"
-        return Response(200, [("Content-Type", _METRICS_TYPE)], body)
+        return metrics([generate_latest(REGISTRY).decode().removesuffix("\n"), *self._metrics.lines()])
 
     def _openid(self, request: Request) -> Response | None:
         path = request.path.rstrip("/")

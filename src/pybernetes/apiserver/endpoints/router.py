@@ -25,6 +25,7 @@ from pybernetes.apiserver.endpoints.watch import watch
 from pybernetes.apiserver.registry.generic.interface import Registry
 from pybernetes.apiserver.request_info import LONG_RUNNING_SUBRESOURCES, RequestInfo
 from pybernetes.http.messages import Request, Response, Upgrade
+from pybernetes.http.pages import page_not_found
 
 VERBS: dict[str, Verb] = {
     "get": get,
@@ -71,7 +72,7 @@ class Router:
         resource = self._served.find(info.group, info.version, info.resource)
         if resource is None:
             if not self._served.has(info.group, info.version):
-                return answers.page_not_found()
+                return page_not_found()
             raise NotFound("the server could not find the requested resource")
         if self._reviews.has(resource):
             _require("create", info)
@@ -121,7 +122,7 @@ class Router:
         page = self._pages.get(first)
         found = page(request) if page is not None else None
         if found is None:
-            return answers.page_not_found()
+            return page_not_found()
         return found if isinstance(found, Response) else await found
 
     def _paths(self) -> bytes:

@@ -28,6 +28,7 @@ from pybernetes.apiserver.resource_metrics.resources import GROUP, NODES, PATH, 
 from pybernetes.apiserver.resource_metrics.sampler import Pair, Sampler
 from pybernetes.apiserver.resource_metrics.samples import Usage, pod_usage, used
 from pybernetes.http.messages import Request, Response
+from pybernetes.http.pages import page_not_found
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.registry.generic.registry import Registry
@@ -197,4 +198,4 @@ def _page(request: Request) -> Response:
         return answers.answer(request, negotiate(request), orjson.dumps(RESOURCES))
     if request.path == f"/openapi/v3{PATH}":
         return Response(200, [("Content-Type", "application/json")], orjson.dumps(DOCUMENT))
-    return answers.page_not_found()
+    return page_not_found()
