@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -47,14 +48,27 @@ def is_mount_point(path: Path) -> bool:
     return path in mounts_below(path)
 
 
+@cache
+def _knows_noswap() -> bool:
+    """Linux 6.4 and newer; an older one writes a line into its log whenever it is asked for it."""
+    major, minor = re.findall("[0-9]+", os.uname().release)[:2]
+    return (int(major), int(minor)) >= (6, 4)
+
+
 def tmpfs(target: Path, size_bytes: int = 0) -> None:
-    """A fresh tmpfs on a folder, whose pages are not swapped where the kernel can do that; one that is there stays."""
+    """A fresh tmpfs on a folder, whose pages are not swapped where the kernel can do that; one that is there stays.
+
+    Source: pkg/kubelet/util/swap/swap_util.go IsTmpfsNoswapOptionSupported.
+    """
     if is_mount_point(target):
         return
     flags, size = (MS_NODEV, f"size={size_bytes}") if size_bytes else (MS_NOSUID | MS_NODEV, "")
-    try:
-        mount("tmpfs", target, "tmpfs", flags, f"noswap,{size}")
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        mount("tmpfs", target, "tmpfs", flags, size)
+    if _knows_noswap():
+        try:
+            mount("tmpfs", target, "tmpfs", flags, f"noswap,{size}")
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # as it is in a user namespace
+                raise
+        else:
+            return
+    mount("tmpfs", target, "tmpfs", flags, size)
