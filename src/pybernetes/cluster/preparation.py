@@ -323,8 +323,10 @@ def make_folders(spec: ClusterSpec, layout: Layout) -> None:
         raise ClusterError(
             f"the disk of {layout.data} has less than {_ROOM_BYTES >> 20} MB left; free some space, or {way_out}"
         )
-    for folder in (run_home(), layout.run, layout.processes, layout.run / "stopped"):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o755 if folder == run_home() else 0o700)
+    # Root of a Pod with ids of its own is somebody else here: it passes through to its file system.
+    modes = {run_home(): 0o755, layout.run: 0o711, layout.processes: 0o700, layout.run / "stopped": 0o700}
+    for folder, mode in modes.items():
+        folder.mkdir(parents=True, exist_ok=True, mode=mode)
     down_mark(layout).unlink(missing_ok=True)
     for node in spec.node_names:
         place = layout.node(node)

@@ -96,6 +96,15 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         preparation.make_folders(spec, layout)
 
 
+def test_others_pass_through_to_what_the_runtime_shows_them_and_see_nothing_else() -> None:
+    """As root of a Pod with ids of its own does, whose file systems lie in the node's folder."""
+    spec, layout, _ = settle(Wishes("one"))
+    preparation.make_folders(spec, layout)
+    (node,) = (layout.node(name).run for name in spec.node_names)
+    modes = [folder.stat().st_mode & 0o007 for folder in (layout.run, node, layout.processes, layout.data)]
+    assert modes == [0o001, 0o005, 0, 0]
+
+
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a/b", "..", "a" * 31])
 def test_names_that_cannot_be(name: str) -> None:
     with pytest.raises(ClusterError, match="--name blue"):
