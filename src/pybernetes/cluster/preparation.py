@@ -24,7 +24,7 @@ from pybernetes.cluster.images.names import PAUSE
 from pybernetes.cluster.layout import Layout, check_name, home_of, known_names, run_home, state_home
 from pybernetes.cluster.machine import cgroups, containerd, etcd, load_balancer, topology
 from pybernetes.cluster.process_table import INGRESS_PROXY, down_mark, record
-from pybernetes.cluster.settings import check_store
+from pybernetes.cluster.settings import check_pool_apart, check_store
 from pybernetes.cluster.spec import ClusterSpec
 from pybernetes.host.files import in_turn, write_atomic, write_if_changed
 from pybernetes.host.ip_families import socket_address
@@ -79,6 +79,7 @@ def settle(wishes: Wishes) -> tuple[ClusterSpec, Layout, bool]:
         _check_unchanged(found, wishes)
         found = dataclasses.replace(found, **wishes.settings)
         check_store(found)
+        check_pool_apart(found)
         return _with_ingress_ports(found, layout, _other_clusters(wishes.name)), layout, False
     return _new_spec(wishes), layout, True
 
@@ -197,6 +198,7 @@ def _new_spec(wishes: Wishes) -> ClusterSpec:
         **wishes.settings,
     )
     check_store(made)
+    check_pool_apart(made)
     check_port(made.api_port)
     return _with_ingress_ports(made, Layout.of(wishes.name), others)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from pybernetes.apimachinery import names
 from pybernetes.cluster.errors import ClusterError
-from pybernetes.cluster.spec import MAX_SIMULATED_NODES, ClusterSpec
+from pybernetes.cluster.spec import MAX_SIMULATED_NODES, ClusterSpec, overlap, ranges
 
 ETCD_FILES = ("etcd_ca_file", "etcd_cert_file", "etcd_key_file", "etcd_user_file")
 """What opens a given etcd."""
@@ -98,6 +99,24 @@ def check_store(spec: ClusterSpec) -> None:
         )
     if bool(spec.etcd_cert_file) != bool(spec.etcd_key_file):
         raise ClusterError("--etcd-certfile and --etcd-keyfile go together; give both")
+
+
+def check_pool_apart(spec: ClusterSpec) -> None:
+    """Raises ClusterError for a pool with addresses that the cluster has for something else."""
+    machines = [*spec.node_names, *spec.control_plane_names]
+    theirs = [
+        *(("of Pods", cidr) for cidr in ranges(spec.pod_cidr)),
+        *(("of Services", cidr) for cidr in ranges(spec.service_cidr)),
+        *(("of the host", address) for address in (spec.gateways if spec.own_namespaces else ())),
+        *((f"of {machine}", address) for machine in machines for address in spec.addresses_of(machine) if address),
+    ]
+    for cidr in spec.balancer_cidrs:
+        for whose, other in theirs:
+            if overlap(ip_network(cidr), ip_network(other)):
+                raise ClusterError(
+                    f"--load-balancer-pool {spec.load_balancer_pool!r} cannot be: {other} is {whose}; "
+                    "name addresses that nothing has"
+                )
 
 
 def _check_etcd_files(settings: dict[str, Any]) -> None:

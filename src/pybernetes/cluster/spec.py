@@ -321,12 +321,13 @@ def choose_slot(taken: Iterable[int], routes: Sequence[IPv4Network | IPv6Network
     used = set(taken)
     for slot in range(SLOTS):
         wanted = [ip_network(cidr) for texts in slot_ranges(slot, ip_family) for cidr in ranges(texts)]
-        if slot not in used and not any(_overlap(route, cidr) for route in routes for cidr in wanted):
+        if slot not in used and not any(overlap(route, cidr) for route in routes for cidr in wanted):
             return slot
     raise ClusterError("no free address ranges for another cluster; stop one with: pybernetes down --name NAME")
 
 
-def _overlap(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+def overlap(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    """Whether an address is in both."""
     return one.version == other.version and one.overlaps(other)
 
 

@@ -9,7 +9,7 @@ import pytest
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.machine.control_plane import components
-from pybernetes.cluster.settings import check, check_store
+from pybernetes.cluster.settings import check, check_pool_apart, check_store
 from pybernetes.cmd import wiring
 from tests.unit.cluster.builders import spec
 
@@ -44,6 +44,33 @@ def test_good_ones() -> None:
 def test_keys_that_do_not_go_with_the_store(store: str, files: dict[str, str], error: str) -> None:
     with pytest.raises(ClusterError, match=error):
         check_store(spec(store=store, **files))
+
+
+@pytest.mark.parametrize(
+    ("pool", "error"),
+    [
+        ("203.0.113.0/28,10.96.4.0/24", "10.96.0.0/16 is of Services"),
+        ("10.244.0.1-10.244.0.9", "10.244.0.0/16 is of Pods"),
+        ("172.31.255.0/29", "172.31.255.1 is of the host"),
+        ("172.31.255.12", "172.31.255.12 is of node-2"),
+        ("203.0.113.0/28,172.31.255.200-172.31.255.220", ""),
+        ("fd00:10:96::/112", ""),
+        ("", ""),
+    ],
+)
+def test_a_pool_has_no_address_of_something_else(pool: str, error: str) -> None:
+    made = spec(load_balancer_pool=pool)
+    if not error:
+        check_pool_apart(made)
+        return
+    with pytest.raises(ClusterError, match=error):
+        check_pool_apart(made)
+
+
+def test_a_pool_leaves_the_address_of_the_machine_out() -> None:
+    with pytest.raises(ClusterError, match=r"192\.0\.2\.2 is of node-1"):
+        check_pool_apart(spec(nodes=1, node_address="192.0.2.2", load_balancer_pool="192.0.2.0/24"))
+    check_pool_apart(spec(nodes=1, load_balancer_pool="192.0.2.0/24"))
 
 
 def test_what_opens_a_given_etcd_reaches_the_apiservers(tmp_path: Path) -> None:
