@@ -157,13 +157,19 @@ def _general(threads: int, folder: Path) -> list[str]:
     ]
 
 
+def _refusal(backend: str, status: int, why: str) -> list[str]:
+    """A call by gRPC is refused once all of it is there, or it goes on: else its client sees a broken stream."""
+    return [
+        f"backend {backend}",
+        "    http-request wait-for-body time 1s if { req.hdr(content-type) -m beg application/grpc }",
+        f'    http-request return status {status} content-type text/plain string "{why}"',
+    ]
+
+
 _FIXED = [
-    f"backend {NOT_FOUND}",
-    '    http-request return status 404 content-type text/plain string "no rule is for this host and path"',
-    f"backend {UNAVAILABLE}",
-    '    http-request return status 503 content-type text/plain string "the Service of this path is not there"',
-    f"backend {FAULTY}",
-    '    http-request return status 500 content-type text/plain string "the rule for this path leads to no Service"',
+    *_refusal(NOT_FOUND, 404, "no rule is for this host and path"),
+    *_refusal(UNAVAILABLE, 503, "the Service of this path is not there"),
+    *_refusal(FAULTY, 500, "the rule for this path leads to no Service"),
 ]
 _STAGES = (("named", "host"), ("wildcard", "wild"), ("any", ""))
 """Kinds of hosts in the order in which they are looked for, and the variable that holds what is looked for."""
