@@ -352,6 +352,21 @@ def test_auth(cluster: Cluster, namespace: str) -> None:
     assert token.count(".") == 2
 
 
+def test_a_bootstrap_token_lets_a_node_ask(cluster: Cluster) -> None:
+    name, secret = "e2eboo", "0123456789abcdef"
+    keep = ("--namespace=kube-system", "secret", f"bootstrap-token-{name}")
+    parts = {"token-id": name, "token-secret": secret, "usage-bootstrap-authentication": "true"}
+    literals = [f"--from-literal={key}={value}" for key, value in parts.items()]
+    made = cluster.kubectl("create", *keep[:2], "generic", keep[2], "--type=bootstrap.kubernetes.io/token", *literals)
+    assert "created" in made.stdout
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": f"{name}.{secret}"}}
+    told = cluster.kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(asked)).stdout
+    cluster.kubectl("delete", *keep)
+    status = json.loads(told)["status"]
+    assert (status["authenticated"], status["user"]["username"]) == (True, f"system:bootstrap:{name}")
+    assert "system:bootstrappers" in status["user"]["groups"]
+
+
 def test_token_inside_a_pod(cluster: Cluster, namespace: str) -> None:
     """A ServiceAccount's mounted token and CA reach the API at its Service address."""
     cluster.kubectl("create", "role", "reader", "--verb=get,list", "--resource=pods")

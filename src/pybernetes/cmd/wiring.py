@@ -72,6 +72,7 @@ def apiserver(spec: ClusterSpec, layout: Layout) -> ApiServerConfig:
         tls_cert_file=str(keys.certificate("apiserver")),
         tls_private_key_file=str(keys.key("apiserver")),
         client_ca_file=str(keys.ca),
+        bootstrap_token_auth=True,
         requestheader_client_ca_file=str(keys.certificate(FRONT_PROXY_CA)),
         requestheader_allowed_names=[FRONT_PROXY_CLIENT],
         proxy_client_certificate=str(keys.certificate(FRONT_PROXY_CLIENT)),
