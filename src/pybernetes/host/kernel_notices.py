@@ -1,14 +1,10 @@
-"""What the kernel tells of changes through a netlink socket, as an iterator: nothing is asked for again and again.
-
-Source: include/uapi/linux/netlink.h (struct nlattr).
-"""
+"""What the kernel tells of changes through a netlink socket, as an iterator: nothing is asked for again and again."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 _SETTLE_S = 0.05
 """Several changes at once, as tools make them, are one."""
@@ -39,13 +35,3 @@ async def notices(listener: socket.socket, matters: Callable[[bytes], bool]) -> 
             yield
     finally:
         loop.remove_reader(listener)
-
-
-def attributes(message: bytes, begin: int) -> Iterator[tuple[int, bytes]]:
-    """Kind and value of each attribute from a position on; one that is broken or cut off ends them."""
-    while begin + 4 <= len(message):
-        length, kind = struct.unpack_from("=HH", message, begin)
-        if length < 4 or begin + length > len(message):
-            return
-        yield kind, message[begin + 4 : begin + length]
-        begin += length + 3 & ~3

@@ -9,8 +9,9 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 
-from pybernetes.host.kernel_notices import attributes, notices
+from pybernetes.host.kernel_notices import notices
 from pybernetes.host.netlink import ROUTE_PROTOCOL
+from pybernetes.host.netlink_socket import attributes
 
 _GROUPS = 0x1 | 0x40 | 0x400
 """Links, IPv4 routes, IPv6 routes."""

@@ -6,17 +6,14 @@ address out of another device, which a route to the load balancers' addresses se
 
 from __future__ import annotations
 
-import contextlib
-import json
 import socket
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Protocol
 
-from pybernetes.host import netns
-from pybernetes.host.ip_families import socket_family
-from pybernetes.host.netlink import LINK_SCOPE, netlink_socket
+from pybernetes.host.netlink import LINK_SCOPE, rtnetlink
+from pybernetes.host.rtnetlink import Neighbour
 
 _PROXY = 8
 _ETHERNET = 1
@@ -56,25 +53,21 @@ class Neighbours(Protocol):
 
 
 class KernelNeighbours:
-    """The real one. Raises NetlinkFault, NetnsError, OSError."""
+    """The real one. Raises NetlinkFault, OSError."""
 
     def segments(self) -> list[Segment]:
-        with netlink_socket() as ipr:
-            links = {
-                link["index"]: (link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_ADDRESS"))
-                for link in ipr.get_links()
-                if link["ifi_type"] == _ETHERNET and link["flags"] & _UP
-            }
+        with rtnetlink() as kernel:
+            links = {link.index: link for link in kernel.links() if link.type == _ETHERNET and link.flags & _UP}
             return [
-                Segment(*links[found["index"]], f"{found.get_attr('IFA_ADDRESS')}/{found['prefixlen']}")
-                for found in ipr.get_addr()
-                if found["index"] in links and found["scope"] != LINK_SCOPE
+                Segment(links[found.index].name, links[found.index].mac, f"{found.ip}/{found.prefix}")
+                for found in kernel.addresses()
+                if found.index in links and found.scope != LINK_SCOPE
             ]
 
     def answered(self) -> set[tuple[str, str]]:
-        # pyroute2 cannot ask for them.
-        texts = [netns.output([family, "-json", "neigh", "show", "proxy"]) for family in ("-4", "-6")]
-        return {(entry["dev"], entry["dst"]) for text in texts for entry in json.loads(text or "[]")}
+        with rtnetlink() as kernel:
+            names = {link.index: link.name for link in kernel.links()}
+            return {(names[each.index], each.ip) for each in kernel.neighbours(flags=_PROXY) if each.index in names}
 
     def answer(self, device: str, address: str) -> None:
         family = "ipv6" if ":" in address else "ipv4"
@@ -82,15 +75,14 @@ class KernelNeighbours:
         Path(f"/proc/sys/net/{family}/neigh/{device}/proxy_delay").write_text("0")
         if family == "ipv6":
             Path(f"/proc/sys/net/ipv6/conf/{device}/proxy_ndp").write_text("1")
-        self._proxy("replace", device, address)
+        with rtnetlink() as kernel:
+            if (index := kernel.index(device)) is not None:  # else it has gone, and its entries with it
+                kernel.set_neighbour(Neighbour(index, address, flags=_PROXY))
 
     def be_silent(self, device: str, address: str) -> None:
-        self._proxy("del", device, address)
-
-    def _proxy(self, command: str, device: str, address: str) -> None:
-        with netlink_socket() as ipr, contextlib.suppress(IndexError):  # the device has gone, and its entries with it
-            index = ipr.link_lookup(ifname=device)[0]
-            ipr.neigh(command, dst=address, ifindex=index, flags=_PROXY, family=socket_family(address))
+        with rtnetlink() as kernel:
+            if (index := kernel.index(device)) is not None:
+                kernel.delete_neighbour(Neighbour(index, address, flags=_PROXY))
 
     def send(self, device: str, frame: bytes) -> None:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as made:

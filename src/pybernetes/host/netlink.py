@@ -7,24 +7,29 @@ number `ROUTE_PROTOCOL`, by which they are found again.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from pybernetes.host.ip_families import socket_family
+from pybernetes.host.netlink_socket import attribute, attributes, number_attribute
+from pybernetes.host.rtnetlink import PERMANENT, KernelRoute, Neighbour, RtNetlink
 
 ROUTE_PROTOCOL = 112
 LINK_SCOPE = 253
-_UNREACHABLE = 7
-_NO_DUPLICATE_DETECTION = 2
+_UNICAST, _UNREACHABLE = 1, 7
 _ON_LINK = 4
 _LOOPBACK = 8
-_PERMANENT = 0x80
+_NO_ARP = 0x40
+_SELF = 0x2
 _TUNNEL_ID = 1
 _TUNNEL_PORT = 4789
+_VXLAN_ID, _VXLAN_LOCAL, _VXLAN_LEARNING, _VXLAN_PORT, _VXLAN_LOCAL6 = 1, 4, 7, 15, 17
+"""IFLA_VXLAN_ID and so on."""
 
 
 class NetlinkFault(Exception):
@@ -107,95 +112,64 @@ class Netlink(Protocol):
 
 
 class KernelNetlink:
-    """The real one. pyroute2 is imported on first use: it costs a noticeable part of a start."""
+    """The real one. Raises NetlinkFault."""
 
     def ensure_bridge(self, name: str, addresses: Sequence[str], mtu: int = 0) -> None:
-        wanted = {(ip, int(prefix)) for ip, _, prefix in (address.partition("/") for address in addresses)}
-        with netlink_socket() as ipr:
-            index = _index(ipr, name)
-            if index is None:
-                ipr.link("add", ifname=name, kind="bridge")
-                index = _index(ipr, name)
-            _bring_up(ipr, index, wanted, mtu)
+        with rtnetlink() as kernel:
+            if (index := kernel.index(name)) is None:
+                kernel.add_link(name, "bridge")
+                index = socket.if_nametoindex(name)
+            _bring_up(kernel, index, set(addresses), mtu)
 
     def ensure_tunnel(self, tunnel: Tunnel) -> None:
-        with netlink_socket() as ipr:
-            index = _index(ipr, tunnel.device)
-            if index is not None and not _is_tunnel(ipr, index, tunnel):
-                ipr.link("del", index=index)
+        with rtnetlink() as kernel:
+            index = kernel.index(tunnel.device)
+            if index is not None and not _is_tunnel(kernel, index, tunnel):
+                kernel.delete_link(index)
                 index = None
             if index is None:
-                options: dict[str, Any] = {"vxlan_id": _TUNNEL_ID, "vxlan_port": _TUNNEL_PORT, "vxlan_learning": False}
-                options["vxlan_local6" if ":" in tunnel.machine else "vxlan_local"] = tunnel.machine
-                ipr.link("add", ifname=tunnel.device, kind="vxlan", address=tunnel.mac, **options)
-                index = _index(ipr, tunnel.device)
-            _bring_up(ipr, index, {(ip, 128 if ":" in ip else 32) for ip in tunnel.addresses}, tunnel.mtu)
-            _set_peers(ipr, index, tunnel)
+                kernel.add_link(tunnel.device, "vxlan", tunnel.mac, _vxlan(tunnel.machine))
+                index = socket.if_nametoindex(tunnel.device)
+            addresses = {f"{ip}/{128 if ':' in ip else 32}" for ip in tunnel.addresses}
+            _bring_up(kernel, index, addresses, tunnel.mtu)
+            _set_peers(kernel, index, tunnel)
 
     def delete_link(self, name: str) -> None:
-        with netlink_socket() as ipr:
-            index = _index(ipr, name)
-            if index is not None:
-                ipr.link("del", index=index)
+        with rtnetlink() as kernel:
+            if (index := kernel.index(name)) is not None:
+                kernel.delete_link(index)
 
     def mtu_towards(self, address: str) -> int:
-        with netlink_socket() as ipr:
-            for found in ipr.get_addr(family=socket_family(address)):
-                if found.get_attr("IFA_ADDRESS") == address:
-                    (link,) = ipr.get_links(found["index"])
-                    return 0 if link["flags"] & _LOOPBACK else int(link.get_attr("IFLA_MTU"))
-        return 0
+        with rtnetlink() as kernel:
+            having = {found.index for found in kernel.addresses() if found.ip == address}
+            found = [link for link in kernel.links() if link.index in having]
+        return 0 if not found or found[0].flags & _LOOPBACK else found[0].mtu
 
     def is_behind_router(self, address: str) -> bool:
         try:
-            with netlink_socket() as ipr:
-                return any(route.get_attr("RTA_GATEWAY") for route in ipr.route("get", dst=address))
+            with rtnetlink() as kernel:
+                return bool(kernel.way_to(address).gateway)
         except NetlinkFault:
             return True
 
     def our_routes(self) -> set[Route]:
-        with netlink_socket() as ipr:
-            names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in ipr.get_links()}
+        with rtnetlink() as kernel:
+            names = {link.index: link.name for link in kernel.links()}
             found = set()
-            for route in (*ipr.get_routes(family=socket.AF_INET), *ipr.get_routes(family=socket.AF_INET6)):
-                if route["proto"] != ROUTE_PROTOCOL or not route["dst_len"]:
+            for route in kernel.routes():
+                if route.protocol != ROUTE_PROTOCOL or not route.prefix:
                     continue
-                found.add(
-                    Route(
-                        f"{route.get_attr('RTA_DST')}/{route['dst_len']}",
-                        route.get_attr("RTA_GATEWAY") or "",
-                        _device(route, names),
-                        "unreachable" if route["type"] == _UNREACHABLE else "unicast",
-                    )
-                )
+                kind: Literal["unicast", "unreachable"] = "unreachable" if route.kind == _UNREACHABLE else "unicast"
+                found.add(Route(f"{route.ip}/{route.prefix}", route.gateway, _device(route, names), kind))
             return found
 
     def ensure_route(self, route: Route) -> None:
-        self._route("replace", route)
+        with rtnetlink() as kernel:
+            kernel.set_route(_kernel_route(kernel, route))
 
     def delete_route(self, route: Route) -> None:
-        with contextlib.suppress(NetlinkFault):
-            self._route("del", route)
-
-    def _route(self, command: str, route: Route) -> None:
-        with netlink_socket() as ipr:
-            options: dict[str, Any] = {
-                "dst": route.destination,
-                "family": socket_family(route.destination),
-                "proto": ROUTE_PROTOCOL,
-                "type": route.kind,
-            }
-            if route.gateway:
-                options["gateway"] = route.gateway
-            if route.device:
-                options["oif"] = _index(ipr, route.device)
-            if route.gateway and route.device:
-                options["flags"] = _ON_LINK
-            if route.source:
-                options["prefsrc"] = route.source
-            if route.metric:
-                options["priority"] = route.metric
-            ipr.route(command, **options)
+        with contextlib.suppress(NetlinkFault), rtnetlink() as kernel:
+            kernel.delete_route(_kernel_route(kernel, route))
 
     def guided_by_routers(self) -> list[str]:
         found = []
@@ -216,69 +190,87 @@ class KernelNetlink:
 
 
 @contextlib.contextmanager
-def netlink_socket() -> Iterator[Any]:
-    from pyroute2 import IPRoute
-    from pyroute2.netlink.exceptions import NetlinkError
-
+def rtnetlink() -> Iterator[RtNetlink]:
+    """Its OSError becomes a NetlinkFault."""
     try:
-        with IPRoute() as ipr:
-            yield ipr
-    except NetlinkError as error:
-        raise NetlinkFault(str(error)) from None
+        with RtNetlink() as kernel:
+            yield kernel
     except OSError as error:
         raise NetlinkFault(f"netlink: {error.strerror or error}") from None
 
 
-def _index(ipr: Any, name: str) -> int | None:
-    found = ipr.link_lookup(ifname=name)
-    return found[0] if found else None
+def _kernel_route(kernel: RtNetlink, route: Route) -> KernelRoute:
+    ip, _, prefix = route.destination.partition("/")
+    return KernelRoute(
+        ip,
+        int(prefix),
+        route.gateway,
+        (kernel.index(route.device) or 0) if route.device else 0,
+        ROUTE_PROTOCOL,
+        _UNREACHABLE if route.kind == "unreachable" else _UNICAST,
+        _ON_LINK if route.gateway and route.device else 0,
+        route.source,
+        route.metric,
+    )
 
 
-def _device(route: Any, names: dict[int, str]) -> str:
+def _device(route: KernelRoute, names: dict[int, str]) -> str:
     """Of a route that names one: with a gateway it follows, and an unreachable IPv6 one only seems to have one."""
-    if route["type"] == _UNREACHABLE or (route.get_attr("RTA_GATEWAY") and not route["flags"] & _ON_LINK):
+    if route.kind == _UNREACHABLE or (route.gateway and not route.flags & _ON_LINK):
         return ""
-    return names.get(route.get_attr("RTA_OIF"), "")
+    return names.get(route.index, "")
 
 
-def _bring_up(ipr: Any, index: int | None, wanted: set[tuple[str, int]], mtu: int) -> None:
-    """With exactly these addresses, besides those that the kernel gives to every link."""
-    if mtu:
-        ipr.link("set", index=index, mtu=mtu)
-    ipr.link("set", index=index, state="up")
-    present = {
-        (a.get_attr("IFA_ADDRESS"), a["prefixlen"]) for a in ipr.get_addr(index=index) if a["scope"] != LINK_SCOPE
-    }
-    for ip, prefix in present - wanted:
-        ipr.addr("del", index=index, address=ip, prefixlen=prefix, family=socket_family(ip))
-    for ip, prefix in wanted - present:
-        # It is ours alone: waiting for somebody else to claim an IPv6 address would only hold up Pods.
-        flags = _NO_DUPLICATE_DETECTION if ":" in ip else 0
-        ipr.addr("add", index=index, address=ip, prefixlen=prefix, family=socket_family(ip), flags=flags)
+def _bring_up(kernel: RtNetlink, index: int, wanted: set[str], mtu: int) -> None:
+    """With exactly these addresses (CIDR form), besides those that the kernel gives to every link."""
+    kernel.set_link_up(index, mtu)
+    present = {f"{a.ip}/{a.prefix}" for a in kernel.addresses() if a.index == index and a.scope != LINK_SCOPE}
+    for cidr in present - wanted:
+        kernel.delete_address(index, cidr)
+    for cidr in wanted - present:
+        kernel.add_address(index, cidr)
 
 
-def _is_tunnel(ipr: Any, index: int, tunnel: Tunnel) -> bool:
+def _vxlan(machine: str) -> bytes:
+    """How a tunnel is made that begins at a machine's address."""
+    return b"".join(
+        (
+            number_attribute(_VXLAN_ID, _TUNNEL_ID),
+            attribute(_VXLAN_PORT, _TUNNEL_PORT.to_bytes(2, "big")),
+            attribute(_VXLAN_LEARNING, b"\0"),
+            attribute(_VXLAN_LOCAL6 if ":" in machine else _VXLAN_LOCAL, ip_address(machine).packed),
+        )
+    )
+
+
+def _is_tunnel(kernel: RtNetlink, index: int, tunnel: Tunnel) -> bool:
     """Whether the link is it; what it begins at cannot be changed later."""
-    (link,) = ipr.get_links(index)
-    data = link.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
-    begins = data and (data.get_attr("IFLA_VXLAN_LOCAL") or data.get_attr("IFLA_VXLAN_LOCAL6"))
-    return bool(begins == tunnel.machine and link.get_attr("IFLA_ADDRESS") == tunnel.mac)
+    link = next((link for link in kernel.links() if link.index == index), None)
+    if link is None:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))  # it has gone meanwhile
+    options = dict(attributes(link.options, 0))
+    begins = options.get(_VXLAN_LOCAL) or options.get(_VXLAN_LOCAL6)
+    return begins == ip_address(tunnel.machine).packed and link.mac == tunnel.mac
 
 
-def _set_peers(ipr: Any, index: int | None, tunnel: Tunnel) -> None:
+def _set_peers(kernel: RtNetlink, index: int, tunnel: Tunnel) -> None:
     """Who is where: the forwarding entries of the device, and what its peers' addresses are in the tunnel."""
     wanted = {(address, peer.mac) for peer in tunnel.peers for address in peer.addresses}
-    for family in (socket.AF_INET, socket.AF_INET6):
-        for known in ipr.get_neighbours(ifindex=index, family=family):
-            address = known.get_attr("NDA_DST")
-            if known["state"] == _PERMANENT and (address, known.get_attr("NDA_LLADDR")) not in wanted:
-                ipr.neigh("del", dst=address, ifindex=index, family=family)
+    for known in [*kernel.neighbours(socket.AF_INET), *kernel.neighbours(socket.AF_INET6)]:
+        if known.index == index and known.state == PERMANENT and (known.ip, known.mac) not in wanted:
+            kernel.delete_neighbour(known)
     machines = {(peer.mac, peer.machine) for peer in tunnel.peers}
-    present = {(entry.get_attr("NDA_LLADDR"), entry.get_attr("NDA_DST")) for entry in ipr.fdb("dump", ifindex=index)}
+    entries = [each for each in kernel.neighbours(socket.AF_BRIDGE) if each.index == index]
+    present = {(entry.mac, entry.ip) for entry in entries}
     for mac, machine in present - machines:
         if machine:
-            ipr.fdb("del", ifindex=index, lladdr=mac, dst=machine)
+            kernel.delete_neighbour(_forwarding(index, mac, machine))
     for mac, machine in machines - present:
-        ipr.fdb("add", ifindex=index, lladdr=mac, dst=machine)
+        kernel.add_neighbour(_forwarding(index, mac, machine))
     for address, mac in wanted:
-        ipr.neigh("replace", dst=address, lladdr=mac, ifindex=index, state=_PERMANENT, family=socket_family(address))
+        kernel.set_neighbour(Neighbour(index, address, mac, PERMANENT))
+
+
+def _forwarding(index: int, mac: str, machine: str) -> Neighbour:
+    """An entry of a tunnel: packets for `mac` go to a machine."""
+    return Neighbour(index, machine, mac, PERMANENT | _NO_ARP, _SELF, socket.AF_BRIDGE)

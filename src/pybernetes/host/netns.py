@@ -75,10 +75,6 @@ def addresses(place: Path) -> list[str]:
     return [entry["local"] for link in json.loads(done.stdout) for entry in link.get("addr_info", ())]
 
 
-def output(arguments: Sequence[str]) -> str:
-    return _ip(list(arguments))
-
-
 def _ip(arguments: list[str], stdin: str = "", *, check: bool = True) -> str:
     program = shutil.which("ip") or "/sbin/ip"
     try:

@@ -15,8 +15,9 @@ import struct
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
-from pybernetes.host.kernel_notices import attributes, notices
-from pybernetes.host.nft_dump import HEADER_BYTES, NETLINK_NETFILTER, rules
+from pybernetes.host.kernel_notices import notices
+from pybernetes.host.netlink_socket import NETFILTER_HEADER_BYTES, NETLINK_NETFILTER, attributes
+from pybernetes.host.nft_dump import rules
 
 _NFNLGRP_NFTABLES = 7
 _SOL_NETLINK = 270
@@ -54,7 +55,9 @@ class TableGuard:
 
 def changed_by(message: bytes) -> int:
     """The thread that made the transaction which a message announces; 0 where it does not say."""
-    found = (value for kind, value in attributes(message, HEADER_BYTES) if kind == _PROCESS and len(value) == 4)
+    found = (
+        value for kind, value in attributes(message, NETFILTER_HEADER_BYTES) if kind == _PROCESS and len(value) == 4
+    )
     return int.from_bytes(next(found, b""), "big")
 
 

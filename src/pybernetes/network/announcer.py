@@ -27,7 +27,6 @@ from pybernetes.host.clock import SystemClock
 from pybernetes.host.link_watch import link_changes
 from pybernetes.host.neighbours import KernelNeighbours, Neighbours
 from pybernetes.host.netlink import NetlinkFault
-from pybernetes.host.netns import NetnsError
 from pybernetes.network.announcing import addresses, arp_announcements, neighbour_advertisement, owner
 from pybernetes.network.liveness import Liveness
 from pybernetes.network.plan import NetworkConfig
@@ -102,7 +101,7 @@ class AddressAnnouncer:
                 told, self._stale = None if self._stale else self._told, False
                 try:
                     new = await asyncio.to_thread(self._sync, self._mine(), told)
-                except (NetlinkFault, NetnsError, OSError) as error:
+                except (NetlinkFault, OSError) as error:
                     log.error("addresses of load balancers cannot be announced, trying again: %s", error)
                     self._stale = True
                     await asyncio.sleep(_RETRY_S)
