@@ -35,14 +35,18 @@ ACTED_ON = frozenset(
         "EnvFiles",
         "GangScheduling",
         "GenericWorkload",
+        "GracefulNodeShutdown",
+        "GracefulNodeShutdownBasedOnPodPriority",
         "HPAConfigurableTolerance",
         "HPAScaleToZero",
         "HostnameOverride",
+        "KubeletCrashLoopBackOffMax",
         "MaxUnavailableStatefulSet",
         "MemoryQoS",
         "MutablePodResourcesForSuspendedJobs",
         "MutableSchedulingDirectivesForSuspendedJobs",
         "PodCertificateRequest",
+        "RotateKubeletServerCertificate",
         "StorageVersionMigrator",
     }
 )
@@ -295,6 +299,13 @@ class FeatureGates:
             yield f'{name}{{name="{group}",stage="{stage.upper()}"}} {int(self.settings.get(group, False))}'
 
 
+def is_true(text: str) -> bool:
+    """Of one of Go's words for true and false. Raises ValueError."""
+    if text not in TRUE | FALSE:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text in TRUE
+
+
 def parse(texts: Iterable[str]) -> dict[str, bool]:
     """The settings of --feature-gates flags, each A=true,B=false. Raises ValueError in upstream's words."""
     settings: dict[str, bool] = {}
@@ -302,10 +313,11 @@ def parse(texts: Iterable[str]) -> dict[str, bool]:
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise ValueError(f"missing bool value for {name}")
-        if value not in TRUE | FALSE:
+        try:
+            settings[name] = is_true(value)
+        except ValueError:
             reason = f'strconv.ParseBool: parsing "{value}": invalid syntax'
-            raise ValueError(f"invalid value of {name}={value}, err: {reason}")
-        settings[name] = value in TRUE
+            raise ValueError(f"invalid value of {name}={value}, err: {reason}") from None
     return settings
 
 

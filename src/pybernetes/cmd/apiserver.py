@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pybernetes.cmd.flag_types import boolean, duration, listed, port_range, size
+from pybernetes.cmd.flag_types import SWITCH, duration, listed, port_range, size
 
 if TYPE_CHECKING:
     from pybernetes.apimachinery.user import UserInfo
@@ -66,9 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     store.add_argument(
         "--encryption-provider-config-automatic-reload",
-        type=boolean,
-        nargs="?",
-        const=True,
+        **SWITCH,
         default=False,
         help="take changes of that file at once (default false)",
     )
@@ -79,10 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--proxy-client-cert-file", default="", help="PEM certificate for servers of aggregated APIs")
     who.add_argument("--proxy-client-key-file", default="", help="its key")
     who.add_argument("--token-auth-file", default="", help='CSV of token,user,uid,"group1,group2"')
-    who.add_argument("--enable-bootstrap-token-auth", action="store_true", help="accept bootstrap tokens")
+    who.add_argument("--enable-bootstrap-token-auth", **SWITCH, default=False, help="accept bootstrap tokens")
     who.add_argument(
         "--anonymous-auth",
-        type=boolean,
+        **SWITCH,
         default=True,
         help="let requests without credentials be anonymous (default true)",
     )
@@ -117,7 +115,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kubelet.add_argument("--kubelet-client-key", default="", help="its key")
     kubelet.add_argument("--kubelet-certificate-authority", default="", help="CA of the kubelets' certificates")
     kubelet.add_argument(
-        "--resource-metrics", action="store_true", help="serve metrics.k8s.io, until a metrics server is installed"
+        "--resource-metrics", **SWITCH, default=False, help="serve metrics.k8s.io, until a metrics server is installed"
     )
     limits = parser.add_argument_group("limits and features")
     limits.add_argument("--max-requests-inflight", type=int, default=400, help="reads at once (default %(default)s)")

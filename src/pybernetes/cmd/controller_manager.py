@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.cmd import lease_flags, serving_flags, signing_flags
-from pybernetes.cmd.flag_types import duration, listed
+from pybernetes.cmd.flag_types import SWITCH, duration, listed
 
 if TYPE_CHECKING:
     from pybernetes.client.client import Client
@@ -49,16 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--leader-elect",
-        action=argparse.BooleanOptionalAction,
+        **SWITCH,
         default=True,
-        help="act only while holding the lease kube-system/kube-controller-manager",
+        help="act only while holding the lease kube-system/kube-controller-manager (default true)",
     )
     lease_flags.add_arguments(parser)
     parser.add_argument(
         "--use-service-account-credentials",
-        action=argparse.BooleanOptionalAction,
+        **SWITCH,
         default=True,
-        help="each controller acts as its own ServiceAccount",
+        help="each controller acts as its own ServiceAccount (default true)",
     )
     parser.add_argument("--root-ca-file", default="", help="PEM that kube-root-ca.crt tells every namespace")
     signing_flags.add_arguments(parser)
@@ -71,9 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     nodes.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", help="of Services (default %(default)s)")
     nodes.add_argument("--node-cidr-mask-size", type=int, default=24, help="size of a node's IPv4 range (default 24)")
-    nodes.add_argument(
-        "--allocate-node-cidrs", action=argparse.BooleanOptionalAction, default=True, help="give nodes their ranges"
-    )
+    nodes.add_argument("--allocate-node-cidrs", **SWITCH, default=True, help="give nodes their ranges (default true)")
     nodes.add_argument("--node-monitor-period", type=duration, default=5.0, help="(default 5s)")
     nodes.add_argument("--node-monitor-grace-period", type=duration, default=50.0, help="(default 50s)")
     nodes.add_argument("--node-startup-grace-period", type=duration, default=60.0, help="(default 1m)")

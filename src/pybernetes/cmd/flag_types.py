@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 
 def duration(text: str) -> float:
@@ -19,9 +20,17 @@ def duration(text: str) -> float:
 
 
 def boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return text.lower() == "true"
+    """Of one of Go's words for it."""
+    from pybernetes.apimachinery.features import is_true
+
+    try:
+        return is_true(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+SWITCH: dict[str, Any] = {"type": boolean, "nargs": "?", "const": True, "metavar": "true|false"}
+"""What add_argument is told of a flag that is on (--flag, --flag=true) or off (--flag=false)."""
 
 
 def size(text: str) -> int:

@@ -39,8 +39,9 @@ class Identity:
     def _is_known(self) -> bool:
         return Path(self._args.kubeconfig).is_file() and self._own.held() is not None
 
-    async def keep(self, transport: HttpTransport) -> None:
+    async def keep(self, kubelet: Kubelet, transport: HttpTransport) -> None:
         """Renews the client's certificate. Until cancelled."""
+        kubelet.certificates.append(self._own)
         await self._own.keep(Client(transport, user_agent="kubelet"), transport.show_certificate)
 
     async def keep_server(self, kubelet: Kubelet, transport: HttpTransport) -> None:
@@ -49,6 +50,7 @@ class Identity:
         addresses = tuple(kubelet.settings.host_ips)
         wanted = Wanted(kubelet.config.node_name, (kubelet.config.hostname,), addresses)
         own = self._certificate("server", wanted)
+        kubelet.certificates.append(own)
         if (held := own.held()) is not None:
             await kubelet.show_certificate(held)
         await own.keep(Client(transport, user_agent="kubelet"), kubelet.show_certificate)

@@ -9,7 +9,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -135,6 +135,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
 
+    @property
+    def flags(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
+
 
 def usage() -> str:
     """The help of the command itself."""
@@ -166,7 +170,8 @@ def main(argv: list[str] | None = None) -> int:
         return _wrong(f"unknown flag {words[0]}")
     verb = VERBS.get(words[0])
     if verb is None:
-        return _wrong(f"unknown verb {words[0]!r}{_suggestion(words[0])}")
+        verbs = [name for name, known in VERBS.items() if known.group]
+        return _wrong(f"unknown verb {words[0]!r}{_suggestion(words[0], verbs)}")
     try:
         return _run(words[0], verb, words[1:])
     except SystemExit as stop:
@@ -195,11 +200,17 @@ def _wrong(message: str) -> int:
     return 2
 
 
-def _suggestion(word: str) -> str:
+def _suggestion(word: str, known: Sequence[str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(word, [name for name, verb in VERBS.items() if verb.group], n=1)
+    close = difflib.get_close_matches(word, known, n=1)
     return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _dashed(word: str) -> str:
+    """A flag as it is called, which components may be told with underscores."""
+    flag, equals, value = word.partition("=")
+    return flag.replace("_", "-") + equals + value if word.startswith("--") else word
 
 
 def _run(name: str, verb: Verb, words: list[str]) -> int:
@@ -212,7 +223,10 @@ def _run(name: str, verb: Verb, words: list[str]) -> int:
         allow_abbrev=False,
     )
     module.add_arguments(parser)
-    args = parser.parse_args(words)
+    args, unknown = parser.parse_known_args([*map(_dashed, words)] if verb.group == _COMPONENT else words)
+    if unknown:
+        flag = unknown[0].partition("=")[0]
+        parser.error(f"there is no {flag!r}{_suggestion(flag, parser.flags)}")
     outcome = module.run(args)
     if isinstance(outcome, Coroutine):
         from pybernetes.cmd.component import run_component

@@ -6,7 +6,7 @@ import argparse
 
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
-from pybernetes.cmd.flag_types import duration, listed
+from pybernetes.cmd.flag_types import SWITCH, duration, listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=default,
             help="how long a silent connection in this state is known, 0s for as it is (default %(default)s)",
         )
-    parser.add_argument("--cleanup", action="store_true", help="remove the rules and exit")
+    parser.add_argument("--cleanup", **SWITCH, default=False, help="remove the rules and exit")
 
 
 async def run(args: argparse.Namespace) -> None:

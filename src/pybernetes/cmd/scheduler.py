@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pybernetes.client.client import Client
 from pybernetes.client.transport import HttpTransport
 from pybernetes.cmd import lease_flags, serving_flags
+from pybernetes.cmd.flag_types import SWITCH
 
 if TYPE_CHECKING:
     from pybernetes.scheduler.config import SchedulerConfig
@@ -22,8 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", default="", metavar="FILE", help="KubeSchedulerConfiguration to read")
     parser.add_argument(
         "--leader-elect",
-        action=argparse.BooleanOptionalAction,
-        default=None,
+        **SWITCH,
         help="schedule only while holding the lease kube-system/kube-scheduler",
     )
     lease_flags.add_arguments(parser)

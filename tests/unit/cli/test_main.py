@@ -14,6 +14,14 @@ from pybernetes.cmd.main import VERBS, main
     [
         pytest.param(["up", "--bogus"], 2, "--bogus", id="unknown flag"),
         pytest.param(["--bogus"], 2, "--bogus", id="unknown flag before the verb"),
+        pytest.param(["kubelet", "--max-pod=3"], 2, "no '--max-pod', did you mean '--max-pods'?", id="nearly a flag"),
+        pytest.param(["kubelet", "--max_pods=x"], 2, "--max-pods is NUMBER, not 'x'", id="a flag with underscores"),
+        pytest.param(
+            ["scheduler", "--kubeconfig=/no/such", "--leader-elect=perhaps"],
+            2,
+            "neither true nor false",
+            id="no switch",
+        ),
         pytest.param(["fly"], 2, "unknown verb 'fly'", id="unknown verb"),
         pytest.param(["stats"], 2, "did you mean 'status'?", id="nearly a verb"),
         pytest.param(["up", "--nodes", "many"], 2, "invalid int value", id="no number"),
