@@ -23,6 +23,7 @@ from pybernetes.apimachinery.times import format_micro_time
 from pybernetes.client.client import Client
 from pybernetes.client.objects import revision_of
 from pybernetes.host.clock import Clock
+from pybernetes.host.random import Random
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.node.status import (
@@ -40,6 +41,7 @@ from pybernetes.kubelet.node.status import (
 
 _LOG = logging.getLogger(__name__)
 _IMPATIENT_S = 0.1
+_JITTER = 0.04
 _RETRY_S = 1.0
 _SILENCE_S = 30.0
 """A runtime that is silent for less, as one that starts again is, takes no node its readiness, nor its Pods theirs.
@@ -57,6 +59,7 @@ class NodeAgent:
         machine: Machine,
         host_ips: list[str],
         clock: Clock,
+        random: Random,
         server_port: Callable[[], int],
         record: Callable[[Node, str, str, str], None],
         shown: Callable[[], Node | None],
@@ -69,6 +72,7 @@ class NodeAgent:
         self._machine = machine
         self._host_ips = host_ips
         self._clock = clock
+        self._random = random
         self._server_port = server_port
         self._record = record
         self._shown = shown
@@ -100,6 +104,7 @@ class NodeAgent:
         await self.check_runtime()
         await self._list_images()
         await self._register()
+        least = 0.0  # nodes that began together do not go on together
         while True:
             period_s = min(self._config.node_status_update_frequency_s, self._config.node_lease_duration_s / 4)
             try:
@@ -110,13 +115,14 @@ class NodeAgent:
             if self.health.error or self.health.network_error or not self.health.version:
                 period_s = min(period_s, _IMPATIENT_S if self._clock.now() - self._began_s < 60 else _RETRY_S)
             try:
-                async with asyncio.timeout(period_s):
+                async with asyncio.timeout(period_s * self._random.uniform(least, 1.0)):
                     await self._changed.wait()
             except TimeoutError:
                 pass
             else:
                 await self._list_images()
             self._changed.clear()
+            least = 1.0 - _JITTER
             await self.check_runtime()
 
     async def check_runtime(self) -> None:

@@ -47,9 +47,13 @@ class Interface:
 
     name: str
     received_bytes: int
+    received_packets: int
     received_errors: int
+    received_dropped: int
     sent_bytes: int
+    sent_packets: int
     sent_errors: int
+    sent_dropped: int
 
 
 def process_of(hierarchies: Hierarchies, group: str) -> int | None:
@@ -72,7 +76,7 @@ def interfaces(process: int) -> list[Interface]:
             name, _, rest = line.partition(":")
             numbers = [int(word) for word in rest.split()]
             if name.strip() != "lo":
-                found.append(Interface(name.strip(), numbers[0], numbers[2], numbers[8], numbers[10]))
+                found.append(Interface(name.strip(), *numbers[:4], *numbers[8:12]))
     return found
 
 

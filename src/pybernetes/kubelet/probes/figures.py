@@ -9,9 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from pybernetes.apimachinery.metrics_text import Histogram, escaped, head
-
-_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+from pybernetes.apimachinery.metrics_text import BOUNDS, Histogram, head, labelled
 
 
 @dataclass(slots=True)
@@ -20,7 +18,7 @@ class Figures:
 
     results: Counter[str] = field(default_factory=Counter)
     """By successful, failed and unknown."""
-    seconds: Histogram = field(default_factory=lambda: Histogram(_BOUNDS))
+    seconds: Histogram = field(default_factory=lambda: Histogram(BOUNDS))
     """Of answers other than failures."""
 
     def add(self, success: bool | None, seconds: float) -> None:
@@ -55,10 +53,11 @@ def lines(probes: Iterable[tuple[Probed, Figures]]) -> Iterator[str]:
 
 
 def _labels(whose: Probed) -> str:
-    told = {
-        "container": whose.container,
-        "namespace": whose.namespace,
-        "pod": whose.pod,
-        "probe_type": whose.kind.capitalize(),
-    }
-    return ",".join(f'{key}="{escaped(value)}"' for key, value in told.items())
+    return labelled(
+        {
+            "container": whose.container,
+            "namespace": whose.namespace,
+            "pod": whose.pod,
+            "probe_type": whose.kind.capitalize(),
+        }
+    )

@@ -7,10 +7,10 @@ pkg/kubelet/server/stats/summary.go.
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,25 +18,24 @@ import msgspec
 
 from pybernetes.api.core.v1 import Container, ContainerStatus, Pod, PodStatus
 from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.metrics_text import escaped, head
 from pybernetes.apimachinery.times import format_time
 from pybernetes.kubelet import pod_spec, runtime
 from pybernetes.kubelet.containers.configs import instance_of
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.probes.figures import Probed
 from pybernetes.kubelet.probes.figures import lines as probe_lines
+from pybernetes.kubelet.resources.cpu_topology import Topology, read_topology
+from pybernetes.kubelet.serving.container_metrics import container_metrics, machine_metrics
+from pybernetes.kubelet.serving.kubelet_metrics import kubelet_metrics
 from pybernetes.kubelet.serving.log_reader import LogOptions
 from pybernetes.kubelet.serving.log_stream import log_stream
 from pybernetes.kubelet.serving.server_host import ContainerLog, StreamOptions
 from pybernetes.kubelet.serving.stats import Stats
-from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.worker.machine import Stage
 from pybernetes.kubelet.worker.shell import PodRunner
 
 if TYPE_CHECKING:
     from pybernetes.kubelet.kubelet import Kubelet
-
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def log_container_id(pod: str, status: PodStatus, container: str, previous: bool) -> str:
@@ -215,42 +214,21 @@ class Host:
         agent = self._kubelet.agent
         return agent.health.error if agent is not None and self._kubelet.started.is_set() else ""
 
-    async def metrics(self) -> bytes:
-        runners = self._kubelet.runners.values()
-        states: dict[str, int] = {"running": 0, "exited": 0, "created": 0, "unknown": 0}
-        for runner in runners:
-            for container in runner.worker.runtime.containers:
-                states[container.state] += 1
-        running = sum(1 for r in runners if any(s.ready for s in r.worker.runtime.sandboxes))
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        resident = _resident_bytes()
-        lines = [
-            *head("kubelet_running_pods", "gauge", "Number of pods that have a running pod sandbox"),
-            f"kubelet_running_pods {running}",
-            *head("kubelet_running_containers", "gauge", "Number of containers by state"),
-            *(f'kubelet_running_containers{{container_state="{k}"}} {v}' for k, v in states.items()),
-            *head("kubelet_terminated_containers_total", "counter", "Ends of containers"),
-            *(
-                f'kubelet_terminated_containers_total{{container_type="{kind}",exit_code="{code}",'
-                f'reason="{escaped(reason)}"}} {count}'
-                for (kind, code, reason), count in self._kubelet.node.statuses.ends.items()
-            ),
-            *volume_stats.metrics(await self._stats.of_claims()),
-            *head("kubelet_node_name", "gauge", "The node's name"),
-            f'kubelet_node_name{{node="{self._kubelet.config.node_name}"}} 1',
-            *head("process_cpu_seconds_total", "counter", "CPU time of this process in seconds"),
-            f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.2f}",
-            *head("process_resident_memory_bytes", "gauge", "Resident memory of this process in bytes"),
-            f"process_resident_memory_bytes {resident}",
-        ]
-        return ("\n".join(lines) + "\n").encode()
+    async def metrics(self) -> Iterable[str]:
+        return kubelet_metrics(self._kubelet, await self._stats.of_claims())
 
-    async def container_metrics(self) -> bytes:
-        from pybernetes.kubelet.serving.container_metrics import container_metrics
+    async def container_metrics(self) -> Iterable[str]:
+        groups = await self._stats.groups()
+        machine = await asyncio.to_thread(self._machine_metrics)
+        return chain(container_metrics(groups), machine)
 
-        return container_metrics(await self._stats.groups())
+    def _machine_metrics(self) -> Iterable[str]:
+        topology: Topology = {}
+        with suppress(OSError, ValueError):
+            topology = read_topology()
+        return machine_metrics(self._kubelet.machine, topology)
 
-    def probe_metrics(self) -> bytes:
+    def probe_metrics(self) -> Iterable[str]:
         probes = self._kubelet.node.probes
         found = []
         for runner in self._kubelet.runners.values():
@@ -259,8 +237,4 @@ class Host:
                 for kind, figures in probes.figures(container.id).items():
                     whose = Probed(kind, container.name, meta.name or "", meta.namespace or "", runner.uid)
                     found.append((whose, figures))
-        return ("\n".join(probe_lines(found)) + "\n").encode()
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+        return probe_lines(found)

@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,11 +29,13 @@ from pybernetes.host.clock import Clock
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient, what_failed
 from pybernetes.http.messages import Request, Response, Upgrade
+from pybernetes.http.pages import metrics, page_not_found, text
 from pybernetes.http.proxying import is_upgrade, proxy_upgrade, upgrade_headers
 from pybernetes.http.self_signed import self_signed
 from pybernetes.http.server import HttpServer
 from pybernetes.kubelet.serving.access import Access
 from pybernetes.kubelet.serving.log_reader import LogOptions
+from pybernetes.kubelet.serving.request_figures import RequestFigures
 from pybernetes.kubelet.serving.resource_metrics import resource_metrics
 from pybernetes.kubelet.serving.server_host import ServerHost, StreamOptions
 
@@ -80,6 +83,7 @@ class KubeletServer:
         self._context: ssl.SSLContext | None = None
         self._runtime: dict[str, HttpClient] = {}
         self._health: HttpServer | None = None
+        self._figures = RequestFigures()
 
     @property
     def port(self) -> int:
@@ -111,11 +115,11 @@ class KubeletServer:
                 return
 
     async def _plain(self, request: Request) -> Response | Upgrade:
-        return self._healthz() if request.path == "/healthz" else _text(404, "404 page not found")
+        return self._healthz() if request.path == "/healthz" else page_not_found()
 
     def _healthz(self) -> Response:
         problem = self._host.healthy()
-        return _text(500, problem) if problem else _text(200, "ok")
+        return text(problem, 500) if problem else text("ok")
 
     async def stop(self) -> None:
         for server in (self._http, self._health):
@@ -126,11 +130,14 @@ class KubeletServer:
 
     async def handle(self, request: Request) -> Response | Upgrade:
         """One request, from authentication to answer; errors become plain text, as upstream's are."""
+        return await self._figures.counted(request, self._answer)
+
+    async def _answer(self, request: Request) -> Response | Upgrade:
         try:
             await self._check(request)
             return await self._route(request)
         except StatusError as error:
-            return _text(error.code, error.message)
+            return text(error.message, error.code)
 
     async def _check(self, request: Request) -> None:
         user = await self._access.user(request)
@@ -148,7 +155,7 @@ class KubeletServer:
     async def _route(self, request: Request) -> Response | Upgrade:
         first, *rest = request.path.strip("/").split("/")
         if first in _DEBUGGING and not self._config.debugging_handlers:
-            return _text(405, "Debug endpoints are disabled.")
+            return text("Debug endpoints are disabled.", 405)
         match first, len(rest):
             case "healthz", _:
                 return self._healthz()
@@ -167,14 +174,14 @@ class KubeletServer:
             case "checkpoint", 3:
                 return await self._checkpoint(request, *rest)
             case "metrics", 0:
-                return _figures(await self._host.metrics())
+                return metrics(chain(await self._host.metrics(), self._figures.lines()))
             case "metrics", 1 if rest == ["resource"]:
                 node = request.headers.get("host", "")
-                return _figures(resource_metrics(await self._host.stats_summary(node, only_cpu_and_memory=True)))
+                return metrics(resource_metrics(await self._host.stats_summary(node, only_cpu_and_memory=True)))
             case "metrics", 1 if rest == ["cadvisor"]:
-                return _figures(await self._host.container_metrics())
+                return metrics(await self._host.container_metrics())
             case "metrics", 1 if rest == ["probes"]:
-                return _figures(self._host.probe_metrics())
+                return metrics(self._host.probe_metrics())
             case "stats", 1 if rest == ["summary"]:
                 few = _true(request.params(), "only_cpu_and_memory")
                 return _json(await self._host.stats_summary(request.headers.get("host", ""), few))
@@ -185,7 +192,7 @@ class KubeletServer:
                 return await system_logs.answer(request, Path(self._config.system_log_folder), "/".join(rest))
             case "configz", 0:
                 return _json({"kubeletconfig": self._host.configz()})
-        return _text(404, "404 page not found")
+        return page_not_found()
 
     # logs
 
@@ -207,11 +214,11 @@ class KubeletServer:
 
     def _log_options(self, params: dict[str, list[str]]) -> tuple[LogOptions, bool]:
         def number(name: str) -> int | None:
-            text = params.get(name, [""])[0]
-            if not text:
+            given = params.get(name, [""])[0]
+            if not given:
                 return None
             try:
-                return int(text)
+                return int(given)
             except ValueError:
                 raise BadRequest("Unable to decode query.") from None
 
@@ -257,17 +264,17 @@ class KubeletServer:
     async def _port_forward(self, request: Request, rest: list[str]) -> Response | Upgrade:
         namespace, name = rest[:2]
         uid = rest[2] if len(rest) == 3 else ""
-        texts = [text for value in request.params().get("port", []) for text in value.split(",")]
-        if any(not text.isdigit() or not 0 < int(text) < 65536 for text in texts):
-            raise BadRequest(f"unable to parse {','.join(texts)!r} as a port")
+        ports = [port for value in request.params().get("port", []) for port in value.split(",")]
+        if any(not port.isdigit() or not 0 < int(port) < 65536 for port in ports):
+            raise BadRequest(f"unable to parse {','.join(ports)!r} as a port")
         _require_upgrade(request)
         self._require_pod(namespace, name, uid)
-        url = await self._host.port_forward_url(namespace, name, uid, [int(text) for text in texts])
+        url = await self._host.port_forward_url(namespace, name, uid, [int(port) for port in ports])
         return await self._to_runtime(request, url)
 
     async def _run(self, request: Request, rest: list[str]) -> Response:
         if request.method != "POST":
-            return _text(405, "405: Method Not Allowed")
+            return text("405: Method Not Allowed", 405)
         namespace, name, uid, container = _target(rest)
         self._require_pod(namespace, name, uid)
         command = request.params().get("cmd", [""])[0].split(" ")
@@ -276,15 +283,15 @@ class KubeletServer:
 
     async def _checkpoint(self, request: Request, namespace: str, name: str, container: str) -> Response:
         if request.method != "POST":
-            return _text(405, "405: Method Not Allowed")
+            return text("405: Method Not Allowed", 405)
         pod = self._host.pod(namespace, name)
         if pod is None:
             raise NotFound("pod does not exist")
         _require_container(pod, container)
-        text = request.params().get("timeout", ["0"])[-1]
-        if not text.isascii() or not text.isdigit():
+        timeout = request.params().get("timeout", ["0"])[-1]
+        if not timeout.isascii() or not timeout.isdigit():
             raise BadRequest("cannot parse value of timeout parameter")
-        return _json({"items": [await self._host.checkpoint(namespace, name, container, int(text))]})
+        return _json({"items": [await self._host.checkpoint(namespace, name, container, int(timeout))]})
 
     async def _to_runtime(self, request: Request, url: str) -> Response | Upgrade:
         parts = urlsplit(url)
@@ -362,11 +369,3 @@ def _pods(pods: list[Pod]) -> Response:
 
 def _json(tree: dict[str, Any]) -> Response:
     return Response(200, [("Content-Type", "application/json")], msgspec.json.encode(tree))
-
-
-def _figures(text: bytes) -> Response:
-    return Response(200, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], text)
-
-
-def _text(status: int, text: str) -> Response:
-    return Response(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())

@@ -6,7 +6,7 @@ Errors are `apimachinery.errors` (their code and message go to the client as the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -96,14 +96,14 @@ class ServerHost(Protocol):
         """ "" or what is wrong: the sync loop does not turn, the runtime is away."""
         ...
 
-    async def metrics(self) -> bytes:
-        """The Prometheus text of this process."""
+    async def metrics(self) -> Iterable[str]:
+        """The Prometheus text, by lines, of this process."""
         ...
 
-    async def container_metrics(self) -> bytes:
-        """The Prometheus text of what the node, pods and containers use."""
+    async def container_metrics(self) -> Iterable[str]:
+        """The Prometheus text, by lines, of what the node, pods and containers use."""
         ...
 
-    def probe_metrics(self) -> bytes:
-        """The Prometheus text of probes."""
+    def probe_metrics(self) -> Iterable[str]:
+        """The Prometheus text, by lines, of probes."""
         ...

@@ -19,7 +19,10 @@ from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.containers.configs import instance_of
-from pybernetes.kubelet.node.usage import Usage, interfaces, meminfo, process_of, processes, usage
+from pybernetes.kubelet.node import group_figures
+from pybernetes.kubelet.node.usage import Interface, Usage, interfaces, meminfo, process_of, processes, usage
+from pybernetes.kubelet.resources.cgroups import Cgroups
+from pybernetes.kubelet.serving.container_metrics import Group, figures_of, figures_of_network
 from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.volumes.stats import NamedStats
 
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _RATE_WITHIN_S = 300.0
+_NOT_COUNTED = ("veth", "docker", "nerdctl")
+"""How links begin that are others' ends. Source: cadvisor container/libcontainer/handler.go ignoredDevicePrefixes."""
 _PODS_AT_ONCE = 16
 """After so many pods others get their turn."""
 
@@ -45,15 +50,24 @@ class Stats:
         stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
         found = await self._read(format_time(now), stats)
         self._add_rates(found, now)
-        await self._add_volumes(found, format_time(now))
+        await self._add_details(found, format_time(now))
         return found
 
-    async def _add_volumes(self, summary: dict[str, Any], shown: str) -> None:
-        for told in summary["pods"]:
+    async def _add_details(self, summary: dict[str, Any], shown: str) -> None:
+        cgroups = self._kubelet.node.cgroups
+        for number, told in enumerate(summary["pods"], 1):
+            if number % _PODS_AT_ONCE == 0:
+                await asyncio.sleep(0)
             runner = self._kubelet.runners.get(told["podRef"]["uid"])
-            if runner is not None:
-                volumes = await self._kubelet.node.volumes.stats(runner.worker.pod)
-                told["volume"] = [volume_stats.summary(each, shown) for each in volumes]
+            if runner is None:
+                continue
+            pod = runner.worker.pod
+            if cgroups is not None:
+                with suppress(OSError):
+                    told["process_stats"] = {"process_count": cgroups.processes(pod)}
+                told |= _network(_interfaces(cgroups, pod), shown)
+            volumes = await self._kubelet.node.volumes.stats(pod)
+            told["volume"] = [volume_stats.summary(each, shown) for each in volumes]
 
     async def of_claims(self) -> list[NamedStats]:
         """Of volumes that claims have given to pods."""
@@ -69,24 +83,28 @@ class Stats:
             stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
         return await self._read(format_micro_time(now), stats)
 
-    async def groups(self) -> list[tuple[dict[str, str], dict[str, Any]]]:
-        """The node, pods and containers, each with the labels that cadvisor gives it."""
+    async def groups(self) -> list[Group]:
+        """The node, what all pods share, pods and containers, with cadvisor's figures."""
         now = self._kubelet.clock.now()
         stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
         summary = await self._read(format_micro_time(now), stats)
-        found = [(_labels("/"), summary["node"])]
         cgroups = self._kubelet.node.cgroups
+        found = [Group("/", now, figures=figures_of(summary["node"]))]
         for told in summary["pods"]:
             runner = self._kubelet.runners.get(told["podRef"]["uid"])
             if runner is None:
                 continue
             pod = runner.worker.pod
             group = cgroups.parent_of(pod) if cgroups is not None else f"/pod{runner.uid}"
-            found.append((_labels(group, pod), told))
+            found.append(Group(group, now, pod, figures=figures_of(told)))
             for each in told["containers"]:
                 running = runner.worker.runtime.find(each["name"])
                 if running is not None:
-                    found.append((_labels(f"{group}/{running.id}", pod, running), each))
+                    found.append(Group(f"{group}/{running.id}", now, pod, running, figures_of(each)))
+        if cgroups is not None:
+            shared = [Group(f"{cgroups.of_pods}{level}", now) for level in ("", "/burstable", "/besteffort")]
+            found[1:1] = shared
+            await asyncio.to_thread(_add_figures, cgroups, found)
         return found
 
     def _mine(self) -> dict[str, str]:
@@ -126,11 +144,6 @@ class Stats:
         if found["containers"]:
             whole = usage(cgroups.hierarchies, group) if cgroups is not None else None
             found |= _told(whole, shown) if whole is not None else _totals(found["containers"], shown)
-            if cgroups is not None and stats:
-                with suppress(OSError):
-                    found["process_stats"] = {"process_count": cgroups.processes(pod)}
-                if not pod.spec.hostNetwork:
-                    found |= _network(process_of(cgroups.hierarchies, group), shown)
         return found
 
     def _add_rates(self, summary: dict[str, Any], now: float) -> None:
@@ -175,25 +188,36 @@ def _of_runtime(stat: Any) -> Usage:
     )
 
 
-def _network(process: int | None, shown: str) -> dict[str, Any]:
-    """Of the network namespace that a process of the pod is in."""
+def _interfaces(cgroups: Cgroups, pod: Pod) -> list[Interface]:
+    """Of the network namespace that the pod's processes are in; none of the node's own."""
+    process = None if pod.spec.hostNetwork else process_of(cgroups.hierarchies, cgroups.parent_of(pod))
+    return interfaces(process) if process is not None else []
+
+
+def _add_figures(cgroups: Cgroups, groups: list[Group]) -> None:
+    """What the kernel's files have besides."""
+    hierarchies = cgroups.hierarchies
+    for group in groups:
+        group.figures += group_figures.figures(hierarchies, group.id)
+        if group.container is not None:
+            group.figures += group_figures.processes(hierarchies, group.id)
+        elif group.pod is not None:
+            group.figures += figures_of_network(_interfaces(cgroups, group.pod))
+        elif group.id == "/":
+            own = (each for each in interfaces(os.getpid()) if not each.name.lower().startswith(_NOT_COUNTED))
+            group.figures += figures_of_network(own)
+        else:
+            used = usage(hierarchies, group.id)
+            group.figures += figures_of(_told(used, "")) if used is not None else []
+
+
+def _network(found: list[Interface], shown: str) -> dict[str, Any]:
     told = [
         {"name": each.name, "rxBytes": each.received_bytes, "rxErrors": each.received_errors}
         | {"txBytes": each.sent_bytes, "txErrors": each.sent_errors}
-        for each in (interfaces(process) if process is not None else ())
+        for each in found
     ]
     return {"network": {"time": shown, **told[0], "interfaces": told}} if told else {}
-
-
-def _labels(group: str, pod: Pod | None = None, container: runtime.Container | None = None) -> dict[str, str]:
-    return {
-        "container": container.name if container is not None else "",
-        "id": group,
-        "image": container.image if container is not None else "",
-        "name": container.id if container is not None else "",
-        "namespace": (pod.metadata.namespace or "") if pod is not None else "",
-        "pod": (pod.metadata.name or "") if pod is not None else "",
-    }
 
 
 def _totals(containers: list[dict[str, Any]], shown: str) -> dict[str, Any]:

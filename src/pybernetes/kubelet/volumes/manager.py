@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 import stat
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ from pybernetes.api.core.v1 import (
     VolumeMount,
 )
 from pybernetes.apimachinery import errors, quantity, volume_claims
+from pybernetes.apimachinery.metrics_text import Durations
 from pybernetes.apimachinery.volume_claims import BLOCK
 from pybernetes.client.client import Client
 from pybernetes.host import files
@@ -44,10 +46,12 @@ from pybernetes.kubelet.volumes.csi.volumes import CsiVolumes, Recorder
 from pybernetes.kubelet.volumes.huge_pages import page_size_for
 from pybernetes.kubelet.volumes.image_mounts import FOLDER, ImageMounts
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, needs_memory, payload
+from pybernetes.kubelet.volumes.plugins import plugin_name
 from pybernetes.kubelet.volumes.stats import NamedStats, VolumeStats
 from pybernetes.kubelet.volumes.tokens import DEFAULT_LIFETIME_S, Tokens
 
 _LOG = logging.getLogger(__name__)
+_BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600)
 _FOLDERS = {
     "emptyDir": "kubernetes.io~empty-dir",
     "configMap": "kubernetes.io~configmap",
@@ -78,6 +82,8 @@ class Volumes:
         self._client = client
         self._claimed: dict[str, dict[str, PersistentVolume]] = {}
         """What is behind the claims of prepared pods: by uid and the name of the pod's volume."""
+        self.mounted = Durations("migrated", "operation_name", "status", "volume_plugin", bounds=_BOUNDS)
+        """How long it took to make volumes ready, or to fail."""
 
     def meet_runtime(self, name: str, version: str, endpoint: str) -> None:
         """What this runtime cannot do is done here, or refused."""
@@ -110,8 +116,10 @@ class Volumes:
         for name in ("volumes", "plugins", "containers"):
             (folder / name).mkdir(parents=True, exist_ok=True, mode=0o750)
         for volume in pod.spec.volumes:
+            began_s, status = time.monotonic(), "fail-unknown"
             try:
                 await self._prepare_one(pod, volume, facts, record)
+                status = "success"
             except ClaimError as error:
                 name = volume.name
                 raise VolumeError(
@@ -120,6 +128,12 @@ class Volumes:
                 ) from error
             except (VolumeError, OSError, errors.StatusError, ValueError) as error:
                 raise VolumeError(_told(volume, error)) from error
+            finally:
+                self.mounted.add(time.monotonic() - began_s, "false", "volume_mount", status, self.plugin(pod, volume))
+
+    def plugin(self, pod: Pod, volume: Volume) -> str:
+        """What upstream calls what makes the volume."""
+        return plugin_name(volume, self._claimed.get(uid_of(pod), {}).get(volume.name))
 
     async def _prepare_one(self, pod: Pod, volume: Volume, facts: Facts, record: Recorder) -> None:
         if volume.hostPath is not None:

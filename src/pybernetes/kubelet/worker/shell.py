@@ -12,11 +12,11 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from pybernetes.api.core.v1 import EphemeralContainer, Pod, Probe
+from pybernetes.api.core.v1 import EphemeralContainer, Pod, PodStatus, Probe
 from pybernetes.apimachinery.errors import StatusError
 from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.client import cause
@@ -45,6 +45,7 @@ from pybernetes.kubelet.tasks import Spawn
 from pybernetes.kubelet.volumes.manager import Volumes
 from pybernetes.kubelet.volumes.payload import VolumeError
 from pybernetes.kubelet.worker import messages as m
+from pybernetes.kubelet.worker.figures import Starting, WorkerFigures
 from pybernetes.kubelet.worker.machine import PodWorker, Stage
 from pybernetes.kubelet.worker.status_writer import StatusWriter
 
@@ -82,6 +83,7 @@ class Node:
     """The runtime's name for the pod's RuntimeClass."""
     giving: Giving | None = None
     """What containers get besides their spec; None has nothing to give."""
+    figures: WorkerFigures = field(default_factory=WorkerFigures)
     on_exit: Callable[[str], None] = lambda _id: None
     has_exited: Callable[[str], bool] = lambda _id: False
     """Whether the end of a container was told lately, maybe before its pod knew of it."""
@@ -107,6 +109,8 @@ class PodRunner:
         self._refreshing = asyncio.Lock()
         self._sandbox_configs: dict[str, Any] = {}
         self._cause = cause.current()
+        self._stage_since_s = node.clock.now()
+        self._starting = Starting(node.figures, worker.pod, self._stage_since_s)
 
     def post(self, event: m.Event) -> None:
         """Takes a fact; what follows from it begins before this returns."""
@@ -124,11 +128,13 @@ class PodRunner:
             self._handling = False
 
     def _handle(self, event: m.Event) -> None:
-        before = self.worker.stage
-        for instruction in self.worker.handle(event, self._node.clock.now()):
+        before, now_s = self.worker.stage, self._node.clock.now()
+        for instruction in self.worker.handle(event, now_s):
             self._carry_out(instruction)
         self._set_alarm()
         if self.worker.stage is not before:
+            self._node.figures.stage_left(before, now_s - self._stage_since_s)
+            self._stage_since_s = now_s
             if self.worker.stage is Stage.GONE:
                 self.close()
             self._node.on_stage(self.uid)
@@ -162,6 +168,7 @@ class PodRunner:
                 self._node.record(pod, kind, reason, message, name)
             case m.WriteStatus(status=status, final=final):
                 self._node.statuses.write(self.uid, status, final)
+                self._count_start(status)
             case m.StartProbes():
                 self._start_probes(instruction)
             case m.StopProbes(container_id=container_id, only_liveness=only_liveness):
@@ -201,6 +208,13 @@ class PodRunner:
             case m.RemoveLeftovers():
                 self._spawn(self._remove_leftovers(pod), "remove", m.LeftoversRemoved(_LOST))
 
+    def _count_start(self, status: PodStatus) -> None:
+        node = self._node
+        if self.worker.stage is not Stage.SYNCING:
+            return
+        pulling_s = partial(node.images.pulled_s, self.uid)
+        self._starting.told(self.worker.pod, status, self.worker.runtime, node.clock.now(), pulling_s)
+
     def _spawn(self, work: Coroutine[Any, Any, None], what: str, failure: m.Event | None = None) -> asyncio.Task[None]:
         return self._node.spawn(self._answered(work, what, failure), f"{self.worker.pod.metadata.name}: {what}")
 
@@ -227,7 +241,9 @@ class PodRunner:
         node, size = self._node, None
         try:
             if node.cgroups is not None:
-                size = node.cgroups.create(pod, owns_cpus=node.giving is not None and bool(node.giving.cpu_owners(pod)))
+                owns_cpus = node.giving is not None and bool(node.giving.cpu_owners(pod))
+                with node.figures.of_cgroups("create"):
+                    size = node.cgroups.create(pod, owns_cpus=owns_cpus)
         except OSError as error:
             text = f"unable to ensure pod container exists: {files.reason(error)}"
             node.record(pod, "Warning", "FailedCreatePodContainer", text, "")
@@ -315,6 +331,7 @@ class PodRunner:
 
     async def _create_sandbox(self, pod: Pod, attempt: int) -> None:
         node = self._node
+        node.figures.pods_started += 1
         try:
             handler = await node.runtime_handler(pod)
             config, warnings = node.configs.sandbox(pod, attempt, handler)
@@ -324,6 +341,7 @@ class PodRunner:
             self._sandbox_configs = {sandbox_id: config}
             answer = await node.cri.pod_sandbox_status(sandbox_id)
         except (CriError, StatusError, OSError, ValueError) as error:
+            node.figures.pods_not_started += 1
             self.post(m.SandboxFailed(str(error), await self._sandboxes_left(pod)))
             return
         self.post(m.SandboxCreated(sandbox_of(answer.status, bool(pod.spec.hostNetwork))))
@@ -382,20 +400,30 @@ class PodRunner:
             self.post(m.ImageFailed(name, "ErrImagePull", "pull cancelled"))
             raise
         except ImageError as error:
+            self._not_started(pod, name, error.reason)
             record("Warning", "Failed", f"Error: {error.reason}")
             self.post(m.ImageFailed(name, error.reason, error.message))
             return
         except (VolumeError, OSError) as error:
+            self._not_started(pod, name, "CreateContainerError")
             record("Warning", "Failed", f"Error: {error}")
             self.post(m.ImageFailed(name, "CreateContainerError", str(error)))
             return
         self.post(m.ImageReady(name, reference))
+
+    def _not_started(self, pod: Pod, name: str, reason: str) -> None:
+        """Counts a container that was to start and had no image."""
+        kind = pod_spec.kind_of(pod, name)
+        self._node.figures.containers_started[kind] += 1
+        self._node.figures.containers_not_started[kind, reason] += 1
 
     async def _start_container(self, pod: Pod, asked: m.StartContainer) -> None:
         """Create, start, postStart; what the runtime has in the end is told either way."""
         node, name = self._node, asked.name
         container_id = ""
         reason, message = "CreateContainerConfigError", ""
+        kind = pod_spec.kind_of(pod, name)
+        node.figures.containers_started[kind] += 1
         try:
             config, sandbox_config = await self._container_config(pod, asked)
             reason = "CreateContainerError"
@@ -415,6 +443,7 @@ class PodRunner:
             return
         except (CriError, ConfigError, AllocationError, HookError, OSError, ValueError) as error:
             message = error.message if isinstance(error, CriError) else str(error)
+            node.figures.containers_not_started[kind, reason] += 1
             if not isinstance(error, HookError):
                 shown = message.replace(container_id, name) if container_id else message
                 node.record(pod, "Warning", "Failed", f"Error: {shown}", name)
@@ -608,7 +637,8 @@ class PodRunner:
                     await node.cri.update_container_resources(step.container_id, resources)
                     done[step.container_id] = step.size
                 elif node.cgroups is not None:
-                    node.cgroups.resize(pod, step.pod)
+                    with node.figures.of_cgroups("update"):
+                        node.cgroups.resize(pod, step.pod)
         except (CriError, OSError) as error:
             self.post(m.PodResized(done, failure=str(error)))
             return
@@ -645,7 +675,8 @@ class PodRunner:
                 await node.giving.give_back(self.uid)
             await node.volumes.unmount(self.uid)
             if node.cgroups is not None:
-                node.cgroups.remove(self.uid)
+                with node.figures.of_cgroups("destroy"):
+                    node.cgroups.remove(self.uid)
         except (ClaimError, VolumeError, OSError) as error:
             _LOG.warning("pod %s cannot be cleaned up yet: %s", self.uid, error)
             self.post(m.CleanedUp(str(error)))

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from pybernetes.host.clock import LoopClock
+from pybernetes.host.random import Random
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri import cri_pb2 as untyped
 from pybernetes.kubelet.cri.client import CriClient, CriError
@@ -48,6 +49,7 @@ def test_a_runtime_that_starts_again_takes_the_node_no_readiness_one_that_stays_
             Machine(),
             ["192.0.2.1"],
             LoopClock(),
+            Random(1),
             lambda: 10250,
             lambda *event: None,
             lambda: None,

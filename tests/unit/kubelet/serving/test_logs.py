@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.kubelet.serving.container_metrics import container_metrics
 from pybernetes.kubelet.serving.log_reader import LogOptions, LogRenderer, tail_start
 from pybernetes.kubelet.serving.resource_metrics import resource_metrics
 
@@ -84,7 +83,7 @@ def test_resource_metrics() -> None:
     }
     container = {"name": "a", "startTime": time, **usage}
     pod = {"podRef": {"name": "web", "namespace": "shop"}, "containers": [container], **usage}
-    lines = resource_metrics({"node": usage, "pods": [pod]}).decode().splitlines()
+    lines = resource_metrics({"node": usage, "pods": [pod]})
     assert [line for line in lines if not line.startswith("#")] == [
         "node_cpu_usage_seconds_total 2.5 1767225600000",
         "node_memory_working_set_bytes 10.0 1767225600000",
@@ -95,39 +94,3 @@ def test_resource_metrics() -> None:
         'container_start_time_seconds{container="a",namespace="shop",pod="web"} 1767225600.0',
         "resource_scrape_error 0",
     ]
-
-
-def test_container_metrics() -> None:
-    time = "2026-01-01T00:00:00Z"
-    labels = {"container": "a", "id": "/x", "image": "i", "name": "c1", "namespace": "shop", "pod": "web"}
-    used = {
-        "cpu": {"time": time, "usageCoreNanoSeconds": 2_500_000_000},
-        "memory": {"time": time, "workingSetBytes": 10, "usageBytes": 20, "pageFaults": 3},
-        "rootfs": {"time": time, "usedBytes": 7},
-        "startTime": time,
-    }
-    counted = {"name": "eth0", "rxBytes": 5, "rxErrors": 0, "txBytes": 6, "txErrors": 1}
-    network = {"network": {"time": time, **counted, "interfaces": [counted]}}
-    pod = {**labels, "container": "", "image": "", "name": ""}
-    lines = container_metrics([(labels, used), (pod, network)]).decode().splitlines()
-    mine = '{container="a",id="/x",image="i",name="c1",namespace="shop",pod="web"}'
-    of_pod = '{container="",id="/x",image="",interface="eth0",name="",namespace="shop",pod="web"}'
-    of_cpu = mine.replace(",id", ',cpu="total",id')
-    stamp = "1767225600000"
-    assert [line for line in lines if not line.startswith("#")] == [
-        f"container_cpu_usage_seconds_total{of_cpu} 2.5 {stamp}",
-        f"container_memory_usage_bytes{mine} 20.0 {stamp}",
-        f"container_memory_working_set_bytes{mine} 10.0 {stamp}",
-        f"container_memory_failures_total{_faults(mine)} 3.0 {stamp}",
-        f"container_fs_usage_bytes{mine} 7.0 {stamp}",
-        f"container_network_receive_bytes_total{of_pod} 5.0 {stamp}",
-        f"container_network_receive_errors_total{of_pod} 0.0 {stamp}",
-        f"container_network_transmit_bytes_total{of_pod} 6.0 {stamp}",
-        f"container_network_transmit_errors_total{of_pod} 1.0 {stamp}",
-        f"container_start_time_seconds{mine} 1767225600.0",
-        "container_scrape_error 0",
-    ]
-
-
-def _faults(labels: str) -> str:
-    return labels.replace(",id", ',failure_type="pgfault",id').replace("}", ',scope="container"}')
