@@ -9,13 +9,14 @@ import asyncio
 import base64
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pybernetes.api.certificates.v1 import CertificateSigningRequest, CertificateSigningRequestSpec
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery.errors import StatusError
+from pybernetes.apimachinery.metrics_text import head
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
 from pybernetes.host.files import write_atomic
@@ -94,6 +95,19 @@ class OwnCertificate:
         self._wanted = wanted
         self._clock = clock
         self._random = random
+        self._failures = 0
+
+    def lines(self) -> Iterator[str]:
+        """How long it is good, and how often it could not be renewed, for the kubelet's page of metrics."""
+        kind = "server" if self._wanted.signer == _SERVING else "client"
+        held, name = self.held(), f"kubelet_certificate_manager_{kind}_ttl_seconds"
+        if held is not None:
+            yield from head(name, "gauge", f"How long the {kind}'s certificate is good, in seconds.")
+            yield f"{name} {validity_s(held)[1] - self._clock.now():.0f}"
+        name = "kubelet_server_expiration_renew_errors"
+        name = name if kind == "server" else "kubelet_certificate_manager_client_expiration_renew_errors"
+        yield from head(name, "counter", f"How often the {kind}'s certificate could not be renewed.")
+        yield f"{name} {self._failures}"
 
     def held(self) -> bytes | None:
         """What is in the file, if it is good now."""
@@ -139,6 +153,7 @@ class OwnCertificate:
                 await use(await self.obtain(client))
                 retry_s = _RETRY_S
             except (CertificateRefused, StatusError, OSError) as error:
+                self._failures += 1
                 _LOG.warning("no new certificate %s, trying again in %g s: %s", self.file.name, retry_s, error)
                 await asyncio.sleep(retry_s)
                 retry_s = min(2 * retry_s, _LONGEST_RETRY_S)

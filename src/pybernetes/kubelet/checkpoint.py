@@ -27,6 +27,18 @@ class Checkpoint:
         except (OSError, ValueError) as error:
             _LOG.warning("%s cannot be read from %s: %s", self._what, self._file, error)
 
+    def insist(self, take: Callable[[bytes], None]) -> None:
+        """The same, but raises ValueError, with the way out, for what `take` refuses or cannot be read."""
+        try:
+            take(self._file.read_bytes())
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"{self._what} cannot be restored from {self._file}: {error}; "
+                "drain this node and delete that file before the kubelet is started again"
+            ) from None
+
     def write(self, text: bytes) -> None:
         """Raises OSError."""
         write_atomic(self._file, text, 0o600)

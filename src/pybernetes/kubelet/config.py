@@ -1,4 +1,4 @@
-"""Everything a kubelet can be told. Flag names for these are in `cmd/kubelet.py`."""
+"""Everything a kubelet can be told. Flag names for these are in `cmd/kubelet_flags.py`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _EVICTION_HARD = {
     "imagefs.available": "15%",
     "imagefs.inodesFree": "5%",
 }
+LONGEST_BACK_OFF_S = 300.0
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ class KubeletConfig:
     node_lease_duration_s: int = 40
     node_status_max_images: int = 50
     """How many images the Node names; -1 for all."""
-    max_restart_back_off_s: float = 300.0
+    max_restart_back_off_s: float = LONGEST_BACK_OFF_S
     max_dead_containers_per_container: int = 1
     container_log_max_bytes: int = 10 * 1024 * 1024
     container_log_max_files: int = 5

@@ -8,6 +8,7 @@ Source: pkg/kubelet/eviction/eviction_manager.go evictPod, pkg/kubelet/preemptio
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pybernetes.api.core.v1 import Pod
@@ -36,6 +37,8 @@ class Endings:
         self._garbage = garbage
         self._moved = asyncio.Event()
         self.eviction = Eviction(kubelet.config, signals, self, kubelet.clock) if signals is not None else None
+        self.preemptions: Counter[str] = Counter()
+        """Pods that made room for critical ones, by what these were short of first."""
         self.shutdown = NodeShutdown(kubelet.config, self, kubelet.around.logind)
 
     async def run(self) -> None:
@@ -64,6 +67,7 @@ class Endings:
             text = f"Unexpected error while attempting to recover from admission failure: {why}"
             return Rejection("UnexpectedAdmissionError", text)
         for victim in chosen:
+            self.preemptions[rejection.short[0].resource] += 1
             self._kubelet.record(victim, "Warning", preemption.REASON, preemption.MESSAGE)
             disruption = (_BY_KUBELET, preemption.CONDITION)
             self._post(victim, m.PodEnded(preemption.REASON, preemption.MESSAGE, disruption=disruption))
@@ -108,9 +112,7 @@ class Endings:
             agent.something_changed()
 
     def tell_node(self, reason: str, message: str) -> None:
-        agent = self._kubelet.agent
-        if agent is not None and agent.node is not None:
-            self._kubelet.record_of_node(agent.node, "Warning", reason, message)
+        self._kubelet.tell_node(reason, message)
 
     # What the shutdown of the machine asks.
 

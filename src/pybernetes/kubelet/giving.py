@@ -8,13 +8,18 @@ Source: pkg/kubelet/cm/container_manager_linux.go.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, Pod, ResourceHealth, ResourceStatus
 from pybernetes.client.client import Client
 from pybernetes.host.clock import Clock
+from pybernetes.kubelet.checkpoint import Checkpoint
 from pybernetes.kubelet.claims.drivers import Drivers
 from pybernetes.kubelet.claims.manager import ClaimError, ResourceClaims
 from pybernetes.kubelet.config import KubeletConfig
@@ -25,6 +30,7 @@ from pybernetes.kubelet.devices.plugins import DevicePlugins
 from pybernetes.kubelet.node.status import Offer, read_machine
 from pybernetes.kubelet.plugins.registration import PluginHandler
 from pybernetes.kubelet.pod_spec import uid_of
+from pybernetes.kubelet.resources import cpus, memory
 from pybernetes.kubelet.resources.allocation import Allocation, Provider
 from pybernetes.kubelet.resources.cpu_topology import read_topology, text_of
 from pybernetes.kubelet.resources.cpus import Cpus
@@ -54,6 +60,7 @@ class Giving:
         changed: Callable[[set[str]], None],
         cpus_changed: Callable[[], None],
     ) -> None:
+        self._config = config
         root = Path(config.root_dir)
         self._spawn = spawn
         self._changed = changed
@@ -69,6 +76,8 @@ class Giving:
         self.allocation = _allocation(config, [each for each in candidates if each is not None], nodes)
 
     async def start(self) -> None:
+        """Raises ValueError where an earlier kubelet handed out CPUs or memory by other rules."""
+        refuse_other_policies(self._config)
         self.devices.remember()
         for known in (self.cpus, self.memory):
             if known is not None:
@@ -161,6 +170,26 @@ class Giving:
             if told:
                 found[container.name] = told
         return found
+
+
+class _Left(msgspec.Struct, rename="camel"):
+    policy_name: str
+    entries: dict[str, Any] = {}
+
+
+def refuse_other_policies(config: KubeletConfig) -> None:
+    """Raises ValueError where an earlier kubelet handed out CPUs or memory by another policy than this one is to.
+
+    Source: pkg/kubelet/cm/cpumanager/state/state_checkpoint.go, pkg/kubelet/cm/memorymanager/state/state_checkpoint.go.
+    """
+
+    def check(policy: str, text: bytes) -> None:
+        left = msgspec.json.decode(text, type=_Left)
+        if left.entries and left.policy_name != policy:
+            raise ValueError(f'configured policy "{policy}" differs from state checkpoint policy "{left.policy_name}"')
+
+    for file, policy in ((cpus.FILE, config.cpu_manager_policy), (memory.FILE, config.memory_manager_policy)):
+        Checkpoint(Path(config.root_dir, file), "what containers own").insist(functools.partial(check, policy))
 
 
 def check(config: KubeletConfig) -> None:

@@ -11,12 +11,15 @@ import asyncio
 import base64
 import json
 import logging
+import math
 import re
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api.core.v1 import Pod, Secret
+from pybernetes.apimachinery.metrics_text import Durations
 from pybernetes.apimachinery.pods import AnyContainer
 from pybernetes.apimachinery.times import format_duration
 from pybernetes.host.clock import Clock
@@ -24,17 +27,37 @@ from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.containers.environment import Objects, secret_value
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.image_names import Credentials, best_first
+from pybernetes.kubelet.pod_spec import uid_of
 
 if TYPE_CHECKING:
     from pybernetes.kubelet.credential_providers import CredentialProviders
 
 _LOG = logging.getLogger(__name__)
+_PULLS = 64
+"""Of a pod, remembered until it has started: more than its containers have images."""
 _NAME = re.compile(
     r"^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
     r"|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?"
     r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?$"
 )
+_BOUNDS = (1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
+_SIZES = (
+    (100 << 30, "GT100GB"),
+    (60 << 30, "60GB-100GB"),
+    (40 << 30, "40GB-60GB"),
+    (30 << 30, "30GB-40GB"),
+    (20 << 30, "20GB-30GB"),
+    (10 << 30, "10GB-20GB"),
+    (5 << 30, "5GB-10GB"),
+    (1 << 30, "1GB-5GB"),
+    (500 << 20, "500MB-1GB"),
+    (100 << 20, "100MB-500MB"),
+    (10 << 20, "10MB-100MB"),
+    (0, "0-10MB"),
+    (-1, "N/A"),
+)
+"""What an image of more bytes than that counts as."""
 Recorder = Callable[[str, str, str], None]
 """type, reason, message of an event about the container."""
 
@@ -101,6 +124,10 @@ class Images:
             self._providers = CredentialProviders(config.credential_providers, folder, clock)
         limit = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls or 1000
         self._turns = asyncio.Semaphore(limit)
+        self._pulled: dict[str, deque[tuple[float, float]]] = {}
+        """From when until when images were pulled, the last ones: for a pod by its uid, in the order of their ends."""
+        self.took = Durations("image_size_in_bytes", bounds=_BOUNDS)
+        """Of pulls that succeeded, with the time that they waited."""
 
     async def ensure(
         self, pod: Pod, container: AnyContainer, record: Recorder, *, may_pull: bool, sandbox_config: Any = None
@@ -167,9 +194,12 @@ class Images:
                 record("Warning", "Failed", text)
                 known = re.match(r"^(RegistryUnavailable|SignatureValidationFailed)", error.message)
                 raise ImageError(known[1] if known else "ErrImagePull", str(error)) from None
-        pulling, waiting = _milliseconds(clock() - began), _milliseconds(clock() - asked)
+        ended = clock()
+        self._pulled.setdefault(uid_of(pod), deque(maxlen=_PULLS)).append((asked, ended))
+        pulling, waiting = _milliseconds(ended - began), _milliseconds(ended - asked)
         found = await self._cri.image_status(reference)
         size = found.size if found is not None else 0
+        self.took.add(ended - asked, next(name for least, name in _SIZES if size > least))
         record(
             "Normal",
             "Pulled",
@@ -177,6 +207,14 @@ class Images:
             f"Image size: {size} bytes.",
         )
         return reference
+
+    def pulled_s(self, uid: str) -> float:
+        """How long images were pulled for a pod, side by side or not; it is forgotten with that."""
+        total_s, until_s = 0.0, -math.inf
+        for asked, ended in sorted(self._pulled.pop(uid, ())):
+            total_s += max(0.0, ended - max(asked, until_s))
+            until_s = max(until_s, ended)
+        return total_s
 
     async def _pull_with_credentials(self, pod: Pod, image: str, sandbox_config: Any) -> str:
         """Tries each entry that fits, then without any; the last refusal counts."""

@@ -60,6 +60,7 @@ from pybernetes.kubelet.worker.shell import Node, PodRunner
 from pybernetes.kubelet.worker.status_writer import StatusWriter
 
 if TYPE_CHECKING:
+    from pybernetes.kubelet.certificates import OwnCertificate
     from pybernetes.kubelet.serving.pod_resources import PodResources
     from pybernetes.kubelet.serving.server import KubeletServer
 
@@ -88,6 +89,8 @@ class Kubelet:
         self.started = asyncio.Event()
         """Set when pods that ran before are adopted and new ones are taken."""
         self.server_port = 0
+        self.certificates: list[OwnCertificate] = []
+        """Those that are renewed."""
         self.cri: CriClient
         self.node: Node
         self.agent: NodeAgent | None = None
@@ -117,7 +120,7 @@ class Kubelet:
         self.around.make_folders(self.config)
         async with self.around.runtime(self.config) as self.cri, asyncio.TaskGroup() as self._group:
             self._assemble()
-            events = self.around.events(self.cri, self._observing.changed, lambda: bool(self.runners))
+            events = self.around.events(self.cri, self.observing.changed, lambda: bool(self.runners))
             try:
                 await self._start_server()
                 await self._start_giving()
@@ -129,7 +132,7 @@ class Kubelet:
                 await self._follow_sources()
                 self._adopt_orphans()
                 self.started.set()
-                self.spawn(self._observing.relist(), "relist")
+                self.spawn(self.observing.relist(), "relist")
                 if self._mirrors is not None:
                     self._mirrors.reconcile()
                 self.spawn(self.endings.run(), "eviction")
@@ -137,7 +140,7 @@ class Kubelet:
                 self.spawn(self.endings.shutdown.run(), "shutdown")
                 logs = LogRotation(self.cri, self.config, self.clock)
                 self.spawn(logs.run(lambda: [r.worker.runtime for r in self.runners.values()]), "log rotation")
-                await self._housekeep(self._garbage)
+                await self._housekeep(self.garbage)
             finally:
                 await self._close()
 
@@ -171,7 +174,7 @@ class Kubelet:
             self.csi = around.csi(client, config, self.clock, self._registered)
         volumes = around.volumes(config, objects, tokens, self.csi)
         self._admitting = Admitting(self, around.grants_folder(volumes))
-        self._observing = Observing(self.cri, instance_of(config), self.runners, self.exits, self.spawn)
+        self.observing = Observing(self.cri, instance_of(config), self.runners, self.exits, self.spawn)
         make = around.giving()
         told = self.spawn, self._given_changed, self._cpus_changed
         self.giving = None if make is None else make(config, self.machine.capacity, client, self.clock, *told)
@@ -180,8 +183,8 @@ class Kubelet:
             self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes, self.machine.swap_bytes
         )
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
-        self._garbage = Garbage(self.cri, config, self.clock)
-        self.endings = Endings(self, self._garbage, around.signals(config, self.cri, cgroups))
+        self.garbage = Garbage(self.cri, config, self.clock, self.tell_node)
+        self.endings = Endings(self, self.garbage, around.signals(config, self.cri, cgroups))
         images = Images(self.cri, objects, config, self.clock)
         self.node = Node(
             cri=self.cri,
@@ -216,6 +219,7 @@ class Kubelet:
                 self.machine,
                 self.settings.host_ips,
                 self.clock,
+                self.random,
                 lambda: self.server_port,
                 self.record_of_node,
                 self._shown_node,
@@ -420,6 +424,10 @@ class Kubelet:
             return self.agent.node
         return initial_node(self.config)
 
+    def tell_node(self, reason: str, message: str) -> None:
+        """A warning about the node."""
+        self.record_of_node(self.own_node(), "Warning", reason, message)
+
     # Static pods and their mirrors.
 
     def _static_changed(self, new: list[Pod], gone: list[str]) -> None:
@@ -474,6 +482,7 @@ class Kubelet:
         if runner.worker.stage is Stage.GONE:
             del self.runners[uid]
             self.node.statuses.forget(uid)
+            self.node.images.pulled_s(uid)
             self._recheck_static(runner)
 
     def _recheck_static(self, gone: PodRunner) -> None:
@@ -490,13 +499,10 @@ class Kubelet:
             if self.runners:
                 await self._look_after_pods(garbage)
             if rounds % 5 == 0 and (self.runners or self.config.image_maximum_gc_age_s):
-                try:
-                    await garbage.collect_images()
-                except CriError as error:
-                    _LOG.debug("images cannot be collected: %s", error)
+                await garbage.look_after_images()
 
     async def _look_after_pods(self, garbage: Garbage) -> None:
-        await self._guarded(self._observing.relist(), "relist")
+        await self._guarded(self.observing.relist(), "relist")
         for runner in list(self.runners.values()):
             if runner.worker.stage is Stage.SYNCING:
                 runner.look_at_volumes()

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 
+from pybernetes.apimachinery.metrics_text import BOUNDS, Histogram
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.cri.leftovers import Leftovers
@@ -41,6 +43,9 @@ class Observing:
         self._exits = exits
         self._spawn = spawn
         self._leftovers = Leftovers(cri)
+        self.relists, self.intervals = Histogram(BOUNDS), Histogram(BOUNDS)
+        """How long looks at the whole runtime took, and the times between them."""
+        self._relisted_s = 0.0
 
     def changed(self, container_id: str, kind: str) -> None:
         if kind == "relist":
@@ -57,7 +62,12 @@ class Observing:
         """Compares what is thought to run with what the runtime says, for when events may have been lost."""
         self._spawn(self._leftovers.remove(), "leftovers")
         if not self._runners:
+            self._relisted_s = 0.0
             return
+        began_s = time.monotonic()
+        if self._relisted_s:
+            self.intervals.add(began_s - self._relisted_s)
+        self._relisted_s = began_s
         thought = {c.id: r for r in self._runners.values() for c in r.worker.runtime.running()}
         thought |= {s.id: r for r in self._runners.values() for s in r.worker.runtime.sandboxes if s.ready}
         try:
@@ -66,6 +76,8 @@ class Observing:
         except CriError as error:
             _LOG.debug("the runtime cannot be listed: %s", error)
             return
+        finally:
+            self.relists.add(time.monotonic() - began_s)
         for container_id, runner in thought.items():
             if container_id not in alive:
                 self._spawn(self._check_lost(runner, container_id), "check lost")

@@ -38,6 +38,14 @@ def ends_first(pod: Pod, container: Container) -> bool:
     return any(c is container for c in pod.spec.initContainers) and not is_sidecar(container)
 
 
+def kind_of(pod: Pod, container: str) -> str:
+    """What metrics call a container by that name."""
+    if any(each.name == container for each in pod.spec.initContainers):
+        return "init_container"
+    ephemeral = any(each.name == container for each in pod.spec.ephemeralContainers)
+    return "ephemeral_container" if ephemeral else "container"
+
+
 def is_mirror(pod: Pod) -> bool:
     return MIRROR_ANNOTATION in pod.metadata.annotations
 

@@ -171,6 +171,22 @@ def test_what_is_refused(files: Files, text: str, why: str) -> None:
         ({"swap_behavior": "UnlimitedSwap"}, "swapBehavior 'UnlimitedSwap' is none of NoSwap, LimitedSwap"),
         ({"memory_throttling_factor": 1.5}, "memoryThrottlingFactor 1.5 must be more than 0 and 1 at most"),
         ({"memory_reservation_policy": "TieredReservation"}, "needs the feature gate MemoryQoS"),
+        (
+            {"max_restart_back_off_s": 9.0, "feature_gates": {"KubeletCrashLoopBackOffMax": False}},
+            "crashLoopBackOff.maxContainerRestartPeriod needs the feature gate KubeletCrashLoopBackOffMax",
+        ),
+        (
+            {"rotate_server_certificates": True, "feature_gates": {"RotateKubeletServerCertificate": False}},
+            "--rotate-server-certificates. needs the feature gate RotateKubeletServerCertificate",
+        ),
+        (
+            {"shutdown_grace_period_s": 9, "feature_gates": {"AllBeta": False}},
+            "shutdownGracePeriod needs the feature gate GracefulNodeShutdown",
+        ),
+        (
+            {"shutdown_grace_periods": {1: 2}, "feature_gates": {"GracefulNodeShutdownBasedOnPodPriority": False}},
+            "shutdownGracePeriodByPodPriority needs the feature gate GracefulNodeShutdownBasedOnPodPriority",
+        ),
         ({"pod_log_dir": "logs"}, "must be an absolute path"),
         ({"reserved_cpus": "a-b"}, "reservedSystemCPUs .--reserved-cpus.: 'a-b' is no list of CPUs such as 0-1,4"),
         ({"reserved_cpus": "3-1"}, "'3-1' is no list"),

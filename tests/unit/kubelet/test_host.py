@@ -262,12 +262,10 @@ def test_garbage() -> None:
     images = [
         ImageUse("new", 5, 95, 0),
         ImageUse("old", 5, 0, 1),
-        ImageUse("used", 5, 0, 100),
         ImageUse("pinned", 5, 0, 0, True),
         ImageUse("older", 5, 0, 0),
     ]
-    assert images_to_remove(images, 6, 100, 60) == ["older", "old"]
-    assert images_to_remove(images, 0, 100, 60) == []
+    assert [image.id for image in images_to_remove(images, 100, 60)] == ["older", "old"]
 
 
 BEFORE = {"terminated": {"containerID": "containerd://before", "exitCode": 1}}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.features import FeatureGates
-from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.config import LONGEST_BACK_OFF_S, KubeletConfig
 from pybernetes.kubelet.eviction import thresholds
 from pybernetes.kubelet.resources import cpu_options, cpu_topology, node_allocatable
 from pybernetes.kubelet.resources.topology import POLICIES, SCOPES, options_of
@@ -25,7 +25,7 @@ def check(config: KubeletConfig) -> None:
     node_allocatable.check_reserved(config.system_reserved, "systemReserved (--system-reserved)")
     node_allocatable.check_reserved(config.kube_reserved, "kubeReserved (--kube-reserved)")
     node_allocatable.check(config.enforce_node_allocatable, config.system_reserved_cgroup, config.kube_reserved_cgroup)
-    for problem in (*_ranges(config), *_choices(config), *_together(config)):
+    for problem in (*_ranges(config), *_choices(config), *_gated(config, gates), *_together(config)):
         raise ValueError(problem)
     options_of(config.topology_manager_policy_options)
     _check_reserved_memory(config)
@@ -38,6 +38,12 @@ def check(config: KubeletConfig) -> None:
 
 
 def _ranges(config: KubeletConfig) -> Iterator[str]:
+    for name, period_s in (
+        ("nodeStatusUpdateFrequency (--node-status-update-frequency)", config.node_status_update_frequency_s),
+        ("httpCheckFrequency (--http-check-frequency)", config.http_check_frequency_s),
+    ):
+        if period_s <= 0:
+            yield f"{name} {period_s:g} must be more than 0"
     wanted = (
         ("port (--port)", config.server_port, 0, 65535),
         ("healthzPort (--healthz-port)", config.healthz_port, 0, 65535),
@@ -50,11 +56,11 @@ def _ranges(config: KubeletConfig) -> Iterator[str]:
         ("imageGCLowThresholdPercent (--image-gc-low-threshold)", config.image_gc_low_threshold_percent, 0, 100),
         ("containerLogMaxFiles", config.container_log_max_files, 2, None),
         ("containerLogMonitorInterval", config.container_log_monitor_interval_s, 3, None),
-        ("crashLoopBackOff.maxContainerRestartPeriod", config.max_restart_back_off_s, 1, 300),
+        ("crashLoopBackOff.maxContainerRestartPeriod", config.max_restart_back_off_s, 1, LONGEST_BACK_OFF_S),
     )
     for name, value, least, most in wanted:
         if value < least or (most is not None and value > most):
-            yield f"{name} {value:g} must be {f'from {least} to {most}' if most is not None else f'{least} or more'}"
+            yield f"{name} {value:g} must be {f'from {least} to {most:g}' if most is not None else f'{least} or more'}"
 
 
 def _choices(config: KubeletConfig) -> Iterator[str]:
@@ -69,6 +75,29 @@ def _choices(config: KubeletConfig) -> Iterator[str]:
     for name, value, choices in wanted:
         if value not in choices:
             yield f"{name} {value!r} is none of {', '.join(choices)}"
+
+
+def _gated(config: KubeletConfig, gates: FeatureGates) -> Iterator[str]:
+    backs_off = config.max_restart_back_off_s != LONGEST_BACK_OFF_S
+    shuts_down = config.shutdown_grace_period_s or config.shutdown_grace_period_critical_pods_s
+    wanted = (
+        ("crashLoopBackOff.maxContainerRestartPeriod", backs_off, "KubeletCrashLoopBackOffMax"),
+        ("memoryReservationPolicy", config.memory_reservation_policy != "None", "MemoryQoS"),
+        (
+            "serverTLSBootstrap (--rotate-server-certificates)",
+            config.rotate_server_certificates,
+            "RotateKubeletServerCertificate",
+        ),
+        ("shutdownGracePeriod", shuts_down, "GracefulNodeShutdown"),
+        (
+            "shutdownGracePeriodByPodPriority",
+            config.shutdown_grace_periods,
+            "GracefulNodeShutdownBasedOnPodPriority",
+        ),
+    )
+    for name, asked_for, gate in wanted:
+        if asked_for and not gates.enabled(gate):
+            yield f"{name} needs the feature gate {gate}"
 
 
 def _together(config: KubeletConfig) -> Iterator[str]:
@@ -86,8 +115,6 @@ def _together(config: KubeletConfig) -> Iterator[str]:
         yield "enforceNodeAllocatable needs cgroupsPerQOS"
     if not 0 < config.memory_throttling_factor <= 1:
         yield f"memoryThrottlingFactor {config.memory_throttling_factor:g} must be more than 0 and 1 at most"
-    if config.memory_reservation_policy != "None" and not FeatureGates(config.feature_gates).enabled("MemoryQoS"):
-        yield f"memoryReservationPolicy {config.memory_reservation_policy} needs the feature gate MemoryQoS"
     if not config.pod_log_dir.startswith("/") or not config.pod_log_dir.isascii():
         yield f"podLogsDir {config.pod_log_dir!r} must be an absolute path of ASCII characters"
 

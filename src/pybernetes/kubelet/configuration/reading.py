@@ -1,7 +1,7 @@
-"""A KubeletConfiguration out of a file and a folder of files that change it.
+"""A KubeletConfiguration out of a file and a folder of files that change it, and out of flags.
 
 What it says becomes values of KubeletConfig; what stands twice or is not known is told of and passed over, as upstream
-does with this version. Flags, which are for the caller, have the last word.
+does with this version.
 
 Source: cmd/kubelet/app/server.go (loadConfigFile, mergeKubeletConfigurations), pkg/kubelet/kubeletconfig.
 """
@@ -9,11 +9,12 @@ Source: cmd/kubelet/app/server.go (loadConfigFile, mergeKubeletConfigurations), 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pybernetes.apimachinery.patches import merge
+from pybernetes.kubelet.configuration import kinds
 from pybernetes.kubelet.configuration.fields import FIELDS, OBJECTS, Field
 
 API_VERSION, KIND = "kubelet.config.k8s.io/v1beta1", "KubeletConfiguration"
@@ -43,13 +44,34 @@ def settings_of(tree: Mapping[str, Any], about: str, tell: Tell) -> dict[str, An
         if field is None:
             tell(f'{about}: unknown field "{name}"')
             continue
-        meant = _meant(field, value, about)
+        meant = _meant(field, value, f"{about}: {name}")
         if field.attribute:
             if field.zero_counts or not _is_zero(value, meant):
                 found[field.attribute] = meant
         elif not _is_zero(value, meant) or (field.refused and field.zero_counts):
-            _without_effect(field, value, meant, about, tell)
+            _without_effect(field, value, meant, f"{about}: {name}", tell)
     return _with_derived(found)
+
+
+def settings_of_flags(given: Mapping[str, tuple[Field, Sequence[str]]], tell: Tell) -> dict[str, Any]:
+    """What flags say, by attribute of KubeletConfig, which are given by name: zeros are values, and nothing follows
+    from them. Raises ValueError with one line, which names the flag.
+
+    Source: cmd/kubelet/app/server.go (kubeletConfigFlagPrecedence).
+    """
+    found: dict[str, Any] = {}
+    for flag, (field, texts) in given.items():
+        try:
+            value = field.kind.of_flag(texts)
+        except ValueError as error:
+            why = f" ({error})" if field.kind is kinds.SWITCHES else ""
+            raise ValueError(f"{flag} is {field.kind.form}, not {', '.join(map(repr, texts))}{why}") from None
+        meant = _meant(field, value, flag)
+        if field.attribute:
+            found[field.attribute] = meant
+        else:
+            _without_effect(field, value, meant, flag, tell)
+    return found
 
 
 def names_of(attributes: Collection[str]) -> list[str]:
@@ -117,7 +139,7 @@ def _meant(field: Field, value: Any, about: str) -> Any:
         return field.kind.read(value)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         why = f" ({error})" if type(error) is ValueError and str(error) else ""
-        raise ValueError(f"{about}: {field.name}: {json.dumps(value)} is not {field.kind.what}{why}") from None
+        raise ValueError(f"{about}: {json.dumps(value)} is not {field.kind.what}{why}") from None
 
 
 def _is_zero(value: Any, meant: Any) -> bool:
@@ -127,7 +149,7 @@ def _is_zero(value: Any, meant: Any) -> bool:
 def _without_effect(field: Field, value: Any, meant: Any, about: str, tell: Tell) -> None:
     if field.value is not None and meant == field.kind.read(field.value):
         return
-    line = f"{about}: {field.name}: {json.dumps(value)}"
+    line = f"{about}: {json.dumps(value)}"
     if field.refused:
         raise ValueError(f"{line} cannot be had: {field.why}")
     tell(f"{line} makes no difference: {field.why}")

@@ -7,9 +7,14 @@ only when a client is made. Errors are `CriError`, with gRPC's code by name.
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from pybernetes.apimachinery.metrics_text import Durations
 from pybernetes.kubelet.rpc import RpcClient, RpcError
 
 _RUNTIME = "/runtime.v1.RuntimeService/"
@@ -20,6 +25,7 @@ _CALL_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 240.0
 _PULL_TIMEOUT_S = 3600.0
 _AWAY_S = 0.2
+_BOUNDS = tuple(0.005 * 2.5**step for step in range(14))
 T = TypeVar("T")
 
 
@@ -43,10 +49,24 @@ async def once_it_answers(look: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(_AWAY_S)
 
 
+@functools.cache
+def operation_of(method: str) -> str:
+    """As metrics name a method: run_podsandbox. Source: pkg/kubelet/kuberuntime/instrumented_services.go."""
+    name = re.sub("(?<=[a-z])(?=[A-Z])", "_", method).lower().replace("pod_sandbox", "podsandbox")
+    return "update_container" if name == "update_container_resources" else name
+
+
 class CriClient(RpcClient):
     """Calls of RuntimeService and ImageService; made inside a running event loop."""
 
     error = CriError
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint)
+        self.took = Durations("operation_type", bounds=_BOUNDS)
+        """How long calls took, by `operation_of` their method."""
+        self.failed: Counter[str] = Counter()
+        """Those of them that failed."""
 
     @property
     def pb(self) -> Any:
@@ -59,7 +79,14 @@ class CriClient(RpcClient):
         self, method: str, request: Any, *, timeout_s: float | None = _CALL_TIMEOUT_S, service: str = _RUNTIME
     ) -> Any:
         """One unary call by name; the response type follows from the name. Raises CriError."""
-        return await self.unary(service + method, request, getattr(self.pb, method + "Response"), timeout_s)
+        began_s = time.perf_counter()
+        try:
+            return await self.unary(service + method, request, getattr(self.pb, method + "Response"), timeout_s)
+        except CriError:
+            self.failed[operation_of(method)] += 1
+            raise
+        finally:
+            self.took.add(time.perf_counter() - began_s, operation_of(method))
 
     # The runtime itself.
 

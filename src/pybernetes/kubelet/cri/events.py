@@ -26,6 +26,8 @@ _CONTAINERD_FILTER = f'namespace=={NAMESPACE},topic=="/tasks/exit"'
 _RELIST_PERIOD_S = 1.0
 _RECONNECT_DELAY_S = 0.2
 _LONGEST_RECONNECT_DELAY_S = 10.0
+_SUBSCRIBED_S = 1.0
+"""After so long a stream that was asked for surely tells: the runtime does not say when it begins to."""
 
 
 class ContainerEvents:
@@ -50,6 +52,7 @@ class ContainerEvents:
         following = {"cri": "containerd", "containerd": "relist", "relist": "relist"}
         delay_s = _RECONNECT_DELAY_S
         loop = asyncio.get_running_loop()
+        self._lost = asyncio.create_task(self._catch_up())
         while True:
             opened_s = loop.time()
             try:
@@ -64,13 +67,14 @@ class ContainerEvents:
                 delay_s = _RECONNECT_DELAY_S
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, _LONGEST_RECONNECT_DELAY_S)
-            if self._lost is not None:
-                self._lost.cancel()
+            self._lost.cancel()
             self._lost = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
-        """What happened while no stream was open: looked at when the next one is."""
+        """What happened while no stream was open: looked at when the next one is, and once it surely tells."""
         await self._cri.channel.channel_ready()
+        self._on_change("", "relist")
+        await asyncio.sleep(_SUBSCRIBED_S)
         self._on_change("", "relist")
 
     async def _from_cri(self) -> None:

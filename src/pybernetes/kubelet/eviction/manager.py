@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -68,6 +69,8 @@ class Eviction:
         self._state = t.State()
         self._measured_s = 0.0
         self.conditions: frozenset[str] = frozenset()
+        self.evictions: Counter[str] = Counter()
+        """Pods that were ended, by what there was too little of."""
 
     async def run(self) -> None:
         while True:
@@ -133,6 +136,7 @@ class Eviction:
                 grace_s = self._longest_grace_s if own is None else min(self._longest_grace_s, own)
             text = ranking.message(resource, pod, usages.get(uid_of(pod)), due, observed)
             self._host.evict(pod, text, grace_s, disruption=True)
+            self.evictions[due[0].signal] += 1
             return pod
         return None
 
@@ -148,8 +152,9 @@ class Eviction:
         usages = await self._signals.usages(limited)
         evicted = None
         for pod in limited:
-            text = ranking.beyond_its_storage(pod, usages[uid_of(pod)])
+            signal, text = ranking.beyond_its_storage(pod, usages[uid_of(pod)])
             if text and not is_critical(pod):
                 self._host.evict(pod, text, _AT_ONCE_S, disruption=False)
+                self.evictions[signal] += 1
                 evicted = pod
         return evicted

@@ -126,18 +126,20 @@ def limits_storage(pod: Pod) -> bool:
     return limited or sized or "ephemeral-storage" in pod_limits(pod)
 
 
-def beyond_its_storage(pod: Pod, usage: Usage) -> str:
-    """What the pod uses more of than it may, "" if nothing."""
+def beyond_its_storage(pod: Pod, usage: Usage) -> tuple[str, str]:
+    """What the pod uses more of than it may, as metrics and as users are told it; "" if nothing."""
     for volume in pod.spec.volumes:
         limit = volume.emptyDir.sizeLimit if volume.emptyDir is not None else None
         if limit and 0 < quantity.value(limit) < usage.volumes.get(volume.name, 0):
-            return f'Usage of EmptyDir volume "{volume.name}" exceeds the limit "{limit}". '
+            return "emptydirfs.limit", f'Usage of EmptyDir volume "{volume.name}" exceeds the limit "{limit}". '
     whole = pod_limits(pod).get("ephemeral-storage")
     if whole is not None and usage.disk_bytes > quantity.value(whole):
-        return f"Pod ephemeral local storage usage exceeds the total limit of containers {whole}. "
+        text = f"Pod ephemeral local storage usage exceeds the total limit of containers {whole}. "
+        return "ephemeralpodfs.limit", text
     for container in pod.spec.containers:
         limit = resources_of(container).limits.get("ephemeral-storage")
         found = usage.containers.get(container.name)
         if limit and found is not None and found.disk_bytes > quantity.value(limit):
-            return f'Container {container.name} exceeded its local ephemeral storage limit "{limit}". '
-    return ""
+            text = f'Container {container.name} exceeded its local ephemeral storage limit "{limit}". '
+            return "ephemeralcontainerfs.limit", text
+    return "", ""

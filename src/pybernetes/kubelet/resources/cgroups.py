@@ -39,7 +39,7 @@ from pybernetes.kubelet.resources.requests import (
 _LOG = logging.getLogger(__name__)
 _V2_CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
 _REMOVE_TRIES = 50
-_NO_LIMIT = 1 << 62
+NO_LIMIT = 1 << 62
 """As large, or larger, version 1 shows a limit that there is not."""
 
 
@@ -184,7 +184,7 @@ class Cgroups:
             held = (group / ("memory.max" if self.version == 2 else "memory.limit_in_bytes")).read_text().strip()
         except OSError:
             return wanted
-        return int(held) if held.isdecimal() and int(held) < _NO_LIMIT else None
+        return int(held) if held.isdecimal() and int(held) < NO_LIMIT else None
 
     def resize(self, pod: Pod, values: CgroupValues) -> None:
         """Sets limits of the pod's group. Raises OSError where the kernel refuses."""

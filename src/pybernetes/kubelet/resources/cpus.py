@@ -3,14 +3,14 @@
 All other containers share what is left. What the system is reserved is never anybody's own.
 
 Source: pkg/kubelet/cm/cpumanager/policy_static.go, cpu_manager.go.
-Differs: CPUs of init containers, which stay with their pod, are given on
-first.
+Differs: CPUs of init containers, which stay with their pod, are given on first. A machine or a reservation that has
+changed since is a reason to refuse the start only while somebody has CPUs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -28,7 +28,7 @@ from pybernetes.kubelet.resources.cpu_topology import Topology, parse, take, tex
 from pybernetes.kubelet.resources.requests import pod_requests, qos_class, resources_of
 from pybernetes.kubelet.resources.topology import Hint, Hints, hints_for
 
-_FILE = "cpu_manager_state"
+FILE = "cpu_manager_state"
 _NO_CORES = "SMTAlignmentError"
 
 
@@ -42,7 +42,7 @@ class Cpus:
     """`changed` is called when containers that share have other CPUs. Raises ValueError: nothing is reserved."""
 
     def __init__(self, config: KubeletConfig, topology: Topology, changed: Callable[[], None]) -> None:
-        self._checkpoint = Checkpoint(Path(config.root_dir) / _FILE, "which containers own which CPUs")
+        self._checkpoint = Checkpoint(Path(config.root_dir) / FILE, "which containers own which CPUs")
         self._topology = topology
         self._changed = changed
         self._options = o.chosen(
@@ -214,14 +214,38 @@ class Cpus:
         self._checkpoint.keep(msgspec.json.encode(state))
 
     def remember(self) -> None:
-        """Reads what an earlier kubelet wrote, as far as there are such CPUs."""
-        self._checkpoint.read(self._take_over)
+        """Reads what an earlier kubelet wrote. Raises ValueError where that is not for these CPUs."""
+        self._checkpoint.insist(self._take_over)
 
     def _take_over(self, text: bytes) -> None:
-        for uid, containers in msgspec.json.decode(text, type=_State).entries.items():
-            for name, cpus in containers.items():
-                if (own := parse(cpus)) <= self.allocatable():
-                    self._own[uid, name] = own
+        state = msgspec.json.decode(text, type=_State)
+        own = {(uid, name): parse(cpus) for uid, each in state.entries.items() for name, cpus in each.items()}
+        if own:
+            self._check(parse(state.default_cpu_set), own)
+            self._own = own
+
+    def _check(self, shared: frozenset[int], own: Mapping[tuple[str, str], frozenset[int]]) -> None:
+        """Source: pkg/kubelet/cm/cpumanager/policy_static.go validateState."""
+        if not shared:
+            raise ValueError("default cpuset cannot be empty")
+        if self._for_nobody & shared:
+            strictly = text_of(self._for_nobody & shared)
+            raise ValueError(
+                f'some of strictly reserved cpus: "{strictly}" are present in defaultCpuSet: "{text_of(shared)}"'
+            )
+        if not self._for_nobody and not self._reserved <= shared:
+            raise ValueError(
+                f'not all reserved cpus: "{text_of(self._reserved)}" are present in defaultCpuSet: "{text_of(shared)}"'
+            )
+        for (uid, name), cpus in own.items():
+            if cpus & shared:
+                about = f'pod: {uid}, container: {name} cpuset: "{text_of(cpus)}"'
+                raise ValueError(f'{about} overlaps with default cpuset "{text_of(shared)}"')
+        known, there = shared.union(*own.values()), frozenset(self._topology) - self._for_nobody
+        if known != there:
+            raise ValueError(
+                f'current set of available CPUs "{text_of(there)}" doesn\'t match with CPUs in state "{text_of(known)}"'
+            )
 
 
 def wanted(pod: Pod, container: Container | EphemeralContainer) -> int:

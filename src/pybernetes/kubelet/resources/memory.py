@@ -3,8 +3,8 @@
 A container whose memory is handed out may use these nodes alone (cpuset.mems); all others use all.
 
 Source: pkg/kubelet/cm/memorymanager (memory_manager.go, policy_static.go, state/checkpoint.go).
-Differs: after a restart what containers have is taken from the file as far as there are such nodes; a machine or
-reservation that has changed is no reason to refuse the start.
+Differs: a machine or a reservation that has changed since is a reason to refuse the start only while somebody has
+memory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pybernetes.kubelet.resources.numa import NumaNode
 from pybernetes.kubelet.resources.requests import qos_class, resources_of
 from pybernetes.kubelet.resources.topology import Hint, Hints, mask_of, nodes_of
 
-_FILE = "memory_manager_state"
+FILE = "memory_manager_state"
 
 
 class _State(msgspec.Struct, rename="camel"):
@@ -41,7 +41,7 @@ class Memory:
     """Raises ValueError where what is reserved of the nodes is not what the node as a whole reserves."""
 
     def __init__(self, config: KubeletConfig, nodes: Mapping[int, NumaNode], capacity: Mapping[str, str]) -> None:
-        self._checkpoint = Checkpoint(Path(config.root_dir) / _FILE, "which containers own which memory")
+        self._checkpoint = Checkpoint(Path(config.root_dir) / FILE, "which containers own which memory")
         self._map = MemoryMap(memory_map.idle(nodes, reserved_of(config, nodes, capacity)))
         self._blocks: dict[tuple[str, str], list[Block]] = {}
         """By pod's uid and container's name."""
@@ -163,8 +163,8 @@ class Memory:
         self._checkpoint.keep(msgspec.json.encode(state))
 
     def remember(self) -> None:
-        """Reads what an earlier kubelet wrote."""
-        self._checkpoint.read(self._take_over)
+        """Reads what an earlier kubelet wrote. Raises ValueError where that is not for this memory."""
+        self._checkpoint.insist(self._take_over)
 
     def _take_over(self, text: bytes) -> None:
         state = msgspec.json.decode(text, type=_State)
@@ -172,14 +172,19 @@ class Memory:
             raise ValueError("checkpoint is corrupted")
         for uid, containers in state.entries.items():
             for name, blocks in containers.items():
-                if all(self._has(block) for block in blocks):
-                    self._blocks[uid, name] = blocks
-                    for block in blocks:
-                        self._map.take(block, block.size)
+                self._blocks[uid, name] = blocks
+                for block in blocks:
+                    self._check(block, f"pod: {uid}, container: {name}")
+                    self._map.take(block, block.size)
+        if state.entries and not memory_map.same(state.machine_state, self._map.state):
+            raise ValueError("the expected machine state is different from the real one")
 
-    def _has(self, block: Block) -> bool:
-        nodes = (self._map.state.get(number) for number in block.numa_affinity)
-        return all(node is not None and block.type in node.memory_map for node in nodes)
+    def _check(self, block: Block, about: str) -> None:
+        nodes = [self._map.state.get(number) for number in block.numa_affinity]
+        if None in nodes:
+            raise ValueError(f"({about}) the memory assignment uses the NUMA that does not exist")
+        if any(block.type not in node.memory_map for node in nodes if node is not None):
+            raise ValueError(f"({about}) the memory assignment uses memory resource that does not exist")
 
 
 def asked(pod: Pod, container: Container) -> Amounts:

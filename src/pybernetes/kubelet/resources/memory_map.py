@@ -62,6 +62,33 @@ def idle(nodes: Mapping[int, NumaNode], reserved: Mapping[int, Amounts]) -> Mach
     return found
 
 
+def same(one: MachineState, other: MachineState) -> bool:
+    """Whether both are of the same nodes, groups and amounts; in a group it is all one whose memory was taken first.
+
+    Source: pkg/kubelet/cm/memorymanager/policy_static.go areMachineStatesEqual.
+    """
+
+    def facts(state: MachineState) -> object:
+        return {
+            number: (
+                node.number_of_assignments,
+                sorted(node.cells),
+                {
+                    name: (table.total, table.system_reserved, table.allocatable, _of_group(state, node.cells, name))
+                    for name, table in node.memory_map.items()
+                },
+            )
+            for number, node in state.items()
+        }
+
+    return facts(one) == facts(other)
+
+
+def _of_group(state: MachineState, cells: list[int], name: str) -> tuple[int, int]:
+    tables = [node.memory_map[name] for cell in cells if (node := state.get(cell)) and name in node.memory_map]
+    return sum(table.free for table in tables), sum(table.reserved for table in tables)
+
+
 class MemoryMap:
     def __init__(self, state: MachineState) -> None:
         self.state = state

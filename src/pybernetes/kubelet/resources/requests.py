@@ -65,6 +65,11 @@ def cpu_weight(shares: int) -> int:
     return 1 + ((shares - 2) * 9999) // 262142
 
 
+def shares_of_weight(weight: int) -> int:
+    """v1 shares of cgroup v2 cpu.weight. Source: cadvisor's convertCPUWeightToCPULimit."""
+    return 2 + ((weight - 1) * 262142) // 9999
+
+
 def cpu_quota(milli_cpu: int, period_us: int = QUOTA_PERIOD_US) -> int:
     """Microseconds per period of a limit in thousandths of a CPU; 0 for no limit."""
     if milli_cpu <= 0:

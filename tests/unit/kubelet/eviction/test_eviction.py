@@ -139,13 +139,15 @@ def test_storage_that_a_pod_may_not_use() -> None:
     volumes = [{"name": "cache", "emptyDir": {"sizeLimit": "1Mi"}}]
     sized = named("p", volumes=volumes)
     assert limits_storage(sized) and not limits_storage(named("p"))
-    assert beyond_its_storage(sized, Usage(volumes={"cache": MIB})) == ""
+    assert beyond_its_storage(sized, Usage(volumes={"cache": MIB})) == ("", "")
     assert beyond_its_storage(sized, Usage(volumes={"cache": 2 * MIB})) == (
-        'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". '
+        "emptydirfs.limit",
+        'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ',
     )
     limited = pod([{"name": "c", "image": "i", "resources": {"limits": {"ephemeral-storage": "1Mi"}}}])
     assert beyond_its_storage(limited, Usage(disk_bytes=2 * MIB)) == (
-        "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. "
+        "ephemeralpodfs.limit",
+        "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ",
     )
 
 

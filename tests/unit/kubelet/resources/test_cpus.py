@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery.features import FeatureGates
 from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.giving import refuse_other_policies
 from pybernetes.kubelet.resources.allocation import Allocation
 from pybernetes.kubelet.resources.cpu_options import chosen
 from pybernetes.kubelet.resources.cpu_spreading import spread
@@ -172,6 +175,64 @@ def test_a_kubelet_that_comes_back_knows_whose_cpus_are_whose(tmp_path: Path) ->
     assert text_of(again.cpus.own("a", "c")) == "1,5"
     again.allocation.only(["b"])
     assert text_of(again.cpus.shared()) == "0-7"
+
+
+_STRICT = {"cpu_manager_policy_options": {"strict-cpu-reservation": "true"}}
+_A = {"a": {"c": "1,5"}}
+
+
+@pytest.mark.parametrize(
+    ("shared", "entries", "settings", "why"),
+    [
+        pytest.param("0,2-4,6-7", _A, {}, "", id="as it was"),
+        pytest.param("2-4,6-7", _A, _STRICT, "", id="as it was, strictly"),
+        pytest.param("0,2-4,6-7", _A, _STRICT, 'strictly reserved cpus: "0" are present in', id="strict by now"),
+        pytest.param("2-4,6-7", _A, {}, 'not all reserved cpus: "0" are present in', id="strict no longer"),
+        pytest.param("0,2-4,6-7", _A, {"reserved_cpus": "0-1"}, 'not all reserved cpus: "0-1"', id="more is reserved"),
+        pytest.param("", _A, {}, "default cpuset cannot be empty", id="nothing is left"),
+        pytest.param("0-7", _A, {}, 'container: c cpuset: "1,5" overlaps with default cpuset "0-7"', id="twice"),
+        pytest.param("0,2-4", _A, {}, '"0-7" doesn\'t match with CPUs in state "0-5"', id="more CPUs by now"),
+        pytest.param("0,2-4,6-9", _A, {}, "doesn't match with CPUs in state", id="fewer CPUs by now"),
+        pytest.param("0,2-4,6-7", {"a": {"c": "1,x"}}, {}, "is no list of CPUs", id="not CPUs"),
+        pytest.param("0-9", {}, {"reserved_cpus": "0-1"}, "", id="nobody has any"),
+    ],
+)
+def test_a_machine_that_is_another_by_now(
+    tmp_path: Path, shared: str, entries: dict[str, dict[str, str]], settings: dict[str, Any], why: str
+) -> None:
+    """Upstream's order and words (policy_static.go validateState), but for the last."""
+    state = {"policyName": "static", "defaultCpuSet": shared, "entries": entries}
+    file = tmp_path / "cpu_manager_state"
+    file.write_bytes(msgspec.json.encode(state))
+    again = Node(tmp_path, **settings)
+    if not why:
+        again.cpus.remember()
+        assert text_of(again.cpus.own("a", "c")) == entries.get("a", {}).get("c", "")
+        return
+    with pytest.raises(ValueError, match=why) as error:
+        again.cpus.remember()
+    assert f"cannot be restored from {file}: " in str(error.value)
+    assert str(error.value).endswith("drain this node and delete that file before the kubelet is started again")
+
+
+@pytest.mark.parametrize(
+    ("file", "policy", "settings", "why"),
+    [
+        ("cpu_manager_state", "static", {"cpu_manager_policy": "static", "reserved_cpus": "0"}, ""),
+        ("cpu_manager_state", "static", {}, '"none" differs from state checkpoint policy "static"'),
+        ("memory_manager_state", "Static", {}, '"None" differs from state checkpoint policy "Static"'),
+        ("memory_manager_state", "BestEffort", {"memory_manager_policy": "Static"}, '"Static" differs'),
+    ],
+)
+def test_what_was_handed_out_by_another_policy(
+    tmp_path: Path, file: str, policy: str, settings: dict[str, Any], why: str
+) -> None:
+    config = KubeletConfig(node_name="n", root_dir=str(tmp_path), **settings)
+    refuse_other_policies(config)
+    for entries in ({}, _A):
+        (tmp_path / file).write_bytes(msgspec.json.encode({"policyName": policy, "entries": entries}))
+        with pytest.raises(ValueError, match=why) if why and entries else contextlib.nullcontext():
+            refuse_other_policies(config)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,16 @@ def guaranteed(name: str, memory: str, *init: str, sidecar: bool = False) -> Pod
 
 
 class Node:
-    """Two NUMA nodes with 10 GiB each; 1 GiB of each is reserved."""
+    """NUMA nodes of so many GiB; of the first two 1 GiB each is reserved."""
 
-    def __init__(self, folder: Path, policy: str = "none", scope: str = "container", **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        policy: str = "none",
+        scope: str = "container",
+        nodes: Sequence[int] = (10, 10),
+        **settings: Any,
+    ) -> None:
         settings = {
             "system_reserved": {"memory": "1Gi"},
             "kube_reserved": {"memory": "512Mi"},
@@ -105,9 +113,9 @@ class Node:
             **settings,
         }
         config = KubeletConfig(node_name="n", root_dir=str(folder), **settings)
-        nodes = {0: NumaNode(10 * GI), 1: NumaNode(10 * GI)}
-        self.memory = Memory(config, nodes, {"memory": str(20 * GI)})
-        self.allocation = Allocation([self.memory], policy, scope, [0, 1])
+        machine = {number: NumaNode(size * GI) for number, size in enumerate(nodes)}
+        self.memory = Memory(config, machine, {"memory": f"{sum(nodes)}Gi"})
+        self.allocation = Allocation([self.memory], policy, scope, list(machine))
 
     def give(self, pod: Pod) -> str | list[int]:
         """The nodes of its container, or why it is refused."""
@@ -183,9 +191,37 @@ def test_a_file_that_was_changed_is_not_believed(tmp_path: Path) -> None:
         "a": {"c": [{"numaAffinity": [0], "type": "memory", "size": 5 * GI}]}
     }
     file.write_bytes(file.read_bytes().replace(b'"policyName":"Static"', b'"policyName":"static"'))
-    again = Node(tmp_path)
-    again.memory.remember()
-    assert again.free() == [9, 9]
+    with pytest.raises(ValueError, match=f"cannot be restored from {file}: checkpoint is corrupted; drain this node"):
+        Node(tmp_path).memory.remember()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "reserved", "why"),
+    [
+        pytest.param([10, 10], [1, 1], "", id="as it was"),
+        pytest.param([10, 10, 10], [1, 1, 0], "machine state is different from the real one", id="one more node"),
+        pytest.param([10], [2], "container: c.* uses the NUMA that does not exist", id="one node fewer"),
+        pytest.param([10, 12], [1, 1], "machine state is different from the real one", id="more memory"),
+        pytest.param([10, 10], [2, 0], "machine state is different from the real one", id="reserved elsewhere"),
+    ],
+)
+@pytest.mark.parametrize("drained", [False, True], ids=["in use", "drained"])
+def test_a_machine_that_is_another_by_now(
+    tmp_path: Path, nodes: list[int], reserved: list[int], why: str, drained: bool
+) -> None:
+    """Source: pkg/kubelet/cm/memorymanager/policy_static.go validateState, which also refuses where nobody has any."""
+    first = Node(tmp_path)
+    assert first.give(guaranteed("a", "12Gi")) == [0, 1]
+    if drained:
+        first.allocation.release("a")
+    kept = [(number, {"memory": f"{size}Gi"}) for number, size in enumerate(reserved) if size]
+    again = Node(tmp_path, nodes=nodes, reserved_memory=kept)
+    if drained or not why:
+        again.memory.remember()
+        assert again.memory.nodes("a", "c") == ([] if drained else [0, 1])
+    else:
+        with pytest.raises(ValueError, match=why):
+            again.memory.remember()
 
 
 @pytest.mark.parametrize(
