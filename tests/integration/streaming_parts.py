@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,11 +190,11 @@ class KubeletHost:
     async def checkpoint(self, namespace: str, pod: str, container: str, timeout_s: int) -> str:
         return f"/checkpoints/{namespace}/{pod}/{container}/{timeout_s}.tar"
 
-    async def container_metrics(self) -> bytes:
-        return b"of containers\n"
+    async def container_metrics(self) -> Iterable[str]:
+        return ["of containers"]
 
-    def probe_metrics(self) -> bytes:
-        return b"of probes\n"
+    def probe_metrics(self) -> Iterable[str]:
+        return ["of probes"]
 
     def configz(self) -> dict[str, Any]:
         return {"kind": "KubeletConfiguration"}
@@ -202,8 +202,8 @@ class KubeletHost:
     def healthy(self) -> str:
         return ""
 
-    async def metrics(self) -> bytes:
-        return b"# nothing\n"
+    async def metrics(self) -> Iterable[str]:
+        return ["# nothing"]
 
 
 def _flags(options: StreamOptions) -> dict[str, str]:

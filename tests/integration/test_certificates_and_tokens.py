@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -25,12 +25,14 @@ from pybernetes.apimachinery.times import format_time
 from pybernetes.apiserver.bootstrap.roles import GROUP
 from pybernetes.apiserver.config import ApiServerConfig
 from pybernetes.client import kubeconfig
+from pybernetes.client.client import Client
 from pybernetes.cluster.kubeconfig import one_context
 from pybernetes.cluster.pki import Certificate, Pki
 from pybernetes.cmd.kubelet import add_arguments
 from pybernetes.cmd.kubelet_identity import Identity
 from pybernetes.controllers.bootstrap_signer import plan as signing
 from pybernetes.controllers.bootstrap_signer.tokens import Token
+from pybernetes.host.clock import SystemClock
 from pybernetes.host.random import Random
 from pybernetes.http.self_signed import self_signed
 from pybernetes.http.server import HttpServer
@@ -242,8 +244,35 @@ def test_a_kubelet_asks_for_its_certificate_and_renews_it(keys: Pki, tmp_path: P
         keeping.cancel()
         assert own.held() == second
         assert x509.load_pem_x509_certificate(second).subject.rfc4514_string() == subject
+        left_s = x509.load_pem_x509_certificate(second).not_valid_after_utc.timestamp() - w.clock.now()
+        assert figures(own)["kubelet_certificate_manager_client_ttl_seconds"] == pytest.approx(left_s, abs=60)
 
     with_keys(keys, body)
+
+
+def test_a_renewal_that_fails_is_counted(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    class Away:
+        async def create(self, _request: CertificateSigningRequest) -> CertificateSigningRequest:
+            asked.set()
+            raise ConnectionRefusedError
+
+    async def scene() -> dict[str, float]:
+        own = OwnCertificate(tmp_path / "server.pem", Wanted("n1", ("n1",)), SystemClock(), Random(1))
+        assert figures(own) == {"kubelet_server_expiration_renew_errors": 0}
+        keeping = asyncio.create_task(own.keep(cast("Client", Away()), asyncio.Queue[bytes]().put))
+        async with asyncio.timeout(60):
+            await asked.wait()
+        keeping.cancel()
+        return figures(own)
+
+    assert asyncio.run(scene()) == {"kubelet_server_expiration_renew_errors": 1}
+
+
+def figures(own: OwnCertificate) -> dict[str, float]:
+    lines = (line.split() for line in own.lines() if not line.startswith("#"))
+    return {name: float(value) for name, value in lines}
 
 
 def test_a_kubelet_is_told_that_its_request_was_denied(keys: Pki, tmp_path: Path) -> None:

@@ -360,6 +360,14 @@ def test_the_kubelet_knows_whom_it_serves(tmp_path: Path) -> None:
         assert json.loads((await ask("/stats/summary", **admin))[1])["node"]["nodeName"] == "n1"
         assert (await ask("/nothing", **admin))[0] == 404
         assert await ask("/exec/shop/gone/app?output=1", "POST", **admin) == (400, b"Upgrade request required")
+        figures = (await ask("/metrics", **admin))[1].decode()
+        asked = "kubelet_http_requests_total{"
+        assert f'{asked}long_running="true",method="POST",path="exec",server_type="readwrite"}} 1\n' in figures
+        assert (
+            f'{asked}long_running="false",method="GET",path="metrics/cadvisor",server_type="readwrite"}} 1\n' in figures
+        )
+        assert f'{asked}long_running="false",method="GET",path="other",server_type="readwrite"}} 1\n' in figures
+        assert 'duration_seconds_count{long_running="false",method="GET",path="pods",' in figures
 
     run(tmp_path, body)
 
@@ -380,7 +388,7 @@ def test_everybody_may_ask_for_health_once_the_port_is_free(tmp_path: Path, monk
             answers = [await client.request("GET", path) for path in ("/healthz", "/pods")]
         finally:
             await client.close()
-        assert [(answer.status, answer.body) for answer in answers] == [(200, b"ok"), (404, b"404 page not found")]
+        assert [(answer.status, answer.body) for answer in answers] == [(200, b"ok"), (404, b"404 page not found\n")]
 
     run(tmp_path, body)
 

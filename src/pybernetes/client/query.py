@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -9,6 +10,8 @@ import msgspec
 
 from pybernetes.api.meta.v1 import DeleteOptions, Preconditions
 
+_PLAIN = re.compile(r"[a-z0-9/.-]*", re.ASCII)
+"""Paths of nearly all objects: nothing to escape."""
 PATCH_TYPES = {
     "json": "application/json-patch+json",
     "merge": "application/merge-patch+json",
@@ -24,7 +27,7 @@ def target(path: str, **params: str | int | bool) -> str:
         for name, value in params.items()
         if value not in ("", 0, False)
     }
-    escaped = quote(path, safe="/:@!$&'()*+,;=~-._")
+    escaped = path if _PLAIN.fullmatch(path) else quote(path, safe="/:@!$&'()*+,;=~-._")
     return f"{escaped}?{urlencode(chosen)}" if chosen else escaped
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-_QUIET = ("asyncio", "pyroute2", "pyroute2.netlink", "hpack")
+_QUIET = ("asyncio", "hpack")
 
 
 def log_to_stderr(process: str, level: int = logging.INFO) -> None:

@@ -166,6 +166,7 @@ class SimulatedNodes:
             register_with_taints=[] if self._config.everything else [TAINT],
             pod_cidr=wish.pod_cidr,
             serialize_image_pulls=False,
+            image_gc_high_threshold_percent=100,
         )
         around = SimulatedSurroundings(self._shared, wish.name, self._clock, self._config.capacity, only_warnings=quiet)
         kubelet = Kubelet(self._client_of(wish.name), config, self._clock, self._random, around)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.metrics_text import head
 from pybernetes.apimachinery.times import format_time
 from pybernetes.host.clock import Clock
 from pybernetes.kubelet.cri.client import CriError
@@ -98,12 +99,12 @@ class FleetHost:
         }
         return summary
 
-    async def container_metrics(self) -> bytes:
-        return b""
+    async def container_metrics(self) -> Iterable[str]:
+        return ()
 
-    def probe_metrics(self) -> bytes:
+    def probe_metrics(self) -> Iterable[str]:
         """What scripts say of probes is no answer of anybody."""
-        return b""
+        return ()
 
     def configz(self) -> dict[str, Any]:
         return {}
@@ -111,9 +112,9 @@ class FleetHost:
     def healthy(self) -> str:
         return ""
 
-    async def metrics(self) -> bytes:
+    async def metrics(self) -> Iterable[str]:
         pods = sum(len(kubelet.runners) for kubelet in self._kubelets.values())
         return (
-            "# HELP kubelet_running_pods Number of pods that have a running pod sandbox\n"
-            f"# TYPE kubelet_running_pods gauge\nkubelet_running_pods {pods}\n"
-        ).encode()
+            *head("kubelet_running_pods", "gauge", "Number of pods that have a running pod sandbox"),
+            f"kubelet_running_pods {pods}",
+        )

@@ -79,7 +79,7 @@ class KubeletProcess:
         command = [
             sys.executable, str(_LAUNCHER), "kubelet", "--kubeconfig", str(self.folder / "kubeconfig"),
             "--hostname-override", NODE, "--node-ip", "127.0.0.1", "--address", "127.0.0.1", "--port", "0",
-            "--no-fail-swap-on", "--healthz-port", "0",
+            "--fail-swap-on=false", "--healthz-port", "0",
             "--container-runtime-endpoint", str(self._containerd.socket), "--root-dir", str(self.folder / "kubelet"),
             "--pod-log-dir", str(self.folder / "pods"), "--cgroup-root", self._containerd.cgroup_root,
         ]  # fmt: skip

@@ -418,9 +418,9 @@ def test_a_kubelet_process_that_is_killed(containerd: PrivateContainerd) -> None
     }
     tree = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"}, "spec": spec}
     (folder / "manifests" / "pod.json").write_bytes(msgspec.json.encode(tree))
-    command = [sys.executable, "-m", "pybernetes", "kubelet", "--hostname-override", "alone", "--no-enable-server"]
+    command = [sys.executable, "-m", "pybernetes", "kubelet", "--hostname-override", "alone", "--enable-server=false"]
     (health,) = free_ports(1)
-    command += ["--no-fail-swap-on", "--healthz-port", str(health)]
+    command += ["--fail-swap-on=false", "--healthz-port", str(health)]
     command += ["--container-runtime-endpoint", str(containerd.socket), "--root-dir", str(folder / "kubelet")]
     command += ["--pod-log-dir", str(folder / "pods"), "--cgroup-root", containerd.cgroup_root]
     command += ["--pod-manifest-path", str(folder / "manifests")]

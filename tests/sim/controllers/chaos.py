@@ -99,7 +99,7 @@ class Manager:
     def start(self) -> None:
         command = [
             sys.executable, "-m", "pybernetes", "controller-manager", "--kubeconfig", str(self._folder / "kubeconfig"),
-            "--no-leader-elect", "--no-use-service-account-credentials", "--secure-port", "0",
+            "--leader-elect=false", "--use-service-account-credentials=false", "--secure-port", "0",
         ]  # fmt: skip
         with (self._folder / "manager.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -11,21 +11,13 @@ from typing import ClassVar
 from pybernetes.api.authentication.v1 import TokenRequest
 from pybernetes.api.core import v1 as core
 from pybernetes.apimachinery import errors
-from pybernetes.apimachinery.nodes import LEASE_NAMESPACE
+from pybernetes.apimachinery.nodes import LEASE_NAMESPACE, is_beyond_kubelets
 from pybernetes.apimachinery.pods import MIRROR_ANNOTATION
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.admission.interface import Attributes, Operation, Plugin
 
 _PREFIX = "system:node:"
 _NODES_GROUP = "system:nodes"
-_RESTRICTED = "node-restriction.kubernetes.io"
-_KUBELET_LABELS = frozenset({
-    "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region",
-    "failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region",
-    "node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type", "kubernetes.io/os", "kubernetes.io/arch",
-    "beta.kubernetes.io/os", "beta.kubernetes.io/arch", "node.kubernetes.io/windows-build",
-})  # fmt: skip
-_KUBELET_NAMESPACES = ("kubelet.kubernetes.io", "node.kubernetes.io")
 
 
 def node_name(user: UserInfo) -> str | None:
@@ -183,19 +175,7 @@ def _admit_node(node: str, attributes: Attributes) -> None:
 def _forbidden_labels(new: Mapping[str, str], old: Mapping[str, str]) -> list[str]:
     """The changed labels that say more about a node than it may say of itself."""
     changed = {key for key in new.keys() | old.keys() if new.get(key) != old.get(key)}
-    return sorted(key for key in changed if _is_restricted(key))
-
-
-def _is_restricted(key: str) -> bool:
-    prefix, slash, _ = key.partition("/")
-    if not slash:
-        return False
-    if prefix == _RESTRICTED or prefix.endswith(f".{_RESTRICTED}"):
-        return True
-    owned = any(prefix == domain or prefix.endswith(f".{domain}") for domain in ("kubernetes.io", "k8s.io"))
-    if not owned or key in _KUBELET_LABELS:
-        return False
-    return not any(prefix == domain or prefix.endswith(f".{domain}") for domain in _KUBELET_NAMESPACES)
+    return sorted(key for key in changed if is_beyond_kubelets(key))
 
 
 def _referenced(pod: core.Pod) -> str:
