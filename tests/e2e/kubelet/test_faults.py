@@ -121,7 +121,8 @@ def test_a_container_that_the_runtime_lost_sight_of(containerd: PrivateContainer
         old = Process.of(containerd.tasks()[container_id])
         containerd.forget_pipes(container_id)
         containerd.restart()
-        await eventually(partial(asyncio.to_thread, containerd.lost_sight_of, container_id))  # may answer before it looks
+        # It may answer before it has looked at its containers.
+        await eventually(partial(asyncio.to_thread, containerd.lost_sight_of, container_id))
         await k.until("web", lambda p: p.status.containerStatuses[0].containerID != before.containerID)
         after = await k.running("web")
         assert after.status.containerStatuses[0].restartCount == 1
