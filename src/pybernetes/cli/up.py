@@ -30,7 +30,7 @@ from pybernetes.cluster.process_table import (
     stopped_mark,
     supervisor_command,
 )
-from pybernetes.cluster.settings import ETCD_FILES
+from pybernetes.cluster.settings import ETCD_FILES, of_nodes_alone
 from pybernetes.cluster.spec import (
     CONTROL_PLANE,
     CONTROL_PLANES,
@@ -234,9 +234,10 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         if getattr(args, name) is not None:
             found[name] = getattr(args, name)
     if found:
-        from pybernetes.cluster.settings import check
+        from pybernetes.cluster.settings import check, with_digests
 
         check(found)
+        found = with_digests(found)
     return found
 
 
@@ -256,8 +257,9 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
     with preparation.choosing():
         spec, layout, new = preparation.settle(wishes)
         spec = _with_nodes(spec, new)
-        changed = not new and spec != ClusterSpec.read(layout.spec)
+        before = spec if new else ClusterSpec.read(layout.spec) or spec
         preparation.claim(spec, layout)
+        claimed = spec
     supervised = Process.recorded(record(layout, "supervisor")) is not None
     listens = LOAD_BALANCER if spec.control_plane_names else CONTROL_PLANE
     serving = Process.recorded(record(layout, listens))
@@ -272,8 +274,8 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
             for process in early:
                 process.stop(1)
             raise
-    if (renewed or changed) and serving is not None:
-        _restart(spec, layout)
+    if (renewed or before != claimed) and serving is not None:
+        _restart(spec, layout, nodes_alone=not renewed and of_nodes_alone(before, claimed))
     ingress_proxy = None if spec.ingress else Process.recorded(record(layout, INGRESS_PROXY))
     if ingress_proxy is not None:
         ingress_proxy.stop(5)
@@ -336,10 +338,12 @@ def _start_stopped(spec: ClusterSpec, layout: Layout) -> None:
         _compare(layout)
 
 
-def _restart(spec: ClusterSpec, layout: Layout) -> None:
+def _restart(spec: ClusterSpec, layout: Layout, *, nodes_alone: bool) -> None:
     """The supervisor starts them again at once, with the new keys, and what the cluster did not have yet."""
+    with_kubelets = spec.node_names if spec.own_namespaces else [CONTROL_PLANE]
     for entry in process_table(spec, layout):
-        process = None if entry.outlives or entry.name == ETCD else Process.recorded(record(layout, entry.name))
+        stays = entry.outlives or entry.name == ETCD or (nodes_alone and entry.name not in with_kubelets)
+        process = None if stays else Process.recorded(record(layout, entry.name))
         if process is not None:
             process.stop(10)
     _compare(layout)

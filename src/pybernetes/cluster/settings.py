@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -55,6 +56,22 @@ def check(settings: dict[str, Any]) -> None:
     _check_etcd_files(settings)
     if settings.get("snapshot_keep", 1) < 1:
         raise ClusterError(f"--snapshot-keep {settings['snapshot_keep']} cannot be; keep one at least")
+
+
+def with_digests(settings: dict[str, Any]) -> dict[str, Any]:
+    """With what tells that a file which is read at starts alone has other contents now. They have been checked."""
+    if (file := settings.get("kubelet_config")) is None:
+        return settings
+    from hashlib import sha256
+
+    digest = sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    return {**settings, "kubelet_config_digest": digest}
+
+
+def of_nodes_alone(before: ClusterSpec, now: ClusterSpec) -> bool:
+    """Whether nothing differs but what kubelets read."""
+    told = {name: getattr(now, name) for name in ("kubelet_config", "kubelet_config_digest")}
+    return dataclasses.replace(before, **told) == now
 
 
 def kubelet_settings(file: str, tell: Callable[[str], None]) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class ClusterSpec:
     """File with an EncryptionConfiguration; "": objects lie in the store as they are."""
     kubelet_config: str = ""
     """File with a KubeletConfiguration for real nodes; "": they have the defaults."""
+    kubelet_config_digest: str = ""
+    """Of what was in it when it was given last: nodes read it only when they start."""
     feature_gates: str = ""
     """Of the apiserver and the controllers: Name=true,…"""
     runtime_config: str = ""

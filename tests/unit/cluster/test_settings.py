@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.machine.control_plane import components
-from pybernetes.cluster.settings import check, check_pool_apart, check_store
+from pybernetes.cluster.settings import check, check_pool_apart, check_store, of_nodes_alone, with_digests
 from pybernetes.cmd import wiring
 from tests.unit.cluster.builders import spec
 
@@ -116,3 +117,23 @@ def test_nodes_of_a_cluster_follow_a_kubelet_configuration(tmp_path: Path) -> No
     check({"kubelet_config": str(file)})
     config = wiring.kubelet(spec(kubelet_config=str(file)), Layout("c", tmp_path), "node-1")
     assert (config.max_pods, config.cluster_domain) == (7, "cluster.local")
+
+
+def test_a_kubelet_configuration_of_the_same_name_with_other_contents_is_another_one(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    seen = []
+    for contents in ("maxPods: 7", "maxPods: 7", "maxPods: 8"):
+        file.write_text(contents)
+        seen.append(spec(**with_digests({"kubelet_config": str(file)})))
+    assert seen[0] == seen[1] != seen[2]
+    assert spec(**with_digests({"kubelet_config": ""})) == spec() != seen[0]
+    assert with_digests({"snapshot_keep": 3}) == {"snapshot_keep": 3}, "what was given before stays"
+
+
+def test_what_kubelets_read_is_no_matter_of_the_control_plane(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text("maxPods: 7")
+    before = spec(kubelet_config=str(file))
+    now = spec(**with_digests({"kubelet_config": str(file)}))
+    assert of_nodes_alone(before, now) and of_nodes_alone(now, spec())
+    assert not of_nodes_alone(before, dataclasses.replace(now, feature_gates="AllBeta=true"))
