@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free_ports
+
 from .conftest import IMAGE, Cluster, eventually, make_cluster, quiet_fetch
 
 pytestmark = pytest.mark.e2e
-HOST_PORT = 8088
+HOST_PORT = free_ports(1)[0]
 OBJECTS = f"""
 apiVersion: apps/v1
 kind: Deployment
@@ -79,6 +81,11 @@ def reaches(cluster: Cluster, name: str, url: str) -> bool:
     return done.stdout.startswith("Hello from web-")
 
 
+def tells(command: Callable[[], subprocess.CompletedProcess[str]], *words: str) -> bool:
+    told = command().stdout
+    return all(word in told for word in words)
+
+
 def families(addresses: list[str]) -> list[str]:
     return ["IPv6" if ":" in address else "IPv4" for address in addresses]
 
@@ -111,17 +118,18 @@ def test_addresses_of_each_family(own: Cluster, wanted: str, expected: list[str]
     for address in service["clusterIPs"]:
         inside = own.kubectl("exec", "box", "--", "timeout", "60", "wget", "-qO-", f"http://{bracketed(address)}")
         assert inside.stdout.startswith("Hello from web-")
-        told = own.kubectl("exec", "box", "--", "nslookup", address).stdout
-        assert "web.default.svc.cluster.local" in told, "its name, from the address"
+        look_up = partial(own.kubectl, "exec", "box", "--", "nslookup", address, check=False)
+        eventually("its name, from the address", partial(tells, look_up, "web.default.svc.cluster.local"))
     own.kubectl("apply", "-f", "-", stdin=POLICY)
     for name in ("friend", "stranger"):
         own.kubectl("run", name, f"--image={IMAGE}", "--", "sleep", "1000")
     own.kubectl("wait", "pod", "friend", "stranger", "--for=condition=Ready", "--timeout=120s")
     for address in [bracketed(ip["ip"]) for pod in pods for ip in pod["status"]["podIPs"]]:
         eventually(f"the friend reaches {address}", partial(reaches, own, "friend", f"http://{address}:8080"))
-    assert not reaches(own, "stranger", f"http://{address}:8080")
-    told = own.kubectl("exec", "box", "--", "nslookup", "web.default.svc.cluster.local").stdout
-    assert all(address in told for address in service["clusterIPs"])
+    eventually("a stranger does not", lambda: not reaches(own, "stranger", f"http://{address}:8080"))
+
+    look_up = partial(own.kubectl, "exec", "box", "--", "nslookup", "web.default.svc.cluster.local", check=False)
+    eventually("its addresses, from the name", partial(tells, look_up, *service["clusterIPs"]))
     own.down()
     routes = subprocess.run(["ip", "-6", "route"], capture_output=True, text=True, check=True).stdout
     assert not [cidr for node in nodes for cidr in node["spec"]["podCIDRs"] if cidr in routes]

@@ -55,10 +55,8 @@ def test_service_from_everywhere(cluster: Cluster, web: str) -> None:
         "wget", "-q", "-O-", "http://web",
     )  # fmt: skip
     assert names & set(inside.stdout.split()), inside.stdout
-    resolved = cluster.kubectl(
-        "exec", next(iter(names)), "--", "nslookup", f"web.{web_namespace(cluster)}.svc.cluster.local"
-    )
-    assert service["clusterIP"] in resolved.stdout
+    lookup = ("exec", next(iter(names)), "--", "nslookup", f"web.{web_namespace(cluster)}.svc.cluster.local")
+    eventually("its name is known", lambda: service["clusterIP"] in cluster.kubectl(*lookup, check=False).stdout)
 
 
 def web_namespace(cluster: Cluster) -> str:

@@ -77,11 +77,10 @@ def test_a_stateful_sets_pods_have_names_and_a_budget_holds(cluster: Cluster, na
 
     eventually("the budget counts both Pods", allowed)
     node = cluster.get("pod", "db-0")["spec"]["nodeName"]
-    refused = cluster.kubectl(
-        "drain", node, "--pod-selector=app=db", "--ignore-daemonsets", "--timeout=5s", check=False
-    )
+    drain = ("drain", node, "--pod-selector=app=db", "--ignore-daemonsets", "--timeout=5s")
+    refused = "would violate the pod's disruption budget"
+    eventually("the budget refuses", lambda: refused in cluster.kubectl(*drain, check=False).stderr)
     cluster.kubectl("uncordon", node)
-    assert "would violate the pod's disruption budget" in refused.stderr
     cluster.kubectl("scale", "statefulset/db", "--replicas=3")
     cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=120s")
     uid = cluster.get("pod", "db-2")["metadata"]["uid"]
