@@ -26,9 +26,7 @@ def test_other_contents_of_the_same_file_start_nodes_anew(own_cluster: Cluster, 
     cluster, file = own_cluster, own_cluster.folder / "kubelet.yaml"
 
     def up(max_pods: int) -> None:
-        file.write_text(
-            f"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: {max_pods}\n"
-        )
+        file.write_text(f"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: {max_pods}\n")
         cluster.up("--nodes", nodes, "--kubelet-config", str(file))
 
     def in_effect() -> int:

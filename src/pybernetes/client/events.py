@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -160,14 +160,16 @@ class EventRecorder:
         message: str,
         *,
         field_path: str = "",
+        annotations: Mapping[str, str] | None = None,
     ) -> None:
         """Queues an Event about `obj`; `event_type` is Normal or Warning. Never blocks, never raises."""
         ref = obj if isinstance(obj, ObjectReference) else reference_to(obj, field_path)
         now = self._clock.now()
         self._last_ns = max(int(now * 1e9), self._last_ns + 1)
         time = format_time(now)
+        name, namespace = f"{ref.name}.{self._last_ns:x}", ref.namespace or "default"
         event = Event(
-            metadata=ObjectMeta(name=f"{ref.name}.{self._last_ns:x}", namespace=ref.namespace or "default"),
+            metadata=ObjectMeta(name=name, namespace=namespace, annotations=dict(annotations or {})),
             involvedObject=ref,
             reason=reason,
             message=message[:1024],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pybernetes.api.core.v1 import Pod
 from pybernetes.kubelet.eviction.manager import Eviction
+from pybernetes.kubelet.eviction.ranking import Reason
 from pybernetes.kubelet.eviction.signals import Signals
 from pybernetes.kubelet.node.garbage import Garbage
 from pybernetes.kubelet.pod_spec import is_critical, uid_of
@@ -79,8 +80,9 @@ class Endings:
         found = self._kubelet.runners.values()
         return [r.worker.pod for r in found if r.worker.stage is Stage.SYNCING and r.worker.override is None]
 
-    def evict(self, pod: Pod, message: str, grace_period_s: int, *, disruption: bool) -> None:
-        self._kubelet.record(pod, "Warning", "Evicted", message)
+    def evict(self, pod: Pod, why: Reason, grace_period_s: int, *, disruption: bool) -> None:
+        message = why.message
+        self._kubelet.record(pod, "Warning", "Evicted", message, annotations=why.annotations)
         told = (_BY_KUBELET, message) if disruption else None
         self._post(pod, m.PodEnded("Evicted", message, grace_period_s=grace_period_s, disruption=told))
 

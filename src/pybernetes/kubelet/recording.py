@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from pybernetes.api.core.v1 import Node, ObjectReference, Pod
 from pybernetes.client.events import EventRecorder
@@ -15,7 +16,15 @@ class Recording:
     def __init__(self, recorder: EventRecorder | None) -> None:
         self._recorder = recorder
 
-    def of_pod(self, pod: Pod, kind: str, reason: str, message: str, container: str = "") -> None:
+    def of_pod(
+        self,
+        pod: Pod,
+        kind: str,
+        reason: str,
+        message: str,
+        container: str = "",
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         if self._recorder is None:
             _LOG.info("%s %s/%s: %s %s", kind, pod.metadata.name, container, reason, message)
             return
@@ -29,7 +38,7 @@ class Recording:
             resourceVersion=meta.resourceVersion,
             fieldPath=pod_spec.field_path(pod, container) or None if container else None,
         )
-        self._recorder.event(reference, kind, reason, message)
+        self._recorder.event(reference, kind, reason, message, annotations=annotations)
 
     def of_node(self, node: Node, kind: str, reason: str, message: str) -> None:
         if self._recorder is not None:

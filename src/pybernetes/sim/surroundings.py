@@ -270,10 +270,10 @@ class _Recorder(EventRecorder):
     """Of thousands of nodes only what went wrong is recorded."""
 
     def event(
-        self, obj: KubernetesObject | Any, event_type: str, reason: str, message: str, *, field_path: str = ""
+        self, obj: KubernetesObject | Any, event_type: str, reason: str, message: str, *args: Any, **more: Any
     ) -> None:
         if event_type != "Normal":
-            super().event(obj, event_type, reason, message, field_path=field_path)
+            super().event(obj, event_type, reason, message, *args, **more)
 
 
 class SimulatedSurroundings(Surroundings):

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pybernetes.api.core.v1 import Node, Pod
+from pybernetes.api.core.v1 import Event, Node, Pod
 from pybernetes.apimachinery import errors, quantity
 from pybernetes.kubelet.eviction import manager
 from pybernetes.kubelet.resources.cgroups import detect
 
-from .harness import NODE, PATIENCE_S, Cluster, eventually, play, resize
+from .harness import NODE, PATIENCE_S, Cluster, eventually, play, resize, shell
 from .private_containerd import PrivateContainerd
 
 pytestmark = pytest.mark.e2e
@@ -126,6 +126,63 @@ def test_a_node_that_runs_short_evicts(containerd: PrivateContainerd) -> None:
         await k.create("late")
         late = await k.until("late", lambda p: p.status.phase == "Failed")
         assert late.status.message == "Pod was rejected: The node had condition: [MemoryPressure]. "
+
+    play(containerd, scene)
+
+
+def test_pods_that_together_have_too_much_memory(
+    containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An eviction comes before the kernel's end of somebody, and who is within its requests stays."""
+    monkeypatch.setattr(manager, "_PERIOD_S", 0.5)
+    volumes, at_d = [{"name": "d", "emptyDir": {"medium": "Memory"}}], [{"name": "d", "mountPath": "/d"}]
+
+    def greedy(size_mb: int, requests: dict[str, str]) -> list[dict[str, Any]]:
+        command = f"dd if=/dev/zero of=/d/f bs=1M count={size_mb}; sleep 3600"
+        return [shell(command, volumeMounts=at_d, resources={"requests": requests})]
+
+    async def scene(k: Cluster) -> None:
+        capacity = quantity.value((await k.admin.get(Node, NODE)).status.capacity["memory"])
+        await k.stop_kubelet()
+        k.settings = {
+            "system_reserved": {"memory": str(capacity - (400 << 20))},
+            "eviction_hard": {"memory.available": "150Mi"},
+            "eviction_pressure_transition_period_s": 10.0,
+        }
+        await k.start_kubelet()
+        await k.until_allocatable("memory", quantity.from_value(250 << 20, "BinarySI"))
+        await k.create("modest", greedy(120, {"memory": "200Mi"}), volumes=volumes)
+        before = await k.running("modest")
+        await k.create("hog", greedy(160, {"memory": "20Mi"}), volumes=volumes)
+        gone = await k.until("hog", lambda p: p.status.phase == "Failed")
+        assert gone.status.reason == "Evicted"
+        assert (gone.status.message or "").startswith(
+            "The node was low on resource: memory. Threshold quantity: 150Mi, available: "
+        )
+        assert ", request is 20Mi, has larger consumption of memory. " in (gone.status.message or "")
+        await k.kubelet.recording.flush()
+        events = (await k.admin.list(Event, "default")).items
+        told = [e for e in events if (e.involvedObject.name, e.reason) == ("hog", "Evicted")]
+        assert [e.metadata.annotations["starved_resource"] for e in told] == ["memory"]
+        assert [e.metadata.annotations["offending_containers"] for e in told] == ["c"]
+        await k.create("nothing-asked")
+        refused = await k.until("nothing-asked", lambda p: p.status.phase == "Failed")
+        assert refused.status.message == "Pod was rejected: The node had condition: [MemoryPressure]. "
+        await k.create("something-asked", [shell("sleep 3600", resources={"requests": {"memory": "1Mi"}})])
+        await k.running("something-asked")
+
+        async def over() -> bool:
+            node = await k.admin.get(Node, NODE)
+            told = {(c.type, c.status, c.reason) for c in node.status.conditions}
+            return ("MemoryPressure", "False", "KubeletHasSufficientMemory") in told
+
+        assert await eventually(over)
+        await k.create("later")
+        await k.running("later")
+        after = await k.running("modest")
+        assert after.status.containerStatuses[0].containerID == before.status.containerStatuses[0].containerID
+        evictions = k.kubelet.endings.eviction
+        assert evictions is not None and evictions.evictions == {"allocatableMemory.available": 1}
 
     play(containerd, scene)
 

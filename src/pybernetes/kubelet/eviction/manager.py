@@ -21,6 +21,7 @@ from pybernetes.kubelet.eviction import thresholds as t
 from pybernetes.kubelet.eviction.signals import Signals
 from pybernetes.kubelet.pod_spec import is_critical, uid_of
 from pybernetes.kubelet.resources.admission import Rejection
+from pybernetes.kubelet.resources.node_allocatable import PODS
 from pybernetes.kubelet.resources.requests import qos_class
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Host(Protocol):
 
     def pods_that_run(self) -> list[Pod]: ...
 
-    def evict(self, pod: Pod, message: str, grace_period_s: int, *, disruption: bool) -> None: ...
+    def evict(self, pod: Pod, why: ranking.Reason, grace_period_s: int, *, disruption: bool) -> None: ...
 
     async def gone(self, pod: Pod) -> None:
         """Returns once nothing of the pod runs any more."""
@@ -60,6 +61,7 @@ class Eviction:
             config.eviction_soft,
             config.eviction_soft_grace_period,
             config.eviction_minimum_reclaim,
+            pods_are_held=PODS in config.enforce_node_allocatable,
         )
         self._transition_s = config.eviction_pressure_transition_period_s
         self._longest_grace_s = config.eviction_max_pod_grace_period_s
@@ -134,8 +136,8 @@ class Eviction:
             if due[0].grace_s:
                 own = pod.spec.terminationGracePeriodSeconds
                 grace_s = self._longest_grace_s if own is None else min(self._longest_grace_s, own)
-            text = ranking.message(resource, pod, usages.get(uid_of(pod)), due, observed)
-            self._host.evict(pod, text, grace_s, disruption=True)
+            why = ranking.reason(resource, pod, usages.get(uid_of(pod)), due, observed)
+            self._host.evict(pod, why, grace_s, disruption=True)
             self.evictions[due[0].signal] += 1
             return pod
         return None
@@ -154,7 +156,7 @@ class Eviction:
         for pod in limited:
             signal, text = ranking.beyond_its_storage(pod, usages[uid_of(pod)])
             if text and not is_critical(pod):
-                self._host.evict(pod, text, _AT_ONCE_S, disruption=False)
+                self._host.evict(pod, ranking.Reason(text), _AT_ONCE_S, disruption=False)
                 self.evictions[signal] += 1
                 evicted = pod
         return evicted

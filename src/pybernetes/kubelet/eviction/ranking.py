@@ -73,13 +73,21 @@ def rank(resource: str, pods: Iterable[Pod], usages: Mapping[str, Usage], disk: 
     return sorted(pods, key=key)
 
 
-def message(
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a pod goes: for people, and for programs that read its Event."""
+
+    message: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def reason(
     resource: str,
     pod: Pod,
     usage: Usage | None,
     thresholds: Sequence[Threshold],
     observed: Mapping[str, Observation],
-) -> str:
+) -> Reason:
     """Why this pod: upstream's words."""
     text = f"The node was low on resource: {resource}. "
     for threshold in thresholds:
@@ -89,7 +97,8 @@ def message(
             text += f"Threshold quantity: {wanted}, available: {left}. "
             break
     if usage is None:
-        return text
+        return Reason(text)
+    annotations: dict[str, str] = {}
     held = pod.spec.resources.requests if pod.spec.resources is not None else {}
     if resource == "memory" and "memory" in held:
         used = _shown(resource, usage.memory_bytes)
@@ -97,6 +106,8 @@ def message(
             f"Pod {pod.metadata.name} was using {used}, request is {held['memory']}, "
             f"has larger consumption of {resource}. "
         )
+        annotations |= {"offending_pod": pod.metadata.name or "", "offending_pod_usage": used}
+    offending: dict[str, str] = {}
     for container in (*pod.spec.containers, *pod.spec.initContainers):
         found = usage.containers.get(container.name)
         if found is None or resource not in ("memory", "ephemeral-storage"):
@@ -104,11 +115,14 @@ def message(
         size = found.memory_bytes if resource == "memory" else found.disk_bytes
         request = resources_of(container).requests.get(resource, "0")
         if size > quantity.value(request):
+            offending[container.name] = _shown(resource, size)
             text += (
                 f"Container {container.name} was using {_shown(resource, size)}, request is {request}, "
                 f"has larger consumption of {resource}. "
             )
-    return text
+    annotations["offending_containers"] = ",".join(offending)
+    annotations["offending_containers_usage"] = ",".join(offending.values())
+    return Reason(text, {**annotations, "starved_resource": resource})
 
 
 def _shown(resource: str, amount: int) -> str:

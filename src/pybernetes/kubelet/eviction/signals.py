@@ -21,7 +21,7 @@ from pybernetes.kubelet.cri.client import CriClient, CriError
 from pybernetes.kubelet.eviction import thresholds as t
 from pybernetes.kubelet.eviction.ranking import ContainerUsage, Usage
 from pybernetes.kubelet.eviction.thresholds import Observation
-from pybernetes.kubelet.node.usage import disk_usage, meminfo, processes
+from pybernetes.kubelet.node.usage import disk_usage, meminfo, memory_in_use, memory_limit, processes
 from pybernetes.kubelet.node.usage import usage as cgroup_usage
 from pybernetes.kubelet.pod_spec import uid_of
 from pybernetes.kubelet.resources.cgroups import Cgroups
@@ -51,6 +51,9 @@ class HostSignals:
 
     async def observe(self) -> Mapping[str, Observation]:
         found = {t.MEMORY: _memory(), t.PIDS: _processes()}
+        if self._cgroups is not None:
+            held = _of_pods(self._cgroups)
+            found |= {t.ALLOCATABLE: held} if held is not None else {}
         disk = os.statvfs(self._config.root_dir)
         found[t.NODEFS], found[t.NODEFS_INODES] = _space(disk), _inodes(disk)
         with suppress(CriError, OSError):
@@ -122,9 +125,17 @@ def _device(folder: str) -> int:
 
 
 def _memory() -> Observation:
-    """What is neither used nor easily given back, as cAdvisor counts the working set."""
     fields = meminfo()
-    return Observation(fields["MemFree"] + fields.get("Inactive(file)", 0), fields["MemTotal"])
+    return Observation(fields["MemTotal"] - memory_in_use(fields)[1], fields["MemTotal"])
+
+
+def _of_pods(cgroups: Cgroups) -> Observation | None:
+    """What pods together have left of the memory that they are held to."""
+    limit = memory_limit(cgroups.hierarchies, cgroups.of_pods)
+    used = cgroup_usage(cgroups.hierarchies, cgroups.of_pods)
+    if limit is None or used is None:
+        return None
+    return Observation(max(limit - used.working_set_bytes, 0), limit)
 
 
 def _processes() -> Observation:

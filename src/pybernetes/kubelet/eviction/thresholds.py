@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pybernetes.apimachinery import quantity
 from pybernetes.apimachinery.times import TimeError, parse_duration
 
 MEMORY, NODEFS, NODEFS_INODES = "memory.available", "nodefs.available", "nodefs.inodesFree"
 IMAGEFS, IMAGEFS_INODES, PIDS = "imagefs.available", "imagefs.inodesFree", "pid.available"
+ALLOCATABLE = "allocatableMemory.available"
+"""Of the memory that all pods together may have."""
+_CONTAINERFS = ("containerfs.available", "containerfs.inodesFree")
+"""Of the disk of containers' layers, which is that of images or the only one: what is said of that holds."""
+OF_MEMORY = (MEMORY, ALLOCATABLE)
 CONDITIONS = {
-    MEMORY: "MemoryPressure", NODEFS: "DiskPressure", NODEFS_INODES: "DiskPressure", IMAGEFS: "DiskPressure",
-    IMAGEFS_INODES: "DiskPressure", PIDS: "PIDPressure",
+    MEMORY: "MemoryPressure", ALLOCATABLE: "MemoryPressure", NODEFS: "DiskPressure", NODEFS_INODES: "DiskPressure",
+    IMAGEFS: "DiskPressure", IMAGEFS_INODES: "DiskPressure", PIDS: "PIDPressure",
 }  # fmt: skip
 RESOURCES = {
-    MEMORY: "memory", NODEFS: "ephemeral-storage", NODEFS_INODES: "inodes", IMAGEFS: "ephemeral-storage",
-    IMAGEFS_INODES: "inodes", PIDS: "pids",
+    MEMORY: "memory", ALLOCATABLE: "memory", NODEFS: "ephemeral-storage", NODEFS_INODES: "inodes",
+    IMAGEFS: "ephemeral-storage", IMAGEFS_INODES: "inodes", PIDS: "pids",
 }  # fmt: skip
 OF_IMAGES = (IMAGEFS, IMAGEFS_INODES)
 
@@ -65,7 +70,7 @@ class State:
 class View:
     conditions: frozenset[str]
     due: tuple[Threshold, ...]
-    """Thresholds that are crossed and whose grace period is over, memory first."""
+    """Thresholds that are crossed and whose grace period is over, of memory first."""
 
 
 def parse(
@@ -73,8 +78,13 @@ def parse(
     soft: Mapping[str, str] | None = None,
     grace_periods: Mapping[str, str] | None = None,
     reclaim: Mapping[str, str] | None = None,
+    *,
+    pods_are_held: bool = False,
 ) -> list[Threshold]:
-    """Raises ValueError with the text that upstream has for it."""
+    """`pods_are_held` to their part of the memory: then as much of that is kept free, too, as of the whole.
+
+    Raises ValueError with the text that upstream has for it.
+    """
     graces = {}
     for signal, text in (grace_periods or {}).items():
         _check(signal)
@@ -89,17 +99,19 @@ def parse(
     for statements, is_soft in ((hard, False), (soft or {}, True)):
         for signal, text in statements.items():
             value = _threshold(signal, text)
-            if value is None:
+            if value is None or signal in _CONTAINERFS:
                 continue
             if is_soft and signal not in graces:
                 raise ValueError(f"grace period must be specified for the soft eviction threshold {signal}")
             grace_s = graces[signal] if is_soft else 0.0
             found.append(Threshold(signal, value, grace_s, minimum.get(signal, Amount())))
+    if pods_are_held:
+        found += [replace(t, signal=ALLOCATABLE) for t in found if t.signal == MEMORY and not t.grace_s]
     return found
 
 
 def _check(signal: str) -> None:
-    if signal not in RESOURCES:
+    if signal not in RESOURCES and signal not in _CONTAINERFS:
         raise ValueError(f"unsupported eviction signal {signal}")
 
 
@@ -186,5 +198,5 @@ def look(
         name: at_s for name, at_s in state.condition_seen_s.items() if at_s == now_s or now_s - at_s < transition_s
     }
     state.unresolved = [t for t, at_s in state.first_met_s.items() if now_s - at_s >= t.grace_s]
-    due = sorted(state.unresolved, key=lambda t: t.signal != MEMORY)
+    due = sorted(state.unresolved, key=lambda t: t.signal not in OF_MEMORY)
     return View(frozenset(state.condition_seen_s), tuple(due))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from pathlib import Path
 from pybernetes.kubelet.resources.cgroups import Hierarchies
 
 _BLOCK = 512
+_UNLIMITED = 1 << 62
+"""Bytes beyond which a limit of cgroup v1 is none."""
 Read = Callable[[Path], str]
 
 
@@ -84,6 +86,25 @@ def meminfo() -> dict[str, int]:
     """Bytes of the machine's memory, by the kernel's names."""
     text = Path("/proc/meminfo").read_text()
     return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^([\w()]+):\s+(\d+) kB", text, re.MULTILINE)}
+
+
+def memory_in_use(fields: Mapping[str, int]) -> tuple[int, int]:
+    """Of `meminfo`: what processes and files have, and of that the working set. The kernel's own is not in it.
+
+    Source: opencontainers/cgroups fs2/memory.go (rootStatsFromMeminfo), cadvisor container/libcontainer/handler.go.
+    """
+    used = sum(fields.get(name, 0) for name in ("AnonPages", "Cached", "Buffers", "SwapCached"))
+    return used, max(0, used - fields.get("Inactive(file)", 0))
+
+
+def memory_limit(hierarchies: Hierarchies, group: str, read: Read = Path.read_text) -> int | None:
+    """Bytes that a group may have; None where that is not limited."""
+    root = hierarchies.unified or hierarchies.controllers.get("memory")
+    file = "memory.max" if hierarchies.unified is not None else "memory.limit_in_bytes"
+    with suppress(OSError, ValueError):
+        limit = int(read(root / group.lstrip("/") / file)) if root is not None else _UNLIMITED
+        return limit if limit < _UNLIMITED else None
+    return None
 
 
 def most_processes() -> int:

@@ -17,14 +17,16 @@ from pybernetes.kubelet.eviction.manager import Eviction
 from pybernetes.kubelet.eviction.ranking import (
     ContainerUsage,
     Disk,
+    Reason,
     Usage,
     beyond_its_storage,
     limits_storage,
-    message,
     rank,
+    reason,
 )
 from pybernetes.kubelet.eviction.signals import HostSignals
 from pybernetes.kubelet.eviction.thresholds import Amount, Observation, State, Threshold, look, parse
+from pybernetes.kubelet.resources.cgroups import Cgroups, Hierarchies
 from pybernetes.sim import loop
 
 from ..pods import pod
@@ -51,6 +53,28 @@ def test_thresholds_as_users_write_them() -> None:
         Threshold("nodefs.available", Amount(fraction=0.1)),
         Threshold("memory.available", Amount(300 * MIB), 90.0, Amount(50 * MIB)),
     ]
+
+
+def test_as_much_is_kept_of_the_memory_of_all_pods() -> None:
+    found = parse(
+        {"memory.available": "100Mi", "pid.available": "9"},
+        {"memory.available": "300Mi"},
+        {"memory.available": "30s"},
+        {"memory.available": "50Mi"},
+        pods_are_held=True,
+    )
+    assert found[3:] == [Threshold("allocatableMemory.available", Amount(100 * MIB), 0.0, Amount(50 * MIB))]
+    plenty, few = memory(5000), {"allocatableMemory.available": Observation(90 * MIB, GIB)}
+    disk = Threshold("nodefs.available", Amount(fraction=0.1))
+    view = look(State(), [disk, *found], {**plenty, **few, "nodefs.available": Observation(1, 100)}, 0.0, 300)
+    assert view.conditions == {"MemoryPressure", "DiskPressure"}
+    assert view.due == (found[3], disk), "memory first"
+
+
+def test_the_disk_of_layers_has_the_thresholds_of_the_one_that_it_is() -> None:
+    assert parse({"containerfs.available": "10%", "nodefs.available": "5%"}) == parse({"nodefs.available": "5%"})
+    with pytest.raises(ValueError, match="is neither an amount"):
+        parse({"containerfs.inodesFree": "many"})
 
 
 @pytest.mark.parametrize(
@@ -129,10 +153,19 @@ def test_whose_turn_it_is_where_images_have_a_disk_of_their_own(disk: Disk, expe
 def test_what_is_said() -> None:
     usage = Usage(memory_bytes=80 * MIB, containers={"c": ContainerUsage(80 * MIB, 5 * MIB)})
     hard = parse({"memory.available": "100Mi"})
-    assert message("memory", named("p", {"memory": "50Mi"}), usage, hard, memory(90)) == (
+    why = reason("memory", named("p", {"memory": "50Mi"}), usage, hard, memory(90))
+    assert why.message == (
         "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. "
         "Container c was using 80Mi, request is 50Mi, has larger consumption of memory. "
     )
+    offending = {"offending_containers": "c", "offending_containers_usage": "80Mi"}
+    assert why.annotations == {**offending, "starved_resource": "memory"}
+    whole = {"offending_pod": "p", "offending_pod_usage": "80Mi"}
+    together = named("p", resources={"requests": {"memory": "50Mi"}})
+    assert reason("memory", together, usage, hard, memory(90)).annotations == {
+        **whole, **offending, "starved_resource": "memory",
+    }  # fmt: skip
+    assert reason("pids", together, None, hard, {}) == Reason("The node was low on resource: pids. ")
 
 
 def test_storage_that_a_pod_may_not_use() -> None:
@@ -171,7 +204,7 @@ class Node:
     def pods_that_run(self) -> list[Pod]:
         return self.pods
 
-    def evict(self, pod: Pod, message: str, grace_period_s: int, *, disruption: bool) -> None:
+    def evict(self, pod: Pod, why: Reason, grace_period_s: int, *, disruption: bool) -> None:
         self.told.append(f"evict {pod.metadata.name} in {grace_period_s}s")
 
     async def gone(self, pod: Pod) -> None:
@@ -274,3 +307,23 @@ def test_a_runtime_that_is_away_ends_no_watch_over_the_node() -> None:
         task.cancel()
 
     loop.run(main())
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("1000", (300, 1000)), ("max", None), ("500", (0, 500))])
+def test_what_pods_together_have_left(tmp_path: Path, limit: str, expected: tuple[int, int] | None) -> None:
+    group = tmp_path / "cluster/kubepods"
+    group.mkdir(parents=True)
+    (group / "cpu.stat").write_text("usage_usec 1\n")
+    (group / "memory.current").write_text("900\n")
+    (group / "memory.stat").write_text("inactive_file 200\n")
+    (group / "memory.max").write_text(f"{limit}\n")
+
+    class NoRuntime:
+        async def image_fs_info(self) -> Any:
+            raise CriError("UNAVAILABLE", "no such socket")
+
+    cgroups = Cgroups("/cluster", Hierarchies(2, {}, tmp_path))
+    signals = HostSignals(KubeletConfig("n", root_dir=str(tmp_path)), NoRuntime(), cgroups)  # type: ignore[arg-type]
+    observed = asyncio.run(signals.observe())
+    assert observed.get(t.ALLOCATABLE) == (Observation(*expected) if expected is not None else None)
+    assert 0 < observed[t.MEMORY].available < observed[t.MEMORY].capacity

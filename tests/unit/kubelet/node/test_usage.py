@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pybernetes.kubelet.node.usage import Usage, usage
+from pybernetes.kubelet.node.usage import Usage, memory_in_use, memory_limit, usage
 from pybernetes.kubelet.resources.cgroups import Hierarchies
 
 V1_STAT = (
@@ -42,3 +42,17 @@ def test_version_2(tmp_path: Path) -> None:
     assert found.working_set_bytes == 0, "never below nothing"
     (group / "cpu.stat").unlink()
     assert usage(unified, "/kubepods/podx") is None
+
+
+def test_limits(tmp_path: Path) -> None:
+    (tmp_path / "kubepods").mkdir()
+    both = Hierarchies(1, {"memory": tmp_path})
+    assert memory_limit(both, "/kubepods") is None
+    for text, expected in (("4096", 4096), ("9223372036854771712", None)):
+        (tmp_path / "kubepods/memory.limit_in_bytes").write_text(text)
+        assert memory_limit(both, "/kubepods") == expected
+
+
+def test_the_kernels_own_memory_is_not_what_processes_and_files_have() -> None:
+    fields = {"AnonPages": 500, "Cached": 300, "Buffers": 60, "SwapCached": 0, "Inactive(file)": 200, "Slab": 5000}
+    assert memory_in_use(fields) == (860, 660)
