@@ -15,6 +15,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,15 @@ def with_default_tag(image: str) -> str:
             f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": {why}',
         )
     return image if match["tag"] or match["digest"] else image + ":latest"
+
+
+def images_of_volumes(pods: Iterable[Pod]) -> set[str]:
+    """Names of the images that are volumes of these pods."""
+    found = set()
+    for image in (volume.image for pod in pods for volume in pod.spec.volumes if volume.image is not None):
+        with suppress(ImageError):
+            found.add(with_default_tag(image.reference or ""))
+    return found
 
 
 def credentials_for(image: str, secrets: Iterable[Secret]) -> list[Credentials]:

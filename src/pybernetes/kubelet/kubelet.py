@@ -37,7 +37,7 @@ from pybernetes.kubelet.containers.configs import NodeFacts, instance_of
 from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
 from pybernetes.kubelet.ending import Endings
 from pybernetes.kubelet.giving import Giving
-from pybernetes.kubelet.images import Images
+from pybernetes.kubelet.images import Images, images_of_volumes
 from pybernetes.kubelet.node.agent import NodeAgent
 from pybernetes.kubelet.node.garbage import Garbage
 from pybernetes.kubelet.node.log_rotation import LogRotation
@@ -67,6 +67,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _RUNTIME_RETRY_S = 0.1
 _SYSTEM_LOGS = "/var/log"
+_IMAGES_EVERY = 5
+"""Rounds of the housekeeping."""
 
 
 class Kubelet:
@@ -183,7 +185,7 @@ class Kubelet:
             self.settings.host_ips, self.machine.allocatable, self.machine.memory_bytes, self.machine.swap_bytes
         )
         configs = around.configs(self.cri, config, volumes, objects, self._known_services, cgroups, facts)
-        self.garbage = Garbage(self.cri, config, self.clock, self.tell_node)
+        self.garbage = Garbage(self.cri, config, self.clock, self.tell_node, self._images_of_volumes)
         self.endings = Endings(self, self.garbage, around.signals(config, self.cri, cgroups))
         images = Images(self.cri, objects, config, self.clock)
         self.node = Node(
@@ -498,8 +500,11 @@ class Kubelet:
             rounds += 1
             if self.runners:
                 await self._look_after_pods(garbage)
-            if rounds % 5 == 0 and (self.runners or self.config.image_maximum_gc_age_s):
+            if rounds % _IMAGES_EVERY == 0:
                 await garbage.look_after_images()
+
+    def _images_of_volumes(self) -> set[str]:
+        return images_of_volumes(r.worker.pod for r in self.runners.values() if r.worker.stage is not Stage.FINISHED)
 
     async def _look_after_pods(self, garbage: Garbage) -> None:
         await self._guarded(self.observing.relist(), "relist")

@@ -77,10 +77,19 @@ class CollectionError(Exception):
 
 
 class Garbage:
-    """`tell` takes the reason and the message of a warning about the node."""
+    """`tell` takes the reason and the message of a warning about the node; `volumes` names the images that pods have as
+    volumes, which no container tells of."""
 
-    def __init__(self, cri: CriClient, config: KubeletConfig, clock: Clock, tell: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        cri: CriClient,
+        config: KubeletConfig,
+        clock: Clock,
+        tell: Callable[[str, str], None],
+        volumes: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         self._cri = cri
+        self._volumes = volumes
         self._config = config
         self._clock = clock
         self._tell = tell
@@ -175,6 +184,9 @@ class Garbage:
         images = await self._cri.list_images()
         used = {c.image_ref for c in await self._cri.list_containers()}
         used.add(await self._image_of_sandboxes())
+        for name in self._volumes():
+            if (shown := await self._cri.image_status(name)) is not None:
+                used.add(shown.id)
         present = {image.id for image in images}
         for known in (self._first_seen, self._last_used):
             for gone in [i for i in known if i not in present]:

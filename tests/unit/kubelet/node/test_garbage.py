@@ -47,6 +47,9 @@ class Runtime:
     async def list_containers(self) -> list[Any]:
         return [SimpleNamespace(image_ref="used")]
 
+    async def image_status(self, image: str) -> Any:
+        return {each.repo_tags[0]: each for each in await self.list_images() if each.repo_tags}.get(image)
+
     async def image_fs_info(self) -> Any:
         return SimpleNamespace(
             image_filesystems=[SimpleNamespace(fs_id=SimpleNamespace(mountpoint=disk)) for disk in self.disks]
@@ -79,6 +82,23 @@ def test_the_image_of_sandboxes_is_used(info: dict[str, str], removed: list[str]
     runtime = Runtime(info)
     asyncio.run(collector(runtime, SystemClock(), image_minimum_gc_age_s=0.0).remove_unused_images())
     assert sorted(runtime.removed) == removed
+
+
+def test_an_image_that_is_a_volume_is_used() -> None:
+    runtime = Runtime({"config": '{"sandboxImage": "pause:1"}'})
+    shown = ["unused:1", "away:1"]
+
+    async def scene() -> None:
+        config = KubeletConfig("node", image_minimum_gc_age_s=0.0)
+        told = lambda _reason, _message: None  # noqa: E731
+        garbage = Garbage(cast("CriClient", runtime), config, LoopClock(), told, lambda: shown)
+        await garbage.remove_unused_images()
+        assert runtime.removed == ["nameless"]
+        shown.clear()
+        await garbage.remove_unused_images()
+
+    loop.run(scene())
+    assert "unused" in runtime.removed[1:]
 
 
 def test_images_that_nobody_has_used_for_long_are_removed_once_the_kubelet_knows() -> None:
