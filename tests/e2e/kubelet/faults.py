@@ -451,6 +451,7 @@ async def play_campaign(args: argparse.Namespace, row: list[str] | None = None) 
                 campaign = Campaign(args, row, server, kubelet, runtime)
                 await campaign.run()
                 if campaign.violations:
+                    print(json.dumps(footprint(runtime, machine / "node"), indent=1))
                     for log in (machine / "node" / "log", machine / "log", api / "log"):
                         print(f"--- {log.parent.name}\n{log.read_text()[-args.log_bytes :]}")
         finally:

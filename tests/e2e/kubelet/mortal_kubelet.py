@@ -8,6 +8,7 @@ answer, which nobody gets. Beside the file, with `.met`, stays what call it was.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -61,4 +62,5 @@ if __name__ == "__main__":
     from pybernetes.cmd.main import main
 
     _meet(_Fate(Path(os.environ["FATE"])))
+    logging.getLogger("pybernetes.kubelet.cri.leftovers").setLevel(logging.DEBUG)
     sys.exit(main(sys.argv[1:]))
