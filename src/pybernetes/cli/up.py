@@ -30,7 +30,7 @@ from pybernetes.cluster.process_table import (
     stopped_mark,
     supervisor_command,
 )
-from pybernetes.cluster.settings import ETCD_FILES, of_nodes_alone
+from pybernetes.cluster.settings import ETCD_FILES, check_nodes, of_nodes_alone
 from pybernetes.cluster.spec import (
     CONTROL_PLANE,
     CONTROL_PLANES,
@@ -258,6 +258,8 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
         spec, layout, new = preparation.settle(wishes)
         spec = _with_nodes(spec, new)
         before = spec if new else ClusterSpec.read(layout.spec) or spec
+        if before.kubelet_config_digest != spec.kubelet_config_digest and not spec.simulated:
+            check_nodes(spec, layout)
         preparation.claim(spec, layout)
         claimed = spec
     supervised = Process.recorded(record(layout, "supervisor")) is not None

@@ -11,6 +11,7 @@ from typing import Any
 
 from pybernetes.apimachinery import names
 from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.spec import MAX_SIMULATED_NODES, ClusterSpec, overlap, ranges
 
 ETCD_FILES = ("etcd_ca_file", "etcd_cert_file", "etcd_key_file", "etcd_user_file")
@@ -106,6 +107,19 @@ def _check_kubelet_config(file: str) -> None:
         raise ClusterError(str(error)) from None
     for line in (*lines, *FeatureGates(config.feature_gates).warnings()):
         print(line, file=sys.stderr)
+
+
+def check_nodes(spec: ClusterSpec, layout: Layout) -> None:
+    """Raises ClusterError where what a node has given to containers does not go with the kubelets' configuration."""
+    from pybernetes.kubelet import giving
+    from pybernetes.kubelet.config import KubeletConfig
+
+    said = kubelet_settings(spec.kubelet_config, lambda line: None) if spec.kubelet_config else {}
+    for node in spec.node_names:
+        try:
+            giving.check_left(KubeletConfig(node, **said, root_dir=str(layout.node(node).kubelet)))
+        except ValueError as error:
+            raise ClusterError(f"{node}: {error}") from None
 
 
 def check_store(spec: ClusterSpec) -> None:

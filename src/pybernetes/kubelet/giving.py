@@ -192,6 +192,15 @@ def refuse_other_policies(config: KubeletConfig) -> None:
         Checkpoint(Path(config.root_dir, file), "what containers own").insist(functools.partial(check, policy))
 
 
+def check_left(config: KubeletConfig) -> None:
+    """Raises ValueError, with the way out, where containers have CPUs or memory by other rules than these."""
+    refuse_other_policies(config)
+    cpus, memory, _ = _managers(config, read_machine(config).capacity, lambda: None)
+    for known in (cpus, memory):
+        if known is not None:
+            known.remember()
+
+
 def check(config: KubeletConfig) -> None:
     """Raises ValueError or OSError where this machine cannot hand out what the configuration wants handed out."""
     _, _, nodes = _managers(config, read_machine(config).capacity, lambda: None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
 from pybernetes.cluster.machine.control_plane import components
-from pybernetes.cluster.settings import check, check_pool_apart, check_store, of_nodes_alone, with_digests
+from pybernetes.cluster.settings import check, check_nodes, check_pool_apart, check_store, of_nodes_alone, with_digests
 from pybernetes.cmd import wiring
 from tests.unit.cluster.builders import spec
 
@@ -137,3 +139,25 @@ def test_what_kubelets_read_is_no_matter_of_the_control_plane(tmp_path: Path) ->
     now = spec(**with_digests({"kubelet_config": str(file)}))
     assert of_nodes_alone(before, now) and of_nodes_alone(now, spec())
     assert not of_nodes_alone(before, dataclasses.replace(now, feature_gates="AllBeta=true"))
+
+
+def test_a_kubelet_configuration_that_does_not_go_with_what_containers_have(tmp_path: Path) -> None:
+    layout, file = Layout("c", tmp_path), tmp_path / "kubelet.yaml"
+    kubelet = layout.node("node-2").kubelet
+    kubelet.mkdir(parents=True)
+    state = kubelet / "cpu_manager_state"
+    for text, given, entries, why in (
+        (
+            "cpuManagerPolicy: none",
+            str(file),
+            {"uid": {"c": "1"}},
+            'policy "none" differs .* policy "static"; drain this',
+        ),
+        ("cpuManagerPolicy: none", str(file), {}, ""),
+        ("", "", {"uid": {"c": "1"}}, 'policy "none" differs'),
+        ('cpuManagerPolicy: static\nreservedSystemCPUs: "0"', str(file), {"uid": {"c": "0"}}, "not all reserved cpus"),
+    ):
+        file.write_text(f"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n{text}\n")
+        state.write_text(json.dumps({"policyName": "static", "defaultCpuSet": "1", "entries": entries}))
+        with pytest.raises(ClusterError, match=f"^node-2: .*{why}") if why else contextlib.nullcontext():
+            check_nodes(spec(nodes=2, kubelet_config=given), layout)
