@@ -1,17 +1,23 @@
 """gRPC on unix sockets: clients of the container runtime and of plugins, and the services that the kubelet offers.
 
-One coroutine a call. grpc is imported with the first client. Errors are `RpcError`, with gRPC's code by name.
+One coroutine a call. Errors are `RpcError`, with gRPC's code by name. The wire is `http.grpc_client` and
+`http.grpc_server`; the kubelet does without the library grpcio (docs/adr/0019-grpc-by-hand.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-Metadata = tuple[tuple[str, str], ...]
+from google.protobuf.message import DecodeError
+
+from pybernetes.http import grpc_server
+from pybernetes.http.grpc_client import Channel, Metadata
+from pybernetes.http.grpc_server import GrpcServer
+from pybernetes.http.grpc_wire import GrpcError
 
 
 class RpcError(Exception):
@@ -45,22 +51,8 @@ class RpcClient:
     """What its calls raise."""
 
     def __init__(self, endpoint: str) -> None:
-        import grpc.aio
-
-        self._failure: type[Exception] = grpc.aio.AioRpcError
         self.endpoint = endpoint if "://" in endpoint else f"unix://{endpoint}"
-        self.channel: Any = grpc.aio.insecure_channel(
-            self.endpoint,
-            options=[
-                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.enable_http_proxy", 0),
-                ("grpc.initial_reconnect_backoff_ms", 100),
-                ("grpc.max_reconnect_backoff_ms", 1000),
-                ("grpc.default_authority", "localhost"),
-            ],
-        )
-        self._methods: dict[str, Any] = {}
+        self.channel = Channel(self.endpoint)
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,17 +69,11 @@ class RpcClient:
         self, path: str, request: Any, response: Any, timeout_s: float | None, *, metadata: Metadata = ()
     ) -> Any:
         """One call of `/service/Method`; `response` is the message that it answers. Raises `error`."""
-        stub = self._methods.get(path)
-        if stub is None:
-            stub = self._methods[path] = self.channel.unary_unary(
-                path,
-                request_serializer=type(request).SerializeToString,
-                response_deserializer=response.FromString,
-            )
         try:
-            return await stub(request, metadata=metadata, timeout=timeout_s)
-        except self._failure as failure:
+            answer = await self.channel.unary(path, request.SerializeToString(), timeout_s, metadata=metadata)
+        except GrpcError as failure:
             raise self._error(failure) from None
+        return self._message(response, answer)
 
     async def stream(
         self,
@@ -99,45 +85,54 @@ class RpcClient:
         wait_for_ready: bool = False,
     ) -> AsyncIterator[Any]:
         """The messages of a stream of the server's. Raises `error`; at once where nobody listens, unless it waits."""
-        stub = self.channel.unary_stream(
-            path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
-        )
-        call = stub(request, metadata=metadata, wait_for_ready=wait_for_ready)
+        body = request.SerializeToString()
+        messages = self.channel.stream(path, body, metadata=metadata, wait_for_ready=wait_for_ready)
+        async with aclosing(messages):
+            try:
+                async for message in messages:
+                    yield self._message(response, message)
+            except GrpcError as failure:
+                raise self._error(failure) from None
+
+    def _error(self, failure: GrpcError) -> RpcError:
+        return self.error(failure.code, failure.message)
+
+    def _message(self, kind: Any, data: bytes) -> Any:
         try:
-            async for message in call:
-                yield message
-        except self._failure as failure:
-            raise self._error(failure) from None
-        finally:
-            call.cancel()
-
-    def _error(self, failure: Any) -> RpcError:
-        return self.error(failure.code().name, failure.details() or failure.code().name)
+            return kind.FromString(data)
+        except DecodeError as error:
+            raise self.error("INTERNAL", f"grpc: failed to unmarshal the received message: {error}") from None
 
 
-Answer = Callable[[Any, Any], Awaitable[Any]]
+Answer = Callable[[Any], Awaitable[Any]]
+"""Raises RpcError with what the client is to be told."""
 
 
-async def serve(socket: Path, service: str, methods: Mapping[str, tuple[Answer, Any, Any]]) -> Any:
-    """A server that listens: what answers, the request's and the response's message by method.
+async def serve(socket: Path, service: str, methods: Mapping[str, tuple[Answer, Any]]) -> GrpcServer:
+    """A server that listens: what answers and the request's message, by method.
 
-    Makes the socket's folder. Raises OSError or RuntimeError where it cannot listen.
+    Makes the socket's folder. Raises OSError where it cannot listen.
     """
-    import grpc
-    import grpc.aio
-
     _make_room(socket)
-    handlers = {
-        name: grpc.unary_unary_rpc_method_handler(answer, asked.FromString, told.SerializeToString)
-        for name, (answer, asked, told) in methods.items()
-    }
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-    server.add_insecure_port(f"unix://{socket}")
-    await server.start()
-    return server
+    table = {f"/{service}/{name}": _method(answer, asked) for name, (answer, asked) in methods.items()}
+    return await grpc_server.serve(socket, table)
 
 
 def _make_room(socket: Path) -> None:
     socket.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     socket.unlink(missing_ok=True)
+
+
+def _method(answer: Answer, asked: Any) -> Callable[[bytes], Awaitable[bytes]]:
+    async def method(data: bytes) -> bytes:
+        try:
+            request = asked.FromString(data)
+        except DecodeError as error:
+            raise GrpcError("INTERNAL", f"grpc: error unmarshalling request: {error}") from None
+        try:
+            told: bytes = (await answer(request)).SerializeToString()
+        except RpcError as error:
+            raise GrpcError(error.code, error.message) from None
+        return told
+
+    return method

@@ -1,7 +1,7 @@
 """A client of the container runtime: CRI version 1 over gRPC on a unix socket.
 
-One coroutine a call; messages are the generated ones of `cri_pb2`, which is imported with grpc
-only when a client is made. Errors are `CriError`, with gRPC's code by name.
+One coroutine a call; messages are the generated ones of `cri_pb2`, which is imported
+only when a request is made. Errors are `CriError`, with gRPC's code by name.
 """
 
 from __future__ import annotations

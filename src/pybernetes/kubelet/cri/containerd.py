@@ -8,8 +8,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from pybernetes.http.grpc_client import Metadata
 from pybernetes.kubelet.cri.client import CriClient, CriError
-from pybernetes.kubelet.rpc import Metadata
 
 NAMESPACE = "k8s.io"
 IN_NAMESPACE: Metadata = (("containerd-namespace", NAMESPACE),)

@@ -17,6 +17,7 @@ from typing import Any
 
 from pybernetes.apimachinery import extended_resources
 from pybernetes.host.clock import Clock
+from pybernetes.http.grpc_server import GrpcServer
 from pybernetes.kubelet.devices.ledger import GRACE_S, Device, Ledger
 from pybernetes.kubelet.plugins.registration import PluginError
 from pybernetes.kubelet.resources.allocation import AllocationError
@@ -64,7 +65,7 @@ class DevicePlugins:
         self._spawn = spawn
         self._changed = changed
         self._plugins: dict[str, _Plugin] = {}
-        self._server: Any = None
+        self._server: GrpcServer | None = None
 
     @property
     def pb(self) -> Any:
@@ -77,7 +78,7 @@ class DevicePlugins:
         for entry in self._folder.iterdir() if self._folder.is_dir() else ():
             if entry.is_socket():
                 entry.unlink(missing_ok=True)
-        methods = {"Register": (self._register, self.pb.RegisterRequest, self.pb.Empty)}
+        methods = {"Register": (self._register, self.pb.RegisterRequest)}
         self._server = await serve(self._folder / SOCKET, "v1beta1.Registration", methods)
         for resource in self._ledger.resources:
             self._spawn(self._forget_later(resource), f"plugin of {resource}")
@@ -86,19 +87,17 @@ class DevicePlugins:
         for plugin in list(self._plugins.values()):
             await self._close(plugin)
         if self._server is not None:
-            await self._server.stop(None)
+            await self._server.stop()
 
     # Registration.
 
-    async def _register(self, request: Any, context: Any) -> Any:
-        import grpc
-
+    async def _register(self, request: Any) -> Any:
         try:
             self.check(request.resource_name, request.endpoint, [request.version])
             await self._connect(request.resource_name, str(self._folder / request.endpoint))
         except PluginError as error:
             _LOG.warning("a device plugin for %s is not registered: %s", request.resource_name, error)
-            await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+            raise RpcError("UNKNOWN", str(error)) from None
         return self.pb.Empty()
 
     def check(self, name: str, endpoint: str, versions: list[str]) -> None:

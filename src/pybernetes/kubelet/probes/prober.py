@@ -10,18 +10,22 @@ import functools
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 from pybernetes.api.core.v1 import Container, EphemeralContainer, GRPCAction, HTTPGetAction, Pod, Probe
 from pybernetes.apimachinery.protobuf.varint import varint
 from pybernetes.apimachinery.times import format_duration
 from pybernetes.host.ip_families import socket_address
+from pybernetes.http.grpc_client import Channel
+from pybernetes.http.grpc_wire import GrpcError
 from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.rpc import RpcError
 
 Verdict = Literal["success", "warning", "failure"]
 _MAX_OUTPUT_BYTES = 10 * 1024
 _MAX_REDIRECTS = 10
+_MAX_HEALTH_BYTES = 4 * 1024 * 1024
 
 
 class ProbeError(Exception):
@@ -186,28 +190,25 @@ def _trusting() -> ssl.SSLContext:
 
 async def _grpc(action: GRPCAction, host: str, timeout_s: float) -> Answer:
     """grpc.health.v1.Health/Check; the two messages are small enough to be written by hand."""
-    import grpc.aio
-
     service = (action.service or "").encode()
     request = b"\x0a" + varint(len(service)) + service if service else b""
     target = socket_address(host, action.port)
-    options = [("grpc.enable_http_proxy", 0), ("grpc.primary_user_agent", "kube-probe/1.36")]
     limit = format_duration(timeout_s)
-    async with grpc.aio.insecure_channel(target, options=options) as channel:
+    channel = Channel(target, user_agent="kube-probe/1.36", limit_bytes=_MAX_HEALTH_BYTES)
+    try:
         try:
             async with asyncio.timeout(timeout_s):
                 await channel.channel_ready()
         except TimeoutError:
             why = "context deadline exceeded"
             return Answer("failure", f'timeout: failed to connect service "{target}" within {limit}: {why}')
-        check: Any = channel.unary_unary(
-            "/grpc.health.v1.Health/Check", request_serializer=bytes, response_deserializer=bytes
-        )
         try:
-            answer = await check(request, timeout=timeout_s)
-        except grpc.aio.AioRpcError as error:
-            return Answer("failure", _rpc_failure(error, grpc.StatusCode, limit))
-    status = _HEALTH.get(bytes(answer)[1] if bytes(answer)[:1] == b"\x08" else 0, "UNKNOWN")
+            answer = await channel.unary("/grpc.health.v1.Health/Check", request, timeout_s)
+        except GrpcError as error:
+            return Answer("failure", _rpc_failure(error, limit))
+    finally:
+        await channel.close()
+    status = _HEALTH.get(answer[1] if len(answer) > 1 and answer[0] == 8 else 0, "UNKNOWN")
     if status == "SERVING":
         return Answer("success", "service healthy")
     return Answer("failure", f'service unhealthy (responded with "{status}")')
@@ -216,11 +217,10 @@ async def _grpc(action: GRPCAction, host: str, timeout_s: float) -> Answer:
 _HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 
 
-def _rpc_failure(error: Any, codes: Any, limit: str) -> str:
-    if error.code() is codes.UNIMPLEMENTED:
+def _rpc_failure(error: GrpcError, limit: str) -> str:
+    if error.code == "UNIMPLEMENTED":
         about = "this server does not implement the grpc health protocol (grpc.health.v1.Health)"
-        return f"error: {about}: {error.details()}"
-    if error.code() is codes.DEADLINE_EXCEEDED:
+        return f"error: {about}: {error.message}"
+    if error.code == "DEADLINE_EXCEEDED":
         return f"timeout: health rpc did not complete within {limit}"
-    code = "".join(word.capitalize() for word in error.code().name.split("_"))
-    return f"error: health rpc probe failed: rpc error: code = {code} desc = {error.details()}"
+    return f"error: health rpc probe failed: {RpcError(error.code, error.message)}"

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.api.core.v1 import Container, Pod
+from pybernetes.http.grpc_server import GrpcServer
 from pybernetes.kubelet.devices.ledger import Device
 from pybernetes.kubelet.giving import Giving
 from pybernetes.kubelet.pod_spec import is_sidecar, uid_of
 from pybernetes.kubelet.resources.memory_map import Block
-from pybernetes.kubelet.rpc import serve
+from pybernetes.kubelet.rpc import RpcError, serve
 
 SOCKET = "kubelet.sock"
 
@@ -26,7 +27,7 @@ class PodResources:
         self._folder = folder
         self._giving = giving
         self._pods = pods
-        self._server: Any = None
+        self._server: GrpcServer | None = None
 
     @property
     def _pb(self) -> Any:
@@ -35,38 +36,31 @@ class PodResources:
         return pod_resources_pb2
 
     async def start(self) -> None:
-        """Raises OSError or RuntimeError where it cannot listen."""
+        """Raises OSError where it cannot listen."""
         pb = self._pb
         methods = {
-            "List": (self._list, pb.ListPodResourcesRequest, pb.ListPodResourcesResponse),
-            "Get": (self._get, pb.GetPodResourcesRequest, pb.GetPodResourcesResponse),
-            "GetAllocatableResources": (
-                self._allocatable,
-                pb.AllocatableResourcesRequest,
-                pb.AllocatableResourcesResponse,
-            ),
+            "List": (self._list, pb.ListPodResourcesRequest),
+            "Get": (self._get, pb.GetPodResourcesRequest),
+            "GetAllocatableResources": (self._allocatable, pb.AllocatableResourcesRequest),
         }
         self._server = await serve(self._folder / SOCKET, "v1.PodResourcesLister", methods)
 
     async def stop(self) -> None:
         if self._server is not None:
-            await self._server.stop(None)
+            await self._server.stop()
 
-    async def _list(self, request: Any, context: Any) -> Any:
+    async def _list(self, request: Any) -> Any:
         return self._pb.ListPodResourcesResponse(pod_resources=[self._of_pod(pod) for pod in self._pods()])
 
-    async def _get(self, request: Any, context: Any) -> Any:
-        import grpc
-
+    async def _get(self, request: Any) -> Any:
         name = request.pod_namespace, request.pod_name
         found = next((p for p in self._pods() if (p.metadata.namespace, p.metadata.name) == name), None)
         if found is None:
             message = f"pod {request.pod_name} in namespace {request.pod_namespace} not found"
-            await context.abort(grpc.StatusCode.UNKNOWN, message)
-        assert found is not None
+            raise RpcError("UNKNOWN", message)
         return self._pb.GetPodResourcesResponse(pod_resources=self._of_pod(found))
 
-    async def _allocatable(self, request: Any, context: Any) -> Any:
+    async def _allocatable(self, request: Any) -> Any:
         resources = self._giving.ledger.resources
         devices = [
             one for name, resource in resources.items() for one in self._devices(name, resource.devices.values())

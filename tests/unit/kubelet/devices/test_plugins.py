@@ -33,7 +33,7 @@ def test_a_plugin_that_deregisters_is_waited_for_and_then_forgotten(
     clock, ledger = Clock(), Ledger()
     monkeypatch.setattr(plugins, "GRACE_S", -1)
 
-    async def options(request: Any, context: Any) -> Any:
+    async def options(request: Any) -> Any:
         return pb.DevicePluginOptions()
 
     async def scene() -> None:
@@ -47,9 +47,7 @@ def test_a_plugin_that_deregisters_is_waited_for_and_then_forgotten(
 
         handler = DevicePlugins(tmp_path / "plugins", ledger, clock, spawn, changed.put_nowait)
         place = str(tmp_path / "gpu.sock")
-        server = await serve(
-            Path(place), "v1beta1.DevicePlugin", {"GetDevicePluginOptions": (options, pb.Empty, pb.DevicePluginOptions)}
-        )
+        server = await serve(Path(place), "v1beta1.DevicePlugin", {"GetDevicePluginOptions": (options, pb.Empty)})
         await handler.register(GPU, place, [VERSION])
         ledger.told(GPU, [])
         await handler.deregister(GPU, place)
@@ -59,7 +57,7 @@ def test_a_plugin_that_deregisters_is_waited_for_and_then_forgotten(
             while ledger.knows(GPU):
                 await changed.get()
         await handler.stop()
-        await server.stop(None)
+        await server.stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(scene())
