@@ -196,6 +196,32 @@ def test_streams(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_was_asked_is_counted(kind: str, tmp_path: Path) -> None:
+    async def body(transport: Transport, handler: Handler) -> None:
+        await Client(transport).get(ConfigMap, "a", "default")
+        with pytest.raises(errors.NotFound):
+            await Client(transport).raw("GET", "/nothing")
+        async with transport.stream("GET", "/stream", {}) as stream:
+            await stream.read()
+        with pytest.raises(TimeoutError):
+            await transport.request("POST", "/endless", {}, timeout_s=0.05)
+        told = list(transport.figures.lines())
+        host = transport.figures.host
+        assert [line for line in told if line.startswith("rest_client_requests_total{")] == [
+            f'rest_client_requests_total{{code="200",host="{host}",method="GET"}} 2',
+            f'rest_client_requests_total{{code="404",host="{host}",method="GET"}} 1',
+            f'rest_client_requests_total{{code="<error>",host="{host}",method="POST"}} 1',
+        ]
+        durations = [line for line in told if line.startswith("rest_client_request_duration_seconds_count{")]
+        assert durations == [
+            f'rest_client_request_duration_seconds_count{{verb="GET",host="{host}"}} 2',
+            f'rest_client_request_duration_seconds_count{{verb="POST",host="{host}"}} 1',
+        ]
+
+    over(kind, tmp_path, body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_watch(kind: str, tmp_path: Path) -> None:
     async def body(transport: Transport, handler: Handler) -> None:
         seen = []

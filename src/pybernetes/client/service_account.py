@@ -14,6 +14,7 @@ from pybernetes.api.core.v1 import ServiceAccount
 from pybernetes.api.meta.v1 import ObjectMeta
 from pybernetes.apimachinery import errors
 from pybernetes.client.client import Client
+from pybernetes.client.figures import ClientFigures
 from pybernetes.client.transport import RawResponse, ResponseStream, Transport
 from pybernetes.http.messages import Connection
 
@@ -32,6 +33,10 @@ class ServiceAccountTransport:
         self._token = ""
         self._renew_at = 0.0
         self._lock = asyncio.Lock()
+
+    @property
+    def figures(self) -> ClientFigures:
+        return self._plain.figures
 
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", timeout_s: float | None = None

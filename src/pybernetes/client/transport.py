@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pybernetes.apimachinery.user import UserInfo
+from pybernetes.client.figures import ClientFigures
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient, HttpResponse
 from pybernetes.http.messages import Connection, Handler, Request, Response, Upgrade
@@ -38,6 +39,9 @@ class ResponseStream(Protocol):
 
 class Transport(Protocol):
     """Failures below HTTP are OSErrors; an answer with any status is a value."""
+
+    @property
+    def figures(self) -> ClientFigures: ...
 
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", timeout_s: float | None = None
@@ -67,6 +71,7 @@ class HttpTransport:
         server_hostname: str = "",
     ) -> None:
         self.url = url
+        self.figures = ClientFigures(urlsplit(url).netloc or "localhost")
         self._http = HttpClient(url, ssl_context, server_hostname=server_hostname)
         self._ssl = ssl_context
         self._token = token
@@ -83,12 +88,22 @@ class HttpTransport:
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", timeout_s: float | None = None
     ) -> RawResponse:
-        return await self._http.request(method, target, self._with_token(headers), body, timeout_s)
+        asked = self._http.request(method, target, self._with_token(headers), body, timeout_s)
+        return await self.figures.counted(method, asked)
 
-    def stream(
+    @contextlib.asynccontextmanager
+    async def stream(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
-    ) -> AbstractAsyncContextManager[ResponseStream]:
-        return self._http.stream(method, target, self._with_token(headers), body)
+    ) -> AsyncIterator[ResponseStream]:
+        answered = False
+        try:
+            async with self._http.stream(method, target, self._with_token(headers), body) as stream:
+                answered = True
+                self.figures.answered(method, stream.status)
+                yield stream
+        finally:
+            if not answered:
+                self.figures.answered(method, 0)
 
     async def upgrade(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
@@ -119,12 +134,18 @@ class LocalTransport:
     """Calls the handler in this process, as a user who needs no authentication."""
 
     def __init__(self, handler: Handler, user: UserInfo) -> None:
+        self.figures = ClientFigures("localhost")
         self._handler = handler
         self._user = user
         self._upgraded: set[asyncio.Task[None]] = set()
 
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", timeout_s: float | None = None
+    ) -> RawResponse:
+        return await self.figures.counted(method, self._request(method, target, headers, body, timeout_s))
+
+    async def _request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout_s: float | None
     ) -> RawResponse:
         async with asyncio.timeout(timeout_s):
             answer = await self._call(method, target, headers, body)
@@ -141,6 +162,7 @@ class LocalTransport:
         if isinstance(answer, Upgrade):
             raise ConnectionError("this request must be made as an upgrade")
         stream = _LocalStream(answer)
+        self.figures.answered(method, stream.status)
         try:
             yield stream
         finally:

@@ -159,7 +159,8 @@ def remote_client_for(kubeconfig: Kubeconfig, own_accounts: bool) -> Callable[[s
     from pybernetes.client.client import Client
     from pybernetes.client.service_account import ServiceAccountTransport
 
-    itself = Client(kubeconfig.transport(), "kube-controller-manager")
+    own = kubeconfig.transport()
+    itself, figures = Client(own, "kube-controller-manager"), own.figures
     bare = dataclasses.replace(
         kubeconfig, certificate_pem=None, key_pem=None, token="", token_file="", username="", password=""
     )
@@ -169,7 +170,9 @@ def remote_client_for(kubeconfig: Kubeconfig, own_accounts: bool) -> Callable[[s
         if service_account not in made:
             agent = f"kube-controller-manager/{service_account}"
             if own_accounts:
-                transport = ServiceAccountTransport(itself, bare.transport(), "kube-system", service_account)
+                plain = bare.transport()
+                plain.figures = figures
+                transport = ServiceAccountTransport(itself, plain, "kube-system", service_account)
                 made[service_account] = Client(transport, agent)
             else:
                 made[service_account] = itself.with_user_agent(agent)

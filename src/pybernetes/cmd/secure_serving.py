@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Pages:
 
     def __init__(self, name: str, metrics: Callable[[], Iterator[str]], configuration: Any) -> None:
         self.health = Health()
+        self.client: Client | None = None
         self._name = name
         self._metrics = metrics
         self._configuration = configuration
@@ -45,7 +47,7 @@ class Pages:
         if path.split("/")[1] in ("healthz", "livez", "readyz"):
             return self.health.answer(request)
         if path == "/metrics":
-            return metrics(self._metrics())
+            return metrics(chain(self._metrics(), self.client.transport.figures.lines() if self.client else ()))
         if path == "/metrics/slis":
             return metrics(self.health.indicators())
         if path == "/configz":
@@ -56,12 +58,16 @@ class Pages:
 
 @contextlib.asynccontextmanager
 async def serving(args: argparse.Namespace, pages: Pages, client: Client, clock: Clock) -> AsyncIterator[None]:
-    """Listens while the block runs. Raises OSError or ValueError with one line for the user."""
+    """Listens while the block runs; what `client` counts is among the metrics.
+
+    Raises OSError or ValueError with one line for the user.
+    """
     if not args.secure_port:
         yield
         return
     if bool(args.tls_cert_file) != bool(args.tls_private_key_file):
         raise ValueError("--tls-cert-file and --tls-private-key-file belong together")
+    pages.client = client
     pair, ca = _files(args, clock.now())
     if not args.client_ca_file:
         ca = await client_ca(client)

@@ -14,6 +14,7 @@ import logging
 from pybernetes.apimachinery.user import UserInfo
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.client.client import Client
+from pybernetes.client.figures import ClientFigures
 from pybernetes.client.transport import LocalTransport
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.layout import Layout
@@ -54,8 +55,14 @@ async def run(args: argparse.Namespace) -> None:
 async def _components(spec: ClusterSpec, layout: Layout, server: ApiServer, clock: SystemClock, random: Random) -> None:
     """Imports and starts everything else, what the node's readiness waits for first. Runs until cancelled."""
 
+    figures = ClientFigures("localhost")
+    server.metrics.parts["clients"] = figures.lines
+
     def client_for(user: UserInfo, agent: str) -> Client:
-        return Client(LocalTransport(server.handler, user), agent)
+        transport = LocalTransport(server.handler, user)
+        if agent != "kubelet":  # which has a page of its own
+            transport.figures = figures
+        return Client(transport, agent)
 
     async def controllers() -> None:
         from pybernetes.controllers.manager import ControllerManager

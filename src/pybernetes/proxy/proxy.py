@@ -146,6 +146,7 @@ class Proxy:
         self._conntrack = conntrack or KernelConntrack()
         families = [view.family.version for view in self._views]
         self._figures = ProxyFigures(clock, families)
+        self._asked = client.transport.figures
         self._health = ProxyHealth(clock, families)
         self._servers = HealthServers(self._health, [_EVERYWHERE[family] for family in families])
         self._programmed: dict[_Key, _Programmed] = {}
@@ -364,7 +365,8 @@ class Proxy:
                 if usable.anywhere and not usable.local:
                     without["internal", view.family.version] += port.internal_local
                     without["external", view.family.version] += port.external_local
-        return self._figures.lines(without)
+        yield from self._figures.lines(without)
+        yield from self._asked.lines()
 
     # What the informers tell
 

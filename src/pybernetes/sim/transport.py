@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from pybernetes.apimachinery.user import UserInfo
+from pybernetes.client.figures import ClientFigures
 from pybernetes.client.transport import RawResponse, ResponseStream, Transport
 from pybernetes.http.messages import Connection
 
@@ -87,6 +88,10 @@ class _ActingAs:
         self._turns = turns
         self._transport = turns.transport
         self._headers = {"impersonate-user": user.name, "impersonate-group": user.groups[0]}
+
+    @property
+    def figures(self) -> ClientFigures:
+        return self._transport.figures
 
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", timeout_s: float | None = None
