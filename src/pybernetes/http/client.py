@@ -22,12 +22,20 @@ from urllib.parse import unquote, urlsplit
 import httptools
 
 from pybernetes.host.ip_families import bracketed
+from pybernetes.host.memory import give_back
 from pybernetes.http import tls
 from pybernetes.http.messages import Body, Connection
 
 _HIGH_WATER = 1 << 20
 """Bytes of an answer that may wait unread before the socket is paused."""
-
+_IDLE_S = 15.0
+"""After so long without a request a connection is closed: many at once must not cost memory for ever, on both sides."""
+_TICK_S = 0.01
+"""Timers come that much too early, where the loop counts in milliseconds."""
+_MANY = 16
+"""So many connections closed at once leave memory behind that is worth giving back."""
+_FREED_AFTER_S = 1.0
+"""By then what they held is free."""
 
 RequestHeaders = Mapping[str, str | Sequence[str]]
 """A sequence of values is sent as that many lines of the same name."""
@@ -108,7 +116,9 @@ class HttpClient:
         self._max_idle = max_idle
         self._max_answer_bytes = max_answer_bytes
         self._repeatable = repeatable
-        self._idle: deque[_Wire] = deque()
+        self._idle: deque[tuple[float, _Wire]] = deque()
+        """Since when, the last used at the end."""
+        self._sweeper: asyncio.TimerHandle | None = None
         self._open: set[_Wire] = set()
 
     async def request(
@@ -159,6 +169,9 @@ class HttpClient:
         for wire in list(self._open):
             wire.close()
         self._idle.clear()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
 
     async def _start(
         self, method: str, target: str, headers: RequestHeaders | None, body: bytes | Body
@@ -184,7 +197,7 @@ class HttpClient:
 
     async def _acquire(self) -> tuple[_Wire, bool]:
         while self._idle:
-            wire = self._idle.pop()
+            _, wire = self._idle.pop()
             if wire.alive:
                 return wire, True
         try:
@@ -214,9 +227,23 @@ class HttpClient:
 
     def _release(self, wire: _Wire) -> None:
         if not wire.stop_sending() and wire.reusable and len(self._idle) < self._max_idle:
-            self._idle.append(wire)
+            loop = asyncio.get_running_loop()
+            self._idle.append((loop.time(), wire))
+            if self._sweeper is None:
+                self._sweeper = loop.call_later(_IDLE_S, self._sweep)
         else:
             wire.close()
+
+    def _sweep(self) -> None:
+        """Runs only while there are idle connections."""
+        loop = asyncio.get_running_loop()
+        now_s, ended = loop.time(), 0
+        while self._idle and self._idle[0][0] + _IDLE_S <= now_s + _TICK_S:
+            self._idle.popleft()[1].close()
+            ended += 1
+        if ended >= _MANY:
+            loop.call_later(_FREED_AFTER_S, give_back)
+        self._sweeper = loop.call_later(self._idle[0][0] + _IDLE_S - now_s, self._sweep) if self._idle else None
 
     def _encode(self, method: str, target: str, headers: RequestHeaders | None, body: bytes | Body) -> bytes:
         lines = [f"{method} {self._base}{target} HTTP/1.1"]

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from pybernetes.http import client as client_module
 from pybernetes.http import tls
 from pybernetes.http.client import HttpClient, what_failed
 
@@ -57,3 +58,35 @@ def test_a_dial_that_fails_names_the_address(listens: bool, why: str) -> None:
             server.listen()
         address = f"127.0.0.1:{server.getsockname()[1]}"
         assert asyncio.run(main(f"https://{address}")) == f"dial tcp {address}: {why}"
+
+
+def test_connections_that_nobody_uses_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "_IDLE_S", 0.2)
+    open_now: set[object] = set()
+    all_there, all_gone, came = asyncio.Event(), asyncio.Event(), []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_now.add(writer)
+        came.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                if len(came) == 20:
+                    all_there.set()
+                await all_there.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        open_now.discard(writer)
+        if not open_now:
+            all_gone.set()
+        writer.close()
+
+    async def main() -> None:
+        async with asyncio.timeout(60), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            client = HttpClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await asyncio.gather(*(client.request("GET", "/") for _ in range(20)))
+            assert len(open_now) == 20
+            await all_gone.wait()
+            assert (await client.request("GET", "/")).body == b"ok"
+            assert (await client.request("GET", "/")).body == b"ok"
+            await client.close()
+
+    asyncio.run(main())
