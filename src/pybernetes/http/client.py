@@ -33,7 +33,7 @@ _IDLE_S = 15.0
 _TICK_S = 0.01
 """Timers come that much too early, where the loop counts in milliseconds."""
 _MANY = 16
-"""So many connections closed at once leave memory behind that is worth giving back."""
+"""So many closed connections leave memory behind that is worth giving back."""
 _FREED_AFTER_S = 1.0
 """By then what they held is free."""
 
@@ -119,6 +119,8 @@ class HttpClient:
         self._idle: deque[tuple[float, _Wire]] = deque()
         """Since when, the last used at the end."""
         self._sweeper: asyncio.TimerHandle | None = None
+        self._swept = 0
+        """Closed since memory was given back."""
         self._open: set[_Wire] = set()
 
     async def request(
@@ -237,11 +239,12 @@ class HttpClient:
     def _sweep(self) -> None:
         """Runs only while there are idle connections."""
         loop = asyncio.get_running_loop()
-        now_s, ended = loop.time(), 0
+        now_s = loop.time()
         while self._idle and self._idle[0][0] + _IDLE_S <= now_s + _TICK_S:
             self._idle.popleft()[1].close()
-            ended += 1
-        if ended >= _MANY:
+            self._swept += 1
+        if self._swept >= _MANY:
+            self._swept = 0
             loop.call_later(_FREED_AFTER_S, give_back)
         self._sweeper = loop.call_later(self._idle[0][0] + _IDLE_S - now_s, self._sweep) if self._idle else None
 
