@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
@@ -147,7 +148,8 @@ class Channel:
         except TimeoutError:
             raise GrpcError("DEADLINE_EXCEEDED", _DEADLINE) from None
         except asyncio.CancelledError:
-            if self._closed and connecting.cancelled():
+            me = asyncio.current_task()
+            if self._closed and connecting.cancelled() and me is not None and not me.cancelling():
                 raise GrpcError("CANCELLED", "grpc: the client connection is closing") from None
             raise
 
@@ -230,7 +232,8 @@ class _Link(asyncio.Protocol):
                 call.expire()
                 return call
             call.head += _timeout_block(round(timeout_s, 3))
-            call.timer = self._loop.call_later(timeout_s, call.expire)
+            call.until = self._loop.time() + timeout_s
+            call.timer = self._loop.call_at(call.until, call.expire)
         if self._http.open_streams >= self._http.max_streams or self._queue:
             self._queue.append(call)
         else:
@@ -352,7 +355,9 @@ class _Link(asyncio.Protocol):
                 elif isinstance(event, Headers):
                     call.on_headers(event.fields, event.ended)
                 else:
-                    call.finish(reset_failure(event.code))
+                    # A server may notice the deadline first, and says no more than that it cancels.
+                    late = event.code == http2.CANCEL and call.until <= self._loop.time()
+                    call.expire() if late else call.finish(reset_failure(event.code))
                     return
                 if event.ended and not call.is_over:
                     call.finish(GrpcError("INTERNAL", "server closed the stream without sending trailers"))
@@ -380,6 +385,7 @@ class _Call:
         "request",
         "stream",
         "timer",
+        "until",
     )
 
     def __init__(self, link: _Link, head: bytes, request: bytes, limit_bytes: int, many: bool) -> None:
@@ -394,6 +400,7 @@ class _Call:
         self.request = request
         self.stream = 0
         self.timer: asyncio.TimerHandle | None = None
+        self.until = math.inf
         self.is_over = False
 
     async def only(self) -> bytes:

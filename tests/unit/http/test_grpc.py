@@ -16,7 +16,7 @@ import pytest
 from pybernetes.http import grpc_client, grpc_server
 from pybernetes.http.grpc_client import Channel
 from pybernetes.http.grpc_wire import GrpcError, timeout_s_of, timeout_text
-from pybernetes.http.http2 import LAST_STREAM, STREAM_WINDOW_BYTES, Headers, Http2, header_block
+from pybernetes.http.http2 import CANCEL, LAST_STREAM, STREAM_WINDOW_BYTES, Headers, Http2, header_block
 
 PATIENCE_S = 60
 MIB = 1 << 20
@@ -182,13 +182,37 @@ def test_big_messages(tmp_path: Path) -> None:
 def test_a_deadline_ends_a_call_on_both_sides(tmp_path: Path) -> None:
     async def scene(peer: Peer, channel: Channel) -> None:
         for timeout_s in until_it_began(peer.hanging):
-            with fails("DEADLINE_EXCEEDED", "context deadline exceeded"):
+            with fails("DEADLINE_EXCEEDED"):
                 await channel.unary(f"/{SERVICE}/Hang", b"", timeout_s)
         await peer.cancelled.wait()
         with fails("DEADLINE_EXCEEDED"):
             await channel.unary(f"/{SERVICE}/Echo", b"", 0)
 
     play(tmp_path, scene)
+
+
+def test_a_server_that_notices_the_deadline_first(tmp_path: Path) -> None:
+    """It only says that it cancels, while the client is busy."""
+
+    def answer(transport: asyncio.Transport, http: Http2, events: list[Any]) -> None:
+        for event in events:
+            if isinstance(event, Headers):
+                http.reset(event.stream, CANCEL)
+
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Script(answer), tmp_path / "s")
+        channel = Channel(f"unix://{tmp_path}/s")
+        with fails("CANCELLED", "RST_STREAM with error code: 8"):
+            await channel.unary("/a/B", b"", 60)
+        assert channel._link is not None
+        call = channel._link.begin(header_block([(":path", "/a/B")]), b"", 60, many=False)
+        call.until = 0
+        with fails("DEADLINE_EXCEEDED", "context deadline exceeded"):
+            await call.only()
+        await channel.close()
+        server.close()
+
+    asyncio.run(run())
 
 
 def test_who_gives_up_ends_a_call_on_both_sides(tmp_path: Path) -> None:
@@ -499,7 +523,14 @@ def test_a_server_that_says_nothing_is_waited_for_until_the_deadline(tmp_path: P
         channel = Channel(f"unix://{tmp_path}/s")
         with fails("DEADLINE_EXCEEDED"):
             await channel.unary("/a/B", b"", 0.1)
+        given_up, waiting = (asyncio.create_task(channel.unary("/a/B", b"", PATIENCE_S)) for _ in range(2))
+        await until(lambda: channel._connecting is not None)
+        given_up.cancel()
         await channel.close()
+        with fails("CANCELLED", "the client connection is closing"):
+            await waiting
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
         server.close()
 
     asyncio.run(run())
