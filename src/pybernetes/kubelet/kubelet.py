@@ -114,6 +114,8 @@ class Kubelet:
         self._services: Informer[Service] | None = None
         self._node_informer: Informer[NodeObject] | None = None
         self._mirrors: Mirrors | None = None
+        self.restarted_static_pods = 0
+        """That went and came again under the same uid."""
 
     # Life.
 
@@ -432,6 +434,10 @@ class Kubelet:
 
     # Static pods and their mirrors.
 
+    @property
+    def mirrors(self) -> int:
+        return len(self._mirrors) if self._mirrors is not None else 0
+
     def _static_changed(self, new: list[Pod], gone: list[str]) -> None:
         for uid in gone:
             if (runner := self.runners.get(uid)) is not None:
@@ -491,6 +497,7 @@ class Kubelet:
         """A static pod whose file is there again under the same uid starts anew."""
         pod = self._static.pods.get(gone.uid)
         if pod is not None:
+            self.restarted_static_pods += 1
             self._admitting.wanted(pod)
 
     async def _housekeep(self, garbage: Garbage) -> None:

@@ -22,6 +22,7 @@ from pybernetes.host.clock import SystemClock
 from pybernetes.host.random import Random
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.kubelet import Kubelet
+from pybernetes.kubelet.serving.kubelet_metrics import kubelet_metrics
 from pybernetes.storage.memory import MemoryStore
 
 from .private_containerd import IMAGE, PrivateContainerd
@@ -177,6 +178,11 @@ class Cluster:
 
     async def was_told(self, name: str, text: str) -> bool:
         return any(text in event for event in await self.events(name))
+
+    def figures(self) -> dict[str, float]:
+        """What the kubelet's page of metrics has now, by name and labels."""
+        lines = (line for line in kubelet_metrics(self.kubelet, ()) if not line.startswith("#"))
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
     async def exec(self, pod: Pod, *command: str) -> str:
         container_id = (pod.status.containerStatuses[0].containerID or "").rpartition("//")[2]

@@ -129,5 +129,13 @@ def test_dead_containers_and_logs_that_grow(containerd: PrivateContainerd) -> No
             return len(list(logs.iterdir())) <= 3
 
         assert await eventually(few_logs), "their logs go with them"
+        looks = "kubelet_pleg_relist_duration_seconds_count"
+        before = k.figures()[looks]
+
+        async def looked_again() -> bool:
+            return k.figures()[looks] > before
+
+        assert await eventually(looked_again)
+        assert k.figures()["kubelet_pleg_relist_interval_seconds_count"] > 0
 
     play(containerd, scene)

@@ -24,10 +24,11 @@ from pybernetes.apimachinery.conditions import condition_holds
 from pybernetes.kubelet.cri.client import CriError
 from pybernetes.kubelet.resources.cgroups import detect
 from pybernetes.kubelet.volumes import mounts
+from pybernetes.kubelet.worker.machine import Stage
 from tests.ports import free_ports
 
 from ..conftest import quiet_fetch
-from .harness import NODE, PATIENCE_S, Cluster, eventually, play, shell
+from .harness import NODE, PATIENCE_S, Cluster, all_ready, eventually, play, shell
 from .private_containerd import IMAGE, PrivateContainerd
 
 pytestmark = pytest.mark.e2e
@@ -492,6 +493,33 @@ def test_static_pods_have_mirrors(containerd: PrivateContainerd) -> None:
         await k.delete(name, grace_period_s=0)
         again = await k.until_new(name, pod.metadata.uid or "")
         assert again.status.containerStatuses[0].containerID == pod.status.containerStatuses[0].containerID
+        assert k.figures()["kubelet_mirror_pods"] == 1
+        requests = {name for name in k.figures() if name.startswith("rest_client_requests_total")}
+        assert 'rest_client_requests_total{code="201",host="localhost",method="POST"}' in requests
+        manifest.unlink()
+        await k.gone(name)
+        assert k.figures()["kubelet_mirror_pods"] == 0
+        assert k.figures()['kubelet_restarted_pods_total{static="true"}'] == 0
+        tree["metadata"]["uid"] = "of-the-file"
+        manifest.write_bytes(msgspec.json.encode(tree))
+        await eventually(mirrors)
+        pod = await k.running(name)
+        (runner,) = [runner for uid, runner in k.kubelet.runners.items() if runner.worker.pod.metadata.name == name]
+        manifest.unlink()
+
+        async def ending() -> bool:
+            return runner.worker.stage is not Stage.SYNCING
+
+        assert await eventually(ending)
+        manifest.write_bytes(msgspec.json.encode(tree))
+        before = pod.status.containerStatuses[0].containerID
+
+        async def anew() -> bool:
+            """The mirror may be another one meanwhile."""
+            return any(all_ready(p) and p.status.containerStatuses[0].containerID != before for p in await mirrors())
+
+        assert await eventually(anew)
+        assert k.figures()['kubelet_restarted_pods_total{static="true"}'] == 1
         manifest.unlink()
         await k.gone(name)
 

@@ -181,8 +181,7 @@ def test_pods_that_together_have_too_much_memory(
         await k.running("later")
         after = await k.running("modest")
         assert after.status.containerStatuses[0].containerID == before.status.containerStatuses[0].containerID
-        evictions = k.kubelet.endings.eviction
-        assert evictions is not None and evictions.evictions == {"allocatableMemory.available": 1}
+        assert k.figures()['kubelet_evictions{eviction_signal="allocatableMemory.available"}'] == 1
 
     play(containerd, scene)
 
@@ -267,5 +266,7 @@ def test_a_critical_pod_takes_the_place_of_others(containerd: PrivateContainerd)
         )
 
         await k.running("critical")
+        counted = {name: count for name, count in k.figures().items() if name.startswith("kubelet_preemptions")}
+        assert list(counted.values()) == [1], counted
 
     play(containerd, scene)

@@ -63,6 +63,8 @@ def kubelet_metrics(kubelet: Kubelet, claims: Iterable[NamedStats]) -> Iterator[
     if node.cgroups is not None:
         about = "The version of cgroups on the machine."
         yield from _one("kubelet_cgroup_version", "gauge", about, node.cgroups.version)
+    if kubelet.client is not None:
+        yield from kubelet.client.transport.figures.lines()
     for certificate in kubelet.certificates:
         yield from certificate.lines()
     yield from _process()
@@ -87,6 +89,10 @@ def _pods(kubelet: Kubelet) -> Iterator[str]:
         ("kubelet_active_pods", "Pods that may run here now; static or not.", active),
     ):
         yield from _by(name, "gauge", about, "static", found)
+    yield from _one("kubelet_mirror_pods", "gauge", "Pods of the API that show static ones", kubelet.mirrors)
+    about = "Pods that went and came again under the same uid; static or not."
+    restarted = {"": 0, "true": kubelet.restarted_static_pods}
+    yield from _by("kubelet_restarted_pods_total", "counter", about, "static", restarted)
 
 
 def _volumes(kubelet: Kubelet) -> Iterator[str]:

@@ -40,6 +40,10 @@ class Mirrors:
         self._spawn = spawn
         self._mirrors: dict[tuple[str, str], Pod] = {}
 
+    def __len__(self) -> int:
+        """How many the API has."""
+        return len(self._mirrors)
+
     def of(self, static: Pod) -> Pod | None:
         return self._mirrors.get(full_name(static))
 
