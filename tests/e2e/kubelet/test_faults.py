@@ -155,7 +155,7 @@ def test_a_sandbox_that_dies_gives_its_network_back(containerd: PrivateContainer
 
 
 def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks of no sandbox and a snapshot that are older than its life, a task without a container, an empty page."""
+    """Networks of no sandbox and a snapshot that are older than its life, an empty page; tasks without a container."""
     monkeypatch.setattr(leftovers, "_UNKNOWN_S", 0.5)
 
     async def scene(k: Cluster) -> None:
@@ -168,6 +168,7 @@ def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeyp
         containerd.forget_snapshot("of-somebody-else")
         containerd.restart()
         containerd.forget_task()
+        containerd.forget_start()
         await k.start_kubelet()
 
         async def as_before() -> bool:

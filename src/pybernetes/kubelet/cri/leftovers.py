@@ -4,12 +4,14 @@ containerd makes the namespace of a sandbox, and has its address given, before i
 before a life of the runtime began that no sandbox names are nobody's; they are looked for once in a life, and again
 where one could not be removed. A shim that starts while containerd dies, or while it is no longer asked to, is not
 found again, and a bundle that was to have one stays: a task whose container containerd does not know, now and some
-seconds later, is ended. The snapshot that was to be a container's root has a lease, with which containerd would keep it
+seconds later, is ended. So is what runc keeps of a container whose start was broken off in the middle: there is no
+bundle then any more. The snapshot that was to be a container's root has a lease, with which containerd would keep it
 for a day: it is looked for once in a life. All this only where containerd keeps its namespaces under a folder of its
 own, as one does that serves this node alone.
 
 Source: containerd's pkg/cri/server/sandbox_run.go, client.go NewContainer, lease.go, runtime/v2/manager.go
-loadShims, runtime/v2/binary.go Delete; containernetworking/plugins' ipam/host-local.
+loadShims, runtime/v2/binary.go Delete, runtime/v2/runc/options; runc's delete.go; containernetworking/plugins'
+ipam/host-local.
 """
 
 from __future__ import annotations
@@ -38,13 +40,31 @@ _UNKNOWN_S = 5.0
 _LATE_S = 10.0
 _DELETE_S = 20.0
 _SHIM = "containerd-shim-runc-v2"
+_RUNC = "io.containerd.runc.v2"
 _TASKS = "io.containerd.runtime.v2.task"
 _CRI_ID = re.compile("[0-9a-f]{64}")
 """The key of a snapshot that the CRI made; others in its namespace are somebody else's."""
 
 
+class _Options(msgspec.Struct):
+    Root: str = ""
+    BinaryName: str = ""
+
+
+class _Runtime(msgspec.Struct):
+    runtimeType: str = ""
+    options: _Options | None = None
+
+
 class _Containers(msgspec.Struct):
     snapshotter: str = "overlayfs"
+    runtimes: dict[str, _Runtime] = msgspec.field(default_factory=dict)
+
+    def runcs(self) -> Iterator[tuple[Path, str]]:
+        """Those with a folder of their own: where it keeps what it knows of containers, and its name."""
+        for runtime in self.runtimes.values():
+            if runtime.runtimeType == _RUNC and runtime.options is not None and runtime.options.Root:
+                yield Path(runtime.options.Root, NAMESPACE), runtime.options.BinaryName or "runc"
 
 
 class _Config(msgspec.Struct):
@@ -171,10 +191,13 @@ class Leftovers:
             if task_id in unknown:
                 _LOG.warning("the runtime forgot the task %s: removed", task_id)
                 await asyncio.to_thread(_remove_task, task_id, process, self._folders(task_id), self._cri.endpoint)
+                for root, program in self._config.containerd.runcs():
+                    await asyncio.to_thread(_remove_state, task_id, root, program)
 
     async def _unknown_tasks(self) -> dict[str, Process | None]:
-        """The shims of tasks that have one or a bundle, but no container; containerd notes that first."""
-        found = {place.name: None for place in self._folders("")[0].glob("*")} | _shims(self._cri.endpoint)
+        """The shims of tasks that have one, a bundle or runc's state, but no container; containerd notes that first."""
+        places = [self._folders("")[0], *(root for root, _ in self._config.containerd.runcs())]
+        found = {place.name: None for folder in places for place in folder.glob("*")} | _shims(self._cri.endpoint)
         return {task_id: found[task_id] for task_id in await self._unknown(found)}
 
     async def _unknown(self, ids: Collection[str]) -> list[str]:
@@ -248,6 +271,15 @@ def _remove_task(task_id: str, shim: Process | None, folders: list[Path], endpoi
     mounts.unmount_below(bundle)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_state(task_id: str, root: Path, program: str) -> None:
+    """Has runc end and forget a container of which nobody but it knows any more. Raises OSError."""
+    found = find_program(program)
+    if found is not None and (root / task_id).is_dir():
+        words = [found, "--root", str(root), "delete", "--force", task_id]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(words, capture_output=True, check=False, timeout=_DELETE_S)
 
 
 def address_books(cni_config: str) -> Iterator[Path]:
