@@ -50,7 +50,8 @@ def plan(pod: Pod, runtime: PodRuntime, probes: ProbeResults) -> Plan:
         sandbox is not None and sandbox.ready and len(ready) == 1 and (bool(pod.spec.hostNetwork) or bool(sandbox.ips))
     )
     if not usable:
-        return _with_new_sandbox(pod, runtime, sandbox.attempt + 1 if sandbox is not None else 0)
+        # A sandbox that failed to start has its number all the same, and may have no time at which it was made.
+        return _with_new_sandbox(pod, runtime, max((s.attempt + 1 for s in runtime.sandboxes), default=0))
     result = Plan()
     for ephemeral in pod.spec.ephemeralContainers:
         if runtime.find(ephemeral.name) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,11 @@ CASES: dict[str, tuple[Any, PodRuntime, dict[str, Any]]] = {
         ALWAYS,
         PodRuntime(sandboxes=(sandbox(ip=""),)),
         {"new_sandbox": True, "attempt": 1},
+    ),
+    "sandbox died, and the next one did not start": (
+        ALWAYS,
+        PodRuntime((sandbox(ready=False), replace(sandbox(1, ready=False), created_at_s=-6795364578.9))),
+        {"new_sandbox": True, "attempt": 2},
     ),
     "sandbox died": (
         ALWAYS,
