@@ -260,8 +260,14 @@ class Kubelet:
             await enforcing.hold_pods(self.node.cgroups, self.config, self.machine.capacity, tell)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """A task whose failure is told and harms nobody else."""
-        return self._group.create_task(self._guarded(work, name), name=name)
+        """A task whose failure is told and harms nobody else. Once the kubelet stops, who asks for one stops, too."""
+        guarded = self._guarded(work, name)
+        try:
+            return self._group.create_task(guarded, name=name)
+        except RuntimeError:
+            guarded.close()
+            work.close()
+            raise asyncio.CancelledError from None
 
     async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:
