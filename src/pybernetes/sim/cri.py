@@ -351,7 +351,7 @@ class SimulatedCri(CriClient):
                 page_faults=nothing,
                 major_page_faults=nothing,
             ),
-            writable_layer=SimpleNamespace(used_bytes=nothing),
+            writable_layer=SimpleNamespace(used_bytes=nothing, inodes_used=nothing),
         )
 
     async def reopen_container_log(self, container_id: str) -> None:

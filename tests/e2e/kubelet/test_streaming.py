@@ -280,6 +280,19 @@ def test_nodes_through_the_apiserver(
         assert told <= set(summary["node"]["memory"])
         assert 0 < summary["node"]["rlimit"]["curproc"] < summary["node"]["rlimit"]["maxpid"]
         assert all(pod["process_stats"]["process_count"] > 0 for pod in summary["pods"])
+        node = summary["node"]
+        kinds = {"availableBytes", "capacityBytes", "usedBytes", "inodes", "inodesFree", "inodesUsed"}
+        for disk in (node["fs"], node["runtime"]["imageFs"], node["runtime"]["containerFs"]):
+            assert kinds <= set(disk) and 0 < disk["usedBytes"] < disk["capacityBytes"]
+        assert node["network"]["interfaces"]
+        assert {each["name"] for each in node["systemContainers"]} == {"kubelet", "pods"}
+        assert all(each["memory"]["workingSetBytes"] > 0 for each in node["systemContainers"])
+        assert node["memory"]["workingSetBytes"] <= node["memory"]["usageBytes"]
+        for pod in summary["pods"]:
+            assert kinds <= set(pod["ephemeral-storage"])
+            parts = [container[kind] for container in pod["containers"] for kind in ("logs", "rootfs")]
+            assert all(kinds <= set(each) for each in parts)
+            assert pod["ephemeral-storage"]["usedBytes"] >= sum(each["usedBytes"] for each in parts)
         metrics = (await machine.kubectl("get", "--raw", f"{base}/metrics/resource"))[0]
         assert b'container_memory_working_set_bytes{container="c",namespace="default",pod="sh"}' in metrics
         metrics = (await machine.kubectl("get", "--raw", f"{base}/metrics"))[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +21,19 @@ from pybernetes.apimachinery.times import format_micro_time, format_time
 from pybernetes.kubelet import runtime
 from pybernetes.kubelet.containers.configs import instance_of
 from pybernetes.kubelet.node import group_figures
-from pybernetes.kubelet.node.usage import Interface, Usage, interfaces, meminfo, process_of, processes, usage
+from pybernetes.kubelet.node.usage import (
+    Interface,
+    Usage,
+    interfaces,
+    meminfo,
+    memory_in_use,
+    memory_limit,
+    process_of,
+    processes,
+    usage,
+)
 from pybernetes.kubelet.resources.cgroups import Cgroups
+from pybernetes.kubelet.serving import disk_stats
 from pybernetes.kubelet.serving.container_metrics import Group, figures_of, figures_of_network
 from pybernetes.kubelet.volumes import stats as volume_stats
 from pybernetes.kubelet.volumes.stats import NamedStats
@@ -30,6 +42,7 @@ if TYPE_CHECKING:
     from pybernetes.kubelet.kubelet import Kubelet
     from pybernetes.kubelet.worker.shell import PodRunner
 
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _RATE_WITHIN_S = 300.0
 _NOT_COUNTED = ("veth", "docker", "nerdctl")
@@ -55,6 +68,12 @@ class Stats:
 
     async def _add_details(self, summary: dict[str, Any], shown: str) -> None:
         cgroups = self._kubelet.node.cgroups
+        node, images = summary["node"], await disk_stats.of_images(self._kubelet.cri, shown)
+        node["fs"] = disk = self._disk(shown)
+        if images is not None:
+            node["runtime"] = {"imageFs": images, "containerFs": images}
+        node |= _network(_of_node(), shown)
+        node["systemContainers"] = self._system(shown)
         for number, told in enumerate(summary["pods"], 1):
             if number % _PODS_AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -68,6 +87,28 @@ class Stats:
                 told |= _network(_interfaces(cgroups, pod), shown)
             volumes = await self._kubelet.node.volumes.stats(pod)
             told["volume"] = [volume_stats.summary(each, shown) for each in volumes]
+            for each in told["containers"]:
+                if images is not None and "rootfs" in each:
+                    rootfs = each["rootfs"]
+                    each["rootfs"] = disk_stats.part(images, rootfs["usedBytes"], rootfs["inodesUsed"])
+            logs = self._kubelet.node.configs.log_folder_of(pod)
+            await asyncio.to_thread(disk_stats.add_logs, told, pod, logs, disk)
+
+    def _disk(self, shown: str) -> dict[str, Any]:
+        """Of the kubelet's folder, which a simulated node does not have."""
+        place = Path(self._kubelet.config.root_dir)
+        return disk_stats.whole(str(place if place.exists() else place.anchor), shown)
+
+    def _system(self, shown: str) -> list[dict[str, Any]]:
+        """All pods together, and the process that the kubelet is in."""
+        started = format_time(self._kubelet.settings.began_s)
+        found = [{"name": "kubelet", "startTime": started, **_of_process(shown)}]
+        cgroups = self._kubelet.node.cgroups
+        used = usage(cgroups.hierarchies, cgroups.of_pods) if cgroups is not None else None
+        if cgroups is not None and used is not None:
+            limit = memory_limit(cgroups.hierarchies, cgroups.of_pods)
+            found.append({"name": "pods", "startTime": started, **_told(used, shown, limit)})
+        return found
 
     async def of_claims(self) -> list[NamedStats]:
         """Of volumes that claims have given to pods."""
@@ -89,7 +130,7 @@ class Stats:
         stats = {each.attributes.id: each for each in await self._kubelet.cri.container_stats(self._mine())}
         summary = await self._read(format_micro_time(now), stats)
         cgroups = self._kubelet.node.cgroups
-        found = [Group("/", now, figures=figures_of(summary["node"]))]
+        found = [Group("/", now, figures=figures_of(summary["node"] | {"fs": self._disk("")}))]
         for told in summary["pods"]:
             runner = self._kubelet.runners.get(told["podRef"]["uid"])
             if runner is None:
@@ -139,7 +180,10 @@ class Stats:
                 continue
             one = {"name": container.name, "startTime": format_micro_time(container.started_at_s), **_told(used, shown)}
             if told is not None:
-                one["rootfs"] = {"time": shown, "usedBytes": told.writable_layer.used_bytes.value}
+                layer = told.writable_layer
+                one["rootfs"] = {
+                    "time": shown, "usedBytes": layer.used_bytes.value, "inodesUsed": layer.inodes_used.value
+                }  # fmt: skip
             found["containers"].append(one)
         if found["containers"]:
             whole = usage(cgroups.hierarchies, group) if cgroups is not None else None
@@ -161,11 +205,25 @@ class Stats:
                 each["cpu"]["usageNanoCores"] = round((used - earlier) / (now - then))
 
 
-def _told(used: Usage, shown: str) -> dict[str, Any]:
+def _of_process(shown: str) -> dict[str, Any]:
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+    cpu_ns = round((own.ru_utime + own.ru_stime) * 1e9)
+    return _told(Usage(cpu_ns, resident, resident, resident, own.ru_minflt, own.ru_majflt), shown)
+
+
+def _of_node() -> list[Interface]:
+    """The kubelet's network namespace without the ends of links that are others'."""
+    return [each for each in interfaces(os.getpid()) if not each.name.lower().startswith(_NOT_COUNTED)]
+
+
+def _told(used: Usage, shown: str, limit_bytes: int | None = None) -> dict[str, Any]:
+    left = {} if limit_bytes is None else {"availableBytes": max(0, limit_bytes - used.working_set_bytes)}
     return {
         "cpu": {"time": shown, "usageCoreNanoSeconds": used.cpu_ns},
         "memory": {
             "time": shown,
+            **left,
             "workingSetBytes": used.working_set_bytes,
             "usageBytes": used.memory_bytes,
             "rssBytes": used.rss_bytes,
@@ -204,8 +262,7 @@ def _add_figures(cgroups: Cgroups, groups: list[Group]) -> None:
         elif group.pod is not None:
             group.figures += figures_of_network(_interfaces(cgroups, group.pod))
         elif group.id == "/":
-            own = (each for each in interfaces(os.getpid()) if not each.name.lower().startswith(_NOT_COUNTED))
-            group.figures += figures_of_network(own)
+            group.figures += figures_of_network(_of_node())
         else:
             used = usage(hierarchies, group.id)
             group.figures += figures_of(_told(used, "")) if used is not None else []
@@ -234,20 +291,20 @@ def _totals(containers: list[dict[str, Any]], shown: str) -> dict[str, Any]:
 
 def _node_stats(name: str, now: str) -> dict[str, Any]:
     memory = meminfo()
-    total, available = memory["MemTotal"], memory["MemAvailable"]
+    used, working_set = memory_in_use(memory)
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     busy = sum(ticks) - ticks[3] - ticks[4]
     faults = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
-    root, (most, running) = os.statvfs("/"), processes()
+    most, running = processes()
     return {
         "nodeName": name,
         "startTime": _booted(),
         "cpu": {"time": now, "usageCoreNanoSeconds": busy * 1_000_000_000 // _TICKS_PER_S},
         "memory": {
             "time": now,
-            "availableBytes": available,
-            "usageBytes": total - memory["MemFree"],
-            "workingSetBytes": total - available,
+            "availableBytes": memory["MemTotal"] - working_set,
+            "usageBytes": used,
+            "workingSetBytes": working_set,
             "rssBytes": memory["AnonPages"],
             "pageFaults": int(faults["pgfault"]),
             "majorPageFaults": int(faults["pgmajfault"]),
@@ -256,14 +313,6 @@ def _node_stats(name: str, now: str) -> dict[str, Any]:
             "time": now,
             "swapAvailableBytes": memory["SwapFree"],
             "swapUsageBytes": memory["SwapTotal"] - memory["SwapFree"],
-        },
-        "fs": {
-            "time": now,
-            "capacityBytes": root.f_blocks * root.f_frsize,
-            "availableBytes": root.f_bavail * root.f_frsize,
-            "usedBytes": (root.f_blocks - root.f_bfree) * root.f_frsize,
-            "inodes": root.f_files,
-            "inodesFree": root.f_ffree,
         },
         "rlimit": {"time": now, "maxpid": most, "curproc": running},
     }
