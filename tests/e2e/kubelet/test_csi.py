@@ -250,6 +250,8 @@ def test_what_a_driver_refuses_is_told_and_tried_again(containerd: PrivateContai
                 return text in await cluster.events("again")
 
             await eventually(told)
+            labels = f'driver_name="{DRIVER}",grpc_status_code="Internal",method_name="/csi.v1.Node/NodeStageVolume"'
+            assert cluster.figures()[f'csi_operations_seconds_count{{{labels},migrated="false"}}'] >= 1
             staging = Path(csi.calls("NodeStageVolume")[0]["staging_target_path"])
             csi.order(fail={"NodePublishVolume": "DEADLINE_EXCEEDED"})
 

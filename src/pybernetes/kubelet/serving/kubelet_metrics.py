@@ -58,6 +58,9 @@ def kubelet_metrics(kubelet: Kubelet, claims: Iterable[NamedStats]) -> Iterator[
     preemptions = kubelet.endings.preemptions
     yield from _by("kubelet_preemptions", "counter", "Pods ended for critical ones.", "preemption_signal", preemptions)
     yield from node.volumes.mounted.lines("storage_operation_duration_seconds", "How long work on volumes took.")
+    if kubelet.csi is not None:
+        about = "How long answers of CSI drivers took."
+        yield from kubelet.csi.drivers.took.lines("csi_operations_seconds", about)
     yield from _volumes(kubelet)
     yield from volume_stats.metrics(claims)
     if node.cgroups is not None:

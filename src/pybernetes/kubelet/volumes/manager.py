@@ -47,11 +47,10 @@ from pybernetes.kubelet.volumes.huge_pages import page_size_for
 from pybernetes.kubelet.volumes.image_mounts import FOLDER, ImageMounts
 from pybernetes.kubelet.volumes.payload import VolumeError, is_payload, needs_memory, payload
 from pybernetes.kubelet.volumes.plugins import plugin_name
-from pybernetes.kubelet.volumes.stats import NamedStats, VolumeStats
+from pybernetes.kubelet.volumes.stats import STORAGE_BOUNDS, NamedStats, VolumeStats
 from pybernetes.kubelet.volumes.tokens import DEFAULT_LIFETIME_S, Tokens
 
 _LOG = logging.getLogger(__name__)
-_BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600)
 _FOLDERS = {
     "emptyDir": "kubernetes.io~empty-dir",
     "configMap": "kubernetes.io~configmap",
@@ -82,7 +81,7 @@ class Volumes:
         self._client = client
         self._claimed: dict[str, dict[str, PersistentVolume]] = {}
         """What is behind the claims of prepared pods: by uid and the name of the pod's volume."""
-        self.mounted = Durations("migrated", "operation_name", "status", "volume_plugin", bounds=_BOUNDS)
+        self.mounted = Durations("migrated", "operation_name", "status", "volume_plugin", bounds=STORAGE_BOUNDS)
         """How long it took to make volumes ready, or to fail."""
 
     def meet_runtime(self, name: str, version: str, endpoint: str) -> None:

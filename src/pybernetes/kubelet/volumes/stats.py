@@ -14,6 +14,9 @@ from typing import Any
 from pybernetes.apimachinery.metrics_text import head
 from pybernetes.kubelet.node.usage import disk_usage
 
+STORAGE_BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600)
+"""Of buckets, in seconds, for work on volumes."""
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeStats:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from contextlib import suppress
 from typing import Any
 
 from pybernetes.apimachinery import errors
+from pybernetes.apimachinery.metrics_text import Durations
 from pybernetes.kubelet.plugins.registration import PluginError
 from pybernetes.kubelet.rpc import RpcClient, RpcError
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
 from pybernetes.kubelet.volumes.payload import VolumeError
+from pybernetes.kubelet.volumes.stats import STORAGE_BOUNDS
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_S = 120.0
@@ -28,8 +31,9 @@ Version = tuple[int, int, int]
 class Driver(RpcClient):
     """Calls of a driver's Node service. Raises RpcError."""
 
-    def __init__(self, name: str, endpoint: str, version: Version) -> None:
+    def __init__(self, name: str, endpoint: str, version: Version, took: Durations) -> None:
         super().__init__(endpoint)
+        self._took = took
         self.name = name
         self.socket = endpoint
         self.version = version
@@ -42,8 +46,15 @@ class Driver(RpcClient):
         return csi_pb2
 
     async def call(self, method: str, **fields: Any) -> Any:
-        request = getattr(self.pb, f"{method}Request")(**fields)
-        return await self.unary(f"/csi.v1.Node/{method}", request, getattr(self.pb, f"{method}Response"), _TIMEOUT_S)
+        request, path = getattr(self.pb, f"{method}Request")(**fields), f"/csi.v1.Node/{method}"
+        began_s, code = time.monotonic(), "OK"
+        try:
+            return await self.unary(path, request, getattr(self.pb, f"{method}Response"), _TIMEOUT_S)
+        except RpcError as error:
+            code = "".join(word.capitalize() for word in error.code.split("_"))
+            raise
+        finally:
+            self._took.add(time.monotonic() - began_s, self.name, code, path, "false")
 
     async def can(self) -> frozenset[int]:
         """What the driver can do beyond publishing, by the protocol's numbers; asked once."""
@@ -59,6 +70,8 @@ class Drivers:
     def __init__(self, node_info: NodeInfo) -> None:
         self._node_info = node_info
         self._drivers: dict[str, Driver] = {}
+        self.took = Durations("driver_name", "grpc_status_code", "method_name", "migrated", bounds=STORAGE_BOUNDS)
+        """How long drivers' answers took."""
         self._following: dict[str, asyncio.Task[None]] = {}
         """Asks drivers for their limits again, as their CSIDriver says."""
         self._news = asyncio.Event()
@@ -105,7 +118,7 @@ class Drivers:
     async def register(self, name: str, endpoint: str, versions: list[str]) -> None:
         version = highest_supported(versions)
         assert version is not None
-        driver = Driver(name, endpoint, version)
+        driver = Driver(name, endpoint, version, self.took)
         try:
             await self._install(driver)
         except (RpcError, errors.StatusError, OSError, ValueError) as error:
