@@ -362,7 +362,8 @@ class _Wire(asyncio.Protocol):
     def __init__(self, on_lost: object = None) -> None:
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        """None once the connection is lost, as is the transport."""
         self._exchange: _Exchange | None = None
         self._keep_alive = True
         self._bodiless = False
@@ -436,7 +437,7 @@ class _Wire(asyncio.Protocol):
         if self.upgraded:
             self._feed_raw(data)
             return
-        if self._exchange is None or self._exchange.complete:
+        if self._parser is None or self._exchange is None or self._exchange.complete:
             self.close()
             return
         self._exchange.answered = True
@@ -471,6 +472,9 @@ class _Wire(asyncio.Protocol):
             self._exchange.fail(self._lost)
         if callable(self._on_lost):
             self._on_lost(self)
+        # Nobody waits for the collector of cycles to free what TLS holds: the parser is in a cycle with this wire, and
+        # what was raised has frames that know it.
+        self._transport = self._parser = None
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -489,7 +493,7 @@ class _Wire(asyncio.Protocol):
         headers[key] = f"{headers[key]}{between}{text}" if key in headers else text
 
     def on_headers_complete(self) -> None:
-        assert self._exchange is not None
+        assert self._exchange is not None and self._parser is not None
         status = self._parser.get_status_code()
         if 100 <= status < 200 and status != 101:
             self._exchange.headers.clear()

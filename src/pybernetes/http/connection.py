@@ -85,6 +85,28 @@ class _Refusal:
         self.status, self.body, self.content_type = status, body, content_type
 
 
+class _Gone(asyncio.Transport):
+    """Stands for the transport of a lost connection: what is written to it goes nowhere."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        pass
+
+
+_GONE = _Gone()
+
+
 class HttpConnection(asyncio.Protocol):
     """One client connection: a parser, a short queue of requests, the task of the current one."""
 
@@ -194,6 +216,9 @@ class HttpConnection(asyncio.Protocol):
             self._tunnel.feed_eof()
         if self.task is not None and self._tunnel is None:
             self.task.cancel()
+        # Nobody waits for the collector of cycles to free what TLS holds: the parser is in a cycle with the connection.
+        self._transport = _GONE
+        del self._parser
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
@@ -394,7 +419,7 @@ class HttpConnection(asyncio.Protocol):
         if unread is not None:
             unread.drop()
         rest, self._upgrade_rest = self._upgrade_rest, None
-        if rest is not None:
+        if rest is not None and not self._lost:
             self._parser = httptools.HttpRequestParser(self)
             self._resume_reading()
             self.data_received(rest)  # now: bytes that come meanwhile are behind it
@@ -494,7 +519,7 @@ class HttpConnection(asyncio.Protocol):
     async def _run_tunnel(self, answer: Upgrade) -> None:
         self._transport.write(self._upgrade_head(answer.headers))
         rest, self._upgrade_rest = self._upgrade_rest, None
-        self._tunnel = _Tunnel(self, self._transport)
+        self._tunnel = _Tunnel(self)
         self._queue.clear()
         if rest:
             self._tunnel.feed(rest)
@@ -591,23 +616,24 @@ class HttpConnection(asyncio.Protocol):
 class _Tunnel(Inflow):
     """The `Connection` of an upgraded request."""
 
-    def __init__(self, connection: HttpConnection, transport: asyncio.Transport) -> None:
+    def __init__(self, connection: HttpConnection) -> None:
         super().__init__(connection.throttle)
         self._connection = connection
-        self._transport = transport
 
     async def write(self, data: bytes) -> None:
-        if self._transport.is_closing():
+        transport = self._connection._transport
+        if transport.is_closing():
             raise ConnectionResetError("the connection is closed")
-        self._transport.write(data)
+        transport.write(data)
         await self._connection.drain()
 
     def write_eof(self) -> None:
-        if self._transport.can_write_eof() and not self._transport.is_closing():
-            self._transport.write_eof()
+        transport = self._connection._transport
+        if not transport.is_closing() and transport.can_write_eof():
+            transport.write_eof()
 
     async def close(self) -> None:
-        tls.close(self._transport)
+        tls.close(self._connection._transport)
 
 
 def _target(url: bytes) -> tuple[bytes, bytes]:
