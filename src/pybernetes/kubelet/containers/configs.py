@@ -347,7 +347,7 @@ class Configs:
                 propagation=_PROPAGATION[mount.mountPropagation or "None"],
             )
             if volume.image is not None and source is None:  # the runtime is to mount it
-                made.image.image = volume.image.reference or ""
+                made.image.image = made.image.user_specified_image = volume.image.reference or ""
                 made.image_sub_path = sub_path
             result.append(made)
         folder = self._volumes.pod_folder(uid_of(pod))

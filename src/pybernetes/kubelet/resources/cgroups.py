@@ -39,6 +39,8 @@ from pybernetes.kubelet.resources.requests import (
 _LOG = logging.getLogger(__name__)
 _V2_CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
 _REMOVE_TRIES = 50
+_PREFIXES = ("", "crio-")
+"""How containers' groups begin: containerd's with nothing."""
 NO_LIMIT = 1 << 62
 """As large, or larger, version 1 shows a limit that there is not."""
 
@@ -156,6 +158,12 @@ class Cgroups:
         level = {"Burstable": "/burstable", "BestEffort": "/besteffort"}.get(qos_class(pod), "")
         return f"{self.of_pods}{level}/pod{uid_of(pod)}"
 
+    def of_container(self, pod: Pod, container_id: str) -> str:
+        """The group that the runtime made for a container, within the pod's."""
+        folder = self._in_memory(pod)
+        name = _own_name(folder, container_id) if folder is not None else container_id
+        return f"{self.parent_of(pod)}/{name}"
+
     def create(self, pod: Pod, *, owns_cpus: bool = False) -> CgroupValues:
         """Makes the pod's group with its limits; again for one that exists only sets the limits. Returns these.
 
@@ -200,8 +208,10 @@ class Cgroups:
         group = self._in_memory(pod)
         if group is None:
             return 0
+        if container_id:
+            group /= _own_name(group, container_id)
         file = "memory.current" if self.version == 2 else "memory.usage_in_bytes"
-        return int((group / container_id / file).read_text())
+        return int((group / file).read_text())
 
     def _in_memory(self, pod: Pod) -> Path | None:
         folder = self.hierarchies.unified or self.hierarchies.controllers.get("memory")
@@ -318,6 +328,12 @@ class Cgroups:
         for size, amount in values.hugepages:
             limit = "limit_in_bytes" if "hugetlb" in self.hierarchies.controllers else "max"
             yield "hugetlb", f"hugetlb.{page_name(size)}.{limit}", str(amount)
+
+
+def _own_name(of_pod: Path, container_id: str) -> str:
+    """Of a container's group; containerd's where there is none."""
+    names = (prefix + container_id for prefix in _PREFIXES)
+    return next((name for name in names if (of_pod / name).is_dir()), container_id)
 
 
 def _available(place: Path) -> list[str]:

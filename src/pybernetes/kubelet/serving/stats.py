@@ -141,7 +141,8 @@ class Stats:
             for each in told["containers"]:
                 running = runner.worker.runtime.find(each["name"])
                 if running is not None:
-                    found.append(Group(f"{group}/{running.id}", now, pod, running, figures_of(each)))
+                    own = cgroups.of_container(pod, running.id) if cgroups is not None else f"{group}/{running.id}"
+                    found.append(Group(own, now, pod, running, figures_of(each)))
         if cgroups is not None:
             shared = [Group(f"{cgroups.of_pods}{level}", now) for level in ("", "/burstable", "/besteffort")]
             found[1:1] = shared
@@ -164,7 +165,6 @@ class Stats:
     def _pod(self, runner: PodRunner, shown: str, stats: Mapping[str, Any]) -> dict[str, Any]:
         pod = runner.worker.pod
         cgroups = self._kubelet.node.cgroups
-        group = cgroups.parent_of(pod) if cgroups is not None else ""
         found: dict[str, Any] = {
             "podRef": {"name": pod.metadata.name, "namespace": pod.metadata.namespace, "uid": runner.uid},
             "startTime": runner.worker.status.startTime or shown,
@@ -174,7 +174,7 @@ class Stats:
             if container.state != "running":
                 continue
             told = stats.get(container.id)
-            used = usage(cgroups.hierarchies, f"{group}/{container.id}") if cgroups is not None else None
+            used = usage(cgroups.hierarchies, cgroups.of_container(pod, container.id)) if cgroups is not None else None
             used = used or (_of_runtime(told) if told is not None else None)
             if used is None:
                 continue
@@ -186,7 +186,7 @@ class Stats:
                 }  # fmt: skip
             found["containers"].append(one)
         if found["containers"]:
-            whole = usage(cgroups.hierarchies, group) if cgroups is not None else None
+            whole = usage(cgroups.hierarchies, cgroups.parent_of(pod)) if cgroups is not None else None
             found |= _told(whole, shown) if whole is not None else _totals(found["containers"], shown)
         return found
 

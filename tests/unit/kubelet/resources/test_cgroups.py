@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,25 @@ def test_processes_of_a_pod_in_version_1(tmp_path: Path, limit: int | None, writ
 
 
 PAGES = {"limits": {"hugepages-2Mi": "4Mi", "cpu": "1", "memory": "1Mi"}}
+
+
+@pytest.mark.parametrize("prefix", ["", "crio-"], ids=["containerd", "CRI-O"])
+@pytest.mark.parametrize(("made", "file"), [(unified, "memory.current"), (split, "memory.usage_in_bytes")])
+def test_a_container_is_found_by_the_name_that_its_runtime_gave_it(
+    tmp_path: Path, made: Callable[[Path], Hierarchies], file: str, prefix: str
+) -> None:
+    hierarchies = made(tmp_path)
+    groups = Cgroups("/pyb", hierarchies)
+    groups.setup()
+    of = pod([{"name": "c", "image": "i"}])
+    groups.create(of)
+    place = (hierarchies.unified or hierarchies.controllers["memory"]) / groups.parent_of(of).lstrip("/")
+    for name, used in (("conmon-7", 1), (f"{prefix}7", 4096)):
+        (place / name).mkdir()
+        (place / name / file).write_text(f"{used}\n")
+    assert groups.of_container(of, "7") == f"{groups.parent_of(of)}/{prefix}7"
+    assert groups.memory_usage(of, "7") == 4096
+    assert groups.of_container(of, "8") == f"{groups.parent_of(of)}/8", "not made yet"
 
 
 def test_huge_pages_of_a_pod(tmp_path: Path) -> None:
