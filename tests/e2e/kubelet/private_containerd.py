@@ -141,6 +141,16 @@ class PrivateContainerd:
         """Lays what runc keeps of a container whose start was broken off, of which containerd has nothing any more."""
         (self.folder / "runc" / "k8s.io" / ("1" * 64)).mkdir()
 
+    def forget_address(self, address: str) -> None:
+        """Lays one as a plugin noted it for a sandbox of which nothing else was written down."""
+        (self.folder / "ipam" / self.bridge / address).write_text("nobody\neth0")
+
+    def run(self, name: str, *labels: str) -> None:
+        """A container of which the CRI knows nothing."""
+        marks = [word for label in labels for word in ("--label", label)]
+        group = ("--cgroup", f"{self.cgroup_root}/{name}")
+        self.ctr("run", "-d", "--runc-root", f"{self.folder}/runc", *group, *marks, IMAGE, name, "sleep", "1000000")
+
     def _wait(self) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

@@ -14,6 +14,7 @@ import pytest
 from pybernetes.host.processes import Process
 from pybernetes.kubelet.cri import leftovers
 from pybernetes.kubelet.cri.client import CriClient, CriError
+from pybernetes.kubelet.runtime import KUBELET_LABEL
 
 from .faults import options, play_campaign
 from .footprint import footprint, shim_processes
@@ -164,6 +165,7 @@ def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeyp
         before = {kind: len(found) for kind, found in footprint(containerd, k.folder).items()}
         await k.stop_kubelet()
         containerd.forget_networks("10.251.1.1")
+        containerd.forget_address("10.251.1.2")
         containerd.forget_snapshot("0" * 64)
         containerd.forget_snapshot("of-somebody-else")
         containerd.restart()
@@ -184,3 +186,31 @@ def test_what_a_runtime_forgot_is_removed(containerd: PrivateContainerd, monkeyp
         await k.gone("web")
 
     play(containerd, scene)
+
+
+def test_a_sandbox_that_the_cri_dropped(containerd: PrivateContainerd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes with its process and all it has; what somebody else runs in the same namespace stays."""
+    monkeypatch.setattr(leftovers, "_UNKNOWN_S", 0.5)
+    kind = "io.cri-containerd.kind=sandbox"
+
+    async def scene(k: Cluster) -> None:
+        await k.create("web")
+        await k.running("web")
+        await k.stop_kubelet()
+        before = {kind: len(found) for kind, found in footprint(containerd, k.folder).items()}
+        containerd.run("bystander", kind)
+        containerd.run("dropped", kind, f"{KUBELET_LABEL}=somebody")
+        await k.start_kubelet()
+
+        async def one_more() -> bool:
+            found = await asyncio.to_thread(footprint, containerd, k.folder)
+            kinds = ("containers", "tasks", "snapshots", "shims", "bundles", "runc's")
+            return [len(found[kind]) - before[kind] for kind in kinds] == [1] * len(kinds)
+
+        await eventually(one_more)
+        assert "bystander" in containerd.tasks() and "dropped" not in containerd.tasks()
+        await k.running("web")
+
+    play(containerd, scene)
+    containerd.ctr("tasks", "rm", "--force", "bystander")
+    containerd.ctr("containers", "rm", "bystander")

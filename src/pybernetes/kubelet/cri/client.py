@@ -67,6 +67,8 @@ class CriClient(RpcClient):
         """How long calls took, by `operation_of` their method."""
         self.failed: Counter[str] = Counter()
         """Those of them that failed."""
+        self._making: list[float] = []
+        """When the sandboxes were asked for that are being made."""
 
     @property
     def pb(self) -> Any:
@@ -100,8 +102,17 @@ class CriClient(RpcClient):
 
     async def run_pod_sandbox(self, config: Any, runtime_handler: str = "") -> str:
         request = self.pb.RunPodSandboxRequest(config=config, runtime_handler=runtime_handler)
-        answer = await self.call("RunPodSandbox", request, timeout_s=_SANDBOX_TIMEOUT_S)
+        asked_s = time.monotonic()
+        self._making.append(asked_s)
+        try:
+            answer = await self.call("RunPodSandbox", request, timeout_s=_SANDBOX_TIMEOUT_S)
+        finally:
+            self._making.remove(asked_s)
         return str(answer.pod_sandbox_id)
+
+    def making_since(self) -> float:
+        """When the oldest sandbox that is being made was asked for, by the monotonic clock; now where none is."""
+        return min(self._making, default=time.monotonic())
 
     async def stop_pod_sandbox(self, sandbox_id: str) -> None:
         request = self.pb.StopPodSandboxRequest(pod_sandbox_id=sandbox_id)

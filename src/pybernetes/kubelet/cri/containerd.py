@@ -17,9 +17,23 @@ _SERVICES = "/containerd.services"
 _TIMEOUT_S = 10.0
 
 
-async def has_container(cri: CriClient, container_id: str) -> bool:
-    """Whether containerd knows a container of that id, whoever made it. Raises CriError."""
-    return await _found(cri, "containers.v1.Containers/Get", _pb().GetContainerRequest(id=container_id))
+async def container_labels(cri: CriClient, container_id: str) -> dict[str, str] | None:
+    """Those of a container, whoever made it; None where there is none. Raises CriError."""
+    request, response = _pb().GetContainerRequest(id=container_id), _pb().GetContainerResponse
+    try:
+        answer = await cri.unary(
+            f"{_SERVICES}.containers.v1.Containers/Get", request, response, _TIMEOUT_S, metadata=IN_NAMESPACE
+        )
+    except CriError as error:
+        if not error.not_found:
+            raise
+        return None
+    return dict(answer.container.labels)
+
+
+async def remove_container(cri: CriClient, container_id: str) -> None:
+    """What containerd has written down of it; its task and its snapshot are others. Raises CriError."""
+    await _found(cri, "containers.v1.Containers/Delete", _pb().GetContainerRequest(id=container_id))
 
 
 async def end_task(cri: CriClient, container_id: str) -> None:

@@ -22,27 +22,35 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63ontainerd_services.proto\x12\x13\x63ontainerd.services\"!\n\x13GetContainerRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x0bTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x03 \x01(\r\"<\n\x14ListSnapshotsRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x02 \x03(\t\"&\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\"G\n\x08Snapshot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\ncreated_at\x18\x04 \x01(\x0b\x32\x19.containerd.services.Time\"D\n\x15ListSnapshotsResponse\x12+\n\x04info\x18\x01 \x03(\x0b\x32\x1d.containerd.services.Snapshot\"9\n\x15RemoveSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\x06\n\x04\x44oneb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63ontainerd_services.proto\x12\x13\x63ontainerd.services\"!\n\x13GetContainerRequest\x12\n\n\x02id\x18\x01 \x01(\t\"v\n\tContainer\x12:\n\x06labels\x18\x02 \x03(\x0b\x32*.containerd.services.Container.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"I\n\x14GetContainerResponse\x12\x31\n\tcontainer\x18\x01 \x01(\x0b\x32\x1e.containerd.services.Container\"3\n\x0bTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x03 \x01(\r\"<\n\x14ListSnapshotsRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x02 \x03(\t\"&\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\"G\n\x08Snapshot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\ncreated_at\x18\x04 \x01(\x0b\x32\x19.containerd.services.Time\"D\n\x15ListSnapshotsResponse\x12+\n\x04info\x18\x01 \x03(\x0b\x32\x1d.containerd.services.Snapshot\"9\n\x15RemoveSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\x06\n\x04\x44oneb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'containerd_services_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CONTAINER_LABELSENTRY']._loaded_options = None
+  _globals['_CONTAINER_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_GETCONTAINERREQUEST']._serialized_start=50
   _globals['_GETCONTAINERREQUEST']._serialized_end=83
-  _globals['_TASKREQUEST']._serialized_start=85
-  _globals['_TASKREQUEST']._serialized_end=136
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=138
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=198
-  _globals['_TIME']._serialized_start=200
-  _globals['_TIME']._serialized_end=238
-  _globals['_SNAPSHOT']._serialized_start=240
-  _globals['_SNAPSHOT']._serialized_end=311
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=313
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=381
-  _globals['_REMOVESNAPSHOTREQUEST']._serialized_start=383
-  _globals['_REMOVESNAPSHOTREQUEST']._serialized_end=440
-  _globals['_DONE']._serialized_start=442
-  _globals['_DONE']._serialized_end=448
+  _globals['_CONTAINER']._serialized_start=85
+  _globals['_CONTAINER']._serialized_end=203
+  _globals['_CONTAINER_LABELSENTRY']._serialized_start=158
+  _globals['_CONTAINER_LABELSENTRY']._serialized_end=203
+  _globals['_GETCONTAINERRESPONSE']._serialized_start=205
+  _globals['_GETCONTAINERRESPONSE']._serialized_end=278
+  _globals['_TASKREQUEST']._serialized_start=280
+  _globals['_TASKREQUEST']._serialized_end=331
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=333
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=393
+  _globals['_TIME']._serialized_start=395
+  _globals['_TIME']._serialized_end=433
+  _globals['_SNAPSHOT']._serialized_start=435
+  _globals['_SNAPSHOT']._serialized_end=506
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=508
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=576
+  _globals['_REMOVESNAPSHOTREQUEST']._serialized_start=578
+  _globals['_REMOVESNAPSHOTREQUEST']._serialized_end=635
+  _globals['_DONE']._serialized_start=637
+  _globals['_DONE']._serialized_end=643
 # @@protoc_insertion_point(module_scope)

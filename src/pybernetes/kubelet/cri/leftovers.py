@@ -5,7 +5,8 @@ before a life of the runtime began that no sandbox names are nobody's; they are 
 where one could not be removed. A shim that starts while containerd dies, or while it is no longer asked to, is not
 found again, and a bundle that was to have one stays: a task whose container containerd does not know, now and some
 seconds later, is ended. So is what runc keeps of a container whose start was broken off in the middle: there is no
-bundle then any more. The snapshot that was to be a container's root has a lease, with which containerd would keep it
+bundle then any more. And so is a sandbox that could not be taken back and that the CRI dropped, while containerd keeps
+its container. The snapshot that was to be a container's root has a lease, with which containerd would keep it
 for a day: it is looked for once in a life. All this only where containerd keeps its namespaces under a folder of its
 own, as one does that serves this node alone.
 
@@ -22,6 +23,7 @@ import logging
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import pairwise
@@ -33,7 +35,14 @@ import msgspec
 from pybernetes.host import mounts, netns
 from pybernetes.host.processes import Process, all_pids, arguments, find_program
 from pybernetes.kubelet.cri.client import CriClient, CriError, once_it_answers
-from pybernetes.kubelet.cri.containerd import NAMESPACE, has_container, remove_snapshot, writable_snapshots
+from pybernetes.kubelet.cri.containerd import (
+    NAMESPACE,
+    container_labels,
+    remove_container,
+    remove_snapshot,
+    writable_snapshots,
+)
+from pybernetes.kubelet.runtime import KUBELET_LABEL
 
 _LOG = logging.getLogger(__name__)
 _UNKNOWN_S = 5.0
@@ -41,7 +50,10 @@ _LATE_S = 10.0
 _DELETE_S = 20.0
 _SHIM = "containerd-shim-runc-v2"
 _RUNC = "io.containerd.runc.v2"
+_KIND = "io.cri-containerd.kind"
 _TASKS = "io.containerd.runtime.v2.task"
+_COMMON_BOOKS = Path("/var/lib/cni/networks")
+_ADDRESS = re.compile("[0-9a-f]*[.:][0-9a-f.:]+")
 _CRI_ID = re.compile("[0-9a-f]{64}")
 """The key of a snapshot that the CRI made; others in its namespace are somebody else's."""
 
@@ -163,6 +175,7 @@ class Leftovers:
         for sandbox_id in known if places else ():
             places -= {Path(path) for path in await self._namespaces_of(sandbox_id)}
         books = list(address_books(info.get("cniconfig", "{}")))
+        await self._give_back(books, known, began_s)
         gone = True
         for place in places:
             try:
@@ -173,40 +186,64 @@ class Leftovers:
                 gone = False
         return gone
 
+    async def _give_back(self, books: list[Path], known: list[str], began_s: float) -> None:
+        """Addresses that a plugin noted for a sandbox of which nothing else was written down before the runtime died.
+
+        Only in books of this node's own networks: others in the common folder have sandboxes of other runtimes.
+        """
+        own = [book for book in books if book.parent != _COMMON_BOOKS]
+        for page, sandbox_id in [row for book in own for row in await asyncio.to_thread(_noted, book, began_s)]:
+            if sandbox_id not in known and await container_labels(self._cri, sandbox_id) is None:
+                page.unlink(missing_ok=True)
+                _LOG.warning("the runtime forgot the address %s when it ended: given back", page.name)
+
     async def _remove_snapshots(self, began_s: float) -> None:
         """Those made before this life of the runtime for a container that was then not written down."""
         snapshotter = self._config.containerd.snapshotter
         found = await writable_snapshots(self._cri, snapshotter)
         mine = [key for key, made_s in found.items() if made_s < began_s and _CRI_ID.fullmatch(key)]
-        for key in await self._unknown(mine):
-            await remove_snapshot(self._cri, snapshotter, key)
-            _LOG.warning("the runtime forgot the snapshot %s when it ended: removed", key)
+        for key, labels in (await self._unlisted(mine)).items():
+            if labels is None:
+                await remove_snapshot(self._cri, snapshotter, key)
+                _LOG.warning("the runtime forgot the snapshot %s when it ended: removed", key)
 
     async def _end_tasks(self) -> None:
+        looked_s = time.monotonic()
         unknown = await self._unknown_tasks()
         if not unknown:
             return
         await asyncio.sleep(_UNKNOWN_S)
-        for task_id, process in (await self._unknown_tasks()).items():
-            if task_id in unknown:
-                _LOG.warning("the runtime forgot the task %s: removed", task_id)
-                await asyncio.to_thread(_remove_task, task_id, process, self._folders(task_id), self._cri.endpoint)
-                for root, program in self._config.containerd.runcs():
-                    await asyncio.to_thread(_remove_state, task_id, root, program)
+        none_is_made = self._cri.making_since() > looked_s
+        for task_id, (process, dropped) in (await self._unknown_tasks()).items():
+            if task_id not in unknown or (dropped and not none_is_made):
+                continue
+            _LOG.warning("the runtime forgot the task %s: removed", task_id)
+            await asyncio.to_thread(_remove_task, task_id, process, self._folders(task_id), self._cri.endpoint)
+            for root, program in self._config.containerd.runcs():
+                await asyncio.to_thread(_remove_state, task_id, root, program)
+            if dropped:
+                await remove_container(self._cri, task_id)
+                await remove_snapshot(self._cri, self._config.containerd.snapshotter, task_id)
 
-    async def _unknown_tasks(self) -> dict[str, Process | None]:
-        """The shims of tasks that have one, a bundle or runc's state, but no container; containerd notes that first."""
+    async def _unknown_tasks(self) -> dict[str, tuple[Process | None, bool]]:
+        """The shims of tasks that have one, a bundle or runc's state, but no container; containerd notes that first.
+
+        Where there is one, and it is a sandbox of a kubelet's that the CRI does not list, either it is being made or
+        the CRI dropped it: with True.
+        """
         places = [self._folders("")[0], *(root for root, _ in self._config.containerd.runcs())]
         found = {place.name: None for folder in places for place in folder.glob("*")} | _shims(self._cri.endpoint)
-        return {task_id: found[task_id] for task_id in await self._unknown(found)}
+        unlisted = await self._unlisted(found)
+        tasks = {each: (found[each], labels is not None) for each, labels in unlisted.items()}
+        return {each: task for each, task in tasks.items() if not task[1] or _is_sandbox(unlisted[each])}
 
-    async def _unknown(self, ids: Collection[str]) -> list[str]:
-        """Those of which containerd knows no container."""
+    async def _unlisted(self, ids: Collection[str]) -> dict[str, dict[str, str] | None]:
+        """Those of which the CRI knows nothing, with the labels of their containers where containerd knows them."""
         if not ids:
-            return []
+            return {}
         known = {item.id for item in await self._cri.list_pod_sandboxes()}
         known |= {item.id for item in await self._cri.list_containers()}
-        return [each for each in ids if each not in known and not await has_container(self._cri, each)]
+        return {each: await container_labels(self._cri, each) for each in ids if each not in known}
 
     def _folders(self, task_id: str) -> list[Path]:
         """The bundle and what belongs to it below the runtime's root."""
@@ -222,6 +259,11 @@ class Leftovers:
             raise
         info = msgspec.json.decode(status.info.get("info", "{}"), type=_Info)
         return [namespace.path for namespace in info.runtimeSpec.linux.namespaces if namespace.path]
+
+
+def _is_sandbox(labels: dict[str, str] | None) -> bool:
+    """Whether a kubelet had it made; not what somebody else runs in containerd's namespace of the CRI."""
+    return labels is not None and labels.get(_KIND) == "sandbox" and KUBELET_LABEL in labels
 
 
 def _began_s(endpoint: str) -> float:
@@ -288,7 +330,13 @@ def address_books(cni_config: str) -> Iterator[Path]:
         conflist = msgspec.json.decode(network.Config.Source or "{}", type=_Conflist)
         for plugin in conflist.plugins:
             if plugin.ipam.type == "host-local":
-                yield Path(plugin.ipam.dataDir or "/var/lib/cni/networks") / conflist.name
+                yield Path(plugin.ipam.dataDir or _COMMON_BOOKS) / conflist.name
+
+
+def _noted(book: Path, before_s: float) -> list[tuple[Path, str]]:
+    """The pages of addresses in a book that are older, with the sandboxes that have them."""
+    pages = [page for page in _older(book, before_s) if _ADDRESS.fullmatch(page.name)]
+    return [(page, page.read_text().split("\n")[0].strip()) for page in pages]
 
 
 def remove_broken_results(sandboxes: list[str], began_s: float) -> None:
