@@ -136,6 +136,13 @@ def test_dead_containers_and_logs_that_grow(containerd: PrivateContainerd) -> No
             return k.figures()[looks] > before
 
         assert await eventually(looked_again)
+        await k.create("holds", volumes=[{"name": "d", "emptyDir": {"medium": "Memory"}}])
+        await k.running("holds")
+        await k.delete("holds", 1)
+        await k.gone("holds")
+        for what in ("volume_mount", "volume_unmount"):
+            kind = f'operation_name="{what}",status="success",volume_plugin="kubernetes.io/empty-dir"'
+            assert k.figures()[f'storage_operation_duration_seconds_count{{migrated="false",{kind}}}'] == 1, what
         assert k.figures()["kubelet_pleg_relist_interval_seconds_count"] > 0
 
     play(containerd, scene)

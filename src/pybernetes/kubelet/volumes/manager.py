@@ -82,7 +82,7 @@ class Volumes:
         self._claimed: dict[str, dict[str, PersistentVolume]] = {}
         """What is behind the claims of prepared pods: by uid and the name of the pod's volume."""
         self.mounted = Durations("migrated", "operation_name", "status", "volume_plugin", bounds=STORAGE_BOUNDS)
-        """How long it took to make volumes ready, or to fail."""
+        """How long it took to make volumes ready, or to fail, and to take them away: all of a pod together."""
 
     def meet_runtime(self, name: str, version: str, endpoint: str) -> None:
         """What this runtime cannot do is done here, or refused."""
@@ -360,6 +360,16 @@ class Volumes:
 
         Raises VolumeError for what a driver still has to give back, OSError.
         """
+        kinds = [place.parent.name.replace("~", "/", 1) for place in (self.pod_folder(uid) / "volumes").glob("*/*")]
+        began_s, status = time.monotonic(), "fail-unknown"
+        try:
+            await self._unmount(uid)
+            status = "success"
+        finally:
+            for kind in kinds:
+                self.mounted.add(time.monotonic() - began_s, "false", "volume_unmount", status, kind)
+
+    async def _unmount(self, uid: str) -> None:
         folder = self.pod_folder(uid)
         _detach_below(folder / "volume-subpaths")
         if self._csi is not None:
