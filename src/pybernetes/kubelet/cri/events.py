@@ -3,7 +3,7 @@
 Three sources, tried in this order, each with the same outcome, a call of `on_change` with a
 container id (or "" for «look at everything again»):
 
-    CRI GetContainerEvents      containerd 1.7 and later, CRI-O
+    CRI GetContainerEvents      containerd 1.7 and later, CRI-O with enable_pod_events
     containerd.services.events  containerd before 1.7, over the same socket
     relisting                   every second, and only while there are pods
 
@@ -28,6 +28,8 @@ _RECONNECT_DELAY_S = 0.2
 _LONGEST_RECONNECT_DELAY_S = 10.0
 _SUBSCRIBED_S = 1.0
 """After so long a stream that was asked for surely tells: the runtime does not say when it begins to."""
+_SILENT_STREAMS = 3
+"""After so many that end at once and without an error a runtime has no events: CRI-O where they are off, as is usual."""
 
 
 class ContainerEvents:
@@ -50,13 +52,18 @@ class ContainerEvents:
     async def _follow(self) -> None:
         sources = {"cri": self._from_cri, "containerd": self._from_containerd, "relist": self._by_relisting}
         following = {"cri": "containerd", "containerd": "relist", "relist": "relist"}
-        delay_s = _RECONNECT_DELAY_S
+        delay_s, silent = _RECONNECT_DELAY_S, 0
         loop = asyncio.get_running_loop()
         self._lost = asyncio.create_task(self._catch_up())
         while True:
             opened_s = loop.time()
             try:
                 await sources[self.source]()
+                silent = silent + 1 if loop.time() - opened_s < _SUBSCRIBED_S else 0
+                if silent == _SILENT_STREAMS:
+                    silent, self.source = 0, following[self.source]
+                    _LOG.info("the runtime tells no events of the CRI, other ways are tried: %s", self.source)
+                    continue
             except CriError as error:
                 if error.unimplemented:
                     self.source = following[self.source]

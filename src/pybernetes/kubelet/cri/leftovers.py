@@ -136,6 +136,8 @@ class Leftovers:
         self._cri = cri
         self._life_s = 0.0
         self._config = _Config()
+        self._books: list[Path] = []
+        """Of addresses in this node's own networks: in the common folder are those of other runtimes, too."""
         self._looking = asyncio.Lock()
 
     async def remove(self) -> None:
@@ -156,7 +158,7 @@ class Leftovers:
                         self._life_s = began_s
                     await asyncio.sleep(_UNKNOWN_S)  # what was asked just before may break off only now
                 if self._config.netnsMountsUnderStateDir:
-                    await self._end_tasks()
+                    await self._end_unknown()
                     if first:
                         await self._remove_snapshots(began_s)
         except (CriError, OSError, msgspec.DecodeError) as error:
@@ -175,7 +177,7 @@ class Leftovers:
         for sandbox_id in known if places else ():
             places -= {Path(path) for path in await self._namespaces_of(sandbox_id)}
         books = list(address_books(info.get("cniconfig", "{}")))
-        await self._give_back(books, known, began_s)
+        self._books = [book for book in books if book.parent != _COMMON_BOOKS]
         gone = True
         for place in places:
             try:
@@ -185,17 +187,6 @@ class Leftovers:
                 _LOG.warning("the network namespace %s, which the runtime forgot, stays: %s", place.name, error)
                 gone = False
         return gone
-
-    async def _give_back(self, books: list[Path], known: list[str], began_s: float) -> None:
-        """Addresses that a plugin noted for a sandbox of which nothing else was written down before the runtime died.
-
-        Only in books of this node's own networks: others in the common folder have sandboxes of other runtimes.
-        """
-        own = [book for book in books if book.parent != _COMMON_BOOKS]
-        for page, sandbox_id in [row for book in own for row in await asyncio.to_thread(_noted, book, began_s)]:
-            if sandbox_id not in known and await container_labels(self._cri, sandbox_id) is None:
-                page.unlink(missing_ok=True)
-                _LOG.warning("the runtime forgot the address %s when it ended: given back", page.name)
 
     async def _remove_snapshots(self, began_s: float) -> None:
         """Those made before this life of the runtime for a container that was then not written down."""
@@ -207,13 +198,17 @@ class Leftovers:
                 await remove_snapshot(self._cri, snapshotter, key)
                 _LOG.warning("the runtime forgot the snapshot %s when it ended: removed", key)
 
-    async def _end_tasks(self) -> None:
+    async def _end_unknown(self) -> None:
+        """Tasks, and addresses that a plugin noted for a sandbox that never was."""
         looked_s = time.monotonic()
-        unknown = await self._unknown_tasks()
-        if not unknown:
+        unknown, noted = await self._unknown_tasks(), await self._unknown_addresses()
+        if not unknown and not noted:
             return
         await asyncio.sleep(_UNKNOWN_S)
         none_is_made = self._cri.making_since() > looked_s
+        for page in noted & await self._unknown_addresses() if none_is_made else ():
+            _LOG.warning("the runtime forgot the address %s: given back", page[0].name)
+            page[0].unlink(missing_ok=True)
         for task_id, (process, dropped) in (await self._unknown_tasks()).items():
             if task_id not in unknown or (dropped and not none_is_made):
                 continue
@@ -236,6 +231,12 @@ class Leftovers:
         unlisted = await self._unlisted(found)
         tasks = {each: (found[each], labels is not None) for each, labels in unlisted.items()}
         return {each: task for each, task in tasks.items() if not task[1] or _is_sandbox(unlisted[each])}
+
+    async def _unknown_addresses(self) -> set[tuple[Path, str]]:
+        """Their pages, with ids of which nobody knows; the runtime has one noted before it writes anything down."""
+        found = {row for book in self._books for row in await asyncio.to_thread(list, _noted(book))}
+        unlisted = await self._unlisted({sandbox_id for _, sandbox_id in found})
+        return {row for row in found if row[1] in unlisted and unlisted[row[1]] is None}
 
     async def _unlisted(self, ids: Collection[str]) -> dict[str, dict[str, str] | None]:
         """Those of which the CRI knows nothing, with the labels of their containers where containerd knows them."""
@@ -333,10 +334,13 @@ def address_books(cni_config: str) -> Iterator[Path]:
                 yield Path(plugin.ipam.dataDir or _COMMON_BOOKS) / conflist.name
 
 
-def _noted(book: Path, before_s: float) -> list[tuple[Path, str]]:
-    """The pages of addresses in a book that are older, with the sandboxes that have them."""
-    pages = [page for page in _older(book, before_s) if _ADDRESS.fullmatch(page.name)]
-    return [(page, page.read_text().split("\n")[0].strip()) for page in pages]
+def _noted(book: Path) -> Iterator[tuple[Path, str]]:
+    """The pages of addresses, with the sandboxes that have them."""
+    for page in book.glob("*"):
+        if _ADDRESS.fullmatch(page.name):
+            with contextlib.suppress(FileNotFoundError):
+                if sandbox_id := page.read_text().split("\n")[0].strip():
+                    yield page, sandbox_id
 
 
 def remove_broken_results(sandboxes: list[str], began_s: float) -> None:
