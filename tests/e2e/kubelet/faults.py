@@ -137,6 +137,9 @@ class Campaign:
         """uids of Pods whose shim was killed."""
         self._without_kubelet = False
         """Whether it was killed in this round."""
+        self._without_containerd = False
+        """Likewise: of a container that it was starting it says afterwards that it is yet to start. Upstream, too,
+        makes another one then. Source: pkg/kubelet/container/helpers.go, ShouldContainerBeRestarted."""
         self._containers: dict[str, tuple[str, int]] = {}
         """Id and restart count of the containers that stay, by Pod and name."""
         self._wanted: dict[str, int] = {}
@@ -173,7 +176,7 @@ class Campaign:
         await self._renew(name)
         await self._once(name)
         self._hit.clear()
-        self._without_kubelet = False
+        self._without_kubelet = self._without_containerd = False
         await self._delete(lambda pod: not (pod.metadata.name or "").startswith("stay-"))
         await self._until_footprint(name, self._wanted)
         self.total["rounds"] += 1
@@ -189,6 +192,7 @@ class Campaign:
             if not self._kubelet.kill():
                 self.violations.append("the kubelet had ended by itself")
         if kind in ("containerd", "both"):
+            self._without_containerd = True
             await asyncio.to_thread(self._runtime.restart)
         if kind in ("kubelet", "call", "both"):
             self._kubelet.start()
@@ -278,6 +282,9 @@ class Campaign:
             started = any(end.reason != "StartError" and end.startedAt is not None for end in ends)
             if self._without_kubelet and times < 2 and not started:
                 self.total["starts that containerd broke off as the kubelet, who had asked, was killed"] += 1
+                continue
+            if self._without_containerd and times == 2 and any(s.lastState.waiting is not None for s in statuses):
+                self.total["starts that containerd did not know of when it came back"] += 1
                 continue
             lost = "Unknown" in reasons
             self.total["exit codes that containerd lost with its life"] += lost
