@@ -29,7 +29,7 @@ _LONGEST_RECONNECT_DELAY_S = 10.0
 _SUBSCRIBED_S = 1.0
 """After so long a stream that was asked for surely tells: the runtime does not say when it begins to."""
 _SILENT_STREAMS = 3
-"""After so many that end at once and without an error a runtime has no events: CRI-O where they are off, as is usual."""
+"""After so many that end at once without an error the runtime has no events: CRI-O, unless they are switched on."""
 
 
 class ContainerEvents:

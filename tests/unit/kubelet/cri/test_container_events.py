@@ -50,3 +50,33 @@ def test_all_is_looked_at_when_a_stream_opens_and_once_it_surely_tells() -> None
         assert times == [0.0, 1.0, 10.2, 11.2]
 
     loop.run(scenario())
+
+
+class Silent(Runtime):
+    """Ends each stream of the CRI at once, as CRI-O does where events are off; has no containerd's."""
+
+    async def stream(self, method: str, *_: Any, **__: Any) -> AsyncIterator[Any]:
+        self.opened += 1
+        if "containerd" in method:
+            raise CriError("UNIMPLEMENTED", "unknown service containerd.services.events.v1.Events")
+        return
+        yield
+
+
+def test_a_runtime_whose_events_are_off_is_asked_every_second() -> None:
+    async def scenario() -> None:
+        times: list[float] = []
+        now = asyncio.get_running_loop().time
+        runtime = Silent()
+        events = ContainerEvents(cast(CriClient, runtime), lambda *_: times.append(now()), lambda: True)
+        running = asyncio.create_task(events.run())
+        await asyncio.sleep(100)
+        began_s, before = now(), len(times)
+        await asyncio.sleep(10)
+        assert now() - began_s == 10
+        assert len(times) - before == 10
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert (events.source, runtime.opened) == ("relist", 4)
+
+    loop.run(scenario())
