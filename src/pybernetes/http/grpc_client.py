@@ -1,7 +1,7 @@
 """Calls of a gRPC server over one connection, which is made when it is needed and again when it is lost.
 
 A call waits for the connection and for the server's greeting; where nobody listens it fails at once with UNAVAILABLE,
-or goes on trying where it is told to. A call that a server has certainly not looked at is made again.
+or goes on trying where it is told to. A call for one message that a server has certainly not looked at is made again.
 
 Source: grpc/grpc doc/{wait-for-ready,connection-backoff}.md; grpc-go clientconn.go, internal/transport/http2_client.go.
 """
@@ -44,12 +44,20 @@ _DEADLINE = "context deadline exceeded"
 class Channel:
     """To `unix:///path`, `/path` or `host:port`; made inside a running event loop."""
 
-    def __init__(self, target: str, *, user_agent: str = "pybernetes", limit_bytes: int = MAX_MESSAGE_BYTES) -> None:
+    def __init__(
+        self,
+        target: str,
+        *,
+        user_agent: str = "pybernetes",
+        limit_bytes: int = MAX_MESSAGE_BYTES,
+        max_headers_bytes: int = http2.MAX_HEADERS_BYTES,
+    ) -> None:
         self._path = _path_of(target)
         self._target = target
         self._authority = target if self._path is None else "localhost"
         self._user_agent = user_agent
         self._limit_bytes = limit_bytes
+        self._max_headers_bytes = max_headers_bytes
         self._link: _Link | None = None
         self._links: set[_Link] = set()
         """Also those that end with their last call."""
@@ -159,11 +167,13 @@ class Channel:
             task.exception()  # which those who wait are told, if there are any
 
     async def _connect(self) -> _Link:
-        link = _Link(self, self._limit_bytes)
+        link = _Link(self, self._limit_bytes, self._max_headers_bytes)
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 await self._dial(link)
                 await link.greeted
+            if not link.takes_calls:
+                raise GrpcError("UNAVAILABLE", "the server sends connections away as soon as they are made")
         except (OSError, TimeoutError) as error:
             link.close(None)
             where = f"unix {self._path}" if self._path is not None else f"tcp {self._target}"
@@ -205,10 +215,10 @@ class Channel:
 class _Link(asyncio.Protocol):
     """A connection and its calls."""
 
-    def __init__(self, channel: Channel, limit_bytes: int) -> None:
+    def __init__(self, channel: Channel, limit_bytes: int, max_headers_bytes: int) -> None:
         self._channel = channel
         self._limit_bytes = limit_bytes
-        self._http = Http2()
+        self._http = Http2(max_headers_bytes=max_headers_bytes)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._calls: dict[int, _Call] = {}
@@ -407,8 +417,7 @@ class _Call:
         """The one message of the answer. Raises GrpcError."""
         if not self.is_over:
             await self._wait()
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
         if not self._messages:
             raise GrpcError("INTERNAL", "cardinality violation: no response message")
         return self._messages[0]
@@ -416,8 +425,7 @@ class _Call:
     async def next(self) -> bytes | None:
         """None at the end. Raises GrpcError."""
         while not self._messages:
-            if self._failure is not None:
-                raise self._failure
+            self._raise_failure()
             if self.is_over:
                 return None
             await self._wait()
@@ -425,6 +433,15 @@ class _Call:
         if not self.is_over:
             self._link.read(self, len(message) + 5)
         return message
+
+    def _raise_failure(self) -> None:
+        """Once. What is raised knows this call by its frames, and must not be known to it: that would be a cycle."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()

@@ -102,11 +102,16 @@ class _Link(asyncio.Protocol):
             self._forget(stream)
 
     def pause_writing(self) -> None:
+        """Who does not read answers asks for no more."""
         self._paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         self._paused = False
         self._http.replies = 0
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     def close(self) -> None:
         for stream in list(self._requests):

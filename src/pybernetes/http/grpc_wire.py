@@ -40,7 +40,14 @@ _OF_HTTP = {
     503: "UNAVAILABLE",
     504: "UNAVAILABLE",
 }
-_OF_RESET = {7: "UNAVAILABLE", 8: "CANCELLED", 11: "RESOURCE_EXHAUSTED", 12: "PERMISSION_DENIED"}
+_OF_RESET = {
+    3: "RESOURCE_EXHAUSTED",
+    7: "UNAVAILABLE",
+    8: "CANCELLED",
+    11: "RESOURCE_EXHAUSTED",
+    12: "PERMISSION_DENIED",
+}
+_LONGEST_STATUS = 3
 _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 # All that may stand in a header as it is, the per cent sign left out.
 _PLAIN = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
@@ -113,7 +120,7 @@ def failure_of(fields: Mapping[str, str]) -> GrpcError | None:
     if status is None:
         refused = answer_failure(fields) if ":status" in fields else None
         return refused or GrpcError("INTERNAL", "server closed the stream without sending trailers")
-    number = int(status) if status.isascii() and status.isdecimal() else -1
+    number = int(status) if status.isascii() and status.isdecimal() and len(status) <= _LONGEST_STATUS else -1
     message = unquote(fields.get("grpc-message", ""), errors="replace")
     if not 0 <= number < len(_CODES):
         return GrpcError("UNKNOWN", message or f"a status that is none: {status[:32]}")
@@ -123,7 +130,7 @@ def failure_of(fields: Mapping[str, str]) -> GrpcError | None:
 def answer_failure(fields: Mapping[str, str]) -> GrpcError | None:
     """What the head of an answer says that is none of gRPC's."""
     status = fields.get(":status", "")
-    number = int(status) if status.isascii() and status.isdecimal() else 0
+    number = int(status) if status.isascii() and status.isdecimal() and len(status) <= _LONGEST_STATUS else 0
     if number != 200:
         phrase = HTTPStatus(number).phrase if number in HTTPStatus._value2member_map_ else ""
         words = f"unexpected HTTP status code received from server: {number} ({phrase})"

@@ -19,6 +19,11 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 STREAM_WINDOW_BYTES = 1 << 18
 CONNECTION_WINDOW_BYTES = 1 << 22
 MAX_HEADERS_BYTES = 1 << 20
+_MAX_HEADS = 8
+"""Of one stream, trailers included: there may be interim ones."""
+_MAX_VAIN = 1000
+"""Frames one after another that say nothing to anybody."""
+_MAX_REASON_BYTES = 200
 MAX_STREAMS = 100
 """That the other side may have open."""
 LAST_STREAM = (1 << 31) - 1
@@ -88,7 +93,7 @@ Event = Headers | Data | Reset | GoAway | Greeted
 
 
 class _Stream:
-    __slots__ = ("credit", "ended_here", "ended_there", "ends", "owed", "room", "trailers", "waiting")
+    __slots__ = ("credit", "ended_here", "ended_there", "ends", "heads", "owed", "room", "trailers", "waiting")
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -96,6 +101,7 @@ class _Stream:
         self.credit = STREAM_WINDOW_BYTES
         """What it may still send, and what of that was read since it was told."""
         self.owed = 0
+        self.heads = 0
         self.waiting = bytearray()
         """The body for which there was no room, whether the stream ends with it, and what comes after it."""
         self.ends = False
@@ -107,13 +113,15 @@ class _Stream:
 class Http2:
     """One connection. Everything that it wants to write is taken with `take`, after each call."""
 
-    def __init__(self, *, server: bool = False) -> None:
+    def __init__(self, *, server: bool = False, max_headers_bytes: int = MAX_HEADERS_BYTES) -> None:
         self._server = server
         self._out: list[bytes] = []
         self._rest = b""
         self._preface = PREFACE if server else b""
         self._greeted = False
-        self._decoder = hpack.Decoder(max_header_list_size=MAX_HEADERS_BYTES)
+        self._decoder = hpack.Decoder(max_header_list_size=max_headers_bytes)
+        self._max_headers_bytes = max_headers_bytes
+        self._vain = 0
         self._decoded: dict[bytes, Mapping[str, str]] = {}
         self._block: tuple[int, bool, bytearray] | None = None
         """Of headers that go on in the next frame: stream, whether it ends with them, what there is."""
@@ -137,7 +145,7 @@ class Http2:
         settings = {
             _TABLE_SIZE: 0,
             _INITIAL_WINDOW: STREAM_WINDOW_BYTES,
-            _HEADERS_SIZE: MAX_HEADERS_BYTES,
+            _HEADERS_SIZE: self._max_headers_bytes,
         }
         settings |= {_CONCURRENT_STREAMS: MAX_STREAMS} if self._server else {_ENABLE_PUSH: 0}
         self._send(_SETTINGS, 0, 0, b"".join(_SETTING.pack(*each) for each in settings.items()))
@@ -210,7 +218,7 @@ class Http2:
             stream.owed = 0
 
     def go_away(self, code: int = NO_ERROR, reason: str = "") -> None:
-        self._send(_GOAWAY, 0, 0, _WORD.pack(self._last_heard) + _WORD.pack(code) + reason.encode())
+        self._send(_GOAWAY, 0, 0, _WORD.pack(self._last_heard) + _WORD.pack(code) + reason.encode()[:_MAX_REASON_BYTES])
 
     def _send(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         self._out.append(_HEAD.pack(len(payload) << 8 | kind, flags, stream_id))
@@ -354,6 +362,10 @@ class Http2:
         if self._credit < CONNECTION_WINDOW_BYTES // 2:
             self._send(_WINDOW_UPDATE, 0, 0, _WORD.pack(CONNECTION_WINDOW_BYTES - self._credit))
             self._credit = CONNECTION_WINDOW_BYTES
+        if size:
+            self._vain = 0
+        elif not flags & _END_STREAM:
+            self._count_vain()
         stream = self._known(stream_id)
         if stream is None:
             return
@@ -370,6 +382,12 @@ class Http2:
         if ended:
             self._ended_there(stream_id, stream)
         events.append(Data(stream_id, payload, ended))
+
+    def _count_vain(self) -> None:
+        """Raises Http2Error: to read them holds up all others."""
+        self._vain += 1
+        if self._vain > _MAX_VAIN:
+            raise Http2Error(ENHANCE_YOUR_CALM, "too many frames that say nothing")
 
     def _refuse(self, stream_id: int, code: int, events: list[Event]) -> None:
         self.replies += 1
@@ -392,13 +410,21 @@ class Http2:
             raise Http2Error(PROTOCOL_ERROR, "there are no headers to go on")
         stream_id, ended, block = self._block
         block += payload
-        if len(block) > MAX_HEADERS_BYTES or (not payload and not flags & _END_HEADERS):
+        if len(block) > self._max_headers_bytes or (not payload and not flags & _END_HEADERS):
             raise Http2Error(ENHANCE_YOUR_CALM, "too many headers")
         if flags & _END_HEADERS:
             self._block = None
             self._on_block(stream_id, ended, bytes(block), events)
 
     def _on_block(self, stream_id: int, ended: bool, block: bytes, events: list[Event]) -> None:
+        live = self._streams.get(stream_id)
+        if live is not None:
+            live.heads += 1
+            if live.heads > _MAX_HEADS:
+                raise Http2Error(ENHANCE_YOUR_CALM, "too many headers")
+            self._vain = 0
+        elif not self._server:
+            self._count_vain()
         fields = self._decoded.get(block) or self._decode(block)
         if self._server and stream_id > self._last_heard and stream_id % 2:
             self._last_heard = stream_id
@@ -425,8 +451,8 @@ class Http2:
         before = len(self._decoder.header_table.dynamic_entries)
         try:
             fields = {str(name): str(value) for name, value in self._decoder.decode(block)}
-        except hpack.HPACKError as error:
-            raise Http2Error(COMPRESSION_ERROR, f"headers that cannot be read: {error}") from None
+        except hpack.HPACKError:  # its text may be the whole block
+            raise Http2Error(COMPRESSION_ERROR, "headers that cannot be read") from None
         pure = not before and not self._decoder.header_table.dynamic_entries and block and block[0] >> 5 != 1
         if pure and len(block) <= _MAX_KEPT_BLOCK_BYTES and len(self._decoded) < _MAX_KEPT_BLOCKS:
             self._decoded[block] = fields

@@ -128,6 +128,9 @@ class DevicePlugins:
         except RpcError as error:
             await plugin.close()
             raise PluginError(f"failed to get device plugin options: {error}") from None
+        except BaseException:  # who registered it has gone
+            await plugin.close()
+            raise
         before = self._plugins.get(resource)
         self._plugins[resource] = plugin
         if before is not None:

@@ -26,6 +26,7 @@ Verdict = Literal["success", "warning", "failure"]
 _MAX_OUTPUT_BYTES = 10 * 1024
 _MAX_REDIRECTS = 10
 _MAX_HEALTH_BYTES = 4 * 1024 * 1024
+_MAX_HEALTH_HEADERS_BYTES = 16 * 1024
 
 
 class ProbeError(Exception):
@@ -194,16 +195,20 @@ async def _grpc(action: GRPCAction, host: str, timeout_s: float) -> Answer:
     request = b"\x0a" + varint(len(service)) + service if service else b""
     target = socket_address(host, action.port)
     limit = format_duration(timeout_s)
-    channel = Channel(target, user_agent="kube-probe/1.36", limit_bytes=_MAX_HEALTH_BYTES)
+    until = asyncio.get_running_loop().time() + timeout_s
+    channel = Channel(
+        target, user_agent="kube-probe/1.36", limit_bytes=_MAX_HEALTH_BYTES, max_headers_bytes=_MAX_HEALTH_HEADERS_BYTES
+    )
     try:
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout_at(until):
                 await channel.channel_ready()
         except TimeoutError:
             why = "context deadline exceeded"
             return Answer("failure", f'timeout: failed to connect service "{target}" within {limit}: {why}')
+        left_s = until - asyncio.get_running_loop().time()
         try:
-            answer = await channel.unary("/grpc.health.v1.Health/Check", request, timeout_s)
+            answer = await channel.unary("/grpc.health.v1.Health/Check", request, left_s)
         except GrpcError as error:
             return Answer("failure", _rpc_failure(error, limit))
     finally:
