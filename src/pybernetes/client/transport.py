@@ -71,7 +71,7 @@ class HttpTransport:
         server_hostname: str = "",
     ) -> None:
         self.url = url
-        self.figures = ClientFigures(urlsplit(url).netloc or "localhost")
+        self.figures = ClientFigures(urlsplit(url).netloc.rpartition("@")[2] or "localhost")
         self._http = HttpClient(url, ssl_context, server_hostname=server_hostname)
         self._ssl = ssl_context
         self._token = token

@@ -13,5 +13,10 @@ def give_back() -> None:
     Takes some milliseconds for each 10,000 objects that are not frozen: for rare occasions.
     """
     gc.collect()
+    give_back_pages()
+
+
+def give_back_pages() -> None:
+    """Lets glibc return its free pages: some milliseconds at most."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

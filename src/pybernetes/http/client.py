@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 import httptools
 
 from pybernetes.host.ip_families import bracketed
-from pybernetes.host.memory import give_back
+from pybernetes.host.memory import give_back_pages
 from pybernetes.http import tls
 from pybernetes.http.messages import Body, Connection
 
@@ -245,7 +245,7 @@ class HttpClient:
             self._swept += 1
         if self._swept >= _MANY:
             self._swept = 0
-            loop.call_later(_FREED_AFTER_S, give_back)
+            loop.call_later(_FREED_AFTER_S, give_back_pages)
         self._sweeper = loop.call_later(self._idle[0][0] + _IDLE_S - now_s, self._sweep) if self._idle else None
 
     def _encode(self, method: str, target: str, headers: RequestHeaders | None, body: bytes | Body) -> bytes:

@@ -83,10 +83,12 @@ def test_connections_that_nobody_uses_are_closed(monkeypatch: pytest.MonkeyPatch
         async with asyncio.timeout(60), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             client = HttpClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
             await asyncio.gather(*(client.request("GET", "/") for _ in range(20)))
-            assert len(open_now) == 20
+            assert len(came) == 20
             await all_gone.wait()
+            monkeypatch.setattr(client_module, "_IDLE_S", 60.0)
             assert (await client.request("GET", "/")).body == b"ok"
             assert (await client.request("GET", "/")).body == b"ok"
+            assert len(came) == 21, "the second takes the connection of the first"
             await client.close()
 
     asyncio.run(main())
