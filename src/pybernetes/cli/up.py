@@ -260,8 +260,10 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
         before = spec if new else ClusterSpec.read(layout.spec) or spec
         if before.kubelet_config_digest != spec.kubelet_config_digest and not spec.simulated:
             check_nodes(spec, layout)
-        preparation.claim(spec, layout)
         claimed = spec
+        # What kubelets are configured by counts as theirs only when they have been started with it.
+        spec = dataclasses.replace(spec, kubelet_config_digest=before.kubelet_config_digest)
+        preparation.claim(spec, layout)
     supervised = Process.recorded(record(layout, "supervisor")) is not None
     listens = LOAD_BALANCER if spec.control_plane_names else CONTROL_PLANE
     serving = Process.recorded(record(layout, listens))
@@ -278,6 +280,9 @@ def _up(wishes: preparation.Wishes, args: argparse.Namespace, progress: Progress
             raise
     if (renewed or before != claimed) and serving is not None:
         _restart(spec, layout, nodes_alone=not renewed and of_nodes_alone(before, claimed))
+    if spec.kubelet_config_digest != claimed.kubelet_config_digest:
+        spec = dataclasses.replace(spec, kubelet_config_digest=claimed.kubelet_config_digest)
+        preparation.claim(spec, layout)
     ingress_proxy = None if spec.ingress else Process.recorded(record(layout, INGRESS_PROXY))
     if ingress_proxy is not None:
         ingress_proxy.stop(5)

@@ -260,14 +260,15 @@ class Kubelet:
             await enforcing.hold_pods(self.node.cgroups, self.config, self.machine.capacity, tell)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """A task whose failure is told and harms nobody else. Once the kubelet stops, who asks for one stops, too."""
+        """A task whose failure is told and harms nobody else; cancelled before it begins once the kubelet stops."""
         guarded = self._guarded(work, name)
         try:
             return self._group.create_task(guarded, name=name)
         except RuntimeError:
-            guarded.close()
             work.close()
-            raise asyncio.CancelledError from None
+            task = asyncio.get_running_loop().create_task(guarded, name=name)
+            task.cancel()
+            return task
 
     async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:

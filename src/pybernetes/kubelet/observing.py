@@ -46,10 +46,12 @@ class Observing:
         self.relists, self.intervals = Histogram(BOUNDS), Histogram(BOUNDS)
         """How long looks at the whole runtime took, and the times between them."""
         self._relisted_s = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
     def changed(self, container_id: str, kind: str) -> None:
         if kind == "relist":
-            self._spawn(self.relist(), "relist")
+            if self._looking is None or self._looking.done():  # a runtime that hangs is not asked more and more
+                self._looking = self._spawn(self.relist(), "relist")
             return
         self._exits.noted(container_id)
         for runner in self._runners.values():

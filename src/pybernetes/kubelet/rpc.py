@@ -20,6 +20,11 @@ from pybernetes.http.grpc_server import GrpcServer
 from pybernetes.http.grpc_wire import GrpcError
 
 
+def name_of_code(code: str) -> str:
+    """As Go's gRPC has it: NotFound, Canceled."""
+    return "Canceled" if code == "CANCELLED" else "".join(word.capitalize() for word in code.split("_"))
+
+
 class RpcError(Exception):
     """The server refused or could not be reached; `code` is gRPC's, such as NOT_FOUND.
 
@@ -32,8 +37,7 @@ class RpcError(Exception):
         self.message = message
 
     def __str__(self) -> str:
-        code = "".join(word.capitalize() for word in self.code.split("_"))
-        return f"rpc error: code = {code} desc = {self.message}"
+        return f"rpc error: code = {name_of_code(self.code)} desc = {self.message}"
 
     @property
     def not_found(self) -> bool:

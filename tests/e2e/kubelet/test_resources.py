@@ -147,7 +147,7 @@ def test_pods_that_together_have_too_much_memory(
         k.settings = {
             "system_reserved": {"memory": str(capacity - (400 << 20))},
             "eviction_hard": {"memory.available": "150Mi"},
-            "eviction_pressure_transition_period_s": 10.0,
+            "eviction_pressure_transition_period_s": 30.0,
         }
         await k.start_kubelet()
         await k.until_allocatable("memory", quantity.from_value(250 << 20, "BinarySI"))

@@ -61,10 +61,11 @@ class ContainerEvents:
                 await sources[self.source]()
                 silent = silent + 1 if loop.time() - opened_s < _SUBSCRIBED_S else 0
                 if silent == _SILENT_STREAMS:
+                    _LOG.info("the runtime tells no events (%s), other ways are tried", self.source)
                     silent, self.source = 0, following[self.source]
-                    _LOG.info("the runtime tells no events of the CRI, other ways are tried: %s", self.source)
                     continue
             except CriError as error:
+                silent = 0
                 if error.unimplemented:
                     self.source = following[self.source]
                     _LOG.debug("container events come from: %s", self.source)

@@ -200,8 +200,8 @@ class Leftovers:
 
     async def _end_unknown(self) -> None:
         """Tasks, and addresses that a plugin noted for a sandbox that never was."""
-        looked_s = time.monotonic()
         unknown, noted = await self._unknown_tasks(), await self._unknown_addresses()
+        looked_s = time.monotonic()  # what was asked for meanwhile may be among these, and is still being made
         if not unknown and not noted:
             return
         await asyncio.sleep(_UNKNOWN_S)

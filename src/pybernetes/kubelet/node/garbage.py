@@ -185,7 +185,13 @@ class Garbage:
         used = {c.image_ref for c in await self._cri.list_containers()}
         used.add(await self._image_of_sandboxes())
         for name in self._volumes():
-            if (shown := await self._cri.image_status(name)) is not None:
+            try:
+                shown = await self._cri.image_status(name)
+            except CriError as error:
+                if error.away:
+                    raise
+                continue  # no image has this name, nor can anybody have mounted it
+            if shown is not None:
                 used.add(shown.id)
         present = {image.id for image in images}
         for known in (self._first_seen, self._last_used):

@@ -65,6 +65,8 @@ def process_of(hierarchies: Hierarchies, group: str) -> int | None:
         return None
     with suppress(OSError):
         for file in (root / group.lstrip("/")).glob("*/cgroup.procs"):
+            if "conmon" in file.parent.name:
+                continue  # CRI-O's own, which is on the host's network
             if first := file.read_text().split("\n", 1)[0]:
                 return int(first)
     return None

@@ -73,7 +73,6 @@ class Stats:
         if images is not None:
             node["runtime"] = {"imageFs": images, "containerFs": images}
         node |= _network(_of_node(), shown)
-        node["systemContainers"] = self._system(shown)
         for number, told in enumerate(summary["pods"], 1):
             if number % _PODS_AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -160,7 +159,8 @@ class Stats:
                 pods.append(pod)
             if number % _PODS_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return {"node": _node_stats(self._kubelet.config.node_name, shown), "pods": pods}
+        node = _node_stats(self._kubelet.config.node_name, shown)
+        return {"node": node | {"systemContainers": self._system(shown)}, "pods": pods}
 
     def _pod(self, runner: PodRunner, shown: str, stats: Mapping[str, Any]) -> dict[str, Any]:
         pod = runner.worker.pod
@@ -193,6 +193,7 @@ class Stats:
     def _add_rates(self, summary: dict[str, Any], now: float) -> None:
         before, self._before = self._before, {}
         groups: list[tuple[str, dict[str, Any]]] = [("", summary["node"])]
+        groups += [(f"/{each['name']}", each) for each in summary["node"]["systemContainers"]]
         for pod in summary["pods"]:
             uid = pod["podRef"]["uid"]
             groups.append((uid, pod))

@@ -216,7 +216,9 @@ class PodRunner:
         self._starting.told(self.worker.pod, status, self.worker.runtime, node.clock.now(), pulling_s)
 
     def _spawn(self, work: Coroutine[Any, Any, None], what: str, failure: m.Event | None = None) -> asyncio.Task[None]:
-        return self._node.spawn(self._answered(work, what, failure), f"{self.worker.pod.metadata.name}: {what}")
+        task = self._node.spawn(self._answered(work, what, failure), f"{self.worker.pod.metadata.name}: {what}")
+        task.add_done_callback(lambda _: work.close())  # which never began where the kubelet stops
+        return task
 
     async def _answered(self, work: Coroutine[Any, Any, None], what: str, failure: m.Event | None) -> None:
         """A step that fails in a way nobody thought of is still answered, so that it is tried again."""

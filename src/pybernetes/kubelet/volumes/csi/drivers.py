@@ -15,7 +15,7 @@ from typing import Any
 from pybernetes.apimachinery import errors
 from pybernetes.apimachinery.metrics_text import Durations
 from pybernetes.kubelet.plugins.registration import PluginError
-from pybernetes.kubelet.rpc import RpcClient, RpcError
+from pybernetes.kubelet.rpc import RpcClient, RpcError, name_of_code
 from pybernetes.kubelet.volumes.csi.node_info import NodeInfo
 from pybernetes.kubelet.volumes.payload import VolumeError
 from pybernetes.kubelet.volumes.stats import STORAGE_BOUNDS
@@ -47,11 +47,13 @@ class Driver(RpcClient):
 
     async def call(self, method: str, **fields: Any) -> Any:
         request, path = getattr(self.pb, f"{method}Request")(**fields), f"/csi.v1.Node/{method}"
-        began_s, code = time.monotonic(), "OK"
+        began_s, code = time.monotonic(), "Canceled"
         try:
-            return await self.unary(path, request, getattr(self.pb, f"{method}Response"), _TIMEOUT_S)
+            answer = await self.unary(path, request, getattr(self.pb, f"{method}Response"), _TIMEOUT_S)
+            code = "OK"
+            return answer
         except RpcError as error:
-            code = "".join(word.capitalize() for word in error.code.split("_"))
+            code = name_of_code(error.code)
             raise
         finally:
             self._took.add(time.monotonic() - began_s, self.name, code, path, "false")
@@ -124,6 +126,9 @@ class Drivers:
         except (RpcError, errors.StatusError, OSError, ValueError) as error:
             await driver.close()
             raise PluginError(f"plugin registration failed with err: {error}") from None
+        except BaseException:  # it is to stop
+            await driver.close()
+            raise
         before, self._drivers[name] = self._drivers.get(name), driver
         self._stop_following(name)
         self._following[name] = asyncio.create_task(self._follow(driver), name=f"limits of CSI driver {name}")
