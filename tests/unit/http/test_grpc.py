@@ -465,8 +465,22 @@ OK_HEAD = [(":status", "200"), ("content-type", "application/grpc")]
         (OK_HEAD, b"\0\0\0\0\5abc", [("grpc-status", "0")], "INTERNAL", "unexpected EOF"),
         (OK_HEAD, b"\1\0\0\0\1a", [("grpc-status", "0")], "INTERNAL", "compressed flag"),
         (OK_HEAD, None, [("grpc-status", "77"), ("grpc-message", "odd")], "UNKNOWN", "odd"),
+        (OK_HEAD, None, [("grpc-status", "1" * 5000)], "UNKNOWN", "a status that is none: 1111"),
+        ([(":status", "2" * 5000)], None, None, "UNKNOWN", "unexpected HTTP status code"),
     ],
-    ids=["404", "503", "a page", "no status", "no message", "two", "half", "compressed", "a status that is none"],
+    ids=[
+        "404",
+        "503",
+        "a page",
+        "no status",
+        "no message",
+        "two",
+        "half",
+        "compressed",
+        "a status that is none",
+        "a long status",
+        "a long status of HTTP",
+    ],
 )
 def test_answers_that_are_none(
     tmp_path: Path, head: Any, body: bytes | None, trailers: Any, code: str, words: str
@@ -511,6 +525,133 @@ def test_a_server_that_asks_for_answers_and_does_not_read_them(tmp_path: Path) -
             await channel.unary("/a/B", b"", PATIENCE_S)
         async with asyncio.timeout(PATIENCE_S):
             await gone.wait()
+        await channel.close()
+        server.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\0\0\x05\1\4\0\0\0\1\x08\x03100",  # an interim answer, :status 100
+        b"\0\0\0\0\0\0\0\0\1",  # data of no bytes
+        b"\0\0\x05\1\4\0\0\0\3\x08\x03100",  # of a stream that was given up
+    ],
+    ids=["interim answers", "empty data", "late answers"],
+)
+def test_a_server_that_floods_is_left(tmp_path: Path, frame: bytes) -> None:
+    async def run() -> None:
+        begin, gone = asyncio.Event(), asyncio.Event()
+        streams = 2 if frame[8] == 3 else 1
+
+        async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            http, asked = Http2(server=True), 0
+            while asked < streams:
+                asked += sum(isinstance(event, Headers) for event in http.receive(await reader.read(1000)))
+                writer.write(http.take())
+            await begin.wait()
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(frame * 10_000)
+                    await writer.drain()
+            gone.set()
+
+        server = await asyncio.start_unix_server(flood, tmp_path / "s")
+        channel = Channel(f"unix://{tmp_path}/s", max_headers_bytes=1024)
+        calls = [asyncio.create_task(channel.unary("/a/B", b"", PATIENCE_S)) for _ in range(streams)]
+        if streams == 2:
+            await until(lambda: channel._link is not None and len(channel._link._calls) == 2)
+            calls[1].cancel()
+            await asyncio.gather(calls[1], return_exceptions=True)
+        begin.set()
+        with fails("UNAVAILABLE", "too many"):
+            await calls[0]
+        async with asyncio.timeout(PATIENCE_S):
+            await gone.wait()
+        await channel.close()
+        server.close()
+
+    asyncio.run(run())
+
+
+def test_headers_that_cannot_be_read_are_not_said_again(tmp_path: Path) -> None:
+    def answer(transport: asyncio.Transport, http: Http2, events: list[Any]) -> None:
+        for event in events:
+            if isinstance(event, Headers):
+                transport.write(http.take() + b"\0\x40\0\1\4\0\0\0\1" + b"\xff" * 0x4000)
+
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Script(answer), tmp_path / "s")
+        channel = Channel(f"unix://{tmp_path}/s")
+        with pytest.raises(GrpcError) as raised:
+            await channel.unary("/a/B", b"", PATIENCE_S)
+        assert raised.value.code == "UNAVAILABLE" and len(raised.value.message) < 200
+        await channel.close()
+        server.close()
+
+    asyncio.run(run())
+
+
+def test_a_server_that_sends_each_connection_away_is_not_asked_busily(tmp_path: Path) -> None:
+    """Counted in tries of the client's: one a delay, and no more."""
+    came: list[Any] = []
+    delays: list[float] = []
+
+    def answer(transport: asyncio.Transport, http: Http2, events: list[Any]) -> None:
+        pass
+
+    class Farewell(Script):
+        def connection_made(self, transport: Any) -> None:
+            came.append(transport)
+            self._http.go_away(0, "full")
+            super().connection_made(transport)
+
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Farewell(answer), tmp_path / "s")
+        channel = Channel(f"unix://{tmp_path}/s")
+        sleep = asyncio.sleep
+
+        async def counted(delay_s: float) -> None:
+            delays.append(delay_s)
+            await sleep(0)
+            if len(delays) == 5:
+                await channel.close()
+
+        with pytest.MonkeyPatch.context() as patch, fails("CANCELLED"):
+            patch.setattr(grpc_client.asyncio, "sleep", counted)
+            await channel.channel_ready()
+        server.close()
+
+    asyncio.run(run())
+    assert (len(came), delays) == (5, [0.1, 0.2, 0.4, 0.8, 1.0])
+
+
+def test_calls_that_fail_leave_nothing_for_the_collector_of_cycles(tmp_path: Path) -> None:
+    def answer(transport: asyncio.Transport, http: Http2, events: list[Any]) -> None:
+        for event in events:
+            if isinstance(event, Headers):
+                http.send_headers(event.stream, header_block([*OK_HEAD, ("grpc-status", "5")]), ended=True)
+
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Script(answer), tmp_path / "s")
+        channel = Channel(f"unix://{tmp_path}/s")
+
+        async def fail() -> None:
+            with contextlib.suppress(GrpcError):
+                await channel.unary("/a/B", b"", PATIENCE_S)
+            with contextlib.suppress(GrpcError):
+                await anext(channel.stream("/a/B", b""))
+
+        await fail()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(50):
+                await fail()
+            assert sum(type(each).__name__ == "_Call" for each in gc.get_objects()) < 10
+        finally:
+            gc.enable()
         await channel.close()
         server.close()
 
@@ -585,6 +726,43 @@ def serve(folder: Path, scene: Callable[[Any, asyncio.Event, Any], Awaitable[Non
         await server.stop()
 
     asyncio.run(run())
+
+
+def test_who_does_not_read_answers_asks_for_no_more(tmp_path: Path) -> None:
+    asked = 0
+
+    async def big(request: bytes) -> bytes:
+        nonlocal asked
+        asked += 1
+        return bytes(100_000)
+
+    async def run() -> None:
+        server = await grpc_server.serve(tmp_path / "s", {"/a/B": big})
+        _, writer = await asyncio.open_unix_connection(tmp_path / "s")
+        http, fields = Http2(), [(":method", "POST"), (":path", "/a/B"), ("content-type", "application/grpc")]
+        http._send(4, 0, 0, b"\0\4" + (LAST_STREAM).to_bytes(4, "big"))
+        http._send(8, 0, 0, (1 << 30).to_bytes(4, "big"))
+        http._initial_room = 1000
+        for _ in range(1000):
+            http.open(header_block(fields), bytes(5))
+            writer.write(http.take())
+            await asyncio.sleep(0)
+        (link,) = server._links
+        await until(lambda: link._paused)
+        before = asked
+        writer.write(b"".join(_asked_again(http, fields) for _ in range(50)))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert asked <= before + 1 and asked < 200
+        writer.close()
+        await server.stop()
+
+    asyncio.run(run())
+
+
+def _asked_again(http: Http2, fields: list[tuple[str, str]]) -> bytes:
+    http.open(header_block(fields), bytes(5))
+    return http.take()
 
 
 async def refused(call: Awaitable[bytes], code: str, words: str = "") -> None:

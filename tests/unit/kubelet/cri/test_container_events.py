@@ -52,6 +52,32 @@ def test_all_is_looked_at_when_a_stream_opens_and_once_it_surely_tells() -> None
     loop.run(scenario())
 
 
+class Restarted(Runtime):
+    """Each of its streams ends at once without an error, or after a while with one, in turn."""
+
+    async def stream(self, method: str, *_: Any, **__: Any) -> AsyncIterator[Any]:
+        self.opened += 1
+        if self.opened % 2:
+            return
+        await asyncio.sleep(20)
+        raise CriError("UNAVAILABLE", "error reading from server: EOF")
+        yield
+
+
+def test_a_runtime_that_was_restarted_often_has_events() -> None:
+    async def scenario() -> None:
+        runtime = Restarted()
+        events = ContainerEvents(cast(CriClient, runtime), lambda *_: None, lambda: True)
+        running = asyncio.create_task(events.run())
+        await asyncio.sleep(400)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert runtime.opened > 20
+        assert events.source == "cri"
+
+    loop.run(scenario())
+
+
 class Silent(Runtime):
     """Ends each stream of the CRI at once, as CRI-O does where events are off; has no containerd's."""
 

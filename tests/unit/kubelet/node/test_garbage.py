@@ -48,6 +48,8 @@ class Runtime:
         return [SimpleNamespace(image_ref="used")]
 
     async def image_status(self, image: str) -> Any:
+        if image == "sha256:1":
+            raise CriError("UNKNOWN", 'can not resolve "sha256:1" locally: ambiguous digest string')
         return {each.repo_tags[0]: each for each in await self.list_images() if each.repo_tags}.get(image)
 
     async def image_fs_info(self) -> Any:
@@ -86,7 +88,7 @@ def test_the_image_of_sandboxes_is_used(info: dict[str, str], removed: list[str]
 
 def test_an_image_that_is_a_volume_is_used() -> None:
     runtime = Runtime({"config": '{"sandboxImage": "pause:1"}'})
-    shown = ["unused:1", "away:1"]
+    shown = ["sha256:1", "unused:1", "away:1"]
 
     async def scene() -> None:
         config = KubeletConfig("node", image_minimum_gc_age_s=0.0)

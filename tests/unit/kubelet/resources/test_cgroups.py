@@ -13,6 +13,7 @@ from unittest.mock import ANY
 import pytest
 
 from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.node.usage import process_of
 from pybernetes.kubelet.resources.cgroups import Cgroups, Hierarchies
 from pybernetes.kubelet.resources.enforcing import hold_pods, hold_reserved
 from pybernetes.kubelet.resources.requests import CgroupValues, cpu_weight
@@ -218,3 +219,12 @@ def test_memory_that_pods_ask_for_is_protected(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "pyb/kubepods/burstable/podu2")
     groups.remove("u2")
     assert protected() == {"memory.min": str(1 << 20), "podu1/memory.min": str(1 << 20), "burstable/memory.low": "0"}
+
+
+def test_the_runtimes_own_process_is_none_of_the_pod(tmp_path: Path) -> None:
+    """CRI-O lays its monitor of a container beside it; that one is on the host's network."""
+    hierarchies = unified(tmp_path)
+    for name, process in (("crio-conmon-7", 6), ("crio-7", 7)):
+        (tmp_path / "pod" / name).mkdir(parents=True)
+        (tmp_path / "pod" / name / "cgroup.procs").write_text(f"{process}\n")
+    assert process_of(hierarchies, "/pod") == 7
