@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pybernetes.host.nft import LibNft
 from tests.network_machine import Machine
 
 PORT = 5300
+_TRIES = 60
 
 
 @pytest.mark.e2e
@@ -56,15 +58,15 @@ def _flows(service: str, endpoints: tuple[str, str], family: int) -> None:
     with socket.socket(kind, socket.SOCK_DGRAM) as client:
 
         def receiver() -> str:
-            client.sendto(b"hello", (service, 53))
-            found = []
-            for address, server in servers.items():
-                try:  # on the loopback it has arrived by now
-                    found.append((address, server.recvfrom(100)))
-                except BlockingIOError:
-                    continue
-            ((address, _),) = found
-            return address
+            found: list[socket.socket] = []
+            for _ in range(_TRIES):
+                client.sendto(b"hello", (service, 53))
+                found, _, _ = select.select(list(servers.values()), [], [], 1)
+                if found:
+                    break
+            (server,) = found
+            server.recvfrom(100)
+            return next(address for address, each in servers.items() if each is server)
 
         nft.apply(_sent_to(service, first, family))
         assert receiver() == first
