@@ -12,11 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pybernetes.kubelet.resources.cgroups import Hierarchies
+from pybernetes.kubelet.resources.cgroups import NO_LIMIT, Hierarchies
 
 _BLOCK = 512
-_UNLIMITED = 1 << 62
-"""Bytes beyond which a limit of cgroup v1 is none."""
 Read = Callable[[Path], str]
 
 
@@ -104,8 +102,8 @@ def memory_limit(hierarchies: Hierarchies, group: str, read: Read = Path.read_te
     root = hierarchies.unified or hierarchies.controllers.get("memory")
     file = "memory.max" if hierarchies.unified is not None else "memory.limit_in_bytes"
     with suppress(OSError, ValueError):
-        limit = int(read(root / group.lstrip("/") / file)) if root is not None else _UNLIMITED
-        return limit if limit < _UNLIMITED else None
+        limit = int(read(root / group.lstrip("/") / file)) if root is not None else NO_LIMIT
+        return limit if limit < NO_LIMIT else None
     return None
 
 
